@@ -1,0 +1,1 @@
+"""The IEC 62056 (DLMS/COSEM) suite for Python."""

@@ -1,0 +1,174 @@
+"""Every exception of the suite on one page, by blame, each with its advice on trying again.
+
+    CosemError
+    ├── LocalProtocolError       our caller asked for something the protocol does not allow now
+    ├── RemoteProtocolError      the peer broke the protocol
+    │   └── DecodeError          … with octets that do not say what they claim to say
+    ├── SecurityError            protection is missing, weaker than agreed, or does not verify
+    ├── ServiceError             the peer answered, and the answer is no
+    │   ├── AssociationRejected
+    │   ├── DataAccessError
+    │   ├── ActionError
+    │   └── ServiceRefused       exception-response or confirmed-service-error
+    ├── ShapeError               legal Data, but not of the shape the attribute has
+    ├── TransportError           the medium failed
+    │   ├── ConnectionFailed
+    │   ├── ConnectionLost
+    │   └── TimedOut
+    └── ConfigurationError       a URL, key, OBIS code or file is wrong; nothing was sent
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+
+class Retry(Enum):
+    """What to do next after an error."""
+
+    NEVER = "never"
+    SAME_SESSION = "same session"
+    NEW_SESSION = "new session"
+    LATER = "later"
+
+
+class CosemError(Exception):
+    """Root of every exception that the suite raises on purpose."""
+
+    retry: Retry = Retry.NEVER
+
+
+class LocalProtocolError(CosemError):
+    """The caller asked for what the protocol does not allow in the present state."""
+
+
+class RemoteProtocolError(CosemError):
+    """The peer did what the protocol does not allow; `layer` names the layer that noticed."""
+
+    retry = Retry.NEW_SESSION
+
+    def __init__(self, reason: str, *, layer: str = "application layer") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.layer = layer
+
+
+class DecodeError(RemoteProtocolError):
+    """Octets that do not decode: `reason` says what was expected, `path` and `offset` where."""
+
+    def __init__(
+        self, reason: str, offset: int | None = None, path: tuple[str, ...] = (), *, layer: str = "application layer"
+    ) -> None:
+        super().__init__(reason, layer=layer)
+        self.offset = offset
+        self.path = path
+
+    def within(self, *names: str) -> DecodeError:
+        """Return the same error seen from outside, with `names` in front of its path."""
+        return DecodeError(self.reason, self.offset, (*names, *self.path), layer=self.layer)
+
+    def __str__(self) -> str:
+        where = ".".join(self.path)
+        at = "" if self.offset is None else f", at octet {self.offset}"
+        return f"{where}: {self.reason}{at}" if where else f"{self.reason}{at}"
+
+
+class SecurityError(CosemError):
+    """Protection is missing, weaker than agreed, or does not verify."""
+
+    retry = Retry.NEW_SESSION
+
+
+class ServiceError(CosemError):
+    """The peer understood the request and answered no."""
+
+
+class AssociationRejected(ServiceError):
+    """The AARE refused the association: `result`, `diagnostic` as the standard numbers them, `hint` what to try."""
+
+    retry = Retry.LATER
+
+    def __init__(self, reason: str, *, result: int, diagnostic: int | None = None, hint: str = "") -> None:
+        super().__init__(f"{reason} ({hint})" if hint else reason)
+        self.result = result
+        self.diagnostic = diagnostic
+        self.hint = hint
+
+
+class DataAccessError(ServiceError):
+    """One attribute was not read or written: `result` is the data-access-result, `reference` says which."""
+
+    retry = Retry.SAME_SESSION
+
+    def __init__(self, result: int, name: str, reference: object = None) -> None:
+        super().__init__(f"{reference}: {name}" if reference is not None else name)
+        self.result = result
+        self.name = name
+        self.reference = reference
+
+
+class ActionError(ServiceError):
+    """A method did not run: `result` is the action-result, `reference` says which."""
+
+    retry = Retry.SAME_SESSION
+
+    def __init__(self, result: int, name: str, reference: object = None) -> None:
+        super().__init__(f"{reference}: {name}" if reference is not None else name)
+        self.result = result
+        self.name = name
+        self.reference = reference
+
+
+class ServiceRefused(ServiceError):
+    """The peer refused the whole service: `response` is its exception-response or confirmed-service-error."""
+
+    retry = Retry.NEW_SESSION
+
+    def __init__(self, reason: str, response: object = None) -> None:
+        super().__init__(reason)
+        self.response = response
+
+
+class ShapeError(CosemError):
+    """Data is legal but has another shape than the attribute or method declares."""
+
+    def __init__(self, reason: str, path: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{'.'.join(path)}: {reason}" if path else reason)
+        self.reason = reason
+        self.path = path
+
+    def within(self, *names: str) -> ShapeError:
+        """Return the same error seen from outside, with `names` in front of its path."""
+        return ShapeError(self.reason, (*names, *self.path))
+
+
+class TransportError(CosemError):
+    """The medium below the protocol failed."""
+
+    retry = Retry.NEW_SESSION
+
+
+class ConnectionFailed(TransportError):
+    """No connection could be made."""
+
+    retry = Retry.LATER
+
+
+class ConnectionLost(TransportError):
+    """The connection was there and went away."""
+
+
+class TimedOut(TransportError):
+    """No answer in time; `phase` is what was waited for (link, association, response, release)."""
+
+    def __init__(self, phase: str, seconds: float | None = None) -> None:
+        super().__init__(f"no answer in the {phase} phase" + ("" if seconds is None else f" within {seconds:g} s"))
+        self.phase = phase
+        self.seconds = seconds
+
+
+class ConfigurationError(CosemError):
+    """What the user gave cannot be used; the message shows the right form. Nothing was sent."""
+
+    exit_code: ClassVar[int] = 64

@@ -1,0 +1,1 @@
+"""What the standard says: sans-I/O, with no dependency but `cryptography`."""
