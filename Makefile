@@ -1,0 +1,37 @@
+# The project's commands. `make` alone lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench format clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: ## make .venv and the peers' environments, or do nothing when they are up to date
+	@$(PYTHON) tools/environment.py
+
+demo: setup ## start simulated meters, collect them into one SQLite file, show the result
+	@$(BIN)/cosem demo $(ARGS)
+
+test: setup ## run every test; a choice of them with ARGS="tests/unit -k obis"
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+check: setup ## lint, formatting, types (mypy and pyright, both strict), the floors of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict src/cosem
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+bench: setup ## print the table of speed ratios against the peers
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+format: setup ## put the sources into their form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove what the other commands made
+	rm -rf .venv .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build
