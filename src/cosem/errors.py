@@ -1,21 +1,21 @@
 """Every exception of the suite on one page, by blame, each with its advice on trying again.
 
-    CosemError
-    ├── LocalProtocolError       our caller asked for something the protocol does not allow now
-    ├── RemoteProtocolError      the peer broke the protocol
-    │   └── DecodeError          … with octets that do not say what they claim to say
-    ├── SecurityError            protection is missing, weaker than agreed, or does not verify
-    ├── ServiceError             the peer answered, and the answer is no
-    │   ├── AssociationRejected
-    │   ├── DataAccessError
-    │   ├── ActionError
-    │   └── ServiceRefused       exception-response or confirmed-service-error
-    ├── ShapeError               legal Data, but not of the shape the attribute has
-    ├── TransportError           the medium failed
-    │   ├── ConnectionFailed
-    │   ├── ConnectionLost
-    │   └── TimedOut
-    └── ConfigurationError       a URL, key, OBIS code or file is wrong; nothing was sent
+CosemError
+├── LocalProtocolError       our caller asked for something the protocol does not allow now
+├── RemoteProtocolError      the peer broke the protocol
+│   └── DecodeError          … with octets that do not say what they claim to say
+├── SecurityError            protection is missing, weaker than agreed, or does not verify
+├── ServiceError             the peer answered, and the answer is no
+│   ├── AssociationRejected
+│   ├── DataAccessError
+│   ├── ActionError
+│   └── ServiceRefused       exception-response or confirmed-service-error
+├── ShapeError               legal Data, but not of the shape the attribute has
+├── TransportError           the medium failed
+│   ├── ConnectionFailed
+│   ├── ConnectionLost
+│   └── TimedOut
+└── ConfigurationError       a URL, key, OBIS code or file is wrong; nothing was sent
 """
 
 from __future__ import annotations
