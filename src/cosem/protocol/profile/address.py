@@ -1,0 +1,475 @@
+"""Connection URLs: where a meter is, which framing and medium lead to it, and which addresses it answers to.
+
+    [wrapper|hdlc|iec21|p1|tic|mbus]+[tcp|udp|tls|serial|rfc2217|modem]://where?parameter=value&…
+
+    tcp://192.0.2.7:4059?client=16&server=1           short for wrapper+tcp
+    hdlc+tcp://[2001:db8::7]:4059?client=0x10&server=1&physical=17&address_size=2
+    hdlc+serial:///dev/ttyUSB0?baud=9600              or hdlc+serial://COM3
+    hdlc+serial:///dev/ttyUSB0?sign_on=iec21          IEC 62056-21 mode E first
+
+Every framing and medium the suite will ever speak is a word of the grammar; which of them this version can open is the
+business of `cosem.io.open`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+from urllib.parse import quote, unquote
+
+from cosem.errors import ConfigurationError
+
+DEFAULT_PORT: Final = 4059
+"""The port registered for DLMS/COSEM."""
+
+FRAMINGS: Final = ("wrapper", "hdlc", "iec21", "p1", "tic", "mbus")
+MEDIA: Final = ("tcp", "udp", "tls", "serial", "rfc2217", "modem")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionUrl:
+    """One connection, said completely: what was left out is filled in, what does not fit together is refused.
+
+    `server` is the wrapper port or the upper (logical device) HDLC address, `physical` the lower HDLC address.
+    `port` is None off IP media, `path` is empty off serial ones; `address_size` is None unless the framing is HDLC.
+    `parse(str(url)) == url`, and `str(url)` leaves out what is the default anyway. Raises ConfigurationError.
+    """
+
+    framing: str
+    medium: str
+    host: str = ""
+    port: int | None = None
+    path: str = ""
+    client: int = 16
+    server: int = 1
+    physical: int | None = None
+    address_size: int | None = None
+    baud: int | None = None
+    format: str | None = None
+    sign_on: str | None = None
+    mode: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_words(self.framing, self.medium)
+        _settle_place(self)
+        _settle_line(self)
+        _settle_addresses(self)
+
+    @classmethod
+    def parse(cls, text: str) -> ConnectionUrl:
+        """Read a URL as a person types it. Raises ConfigurationError that names the fault and shows a right URL."""
+        scheme, separator, rest = text.strip().partition("://")
+        if not separator:
+            raise _refusal(f"{_shown(text)} is no connection URL", ("wrapper", "tcp"))
+        framing, medium = _words(scheme)
+        if "#" in rest:
+            raise _refusal("a connection URL has no '#' part", (framing, medium))
+        place, _, query = rest.partition("?")
+        where = _serial_place(place) if medium in _LINE_MEDIA else _ip_place(place, framing, medium)
+        numbers, words = _read_parameters(query, framing, medium)
+        return cls(
+            framing=framing,
+            medium=medium,
+            host=where.host,
+            port=where.port,
+            path=where.path,
+            client=numbers.get("client", 16),
+            server=numbers.get("server", 1),
+            physical=numbers.get("physical"),
+            address_size=numbers.get("address_size"),
+            baud=numbers.get("baud"),
+            format=words.get("format"),
+            sign_on=words.get("sign_on"),
+            mode=words.get("mode"),
+        )
+
+    @property
+    def scheme(self) -> str:
+        """Framing and medium as the URL prints them: `tcp` for wrapper+tcp, `hdlc+tcp`."""
+        return self.medium if _is_short(self.framing, self.medium) else f"{self.framing}+{self.medium}"
+
+    @property
+    def place(self) -> str:
+        """Host with its port, or the name of the serial port: one text for each physical way to reach meters."""
+        if self.medium in _LINE_MEDIA:
+            return self.path
+        return f"{_printed_host(self.host)}:{self.port}"
+
+    def __str__(self) -> str:
+        if self.medium in _LINE_MEDIA:
+            place = quote(self.path, safe=_PATH_SAFE)
+        else:
+            place = _printed_host(self.host)
+            if self.port != _DEFAULT_PORTS.get(self.framing):
+                place += f":{self.port}"
+        defaults = _defaults(self)
+        query = "&".join(
+            f"{name}={value}" for name in _PARAMETERS if (value := getattr(self, name)) not in (None, defaults[name])
+        )
+        return f"{self.scheme}://{place}" + (f"?{query}" if query else "")
+
+    def interpreted(self) -> str:
+        """Tell in one line how the URL was understood, defaults and wire octets included."""
+        parts = [f"{_FRAMING_NAMES[self.framing]} over {_MEDIUM_NAMES[self.medium]}"]
+        if self.medium in _LINE_MEDIA:
+            parts[0] += f" on {self.path}"
+        else:
+            parts[0] += f" to {self.host} port {self.port}"
+        if self.baud is not None:
+            parts.append(f"{self.baud} baud {self.format}")
+        if self.sign_on is not None:
+            parts.append("IEC 62056-21 sign-on (mode E) first")
+        if self.mode is not None:
+            parts.append(f"mode {self.mode}")
+        if self.framing in _ADDRESSED:
+            parts.append(f"client {_both(self.client)}")
+            parts.append(f"server {_both(self.server)}")
+        if self.physical is not None:
+            parts.append(f"physical {_both(self.physical)}")
+        if self.address_size is not None:
+            octets = "1 octet" if self.address_size == 1 else f"{self.address_size} octets"
+            parts.append(f"server address of {octets}")
+        return ", ".join(parts)
+
+
+# --- what the words mean -------------------------------------------------------------------------------------------
+
+_ADDRESSED: Final = frozenset({"wrapper", "hdlc", "mbus"})
+"""Framings that carry client and server addresses."""
+
+_LINE_MEDIA: Final = frozenset({"serial", "modem"})
+"""Media whose place is a device of this machine; all others are reached by host and port."""
+
+_BAUD_MEDIA: Final = frozenset({"serial", "modem", "rfc2217"})
+
+_SHORT: Final = frozenset({"tcp", "udp", "tls"})
+
+_DEFAULT_PORTS: Final = {"wrapper": DEFAULT_PORT, "hdlc": DEFAULT_PORT, "mbus": DEFAULT_PORT}
+"""The other framings have no port of their own: it must be written."""
+
+_FRAMING_NAMES: Final = {
+    "wrapper": "DLMS/COSEM wrapper",
+    "hdlc": "HDLC",
+    "iec21": "IEC 62056-21",
+    "p1": "P1",
+    "tic": "TIC",
+    "mbus": "M-Bus",
+}
+_MEDIUM_NAMES: Final = {
+    "tcp": "TCP",
+    "udp": "UDP",
+    "tls": "TLS",
+    "serial": "a serial line",
+    "rfc2217": "a serial port server (RFC 2217)",
+    "modem": "a modem",
+}
+
+_LINES: Final = {
+    "hdlc": (9600, "8N1"),
+    "wrapper": (9600, "8N1"),
+    "iec21": (300, "7E1"),
+    "p1": (115200, "8N1"),
+    "tic": (1200, "7E1"),
+    "mbus": (2400, "8E1"),
+}
+"""Speed and character format a serial line starts with, by framing."""
+
+_SIGN_ON_LINE: Final = (300, "7E1")
+
+_EXAMPLES: Final = {
+    "wrapper+tcp": "tcp://192.0.2.7:4059?client=16&server=1",
+    "wrapper+udp": "udp://192.0.2.7:4059?client=16&server=1",
+    "wrapper+tls": "tls://192.0.2.7:4059?client=16&server=1",
+    "hdlc+tcp": "hdlc+tcp://192.0.2.7:4059?client=16&server=1&physical=17",
+    "hdlc+serial": "hdlc+serial:///dev/ttyUSB0?baud=9600&client=16&server=1",
+    "iec21+serial": "iec21+serial:///dev/ttyUSB0?mode=auto",
+    "p1+serial": "p1+serial:///dev/ttyUSB0?baud=115200",
+    "tic+serial": "tic+serial:///dev/ttyUSB0?baud=1200",
+    "mbus+serial": "mbus+serial:///dev/ttyUSB0?baud=2400",
+}
+
+_LIMITS: Final[dict[tuple[str, str], tuple[int, int]]] = {
+    ("wrapper", "client"): (1, 0xFFFF),
+    ("wrapper", "server"): (0, 0xFFFF),
+    ("hdlc", "client"): (1, 0x7E),  # one octet on the wire, seven bits of address; 0x7F is all stations
+    ("hdlc", "server"): (0, 0x3FFF),
+    ("hdlc", "physical"): (0, 0x3FFF),
+    ("mbus", "client"): (1, 0xFF),
+    ("mbus", "server"): (0, 0xFF),
+}
+_BAUD_LIMITS: Final = (50, 4_000_000)
+_PORT_LIMITS: Final = (0, 0xFFFF)
+
+_UPPER_AND_LOWER: Final = {1: (0x7F, -1), 2: (0x7F, 0x7F), 4: (0x3FFF, 0x3FFF)}
+"""The highest upper and lower HDLC address by address size; one octet has no lower address."""
+
+_MODES: Final = {word.lower(): word for word in ("auto", "A", "B", "C", "D", "E")}
+_FORMATS: Final = re.compile(r"[5-8][NEOMS][12]")
+_NUMBER: Final = re.compile(r"[0-9]{1,20}|0[xX][0-9a-fA-F]{1,16}")
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
+_PATH_SAFE: Final = "/:\\~,=@"
+
+
+class _Parameter(NamedTuple):
+    framings: frozenset[str]
+    media: frozenset[str]
+    numeric: bool
+
+    def takes_part(self, framing: str, medium: str) -> bool:
+        return framing in self.framings and medium in self.media
+
+
+_ALL_FRAMINGS: Final = frozenset(FRAMINGS)
+_ALL_MEDIA: Final = frozenset(MEDIA)
+_HDLC: Final = frozenset({"hdlc"})
+
+_PARAMETERS: Final[dict[str, _Parameter]] = {
+    "client": _Parameter(_ADDRESSED, _ALL_MEDIA, True),
+    "server": _Parameter(_ADDRESSED, _ALL_MEDIA, True),
+    "physical": _Parameter(_HDLC, _ALL_MEDIA, True),
+    "address_size": _Parameter(_HDLC, _ALL_MEDIA, True),
+    "baud": _Parameter(_ALL_FRAMINGS, _BAUD_MEDIA, True),
+    "format": _Parameter(_ALL_FRAMINGS, _BAUD_MEDIA, False),
+    "sign_on": _Parameter(_HDLC, _BAUD_MEDIA, False),
+    "mode": _Parameter(frozenset({"iec21"}), _ALL_MEDIA, False),
+}
+"""Every parameter, in the order in which a URL prints them."""
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+class _Place(NamedTuple):
+    host: str = ""
+    port: int | None = None
+    path: str = ""
+
+
+def _words(scheme: str) -> tuple[str, str]:
+    framing, plus, medium = scheme.lower().partition("+")
+    if plus:
+        _check_words(framing, medium)
+        return framing, medium
+    if framing in _SHORT:
+        return "wrapper", framing
+    if framing in MEDIA:
+        raise _refusal(f"{framing}:// does not say which framing to use", ("hdlc", framing))
+    if framing in FRAMINGS:
+        raise _refusal(f"{framing}:// does not say over which medium", (framing, "tcp"))
+    raise _refusal(f"{_shown(scheme)} is no framing+medium", ("wrapper", "tcp"))
+
+
+def _serial_place(place: str) -> _Place:
+    try:
+        return _Place(path=unquote(place, errors="strict"))
+    except UnicodeDecodeError:
+        raise _refusal(f"the port name {_shown(place)} is not UTF-8", ("hdlc", "serial")) from None
+
+
+def _ip_place(place: str, framing: str, medium: str) -> _Place:
+    kind = (framing, medium)
+    place = place.removesuffix("/")
+    if "/" in place:
+        raise _refusal(f"{_shown(place)}: nothing may follow host and port but ?parameters", kind)
+    if "@" in place:
+        raise _refusal("a user name or password does not belong in a connection URL", kind)
+    if place.startswith("["):
+        host, closing, tail = place[1:].partition("]")
+        if not closing or (tail and not tail.startswith(":")):
+            raise _refusal(f"{_shown(place)}: an IPv6 address stands in brackets, with :port behind", kind)
+        host, port = host.replace("%25", "%", 1), tail[1:]
+        if ":" not in host:
+            raise _refusal(f"{_shown(place)}: only an IPv6 address stands in brackets", kind)
+    else:
+        host, tail, port = place.partition(":")
+        if ":" in port:
+            raise _refusal(f"{_shown(place)}: put an IPv6 address into brackets, as in [2001:db8::7]:4059", kind)
+    if tail and not re.fullmatch(r"[0-9]{1,5}", port):
+        raise _refusal(f"port: {_shown(port)} is not a number from 0 to 65535", kind)
+    return _Place(host=host, port=int(port) if port else None)
+
+
+def _read_parameters(query: str, framing: str, medium: str) -> tuple[dict[str, int], dict[str, str]]:
+    kind = (framing, medium)
+    allowed = [name for name, parameter in _PARAMETERS.items() if parameter.takes_part(framing, medium)]
+    numbers: dict[str, int] = {}
+    words: dict[str, str] = {}
+    for pair in filter(None, query.split("&")):
+        name, equals, text = pair.partition("=")
+        if name not in allowed:
+            why = f"is not a parameter of {framing}+{medium}" if name in _PARAMETERS else "is not a known parameter"
+            raise _refusal(f"{_shown(name)} {why} (there are: {', '.join(allowed) or 'none'})", kind)
+        if name in numbers or name in words:
+            raise _refusal(f"{name} is given twice", kind)
+        if not equals or not text:
+            raise _refusal(f"{name} has no value", kind)
+        if not _PARAMETERS[name].numeric:
+            words[name] = text
+        elif _NUMBER.fullmatch(text):
+            numbers[name] = int(text, 16 if text[:2] in ("0x", "0X") else 10)
+        else:
+            raise _refusal(f"{name}={_shown(text)}: write a decimal number, or 0x and hexadecimal digits", kind)
+    return numbers, words
+
+
+# --- filling in and refusing ---------------------------------------------------------------------------------------
+
+
+def _check_words(framing: str, medium: str) -> None:
+    if framing not in FRAMINGS:
+        raise _refusal(f"unknown framing {_shown(framing)} (known: {', '.join(FRAMINGS)})", ("wrapper", "tcp"))
+    if medium not in MEDIA:
+        raise _refusal(f"unknown medium {_shown(medium)} (known: {', '.join(MEDIA)})", (framing, "tcp"))
+
+
+def _settle_place(url: ConnectionUrl) -> None:
+    kind = (url.framing, url.medium)
+    if url.medium in _LINE_MEDIA:
+        if url.host or url.port is not None:
+            raise _refusal(f"{url.medium} has a port name such as /dev/ttyUSB0 or COM3, no host and port", kind)
+        if not url.path:
+            raise _refusal("the name of the serial port is missing", kind)
+        if not url.path.isprintable():
+            raise _refusal(f"the port name {_shown(url.path)} holds characters that cannot be printed", kind)
+        return
+    if url.path:
+        raise _refusal(f"{url.medium} has a host and port, no path", kind)
+    if not url.host:
+        raise _refusal("the host is missing", kind)
+    _settle(url, "host", _canonical_host(url.host, kind))
+    port = url.port if url.port is not None else _DEFAULT_PORTS.get(url.framing)
+    if port is None:
+        raise _refusal(f"port: {url.framing} over {url.medium} has no usual port, so write it", kind)
+    _check_range(url, "port", port, _PORT_LIMITS)
+    _settle(url, "port", port)
+
+
+def _canonical_host(host: str, kind: tuple[str, str]) -> str:
+    if ":" in host:
+        try:
+            return str(ipaddress.IPv6Address(host))
+        except ipaddress.AddressValueError:
+            raise _refusal(f"{_shown(host)} is no IPv6 address", kind) from None
+    if not _HOST_NAME.fullmatch(host):
+        raise _refusal(f"{_shown(host)} is no host name (letters, digits, '-', '.'; others in xn-- form)", kind)
+    return host.lower()
+
+
+def _settle_line(url: ConnectionUrl) -> None:
+    kind = (url.framing, url.medium)
+    for name in ("baud", "format", "sign_on", "mode"):
+        if getattr(url, name) is not None and not _PARAMETERS[name].takes_part(*kind):
+            raise _refusal(f"{name} is not a parameter of {url.framing}+{url.medium}", kind)
+    sign_on = None if url.sign_on is None else url.sign_on.lower()
+    if sign_on not in (None, "none", "iec21"):
+        raise _refusal(f"sign_on={_shown(sign_on)}: it is iec21 or none", kind)
+    _settle(url, "sign_on", None if sign_on == "none" else sign_on)
+    if url.mode is not None and url.mode.lower() not in _MODES:
+        raise _refusal(f"mode={_shown(url.mode)}: it is auto, A, B, C, D or E", kind)
+    if url.format is not None and not _FORMATS.fullmatch(url.format.upper()):
+        raise _refusal(f"format={_shown(url.format)}: write data bits, parity and stop bits as in 8N1 or 7E1", kind)
+    defaults = _defaults(url)
+    _settle(url, "mode", defaults["mode"] if url.mode is None else _MODES[url.mode.lower()])
+    _settle(url, "format", defaults["format"] if url.format is None else url.format.upper())
+    _settle(url, "baud", defaults["baud"] if url.baud is None else url.baud)
+    if url.baud is not None:
+        _check_range(url, "baud", url.baud, _BAUD_LIMITS)
+
+
+def _settle_addresses(url: ConnectionUrl) -> None:
+    kind = (url.framing, url.medium)
+    if url.framing not in _ADDRESSED and (url.client, url.server) != (16, 1):
+        raise _refusal(f"client and server are not parameters of {url.framing}", kind)
+    if url.framing != "hdlc" and (url.physical, url.address_size) != (None, None):
+        raise _refusal(f"physical and address_size belong to HDLC, not to {url.framing}", kind)
+    for name in ("client", "server", "physical"):
+        value = getattr(url, name)
+        limits = _LIMITS.get((url.framing, name))
+        if value is not None and limits is not None:
+            _check_range(url, name, value, limits)
+    if url.framing == "hdlc":
+        _settle(url, "address_size", _hdlc_address_size(url))
+
+
+def _hdlc_address_size(url: ConnectionUrl) -> int:
+    kind = (url.framing, url.medium)
+    size = _smallest_address_size(url) if url.address_size is None else url.address_size
+    if size not in _UPPER_AND_LOWER:
+        raise _refusal(f"address_size={size}: it is 1, 2 or 4 octets", kind)
+    highest_upper, highest_lower = _UPPER_AND_LOWER[size]
+    if url.physical is None and size != 1:
+        raise _refusal(f"address_size={size} needs the physical address too, as in physical=17", kind)
+    if url.physical is not None and size == 1:
+        raise _refusal("address_size=1 has no room for physical: use 2 or 4, or leave physical out", kind)
+    if url.server > highest_upper:
+        way_out = "add physical=…" if size == 1 else "use address_size=4"
+        raise _refusal(
+            f"server={url.server} does not fit into an address of {size} (up to {highest_upper}); {way_out}", kind
+        )
+    if url.physical is not None and url.physical > highest_lower:
+        raise _refusal(f"physical={url.physical} is over {highest_lower}; use address_size=4", kind)
+    return size
+
+
+def _smallest_address_size(url: ConnectionUrl) -> int:
+    if url.physical is None:
+        return 1
+    return 2 if max(url.server, url.physical) <= 0x7F else 4
+
+
+def _defaults(url: ConnectionUrl) -> dict[str, int | str | None]:
+    """Return what each parameter is when it is left out."""
+    baud, character_format = _SIGN_ON_LINE if url.sign_on else _LINES[url.framing]
+    on_line = url.medium in _BAUD_MEDIA
+    return {
+        "client": 16,
+        "server": 1,
+        "physical": None,
+        "address_size": _smallest_address_size(url) if url.framing == "hdlc" else None,
+        "baud": baud if on_line else None,
+        "format": character_format if on_line else None,
+        "sign_on": None,
+        "mode": "auto" if url.framing == "iec21" else None,
+    }
+
+
+def _check_range(url: ConnectionUrl, name: str, value: int, limits: tuple[int, int]) -> None:
+    low, high = limits
+    if not low <= value <= high:
+        raise _refusal(f"{name}={value} is out of range: {low} to {high} (0x{high:X})", (url.framing, url.medium))
+
+
+def _settle(url: ConnectionUrl, name: str, value: object) -> None:
+    object.__setattr__(url, name, value)
+
+
+def _refusal(reason: str, kind: tuple[str, str]) -> ConfigurationError:
+    framing, medium = kind
+    example = _EXAMPLES.get(f"{framing}+{medium}")
+    if example is None:
+        place = "/dev/ttyUSB0" if medium in _LINE_MEDIA else f"192.0.2.7:{DEFAULT_PORT}"
+        example = f"{framing}+{medium}://{place}"
+    return ConfigurationError(f"{reason}; a right URL is for example {example}")
+
+
+# --- printing ------------------------------------------------------------------------------------------------------
+
+
+def _is_short(framing: str, medium: str) -> bool:
+    return framing == "wrapper" and medium in _SHORT
+
+
+def _printed_host(host: str) -> str:
+    return f"[{host.replace('%', '%25', 1)}]" if ":" in host else host
+
+
+def _both(number: int) -> str:
+    return f"{number} (0x{number:02X})"
+
+
+def _shown(text: object) -> str:
+    """Quote what the user typed, shortened: it may be anything."""
+    quoted = repr(text)
+    return quoted if len(quoted) <= 60 else quoted[:57] + "…'"

@@ -1,0 +1,242 @@
+"""Connection URLs read back what they print, and refuse what does not fit with a right URL in the message."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosem.errors import ConfigurationError
+from cosem.protocol.profile.address import ConnectionUrl
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "tcp://127.0.0.1:4059?client=16&server=1",
+            ConnectionUrl(framing="wrapper", medium="tcp", host="127.0.0.1", port=4059, client=16, server=1),
+        ),
+        ("wrapper+tcp://meter", ConnectionUrl(framing="wrapper", medium="tcp", host="meter")),
+        ("udp://meter:4060", ConnectionUrl(framing="wrapper", medium="udp", host="meter", port=4060)),
+        ("tls://meter", ConnectionUrl(framing="wrapper", medium="tls", host="meter")),
+        ("TCP://Meter", ConnectionUrl(framing="wrapper", medium="tcp", host="meter")),
+        (
+            "hdlc+tcp://[2001:DB8:0::7]:4059?client=0x10&server=0X1&physical=17&address_size=2",
+            ConnectionUrl(framing="hdlc", medium="tcp", host="2001:db8::7", physical=17),
+        ),
+        (
+            "hdlc+serial:///dev/ttyUSB0?baud=19200",
+            ConnectionUrl(framing="hdlc", medium="serial", path="/dev/ttyUSB0", baud=19200),
+        ),
+        ("hdlc+serial://COM3", ConnectionUrl(framing="hdlc", medium="serial", path="COM3")),
+        (
+            "hdlc+serial:///dev/serial/by-id/usb%20head",
+            ConnectionUrl(framing="hdlc", medium="serial", path="/dev/serial/by-id/usb head"),
+        ),
+        (
+            "iec21+serial:///dev/ttyS0?mode=c",
+            ConnectionUrl(framing="iec21", medium="serial", path="/dev/ttyS0", mode="C"),
+        ),
+        (
+            "tcp://[fe80::1%eth0]",
+            ConnectionUrl(framing="wrapper", medium="tcp", host="fe80::1%eth0"),
+        ),
+    ],
+)
+def test_parse(text: str, expected: ConnectionUrl) -> None:
+    assert ConnectionUrl.parse(text) == expected
+
+
+def test_what_is_left_out_is_filled_in() -> None:
+    url = ConnectionUrl.parse("tcp://meter")
+    assert (url.port, url.client, url.server, url.physical, url.address_size, url.baud) == (
+        4059,
+        16,
+        1,
+        None,
+        None,
+        None,
+    )
+    line = ConnectionUrl.parse("hdlc+serial:///dev/ttyUSB0")
+    assert (line.port, line.address_size, line.baud, line.format, line.sign_on) == (None, 1, 9600, "8N1", None)
+    sign_on = ConnectionUrl.parse("hdlc+serial:///dev/ttyUSB0?sign_on=iec21")
+    assert (sign_on.baud, sign_on.format, sign_on.sign_on) == (300, "7E1", "iec21")
+    assert ConnectionUrl.parse("iec21+serial:///dev/ttyUSB0").mode == "auto"
+
+
+@pytest.mark.parametrize(
+    ("query", "size"),
+    [
+        ("", 1),
+        ("?server=127", 1),
+        ("?physical=17", 2),
+        ("?physical=127&server=127", 2),
+        ("?physical=128", 4),
+        ("?server=128&physical=1", 4),
+        ("?physical=0x3FFF", 4),
+        ("?physical=17&address_size=4", 4),
+    ],
+)
+def test_the_smallest_hdlc_address_that_fits(query: str, size: int) -> None:
+    assert ConnectionUrl.parse("hdlc+tcp://meter" + query).address_size == size
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("wrapper+tcp://127.0.0.1:4059?server=1&client=16", "tcp://127.0.0.1"),
+        ("udp://meter:4060?server=2&client=0x20", "udp://meter:4060?client=32&server=2"),
+        ("hdlc+tcp://m?address_size=2&physical=17&client=1", "hdlc+tcp://m?client=1&physical=17"),
+        ("hdlc+tcp://m?address_size=4&physical=17", "hdlc+tcp://m?physical=17&address_size=4"),
+        ("hdlc+serial:///dev/ttyUSB0?baud=9600&format=8n1", "hdlc+serial:///dev/ttyUSB0"),
+        ("hdlc+serial://COM3?sign_on=iec21&baud=300", "hdlc+serial://COM3?sign_on=iec21"),
+        ("tcp://[2001:DB8::7]:4059/", "tcp://[2001:db8::7]"),
+    ],
+)
+def test_printed_in_one_form(text: str, printed: str) -> None:
+    assert str(ConnectionUrl.parse(text)) == printed
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("127.0.0.1:4059", "connection URL"),
+        ("", "connection URL"),
+        ("http://meter", "http"),
+        ("serial:///dev/ttyUSB0", "which framing"),
+        ("hdlc://meter", "which medium"),
+        ("hdlc+carrier://meter", "medium"),
+        ("dlms+tcp://meter", "framing"),
+        ("tcp://", "host"),
+        ("tcp://me ter", "host"),
+        ("tcp://müller", "host"),
+        ("tcp://meter:port", "port"),
+        ("tcp://meter:65536", "port"),
+        ("tcp://meter:-1", "port"),
+        ("tcp://user:secret@meter", "password"),
+        ("tcp://meter/path", "path"),
+        ("tcp://meter#1", "#"),
+        ("tcp://::1:4059", "brackets"),
+        ("tcp://[::1:4059", "brackets"),
+        ("tcp://[meter]", "IPv6"),
+        ("tcp://[::zz]", "IPv6"),
+        ("tcp://meter?clent=16", "clent"),
+        ("tcp://meter?client", "client"),
+        ("tcp://meter?client=", "client"),
+        ("tcp://meter?client=1&client=2", "client"),
+        ("tcp://meter?client=sixteen", "client"),
+        ("tcp://meter?client=١٦", "client"),
+        ("tcp://meter?client=1_6", "client"),
+        ("tcp://meter?client=-1", "client"),
+        ("tcp://meter?client=0", "client"),
+        ("tcp://meter?client=65536", "client"),
+        ("tcp://meter?server=0x10000", "server"),
+        ("tcp://meter?physical=17", "physical"),
+        ("tcp://meter?baud=9600", "baud"),
+        ("hdlc+tcp://meter?client=127", "client"),
+        ("hdlc+tcp://meter?server=128", "physical"),
+        ("hdlc+tcp://meter?server=16384&physical=1", "server"),
+        ("hdlc+tcp://meter?physical=16384", "physical"),
+        ("hdlc+tcp://meter?physical=128&address_size=2", "address_size=4"),
+        ("hdlc+tcp://meter?server=128&physical=1&address_size=2", "address_size=4"),
+        ("hdlc+tcp://meter?physical=1&address_size=3", "address_size"),
+        ("hdlc+tcp://meter?physical=1&address_size=1", "address_size"),
+        ("hdlc+tcp://meter?address_size=2", "physical"),
+        ("hdlc+tcp://meter?sign_on=iec21", "sign_on"),
+        ("hdlc+serial://", "serial port"),
+        ("hdlc+serial:///dev/tty%FF", "port name"),
+        ("hdlc+serial:///dev/tty%00", "port name"),
+        ("hdlc+serial:///dev/ttyUSB0?baud=49", "baud"),
+        ("hdlc+serial:///dev/ttyUSB0?format=9N1", "format"),
+        ("hdlc+serial:///dev/ttyUSB0?sign_on=yes", "sign_on"),
+        ("hdlc+serial:///dev/ttyUSB0?mode=A", "mode"),
+        ("iec21+serial:///dev/ttyUSB0?mode=F", "mode"),
+        ("iec21+serial:///dev/ttyUSB0?client=1", "client"),
+        ("p1+tcp://meter", "port"),
+    ],
+)
+def test_refusals_name_the_fault_and_show_a_right_url(text: str, named: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        ConnectionUrl.parse(text)
+    reason, separator, example = str(refusal.value).rpartition("; a right ")
+    assert separator
+    assert named in reason
+    ConnectionUrl.parse(example.split()[-1])  # what is offered as right must be right
+
+
+def test_what_a_constructor_is_given_is_checked_too() -> None:
+    with pytest.raises(ConfigurationError):
+        ConnectionUrl(framing="wrapper", medium="tcp", host="meter", path="/dev/ttyUSB0")
+    with pytest.raises(ConfigurationError):
+        ConnectionUrl(framing="hdlc", medium="serial", path="/dev/ttyUSB0", host="meter")
+    with pytest.raises(ConfigurationError):
+        ConnectionUrl(framing="p1", medium="tcp", host="meter", port=1, client=17)
+    with pytest.raises(ConfigurationError):
+        ConnectionUrl(framing="wrapper", medium="udp", host="meter", address_size=1)
+
+
+def test_interpreted_says_everything() -> None:
+    said = ConnectionUrl.parse("hdlc+tcp://meter?client=0x20&physical=17").interpreted()
+    for word in (
+        "HDLC",
+        "TCP",
+        "meter",
+        "4059",
+        "client 32 (0x20)",
+        "server 1 (0x01)",
+        "physical 17 (0x11)",
+        "2 octets",
+    ):
+        assert word in said
+    assert "9600 baud 8N1" in ConnectionUrl.parse("hdlc+serial://COM3").interpreted()
+
+
+_hosts = st.one_of(
+    st.ip_addresses().map(str),
+    st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z]{1,9}){0,3}", fullmatch=True),
+)
+_paths = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=40)
+
+
+@st.composite
+def _urls(draw: st.DrawFn) -> ConnectionUrl:
+    framing = draw(st.sampled_from(["wrapper", "hdlc", "iec21", "p1", "tic", "mbus"]))
+    medium = draw(st.sampled_from(["tcp", "udp", "tls", "serial", "rfc2217", "modem"]))
+    fields: dict[str, object] = {}
+    if medium in ("serial", "modem"):
+        fields["path"] = draw(_paths)
+    else:
+        fields["host"] = draw(_hosts)
+        fields["port"] = draw(st.integers(0, 65535))
+    if medium in ("serial", "modem", "rfc2217"):
+        fields["baud"] = draw(st.none() | st.integers(50, 4_000_000))
+        fields["format"] = draw(st.none() | st.from_regex(r"[5-8][NEO][12]", fullmatch=True))
+        if framing == "hdlc":
+            fields["sign_on"] = draw(st.sampled_from([None, "iec21", "none"]))
+    if framing in ("wrapper", "mbus"):
+        fields["client"] = draw(st.integers(1, 255))
+        fields["server"] = draw(st.integers(0, 255))
+    if framing == "hdlc":
+        fields["client"] = draw(st.integers(1, 0x7E))
+        fields["physical"] = draw(st.none() | st.integers(0, 0x3FFF))
+        fields["server"] = draw(st.integers(0, 0x7F if fields["physical"] is None else 0x3FFF))
+        if fields["physical"] is not None:
+            fields["address_size"] = draw(st.sampled_from([None, 4]))
+    if framing == "iec21":
+        fields["mode"] = draw(st.sampled_from([None, "auto", "A", "B", "C", "D", "E"]))
+    return ConnectionUrl(framing=framing, medium=medium, **fields)  # type: ignore[arg-type]
+
+
+@given(_urls())
+def test_round_trip(url: ConnectionUrl) -> None:
+    assert ConnectionUrl.parse(str(url)) == url
+    assert str(ConnectionUrl.parse(str(url))) == str(url)
+    assert url.interpreted()
+
+
+@given(st.text() | st.text(st.sampled_from("tcphdl+:/?&=[]0123456789x%#@.")).map("hdlc+tcp://".__add__))
+def test_any_text_parses_or_is_refused(text: str) -> None:
+    try:
+        url = ConnectionUrl.parse(text)
+    except ConfigurationError:
+        return
+    assert ConnectionUrl.parse(str(url)) == url
