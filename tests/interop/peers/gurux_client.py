@@ -1,0 +1,314 @@
+"""Reads a meter with the gurux-dlms client and prints what it got as JSON; runs only under the peer's interpreter.
+
+The operations are one JSON list of lists and run in one session, in order:
+
+    ["read", class_id, obis, attribute]         one GET; a register is scaled when its attribute 3 was read before
+    ["list", [[class_id, obis, attribute], …]]  GET with list
+    ["objects"]                                 the object list of the current association
+    ["profile", obis]                           capture objects, then the whole buffer
+    ["entries", obis, first, count]             … the rows by number, counted from 1
+    ["range", obis, start, end]                 … the rows between two times, ISO 8601
+    ["write", class_id, obis, attribute, type, value]   SET; the type is the peer's name of a data type, e.g. UINT32
+    ["act", class_id, obis, method, type, value]        ACTION
+
+The answer is {"negotiated": …, "results": […], "released": …}. A result has a "value", or "refused" with the number
+that the meter gave. What ends the session early is in "error", with the phase in which it happened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import json
+import socket
+import sys
+import time
+
+from gurux_dlms import GXByteBuffer, GXDateTime, GXReplyData
+from gurux_dlms.enums import Authentication, DataType, InterfaceType, Security
+from gurux_dlms.secure import GXDLMSSecureClient
+
+AUTHENTICATION = {
+    "none": Authentication.NONE,
+    "low": Authentication.LOW,
+    "md5": Authentication.HIGH_MD5,
+    "sha1": Authentication.HIGH_SHA1,
+    "gmac": Authentication.HIGH_GMAC,
+    "sha256": Authentication.HIGH_SHA256,
+}
+PROTECTION = {
+    "none": Security.NONE,
+    "auth": Security.AUTHENTICATION,
+    "enc": Security.ENCRYPTION,
+    "auth+enc": Security.AUTHENTICATION_ENCRYPTION,
+}
+
+
+def main() -> int:
+    options = arguments()
+    answer: dict = {"results": [], "released": False}
+    session = Session(options)
+    phase = "connect"
+    with contextlib.redirect_stdout(sys.stderr):  # the peer prints remarks of its own
+        began = time.process_time()
+        try:
+            session.open()
+            phase = "associate"
+            answer["negotiated"] = session.associate()
+            for position, (name, *words) in enumerate(json.loads(options.operations)):
+                phase = f"operation {position} ({name})"
+                before = session.exchanges
+                try:
+                    result = {"value": plain(getattr(session, name)(*words))}
+                except PeerError as refused:
+                    result = {"refused": refused.number, "text": str(refused)}
+                answer["results"].append({**result, "exchanges": session.exchanges - before})
+            phase = "release"
+            answer["released"] = session.release()
+        except Exception as error:  # whatever the peer raises is the finding
+            answer["error"] = {"type": type(error).__name__, "text": str(error), "phase": phase}
+        finally:
+            session.close()
+        answer["cpu_seconds"] = time.process_time() - began
+    json.dump(answer, sys.stdout)
+    return 0
+
+
+class Session:
+    """One connection to one meter, over a plain socket."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.exchanges = 0
+        self.received = GXByteBuffer()
+        self.socket: socket.socket | None = None
+        hdlc = options.framing == "hdlc"
+        self.client = client = GXDLMSSecureClient(
+            True,
+            options.client,
+            server_address(options) if hdlc else options.server,
+            AUTHENTICATION[options.auth],
+            options.password.encode() if options.password else None,
+            InterfaceType.HDLC if hdlc else InterfaceType.WRAPPER,
+        )
+        if hdlc and options.address_size:
+            client.serverAddressSize = options.address_size
+        client.maxReceivePDUSize = options.max_pdu
+        client.useUtc2NormalTime = options.deviation == "utc-to-local"
+        if options.ek:
+            client.ciphering.security = PROTECTION[options.protection]
+            client.ciphering.systemTitle = bytearray.fromhex(options.system_title)
+            client.ciphering.blockCipherKey = bytearray.fromhex(options.ek)
+            client.ciphering.authenticationKey = bytearray.fromhex(options.ak)
+            client.ciphering.invocationCounter = options.counter
+        if hdlc and options.information:
+            client.hdlcSettings.maxInfoTX = client.hdlcSettings.maxInfoRX = options.information
+        if hdlc and options.window:
+            client.hdlcSettings.windowSizeTX = client.hdlcSettings.windowSizeRX = options.window
+
+    # the stages of a session
+
+    def open(self) -> None:
+        self.socket = socket.create_connection((self.options.host, self.options.port), self.options.timeout)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def associate(self) -> dict:
+        client = self.client
+        snrm = client.snrmRequest()
+        if snrm:
+            client.parseUAResponse(self.exchange(snrm).data)
+        client.parseAareResponse(self.exchange(client.aarqRequest()).data)
+        if client.isAuthenticationRequired:
+            client.parseApplicationAssociationResponse(self.exchange(client.getApplicationAssociationRequest()).data)
+        negotiated = {
+            "pdu": client.maxReceivePDUSize,
+            "conformance": int(client.negotiatedConformance),
+            "server_system_title": bytes(client.sourceSystemTitle or b"").hex(),
+        }
+        if snrm:
+            limits = client.hdlcSettings
+            negotiated["information"] = [limits.maxInfoTX, limits.maxInfoRX]
+            negotiated["window"] = [limits.windowSizeTX, limits.windowSizeRX]
+        return negotiated
+
+    def release(self) -> bool:
+        request = self.client.releaseRequest()
+        if request:
+            self.exchange(request)
+        if self.options.framing == "hdlc":
+            self.exchange(self.client.disconnectRequest(True))
+        return True
+
+    def close(self) -> None:
+        if self.socket is not None:
+            self.socket.close()
+
+    # the operations
+
+    def read(self, class_id: int, obis: str, attribute: int) -> dict:
+        item = self.item(class_id, obis)
+        reply = self.exchange(self.client.read(item, attribute))
+        typed = self.client.updateValue(item, attribute, reply.value)
+        return {"raw": reply.value, "type": DataType(reply.valueType).name, "typed": typed}
+
+    def list(self, references: list) -> list:
+        wanted = [(self.item(class_id, obis), attribute) for class_id, obis, attribute in references]
+        values: list = []
+        for request in self.client.readList(wanted):
+            reply = self.exchange(request)
+            values.extend(reply.value if isinstance(reply.value, list) else [reply.value])
+        self.client.updateValues(wanted, values)
+        return values
+
+    def objects(self) -> list:
+        reply = self.exchange(self.client.getObjectsRequest())
+        found = self.client.parseObjects(reply.data, False, False)
+        return [
+            {
+                "class_id": int(item.objectType),
+                "version": int(item.version),
+                "obis": item.logicalName,
+                "access": access(item),
+            }
+            for item in found
+        ]
+
+    def profile(self, obis: str) -> dict:
+        return self.rows(obis, lambda profile: self.client.read(profile, 2))
+
+    def entries(self, obis: str, first: int, count: int) -> dict:
+        return self.rows(obis, lambda profile: self.client.readRowsByEntry(profile, first, count))
+
+    def range(self, obis: str, start: str, end: str) -> dict:
+        from_, to = (GXDateTime(datetime.datetime.fromisoformat(text)) for text in (start, end))
+        return self.rows(obis, lambda profile: self.client.readRowsByRange(profile, from_, to))
+
+    def rows(self, obis: str, request) -> dict:
+        profile = self.item(7, obis)
+        if not profile.captureObjects:
+            self.client.updateValue(profile, 3, self.exchange(self.client.read(profile, 3)).value)
+        reply = self.exchange(request(profile))
+        raw = plain(reply.value)  # before the peer gives the cells their types, which it does in place
+        self.client.updateValue(profile, 2, reply.value)
+        columns = [
+            [int(item.objectType), item.logicalName, column.attributeIndex, column.dataIndex]
+            for item, column in profile.captureObjects
+        ]
+        return {"columns": columns, "raw": raw, "rows": profile.buffer}
+
+    def write(self, class_id: int, obis: str, attribute: int, type_name: str, value: object) -> bool:
+        item = self.item(class_id, obis)
+        item.setDataType(attribute, DataType[type_name])
+        self.client.updateValue(item, attribute, value)
+        self.exchange(self.client.write(item, attribute))
+        return True
+
+    def act(self, class_id: int, obis: str, method: int, type_name: str, value: object) -> object:
+        return self.exchange(self.client.method(self.item(class_id, obis), method, value, DataType[type_name])).value
+
+    # below the operations
+
+    def item(self, class_id: int, obis: str):
+        """The peer's object of that name, the same one each time."""
+        known = self.client.objects.findByLN(class_id, obis)
+        if known is None:
+            known = self.client.createObject(class_id)
+            known.logicalName = obis
+            self.client.objects.append(known)
+        return known
+
+    def exchange(self, requests) -> GXReplyData:
+        """Send one request (in as many frames as it takes) and collect the whole answer, blocks included."""
+        reply = GXReplyData()
+        for octets in requests if isinstance(requests, list) else [requests]:
+            reply.clear()
+            self.one_frame(octets, reply)
+            while reply.isMoreData():
+                self.one_frame(None if reply.isStreaming() else self.client.receiverReady(reply), reply)
+        return reply
+
+    def one_frame(self, octets, reply: GXReplyData) -> None:
+        assert self.socket is not None
+        if octets is not None:
+            self.exchanges += 1
+            self.socket.sendall(octets)
+        self.received.clear()
+        notify = GXReplyData()
+        while not self.client.getData(self.received, reply, notify):
+            octets = self.socket.recv(65536)
+            if not octets:
+                raise ConnectionError("the meter closed the connection")
+            self.received.position = 0
+            self.received.set(octets)
+        if reply.error:
+            raise PeerError(int(reply.error), reply.getErrorMessage())
+
+
+class PeerError(Exception):
+    """The meter refused one request with a result number; the session goes on."""
+
+    def __init__(self, number: int, text: str) -> None:
+        super().__init__(text)
+        self.number = number
+
+
+def server_address(options: argparse.Namespace) -> int:
+    if options.physical is None:
+        return options.server
+    return GXDLMSSecureClient.getServerAddress(options.server, options.physical, options.address_size or 0)
+
+
+def access(item) -> dict:
+    """Access mode by attribute number; empty for a class that the peer knows by name only."""
+    with contextlib.suppress(ValueError):
+        return {str(index): int(item.getAccess(index)) for index in range(1, item.getAttributeCount() + 1)}
+    return {}
+
+
+def plain(value: object) -> object:
+    """The value as JSON knows it: octets as {"octets": hex}, times as {"time": ISO 8601, …}, enumerations as ints."""
+    if value is None or isinstance(value, (bool, str, float)):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, (bytes, bytearray)):
+        return {"octets": value.hex()}
+    if isinstance(value, GXByteBuffer):
+        return {"octets": bytes(value.array()).hex()}
+    if isinstance(value, GXDateTime):
+        return {"time": value.value.isoformat() if value.value else None, "status": int(value.status)}
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return {"text": str(value)}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    parser.add_argument("operations", help="a JSON list, see above")
+    parser.add_argument("--framing", choices=("wrapper", "hdlc"), default="wrapper")
+    parser.add_argument("--client", type=int, default=16)
+    parser.add_argument("--server", type=int, default=1)
+    parser.add_argument("--physical", type=int)
+    parser.add_argument("--address-size", type=int, choices=(1, 2, 4))
+    parser.add_argument("--information", type=int, help="HDLC: octets of an information field, both ways")
+    parser.add_argument("--window", type=int, help="HDLC: window size, both ways")
+    parser.add_argument("--max-pdu", type=int, default=0xFFFF)
+    parser.add_argument("--auth", choices=tuple(AUTHENTICATION), default="none")
+    parser.add_argument("--password")
+    parser.add_argument("--protection", choices=tuple(PROTECTION), default="auth+enc", help="once keys are given")
+    parser.add_argument("--system-title", help="hex")
+    parser.add_argument("--ek", help="encryption key, hex; turns ciphering on")
+    parser.add_argument("--ak", help="authentication key, hex")
+    parser.add_argument("--counter", type=int, default=1, help="first invocation counter")
+    parser.add_argument("--deviation", choices=("local-to-utc", "utc-to-local"), default="local-to-utc")
+    parser.add_argument("--timeout", type=float, default=10.0)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
