@@ -1,0 +1,177 @@
+"""COSEM Data in A-XDR: octets to values that remember their tag, and back (IEC 62056-5-3, IEC 61334-6).
+
+Decoding is one loop with an explicit stack. Every length and count is compared with the octets left before anything is
+made of it, so no input can recurse, hang or ask for more memory than a few times its own size. Whatever the octets
+are, only `DecodeError` comes out, with the offset and the path of what failed. Values are written in the shortest
+form, so encoding a decoded value gives back the octets it came from when those were in that form.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from itertools import repeat
+from typing import Any, TypeAlias
+
+from cosem.errors import DecodeError
+from cosem.protocol.codec.compact import compact, decode_compact, expand, write_compact
+from cosem.protocol.codec.reader import DEFAULT, TRANSFER, Limits, Octets, admit, count, length, put_length
+from cosem.protocol.codec.scalars import DISPATCH, WRITERS, Writer, every, leaf_name, short
+from cosem.protocol.values.data import (
+    Array,
+    CompactArray,
+    Data,
+    DoubleLongUnsigned,
+    LongUnsigned,
+    OctetString,
+    Structure,
+    Unsigned,
+    tag,
+)
+
+__all__ = ["compact", "decode", "decode_all", "encode", "encode_into", "expand"]
+
+
+def decode(octets: Octets, offset: int = 0, limits: Limits = DEFAULT) -> tuple[Data, int]:
+    """Decode the one Data at `offset` and return it with the offset after it; raise nothing but DecodeError."""
+    octets = admit(octets, offset, limits)
+    if offset < len(octets) and octets[offset] in _CONTAINERS:
+        return _container(octets, offset, limits)
+    try:
+        return DISPATCH[octets[offset]](octets, offset + 1)
+    except (IndexError, struct.error):
+        raise short(octets, offset) from None
+    except DecodeError as problem:
+        raise problem.within(*leaf_name(octets, offset)) from None
+
+
+def decode_all(octets: Octets, limits: Limits = TRANSFER) -> Data:
+    """Decode octets that are one Data and nothing else; an octet after it is a DecodeError."""
+    value, end = decode(octets, 0, limits)
+    if end != len(octets):
+        raise DecodeError(f"need the end of the value, have {len(octets) - end} octets more", end)
+    return value
+
+
+def encode(value: Data) -> bytes:
+    """Return the octets of `value`; raise LocalProtocolError for what its type cannot hold."""
+    out = bytearray()
+    encode_into(value, out)
+    return bytes(out)
+
+
+def encode_into(value: Data, out: bytearray) -> None:
+    """Append the octets of `value` to `out`; after a LocalProtocolError `out` ends somewhere within the value."""
+    write = _WRITERS.get(type(value))
+    if write is not None:
+        write(value, out)
+        return
+    stack: list[Iterator[Data]] = []
+    left: Iterator[Data] = iter((value,))
+    while True:
+        for item in left:
+            write = _WRITERS.get(type(item))
+            if write is not None:
+                write(item, out)
+                continue
+            out.append(tag(item))  # raises for what is no Data
+            assert isinstance(item, (Array, Structure))
+            put_length(len(item), out)
+            stack.append(left)
+            left = iter(item)
+            break
+        else:
+            if not stack:
+                return
+            left = stack.pop()
+
+
+# --- containers ----------------------------------------------------------------------------------------------------
+
+_Frame: TypeAlias = tuple[Iterator[None], list[Any], type[Array] | type[Structure]]
+
+_CONTAINERS = frozenset((Array.TAG, Structure.TAG, CompactArray.TAG))
+_KINDS: tuple[type[Array] | type[Structure], ...] = (Array, Array, Structure)  # by tag; null-data is never looked up
+_WRITERS: dict[type, Writer] = {**WRITERS, CompactArray: write_compact}
+_UNSIGNED = every(Unsigned)
+_u16 = struct.Struct(">H").unpack_from
+_u32 = struct.Struct(">I").unpack_from
+
+
+def _container(octets: bytes, offset: int, limits: Limits) -> tuple[Any, int]:
+    """Decode the array, structure or compact array at `offset`.
+
+    Open containers are `stack` and, innermost, `left` (one turn for each item still to come), `items` and `kind`.
+    The types that fill profile buffers and object lists are decoded in line, the others through `DISPATCH`.
+    """
+    end = len(octets)
+    budget = limits.node_budget(end - offset)
+    stack: list[_Frame] = []
+    left: Iterator[None] = repeat(None, 1)
+    items: list[Any] = []
+    append = items.append
+    kind: type[Array] | type[Structure] = Array
+    p = offset  # stays on the tag of an item until the item is done
+    try:
+        while True:
+            for _ in left:
+                t = octets[p]
+                if t == 6:
+                    append(DoubleLongUnsigned(_u32(octets, p + 1)[0]))
+                    p += 5
+                elif t == 18:
+                    append(LongUnsigned(_u16(octets, p + 1)[0]))
+                    p += 3
+                elif t == 17:
+                    append(_UNSIGNED[octets[p + 1]])
+                    p += 2
+                elif t == 9:
+                    n = octets[p + 1]
+                    start = p + 2
+                    if n > 127:
+                        n, start = length(octets, p + 1)
+                    stop = start + n
+                    if stop > end:
+                        raise DecodeError(f"need {n} octets, have {end - start}", start)
+                    append(OctetString(octets[start:stop]))
+                    p = stop
+                elif t == 0:
+                    append(None)
+                    p += 1
+                elif t <= 2:
+                    n = octets[p + 1]
+                    start = p + 2
+                    if n > 127:
+                        n, start = count(octets, p + 1)
+                    if n > end - start:  # an item takes one octet at least
+                        raise DecodeError(f"need {n} items, have {end - start} octets", start)
+                    if len(stack) >= limits.depth:
+                        raise DecodeError(f"need at most {limits.depth} containers inside each other", p)
+                    budget -= n
+                    if budget < 0:
+                        raise DecodeError("need fewer values, there are more than one decoding may make", p)
+                    stack.append((left, items, kind))
+                    left, items, kind = repeat(None, n), [], _KINDS[t]
+                    append = items.append
+                    p = start
+                    break
+                elif t == 19:
+                    value, p, cost = decode_compact(octets, p + 1, limits.depth - len(stack), budget)
+                    budget -= cost
+                    append(value)
+                else:
+                    value, p = DISPATCH[t](octets, p + 1)
+                    append(value)
+            else:
+                if not stack:
+                    return items[0], p
+                container = kind(items)
+                left, items, kind = stack.pop()
+                append = items.append
+                append(container)
+    except (IndexError, struct.error):
+        error = short(octets, p)
+    except DecodeError as problem:
+        error = problem.within(*leaf_name(octets, p))
+    stack.append((left, items, kind))
+    raise error.within(*(f"{kind.__name__.lower()}[{len(items)}]" for _, items, kind in stack[1:]))

@@ -1,0 +1,1 @@
+"""What meters measured: readings, and whole profile buffers as columns."""
