@@ -1,0 +1,184 @@
+"""Invocation counters: numbers that are never given out twice, and numbers of a peer that are never accepted twice.
+
+A nonce is made of a system title and an invocation counter. If one occurs twice under one key, AES-GCM gives away both
+messages and the means to forge others. So numbers are leased in blocks from a store that has made the block durable
+before it answers: what a crash leaves unused is lost, which costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from cosem.errors import ConfigurationError, LocalProtocolError, Retry, SecurityError
+from cosem.protocol.crypto.gcm import COUNTER_MAXIMUM
+from cosem.protocol.crypto.key import Key
+
+BLOCK: Final = 64
+FIRST: Final = 1
+"""The first number used: a peer that has seen none yet compares with 0."""
+JUMP_LIMIT: Final = 1 << 16
+ALARM_AT: Final = 1 << 31
+ROTATE_AT: Final = COUNTER_MAXIMUM // 10 * 8
+
+
+class CounterStore(Protocol):
+    """What keeps counters over restarts; each name is a counter of its own that starts at 0 and only rises.
+
+    Every method raises ConfigurationError when the place of storage cannot be used.
+    """
+
+    def lease(self, name: str, count: int, at_least: int = 0) -> range:
+        """Return numbers nobody else gets, none below `at_least`, after it is durable that they are taken.
+
+        There are `count` of them, or fewer next to the greatest 32-bit number. Raises SecurityError when none is left.
+        """
+        ...
+
+    def peek(self, name: str) -> int:
+        """Return the number the next lease would begin with."""
+        ...
+
+    def raise_to(self, name: str, value: int) -> None:
+        """Make durable that the next lease begins at `value` or above; a lower value changes nothing."""
+        ...
+
+
+class MemoryCounterStore:
+    """Counters that live as long as this object: for keys that live no longer, for simulation and for tests."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, int] = {}
+
+    def lease(self, name: str, count: int, at_least: int = 0) -> range:
+        """Return numbers nobody else gets from this object."""
+        numbers = lease_after(self._next.get(name, 0), count, at_least)
+        self._next[name] = numbers.stop
+        return numbers
+
+    def peek(self, name: str) -> int:
+        """Return the number the next lease would begin with."""
+        return self._next.get(name, 0)
+
+    def raise_to(self, name: str, value: int) -> None:
+        """Let the next lease begin at `value` or above."""
+        check_next(value)
+        self._next[name] = max(self._next.get(name, 0), value)
+
+
+class InvocationCounter:
+    """The counter one sender uses under one key: `next()` never gives a number twice, whatever crashes."""
+
+    def __init__(self, store: CounterStore, name: str, block: int = BLOCK) -> None:
+        if block < 1:
+            raise ConfigurationError(f"invocation counters are leased at least one at a time, not {block}")
+        self._store = store
+        self._name = name
+        self._block = block
+        self._floor = FIRST
+        self._numbers: Iterator[int] = iter(())
+        self._last: int | None = None
+
+    def next(self) -> int:
+        """Return a number that was never returned before; SecurityError when the key is used up."""
+        # `next` of a range is one step even between threads, so that two of them cannot get the same number.
+        for number in self._numbers:
+            self._last = number
+            return number
+        self._numbers = iter(self._store.lease(self._name, self._block, self._floor))
+        return self.next()
+
+    def raise_to(self, value: int, *, operator_approved: bool = False) -> None:
+        """Let `next()` return `value` or above; a lower value changes nothing, since a counter is never lowered.
+
+        A value read from a meter comes unauthenticated, and whoever forges it could use up the key. So it may raise a
+        counter by no more than `JUMP_LIMIT` at once; SecurityError otherwise, until an operator has looked at it. A
+        counter that was never used has nothing to jump from, and may begin anywhere below `ALARM_AT`.
+        """
+        check_next(value)
+        first = self.peek()
+        if value <= first:
+            return
+        limit = first + JUMP_LIMIT if self.used else ALARM_AT - 1
+        if value > limit and not operator_approved:
+            refused = SecurityError(
+                f"invocation counter {value} is more than {limit}, the most that is accepted unasked "
+                f"(the next number here is {first}); approve it as operator if it is right"
+            )
+            refused.retry = Retry.NEVER
+            raise refused
+        self._floor = value
+        self._numbers = iter(())
+
+    def peek(self) -> int:
+        """Return a number that `next()` will not go below."""
+        stored = self._store.peek(self._name)
+        return max(self._floor, stored if self._last is None else self._last + 1)
+
+    @property
+    def used(self) -> bool:
+        """Whether a number was ever taken, by this object or by an earlier one."""
+        return self._store.peek(self._name) > 0
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether half of all numbers are used up."""
+        return self.peek() >= ALARM_AT
+
+    @property
+    def rotation_due(self) -> bool:
+        """Whether four fifths of all numbers are used up, so that the key should be replaced now."""
+        return self.peek() >= ROTATE_AT
+
+
+class ReceivedCounter:
+    """The greatest number one sender has used under one key and that was verified; it only rises.
+
+    With a store it begins where an earlier one was kept, and `keep()` makes the present state durable. It serves both
+    a listener and a meter, which share it among all associations of the same sender and key.
+    """
+
+    __slots__ = ("_name", "_store", "last")
+
+    def __init__(self, store: CounterStore | None = None, name: str = "", last: int = -1) -> None:
+        self._store = store
+        self._name = name
+        self.last = last if store is None else max(last, store.peek(name) - 1)
+
+    def accept(self, number: int) -> None:
+        """Take note of a *verified* number; SecurityError unless it is greater than every one before."""
+        if number <= self.last:
+            raise SecurityError(
+                f"invocation counter {number} was used before (the last was {self.last}): a replayed or late message"
+            )
+        self.last = number
+
+    def keep(self) -> None:
+        """Make durable what was accepted so far."""
+        if self._store is not None and self.last >= 0:
+            self._store.raise_to(self._name, self.last + 1)
+
+
+def counter_name(key: Key, system_title: bytes) -> str:
+    """Return the name under which the counter of this sender and key is kept; it tells nothing about the key."""
+    return f"{key.fingerprint}-{system_title.hex()}"
+
+
+def lease_after(first: int, count: int, at_least: int) -> range:
+    """Return what a store leases when `first` is its next number: the one rule that all stores share."""
+    if count < 1:
+        raise LocalProtocolError(f"a lease takes at least one number, not {count}")
+    start = max(first, at_least)
+    if start > COUNTER_MAXIMUM:
+        exhausted = SecurityError(
+            "the invocation counter has reached its end and never wraps: the key must be replaced"
+        )
+        exhausted.retry = Retry.NEVER
+        raise exhausted
+    return range(start, min(start + count, COUNTER_MAXIMUM + 1))
+
+
+def check_next(value: int) -> None:
+    """Raise LocalProtocolError unless `value` can be the next number: one of 32 bits, or the end after the last."""
+    if not 0 <= value <= COUNTER_MAXIMUM + 1:
+        raise LocalProtocolError(f"an invocation counter has 32 bits, {value} does not fit")

@@ -1,0 +1,443 @@
+"""The security context of an association: protects what is sent, and lets in nothing weaker than was agreed.
+
+A protected APDU is an envelope: a tag, with general envelopes the sender's system title, a length, the security
+control octet, the invocation counter, and then ciphertext or plaintext with its authentication tag (IEC 62056-5-3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hmac import compare_digest
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from cosem import danger
+from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, SecurityError
+from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
+from cosem.protocol.crypto import suite as suites
+from cosem.protocol.crypto.gcm import TAG_OCTETS, TITLE_OCTETS, Gcm
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.crypto.suite import BROADCAST, COMPRESSION, PROTECTION_MASK, SUITE_MASK, Protection
+
+__all__ = ["AUTHENTICATED_ENCRYPTION", "Protection", "SecurityContext", "Unprotected"]
+
+AUTHENTICATED_ENCRYPTION: Final = Protection.AUTHENTICATION | Protection.ENCRYPTION
+HEADER_OCTETS: Final = 5
+PROOF_OCTETS: Final = HEADER_OCTETS + TAG_OCTETS
+
+GENERAL_GLOBAL: Final = 0xDB
+GENERAL_DEDICATED: Final = 0xDC
+
+SERVICE_ENVELOPES: Final[Mapping[int, tuple[int, int]]] = MappingProxyType(
+    {
+        0x01: (0x21, 0x41),  # initiate-request
+        0x05: (0x25, 0x45),  # read-request
+        0x06: (0x26, 0x46),  # write-request
+        0x08: (0x28, 0x48),  # initiate-response
+        0x0C: (0x2C, 0x4C),  # read-response
+        0x0D: (0x2D, 0x4D),  # write-response
+        0x0E: (0x2E, 0x4E),  # confirmed-service-error
+        0x16: (0x36, 0x56),  # unconfirmed-write-request
+        0x18: (0x38, 0x58),  # information-report-request
+        0xC0: (0xC8, 0xD0),  # get-request
+        0xC1: (0xC9, 0xD1),  # set-request
+        0xC2: (0xCA, 0xD2),  # event-notification-request
+        0xC3: (0xCB, 0xD3),  # action-request
+        0xC4: (0xCC, 0xD4),  # get-response
+        0xC5: (0xCD, 0xD5),  # set-response
+        0xC7: (0xCF, 0xD7),  # action-response
+    }
+)
+"""Tag of a service, and the tags of its envelopes under the global and under the dedicated key."""
+
+GENERAL_ONLY: Final = frozenset((0x0F, 0xD8, 0xD9, 0xDA))
+"""data-notification, exception-response, access-request, access-response: they have no envelope of their own."""
+
+ERRORS: Final = frozenset((0x0E, 0xD8))
+"""confirmed-service-error and exception-response: a peer that cannot decipher can only say so in clear."""
+
+
+class Unprotected(NamedTuple):
+    """An APDU out of its envelope: `protection` is what was verified of it, `system_title` whose it is."""
+
+    apdu: bytes
+    protection: Protection
+    counter: int
+    system_title: bytes
+
+    def __repr__(self) -> str:
+        # The APDU may hold a key (an InitiateRequest does), so only its size is shown.
+        return (
+            f"Unprotected({len(self.apdu)} octets, {self.protection!r}, counter={self.counter}, "
+            f"system_title={self.system_title.hex()})"
+        )
+
+
+class SecurityContext:
+    """Keys, titles and counters of one association.
+
+    Args:
+        suite: number of the security suite.
+        own_title: system title of this side, 8 octets.
+        peer_title: system title of the other side; None until it is known, see `meet`.
+        encryption_key: the global unicast encryption key.
+        authentication_key: the global authentication key; may be missing only where `required` does without.
+        dedicated_key: see `use_dedicated`.
+        broadcast_key: the global broadcast encryption key; without it nothing protected by it is let in.
+        required: the least protection that is accepted.
+        applied: the protection of what is sent; the required one unless given.
+        counter: gives the invocation counters of what is sent.
+        received: the greatest counter seen of the peer; give one that outlives the association where the peer can
+            open several with the same key.
+        general: send general-glo and general-ded envelopes even where a service has its own.
+        permitted: weaknesses from `cosem.danger`.
+
+    Raises:
+        ConfigurationError: a title or key does not fit, or the protection needs a key or a permission it lacks.
+    """
+
+    def __init__(
+        self,
+        suite: int,
+        own_title: bytes,
+        peer_title: bytes | None,
+        encryption_key: Key,
+        authentication_key: Key | None,
+        *,
+        dedicated_key: Key | None = None,
+        broadcast_key: Key | None = None,
+        required: Protection = AUTHENTICATED_ENCRYPTION,
+        applied: Protection | None = None,
+        counter: InvocationCounter,
+        received: ReceivedCounter | None = None,
+        general: bool = False,
+        permitted: frozenset[danger.Weakness] = danger.NOTHING,
+    ) -> None:
+        self.suite = suites.of(suite)
+        self.required = required
+        self.applied = required if applied is None else applied
+        self.general = general
+        self.refused = 0
+        """How many APDUs were refused for want of security; the owner may close the association when it is many."""
+        self._permitted = permitted
+        self._own_title = _checked_title(own_title)
+        self._peer_title: bytes | None = None
+        self._authentication_key = self._checked_key(authentication_key) if authentication_key is not None else None
+        self._counter = counter
+        self._global = self._ring(encryption_key, received)
+        self._dedicated: _Ring | None = None
+        self._broadcast = None if broadcast_key is None else self._ring(broadcast_key, None)
+        self._check_protection()
+        self._control = int(self.applied) | suite
+        self._openings = self._accepted()
+        if peer_title is not None:
+            self.meet(peer_title)
+        if dedicated_key is not None:
+            self.use_dedicated(dedicated_key)
+
+    @property
+    def own_title(self) -> bytes:
+        """System title of this side."""
+        return self._own_title
+
+    @property
+    def peer_title(self) -> bytes | None:
+        """System title of the other side, None until it is known."""
+        return self._peer_title
+
+    def meet(self, peer_title: bytes) -> None:
+        """Take note of the peer's system title; SecurityError when it is ours, or another than before."""
+        if len(peer_title) != TITLE_OCTETS:
+            raise SecurityError(f"a system title has {TITLE_OCTETS} octets, that of the peer has {len(peer_title)}")
+        if peer_title == self._own_title:
+            raise SecurityError("the peer shows our own system title: it may mirror what it is sent")
+        if self._peer_title is not None and peer_title != self._peer_title:
+            raise SecurityError(
+                f"the peer's system title is {peer_title.hex().upper()}, expected was {self._peer_title.hex().upper()}"
+            )
+        self._peer_title = bytes(peer_title)
+
+    def use_dedicated(self, key: Key, counter: InvocationCounter | None = None) -> None:
+        """Take note of the dedicated key of this association.
+
+        Unless a `counter` is given, what is sent under it goes on with the global counter: that is right even if a
+        key handed in from outside is not fresh. The peer's counter is followed on its own, since most begin anew.
+        """
+        self._dedicated = self._ring(key, None, counter)
+        self._openings = self._accepted()
+
+    def protect(self, apdu: bytes, *, dedicated: bool = False, general: bool = False) -> bytes:
+        """Return `apdu` in its envelope, with the next invocation counter; never call it again to repeat a message.
+
+        Raises LocalProtocolError when the APDU has no envelope or the context has no dedicated key, SecurityError
+        when the counter is used up.
+        """
+        ring = self._dedicated if dedicated else self._global
+        if ring is None:
+            raise LocalProtocolError("there is no dedicated key in this association")
+        if not self._control & PROTECTION_MASK:
+            raise LocalProtocolError("this association sends without protection")
+        fronts = _FRONTS.get(apdu[0]) if apdu else None
+        if fronts is None:
+            raise LocalProtocolError(f"an APDU with tag {apdu[:1].hex().upper() or '(none)'} has no envelope")
+        front = fronts[dedicated]
+        if general or self.general or not front:
+            front = _GENERAL_FRONTS[dedicated] + self._own_title
+        control = self._control
+        counter = ring.counter.next().to_bytes(4, "big")
+        protected = ring.gcm.protect(control, self._own_title + counter, apdu)
+        return front + _length(HEADER_OCTETS + len(protected)) + _OCTET[control] + counter + protected
+
+    def unprotect(self, apdu: bytes) -> Unprotected:
+        """Return what is in the envelope, after everything that can be verified was verified.
+
+        Raises SecurityError when it is weaker than required, does not verify, or was received before; DecodeError
+        when it is no well-formed envelope. An APDU without envelope passes only if nothing is required of it, or if
+        it reports an error, which is all it is then good for (its `protection` is NONE).
+        """
+        try:
+            return self._unprotect(apdu)
+        except SecurityError:
+            self.refused += 1
+            raise
+
+    def gmac_proof(self, challenge: bytes) -> bytes:
+        """Return the proof of HLS mechanism 5 over the peer's `challenge`; it takes an invocation counter."""
+        control = _AUTHENTICATED | self.suite.identifier
+        counter = self._counter.next().to_bytes(4, "big")
+        return _OCTET[control] + counter + self._global.gcm.tag(control, self._own_title + counter, challenge)
+
+    def check_gmac_proof(self, challenge: bytes, proof: bytes) -> None:
+        """Raise SecurityError unless the peer made `proof` over our `challenge`.
+
+        Its counter need not be greater than the last one: the proof is made before the envelope it arrives in, which
+        was verified first, and our fresh challenge already shows that it is no replay.
+        """
+        if len(proof) != PROOF_OCTETS:
+            raise SecurityError(f"a GMAC proof has {PROOF_OCTETS} octets, this has {len(proof)}")
+        control = _AUTHENTICATED | self.suite.identifier
+        if proof[0] != control:
+            raise SecurityError(
+                f"the security control octet of the proof is {proof[0]:02X}, expected was {control:02X}"
+            )
+        tag = self._global.gcm.tag(control, self._known_peer() + proof[1:HEADER_OCTETS], challenge)
+        if not compare_digest(tag, proof[HEADER_OCTETS:]):
+            raise SecurityError("the peer's proof does not verify: it has other keys, or it is somebody else")
+        self._global.received.last = max(self._global.received.last, int.from_bytes(proof[1:HEADER_OCTETS], "big"))
+
+    def _unprotect(self, apdu: bytes) -> Unprotected:
+        if not apdu:
+            raise DecodeError("an APDU has at least one octet", 0)
+        envelope = _ENVELOPES.get(apdu[0])
+        if envelope is None:
+            return self._in_clear(apdu)
+        service, dedicated = envelope
+        if service:
+            title, at = self._known_peer(), 1
+        else:
+            title, at = self._sender(apdu)
+        at = _past_length(apdu, at)
+        start = at + HEADER_OCTETS
+        if start > len(apdu):
+            raise DecodeError(f"a security header has {HEADER_OCTETS} octets, there are {len(apdu) - at}", at)
+        control = apdu[at]
+        opening = self._openings[dedicated].get(control)
+        if opening is None:
+            raise self._refusal(control, dedicated)
+        ring, protection = opening
+        counter = apdu[at + 1 : start]
+        plain = ring.gcm.unprotect(control, title + counter, apdu[start:])
+        number = int.from_bytes(counter, "big")
+        if protection & _AUTHENTICATED:
+            # Only now is the counter known to be the peer's own; before, anybody could have driven it up.
+            ring.received.accept(number)
+            if self._peer_title is None:
+                self.meet(title)
+        elif number <= ring.received.last:
+            raise SecurityError(f"invocation counter {number} was used before: a replayed or late message")
+        if not plain or (plain[0] != service if service else plain[0] not in _FRONTS):
+            raise SecurityError(
+                f"envelope {apdu[0]:02X} holds an APDU with tag {plain[:1].hex().upper() or '(none)'}, "
+                "which does not belong into it"
+            )
+        if control & BROADCAST and not _is_unconfirmed(plain):
+            raise SecurityError("under the broadcast key, which many hold, only unconfirmed services are let in")
+        return Unprotected(plain, _PROTECTIONS[protection], number, title)
+
+    def _in_clear(self, apdu: bytes) -> Unprotected:
+        if self.required and apdu[0] not in ERRORS:
+            raise SecurityError(f"an APDU in clear (tag {apdu[0]:02X}) where {_written(self.required)} is required")
+        return Unprotected(apdu, Protection.NONE, 0, self._peer_title or b"")
+
+    def _sender(self, apdu: bytes) -> tuple[bytes, int]:
+        """Return the system title in a general envelope, and the place after it."""
+        after = 2 + TITLE_OCTETS
+        if len(apdu) < after:
+            raise DecodeError(f"need a system title of {TITLE_OCTETS} octets", 1, ("system-title",))
+        if apdu[1] != TITLE_OCTETS:
+            raise DecodeError(
+                f"a system title has {TITLE_OCTETS} octets, its length octet says {apdu[1]}", 1, ("system-title",)
+            )
+        title = apdu[2:after]
+        if title == self._own_title:
+            raise SecurityError("the message carries our own system title: it is one of ours, come back")
+        if self._peer_title is not None and title != self._peer_title:
+            raise SecurityError(
+                f"the message is from {title.hex().upper()}, this association is with {self._peer_title.hex().upper()}"
+            )
+        return title, after
+
+    def _known_peer(self) -> bytes:
+        if self._peer_title is None:
+            raise SecurityError("the peer's system title is not known, and nothing of it can be verified without")
+        return self._peer_title
+
+    def _refusal(self, control: int, dedicated: bool) -> SecurityError:
+        """Say why an APDU with this security control octet is not even decrypted."""
+        reasons = (
+            (control & COMPRESSION, "it is compressed, which was not agreed"),
+            (
+                control & SUITE_MASK != self.suite.identifier,
+                f"it names security suite {control & SUITE_MASK}, agreed is {self.suite.identifier}",
+            ),
+            (dedicated and self._dedicated is None, "it is under a dedicated key, and this association has none"),
+            (
+                control & BROADCAST and (dedicated or self._broadcast is None),
+                "it is under the broadcast key, and there is none here",
+            ),
+            (
+                True,
+                f"it has {_written(_PROTECTIONS[control & PROTECTION_MASK])}, required is {_written(self.required)}",
+            ),
+        )
+        reason = next(text for holds, text in reasons if holds)
+        return SecurityError(f"a protected APDU was refused undecrypted (security control {control:02X}): {reason}")
+
+    def _ring(self, key: Key, received: ReceivedCounter | None, counter: InvocationCounter | None = None) -> _Ring:
+        gcm = Gcm(self._checked_key(key), self._authentication_key, self._permitted)
+        return _Ring(gcm, counter or self._counter, received or ReceivedCounter())
+
+    def _checked_key(self, key: Key) -> Key:
+        if len(key) != self.suite.key_octets:
+            raise ConfigurationError(
+                f"security suite {self.suite.identifier} ({self.suite.name}) has keys of {self.suite.key_octets} "
+                f"octets, this one has {len(key)}"
+            )
+        return key
+
+    def _check_protection(self) -> None:
+        for protection in (self.required, self.applied):
+            if protection & Protection.AUTHENTICATION and self._authentication_key is None:
+                raise ConfigurationError(f"{_written(protection)} needs an authentication key")
+            if protection is Protection.ENCRYPTION and not self._may_skip_verifying:
+                raise ConfigurationError(
+                    "encryption without authentication lets anybody alter values; "
+                    "cosem.danger.Weakness.UNVERIFIED_CIPHERTEXT permits it"
+                )
+
+    @property
+    def _may_skip_verifying(self) -> bool:
+        return danger.Weakness.UNVERIFIED_CIPHERTEXT in self._permitted
+
+    def _accepted(self) -> tuple[dict[int, tuple[_Ring, int]], dict[int, tuple[_Ring, int]]]:
+        """Return, for global and dedicated envelopes, each security control octet that is let in.
+
+        With it the keys it is opened with, and the protection that is verified thereby.
+        """
+        accepted: tuple[dict[int, tuple[_Ring, int]], dict[int, tuple[_Ring, int]]] = ({}, {})
+        for mode in (_AUTHENTICATED, _ENCRYPTED, _AUTHENTICATED | _ENCRYPTED):
+            verified = mode if self._authentication_key is not None else mode & ~_AUTHENTICATED
+            if verified & self.required != self.required or not verified:
+                continue
+            if not verified & _AUTHENTICATED and not self._may_skip_verifying:
+                continue
+            control = mode | self.suite.identifier
+            accepted[0][control] = (self._global, verified)
+            if self._broadcast is not None:
+                accepted[0][control | BROADCAST] = (self._broadcast, verified)
+            if self._dedicated is not None:
+                accepted[1][control] = (self._dedicated, verified)
+        return accepted
+
+    def __repr__(self) -> str:
+        peer = "unknown" if self._peer_title is None else self._peer_title.hex()
+        return (
+            f"SecurityContext(suite {self.suite.identifier}, own title {self._own_title.hex()}, peer title {peer}, "
+            f"{self.required!r}, keys not shown)"
+        )
+
+
+class _Ring(NamedTuple):
+    """A key with the counters that belong to it."""
+
+    gcm: Gcm
+    counter: InvocationCounter
+    received: ReceivedCounter
+
+
+_AUTHENTICATED: Final = int(Protection.AUTHENTICATION)
+_ENCRYPTED: Final = int(Protection.ENCRYPTION)
+_OCTET: Final = tuple(bytes((value,)) for value in range(256))
+_PROTECTIONS: Final = {mode: Protection(mode) for mode in range(0x00, 0x40, 0x10)}
+
+# By the tag of a service: the first octet of its envelopes, empty where only the general ones serve.
+_FRONTS: Final = {
+    **{service: (_OCTET[globally], _OCTET[dedicated]) for service, (globally, dedicated) in SERVICE_ENVELOPES.items()},
+    **dict.fromkeys(GENERAL_ONLY, (b"", b"")),
+}
+_GENERAL_FRONTS: Final = tuple(bytes((tag, TITLE_OCTETS)) for tag in (GENERAL_GLOBAL, GENERAL_DEDICATED))
+
+# By the tag of an envelope: the tag of the service in it, 0 for any, and whether it is under the dedicated key.
+_ENVELOPES: Final = {
+    GENERAL_GLOBAL: (0, False),
+    GENERAL_DEDICATED: (0, True),
+    **{globally: (service, False) for service, (globally, _) in SERVICE_ENVELOPES.items()},
+    **{dedicated: (service, True) for service, (_, dedicated) in SERVICE_ENVELOPES.items()},
+}
+
+_NEVER_CONFIRMED: Final = frozenset((0x0F, 0x16, 0x18, 0xC2))
+_CONFIRMED_BY_CHOICE: Final = frozenset((0xC1, 0xC3))
+_CONFIRMED: Final = 0x40
+
+
+def _is_unconfirmed(apdu: bytes) -> bool:
+    if apdu[0] in _CONFIRMED_BY_CHOICE:
+        return len(apdu) > 2 and not apdu[2] & _CONFIRMED
+    return apdu[0] in _NEVER_CONFIRMED
+
+
+def _checked_title(title: bytes) -> bytes:
+    if len(title) != TITLE_OCTETS:
+        raise ConfigurationError(f"a system title has {TITLE_OCTETS} octets (16 hex digits), this has {len(title)}")
+    return bytes(title)
+
+
+def _written(protection: Protection) -> str:
+    names = [name for flag, name in _PROTECTION_NAMES.items() if flag & protection]
+    return " and ".join(names) or "no protection"
+
+
+_PROTECTION_NAMES: Final = {Protection.AUTHENTICATION: "authentication", Protection.ENCRYPTION: "encryption"}
+
+
+def _length(size: int) -> bytes:
+    if size < 0x80:
+        return _OCTET[size]
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return _OCTET[0x80 | len(octets)] + octets
+
+
+def _past_length(apdu: bytes, at: int) -> int:
+    """Return the place after the length at `at`, which must count exactly the octets that follow."""
+    if at >= len(apdu):
+        raise DecodeError("need a length", at)
+    length = apdu[at]
+    after = at + 1
+    if length > 0x7F:
+        after += length & 0x7F
+        if not at + 1 < after <= min(len(apdu), at + 5):
+            raise DecodeError("need a length of 1 to 4 octets", at)
+        length = int.from_bytes(apdu[at + 1 : after], "big")
+    if length != len(apdu) - after:
+        raise DecodeError(f"the length says {length} octets, there are {len(apdu) - after}", at)
+    return after

@@ -1,0 +1,51 @@
+"""The security suites of IEC 62056-5-3 as one table, and the bits of the security control octet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntFlag
+from types import MappingProxyType
+from typing import Final
+
+from cosem.errors import ConfigurationError
+
+SUITE_MASK: Final = 0x0F
+PROTECTION_MASK: Final = 0x30
+BROADCAST: Final = 0x40
+COMPRESSION: Final = 0x80
+
+
+class Protection(IntFlag):
+    """What is done to an APDU; the values are the bits of the security control octet."""
+
+    NONE = 0x00
+    AUTHENTICATION = 0x10
+    ENCRYPTION = 0x20
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One security suite: AES-GCM with keys of `key_octets`; the tag has 12 octets in every suite."""
+
+    identifier: int
+    name: str
+    key_octets: int
+
+
+SUITES: Final[Mapping[int, Suite]] = MappingProxyType(
+    {
+        0: Suite(0, "AES-GCM-128", 16),
+        1: Suite(1, "ECDH-ECDSA-AES-GCM-128-SHA-256", 16),
+        2: Suite(2, "ECDH-ECDSA-AES-GCM-256-SHA-384", 32),
+    }
+)
+
+
+def of(identifier: int) -> Suite:
+    """Return the suite with this number, or raise ConfigurationError that lists those there are."""
+    suite = SUITES.get(identifier)
+    if suite is None:
+        known = ", ".join(f"{suite.identifier} ({suite.name})" for suite in SUITES.values())
+        raise ConfigurationError(f"there is no security suite {identifier}; there are {known}")
+    return suite
