@@ -1,0 +1,405 @@
+"""The HDLC client: the primary station, which opens, asks, and asks again when nothing comes (IEC 62056-7-6)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from enum import Enum
+from typing import ClassVar
+
+from cosem.errors import DecodeError, LocalProtocolError, RemoteProtocolError, TimedOut
+from cosem.protocol.link import ApduReceived, LinkConnected, LinkDisconnected, LinkEvent
+from cosem.protocol.link.hdlc import llc
+from cosem.protocol.link.hdlc.address import ALL_STATION, CALLING_DEVICE, LAYER, HdlcAddress, client_address
+from cosem.protocol.link.hdlc.frame import DISC, FINAL, RR, SNRM, UI, Frame, FrameReader, Kind, encode
+from cosem.protocol.link.hdlc.parameters import Parameters
+from cosem.protocol.link.hdlc.reject import FrameReject
+from cosem.protocol.link.hdlc.settings import ClientSettings, Tolerance
+from cosem.protocol.link.hdlc.transfer import Transfer, Unnumbered, segments
+
+
+class State(Enum):
+    """Where the client stands."""
+
+    DISCONNECTED = "disconnected"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DISCONNECTING = "disconnecting"
+
+
+class HdlcClient:
+    """One client address talking to one server address.
+
+    The client holds the turn: it sends, gives the turn away with the poll bit, and has it back with the final bit of
+    the answer. `deadline` is when an answer is overdue: then the identical octets go out again, and after the last
+    repetition `tick` raises TimedOut("link"). Segments are asked for and acknowledged in here; a whole APDU comes out.
+
+    Raised, besides: RemoteProtocolError when the server refuses (DM), rejects a frame (FRMR), or acknowledges what was
+    not sent; DecodeError when UA or FRMR are malformed. After any of them the engine is disconnected.
+    """
+
+    def __init__(
+        self,
+        client: int,
+        server: HdlcAddress,
+        parameters: Parameters | None = None,
+        settings: ClientSettings | None = None,
+    ) -> None:
+        self.counters: Counter[str] = Counter()
+        self.state = State.DISCONNECTED
+        self._client = client
+        self._server = server
+        self._own = client_address(client).encode()
+        self._peer = server.encode()
+        self._proposed = parameters or Parameters()
+        self._settings = settings or ClientSettings()
+        tolerances = self._settings.tolerances
+        self._reader = FrameReader(
+            self.counters,
+            octets=self._settings.frame_octets,
+            accept_damaged=Tolerance.DAMAGED_INFORMATION in tolerances,
+        )
+        self._transfer = Transfer(self._proposed, self._settings.apdu_octets + llc.SIZE)
+        self._unnumbered = Unnumbered(self._settings.apdu_octets + llc.SIZE)
+        self._events: list[LinkEvent] = []
+        self._outgoing = bytearray()
+        self._last = b""  # what went out with the last poll bit, for repeating it
+        self._awaiting = False  # the server has the turn
+        self._expected = 0  # APDUs that must still come
+        self._polls = 0  # asked in a row without getting one
+        self._repeated = 0
+        self._due: float | None = None  # when to repeat, or to ask
+        self._heard = 0.0
+        self._moved = 0.0
+
+    @property
+    def agreed(self) -> Parameters:
+        """Return the parameters in force; what was proposed, until connected."""
+        return self._transfer.agreed
+
+    def connect(self, now: float) -> None:
+        """Send SNRM."""
+        if self.state is not State.DISCONNECTED:
+            raise LocalProtocolError(f"the link is {self.state.value}")
+        self.state = State.CONNECTING
+        self._expected = self._polls = 0
+        self._reader.clear()
+        # Saying nothing means the defaults, and every station understands it.
+        proposal = self._proposed
+        information = b"" if proposal == Parameters() else proposal.encode(self._settings.window_octets)
+        self._poll(encode(self._peer, self._own, SNRM | FINAL, information), now)
+
+    def send(self, apdu: bytes, now: float, *, confirmed: bool = True, unnumbered: bool = False) -> None:
+        """Send one APDU when it is our turn; in UI frames, which nobody acknowledges, when `unnumbered`."""
+        if not 1 <= len(apdu) <= self._settings.apdu_octets:
+            raise LocalProtocolError(f"an APDU of 1 to {self._settings.apdu_octets} octets fits, not {len(apdu)}")
+        information = llc.COMMAND + apdu
+        if unnumbered:
+            size = self._transfer.agreed.maximum_information_transmit
+            for part, more in segments(information, size):
+                self._outgoing += encode(self._peer, self._own, UI, part, more)
+            return
+        if self.state is not State.CONNECTED:
+            raise LocalProtocolError(f"the link is {self.state.value}")
+        self._transfer.put(information)
+        self._expected += confirmed
+        if not self._awaiting:
+            self._continue(now)
+
+    def poll(self, now: float) -> None:
+        """Ask for one more APDU than the requests sent account for, as block transfer with windows needs it."""
+        if self.state is not State.CONNECTED:
+            raise LocalProtocolError(f"the link is {self.state.value}")
+        self._expected += 1
+        if not self._awaiting:
+            self._continue(now)
+
+    def disconnect(self, now: float) -> None:
+        """Send DISC at once, whatever is under way; without a connection there is nothing to send."""
+        if self.state is State.DISCONNECTED:
+            self._events.append(LinkDisconnected(self._client, self._server.upper))
+            return
+        if self.state is State.DISCONNECTING:
+            return
+        self.state = State.DISCONNECTING
+        self._poll(encode(self._peer, self._own, DISC | FINAL), now)
+
+    def receive(self, octets: bytes, now: float) -> None:
+        """Take octets from the stream."""
+        self._heard = now
+        self._reader.feed(octets)
+        self._read(now)
+
+    def outgoing(self) -> bytes:
+        """Hand over the octets to write."""
+        octets = bytes(self._outgoing)
+        self._outgoing.clear()
+        return octets
+
+    def events(self) -> list[LinkEvent]:
+        """Hand over what has happened since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def deadline(self) -> float | None:
+        """Tell when `tick` is wanted next."""
+        if self._reader.partial:
+            return self._heard + self._settings.inter_octet_time_out
+        if self._due is not None:
+            return self._due
+        if self.state is State.CONNECTED and self._settings.inactivity_time_out is not None:
+            return self._moved + self._settings.inactivity_time_out
+        return None
+
+    def tick(self, now: float) -> None:
+        """Repeat or ask again when it is time, give up when it has been enough."""
+        settings = self._settings
+        while self._reader.partial:
+            # A frame under way is an answer under way: the answer is not overdue before its octets stop coming.
+            if now < self._heard + settings.inter_octet_time_out:
+                return
+            self._reader.abandon()
+            self._read(now)
+        if self._due is not None:
+            if now >= self._due:
+                self._overdue(now)
+        elif (
+            self.state is State.CONNECTED
+            and settings.inactivity_time_out is not None
+            and now >= self._moved + settings.inactivity_time_out
+        ):
+            self.counters["inactivity_time_outs"] += 1
+            self._down()
+
+    # What is due
+
+    def _poll(self, octets: bytes, now: float) -> None:
+        """Send octets whose last frame gives the turn away."""
+        self._last = octets
+        self._outgoing += octets
+        self._awaiting = True
+        self._repeated = 0
+        self._moved = now
+        self._due = now + self._settings.response_time_out
+        self.counters["polls"] += 1
+
+    def _ask(self, now: float) -> None:
+        control = RR | FINAL | self._transfer.receive_state << 5
+        self._poll(encode(self._peer, self._own, control), now)
+
+    def _continue(self, now: float) -> None:
+        """Use the turn: send what waits, else ask for what must still come, else rest."""
+        transfer = self._transfer
+        self._due = None
+        if transfer.has_to_send and not transfer.peer_busy:
+            self._poll(transfer.frames(self._peer, self._own), now)
+        elif transfer.has_to_send or transfer.collecting or self._expected:
+            if self._polls == 0:
+                self._ask(now)
+            else:
+                self._due = now + self._settings.poll_interval
+
+    def _overdue(self, now: float) -> None:
+        settings = self._settings
+        if not self._awaiting:
+            if self._polls > settings.polls:
+                self._down()
+                raise TimedOut("link", settings.polls * settings.poll_interval)
+            self._ask(now)
+        elif self._repeated < settings.retransmissions:
+            self._repeated += 1
+            self.counters["retransmissions"] += 1
+            self._outgoing += self._last
+            self._moved = now
+            self._due = now + settings.response_time_out
+        else:
+            self._down()
+            raise TimedOut("link", settings.response_time_out * (1 + settings.retransmissions))
+
+    def _down(self) -> None:
+        """Be disconnected, and say so if we were more than that."""
+        if self.state in (State.CONNECTED, State.DISCONNECTING):
+            self._events.append(LinkDisconnected(self._client, self._server.upper))
+        self.state = State.DISCONNECTED
+        self._awaiting = False
+        self._expected = 0
+        self._due = None
+        self._last = b""
+
+    def _refuse(self, reason: str) -> RemoteProtocolError:
+        self._down()
+        return RemoteProtocolError(reason, layer=LAYER)
+
+    # What arrives
+
+    def _read(self, now: float) -> None:
+        while (frame := self._reader.frame()) is not None:
+            if self._is_for_us(frame):
+                self._HANDLERS[frame.kind](self, frame, now)
+
+    def _is_for_us(self, frame: Frame) -> bool:
+        if frame.destination == self._own and frame.source == self._peer:
+            if self._own != self._peer or frame.encode() not in self._last:
+                return True
+            self.counters["echoes"] += 1  # both addresses alike: only the whole frame tells
+            return False
+        if frame.destination == self._peer and frame.source == self._own:
+            self.counters["echoes"] += 1
+            return False
+        try:
+            destination, source = HdlcAddress.decode(frame.destination), HdlcAddress.decode(frame.source)
+        except DecodeError:
+            return False
+        if self._is_client(destination, frame.kind) and self._is_server(source):
+            return True
+        self.counters["frames_for_others"] += 1
+        return False
+
+    def _is_client(self, address: HdlcAddress, kind: Kind) -> bool:
+        if address.upper == self._client and address.size == 1:
+            return True
+        if kind is Kind.UNNUMBERED_INFORMATION and address.upper in (self._client, ALL_STATION[address.bits]):
+            return True
+        return self._tolerate(Tolerance.OTHER_CLIENT)
+
+    def _is_server(self, address: HdlcAddress) -> bool:
+        asked = self._server
+        if address == asked:
+            return True
+        same_upper = address.upper == asked.upper
+        if same_upper and (asked.lower is None or address.lower is None or address.lower == asked.lower):
+            return self._tolerate(Tolerance.OTHER_ADDRESS_SIZE)
+        # Who is called as "whoever calls" answers with the name it has.
+        if asked.lower == CALLING_DEVICE[asked.bits] and same_upper:
+            return True
+        return self._tolerate(Tolerance.OTHER_SERVER)
+
+    def _tolerate(self, tolerance: Tolerance) -> bool:
+        if tolerance not in self._settings.tolerances:
+            return False
+        self.counters[f"tolerated_{str(tolerance.name).lower()}"] += 1
+        return True
+
+    def _acknowledged(self, frame: Frame, now: float) -> None:
+        if self.state is State.CONNECTING:
+            try:
+                agreed = self._proposed.agreed_with(Parameters.decode(frame.information))
+            except DecodeError:
+                self._down()
+                raise
+            self._transfer = Transfer(agreed, self._settings.apdu_octets + llc.SIZE)
+            self.state = State.CONNECTED
+            self._awaiting = False
+            self._due = None
+            self._moved = now
+            self._events.append(LinkConnected(self._client, self._server.upper))
+        elif self.state is State.DISCONNECTING:
+            self._down()
+        else:
+            self._ignore(frame, now)
+
+    def _disconnected(self, frame: Frame, now: float) -> None:
+        if self.state is State.CONNECTING:
+            raise self._refuse("the server refuses the connection (DM)")
+        if self.state is State.CONNECTED and (self._awaiting or self._expected):
+            raise self._refuse("the server is disconnected (DM)")
+        if self.state is State.DISCONNECTED:
+            self._ignore(frame, now)
+        else:
+            self._down()
+
+    def _rejected(self, frame: Frame, now: float) -> None:
+        if self.state is State.DISCONNECTED:
+            self._ignore(frame, now)
+            return
+        self._down()
+        raise RemoteProtocolError(f"the server {FrameReject.decode(frame.information)}", layer=LAYER)
+
+    def _ready(self, frame: Frame, now: float) -> None:
+        self._supervised(frame, now, busy=False)
+
+    def _not_ready(self, frame: Frame, now: float) -> None:
+        self._supervised(frame, now, busy=True)
+
+    def _supervised(self, frame: Frame, now: float, *, busy: bool) -> None:
+        if self.state is not State.CONNECTED:
+            self._ignore(frame, now)
+            return
+        transfer = self._transfer
+        waiting, was_busy = transfer.unacknowledged, transfer.peer_busy
+        progress = transfer.acknowledge(frame.receive_sequence)
+        if progress is None:
+            raise self._refuse(f"the server acknowledges what was not sent (N(R) {frame.receive_sequence})")
+        self._moved = now
+        transfer.peer_busy = busy
+        if not frame.final or not self._awaiting:
+            return
+        if waiting and not progress and not busy and not was_busy:
+            # An answer to something older, or to frames lost on the way: repeating at once would double each late
+            # answer for ever, so the repetition waits for its time.
+            self.counters["stale_frames"] += 1
+            return
+        self._awaiting = False
+        self._polls = 0 if progress and not busy else self._polls + 1
+        self._continue(now)
+
+    def _informed(self, frame: Frame, now: float) -> None:
+        if self.state is not State.CONNECTED:
+            self._ignore(frame, now)
+            return
+        transfer = self._transfer
+        if not transfer.is_next(frame):
+            self.counters["repeated_frames" if transfer.is_repeated(frame) else "frames_out_of_sequence"] += 1
+            return
+        if transfer.acknowledge(frame.receive_sequence) is None:
+            raise self._refuse(f"the server acknowledges what was not sent (N(R) {frame.receive_sequence})")
+        longest = transfer.agreed.maximum_information_receive
+        if len(frame.information) > longest and not self._tolerate(Tolerance.LONG_INFORMATION):
+            raise self._refuse(f"information of {len(frame.information)} octets, agreed were {longest}")
+        try:
+            information = transfer.take(frame)
+        except OverflowError:
+            raise self._refuse(f"an APDU of more than {self._settings.apdu_octets} octets") from None
+        self._moved = now
+        self._polls = 0
+        transfer.peer_busy = False
+        if information is not None:
+            self._deliver(information, unsolicited=not self._expected)
+            self._expected = max(0, self._expected - 1)
+        if frame.final:
+            self._awaiting = False
+            self._continue(now)
+        elif self._awaiting:
+            self._repeated = 0
+            self._due = now + self._settings.response_time_out
+
+    def _notified(self, frame: Frame, now: float) -> None:
+        information = self._unnumbered.take(frame)
+        if information is not None:
+            self._deliver(information, unsolicited=True)
+
+    def _deliver(self, information: bytes, *, unsolicited: bool) -> None:
+        apdu, headers = llc.split(information, llc.RESPONSE)
+        if headers == 0 and not self._tolerate(Tolerance.MISSING_LLC):
+            self.counters["llc_headers_missing"] += 1
+        elif headers > 1 and not self._tolerate(Tolerance.REPEATED_LLC):
+            self.counters["llc_headers_repeated"] += 1
+        elif apdu:
+            self._events.append(ApduReceived(apdu, self._client, self._server.upper, unsolicited))
+
+    def _ignore(self, frame: Frame, now: float) -> None:
+        self.counters["unexpected_frames"] += 1
+
+    _HANDLERS: ClassVar[dict[Kind, Callable[[HdlcClient, Frame, float], None]]] = {
+        Kind.INFORMATION: _informed,
+        Kind.RECEIVE_READY: _ready,
+        Kind.RECEIVE_NOT_READY: _not_ready,
+        Kind.REJECT: _ready,
+        Kind.UNNUMBERED_ACKNOWLEDGE: _acknowledged,
+        Kind.DISCONNECTED_MODE: _disconnected,
+        Kind.FRAME_REJECT: _rejected,
+        Kind.UNNUMBERED_INFORMATION: _notified,
+        Kind.SET_NORMAL_RESPONSE_MODE: _ignore,
+        Kind.DISCONNECT: _ignore,
+        Kind.UNDEFINED: _ignore,
+    }
