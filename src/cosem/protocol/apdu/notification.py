@@ -1,0 +1,24 @@
+"""What a server sends unasked: DataNotification and EventNotification (IEC 62056-5-3)."""
+
+from __future__ import annotations
+
+from cosem.protocol.apdu.descriptor import AttributeDescriptor
+from cosem.protocol.codec.schema import DataField, LongInvokeIdAndPriority, Wire, wire
+
+
+@wire(tag=b"\x0f")
+class DataNotification(Wire):
+    """Pushed data; `date_time` are the octets of a date-time, or none."""
+
+    long_invoke_id_and_priority: LongInvokeIdAndPriority
+    date_time: bytes
+    body: DataField
+
+
+@wire(tag=b"\xc2")
+class EventNotification(Wire):
+    """Event-Notification-Request: the value that an attribute has taken; `time` are the octets of a date-time."""
+
+    time: bytes | None
+    attribute: AttributeDescriptor
+    value: DataField
