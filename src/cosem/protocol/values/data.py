@@ -187,7 +187,17 @@ class Float32(float):
     def __repr__(self) -> str:
         return f"Float32({_float_argument(self)})"
 
-    __str__ = float.__repr__
+    def __str__(self) -> str:
+        """The fewest digits that name this binary32: 230.1 and not 230.10000610351562."""
+        if abs(self) <= _LARGEST_BINARY32:
+            octets = _BINARY32.pack(self)
+            for digits in range(1, 9):
+                text = f"{self:.{digits}g}"
+                nearest = float(text)  # may round up and out of binary32
+                if abs(nearest) <= _LARGEST_BINARY32 and _BINARY32.pack(nearest) == octets:
+                    return repr(nearest)
+            return f"{self:.9g}"
+        return float.__repr__(self)
 
 
 class Float64(float):
@@ -431,6 +441,7 @@ def same(left: Data, right: Data) -> bool:
 
 _BINARY32 = struct.Struct(">f")
 _BINARY64 = struct.Struct(">d")
+_LARGEST_BINARY32: Final = float.fromhex("0x1.fffffep+127")
 
 
 def _float_argument(value: float) -> str:
