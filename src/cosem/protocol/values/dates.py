@@ -10,6 +10,7 @@ import calendar
 import re
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from enum import IntFlag
+from functools import lru_cache
 from typing import Any, ClassVar, Final, TypeVar
 
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, ShapeError
@@ -84,7 +85,34 @@ _new = object.__new__
 _set_octets = _Octets.__dict__["octets"].__set__
 
 
-class Date(_Octets):
+class _Calendar(_Octets):
+    """What begins with the five octets of a date."""
+
+    __slots__ = ()
+
+    @property
+    def year(self) -> int | None:
+        """The year, or None."""
+        year = self.octets[0] << 8 | self.octets[1]
+        return None if year == 0xFFFF else year
+
+    @property
+    def month(self) -> int | None:
+        """1 … 12, DAYLIGHT_SAVINGS_BEGIN, DAYLIGHT_SAVINGS_END or None."""
+        return _field(self.octets[2])
+
+    @property
+    def day(self) -> int | None:
+        """1 … 31, LAST_DAY, SECOND_LAST_DAY or None."""
+        return _field(self.octets[3])
+
+    @property
+    def weekday(self) -> int | None:
+        """1 (Monday) … 7 (Sunday), or None."""
+        return _field(self.octets[4])
+
+
+class Date(_Calendar):
     """A date of five octets: year, month, day of month, day of week (Monday is 1); None is "not specified".
 
     The month may be DAYLIGHT_SAVINGS_BEGIN or _END, the day LAST_DAY or SECOND_LAST_DAY. Raises LocalProtocolError
@@ -111,27 +139,6 @@ class Date(_Octets):
         if not match:
             raise ConfigurationError(f"{text!r} is no date: write 2024-02-29, *-03-last Sun")
         return _from_text(cls, text, _date_fields(match))
-
-    @property
-    def year(self) -> int | None:
-        """The year, or None."""
-        year = self.octets[0] << 8 | self.octets[1]
-        return None if year == 0xFFFF else year
-
-    @property
-    def month(self) -> int | None:
-        """1 … 12, DAYLIGHT_SAVINGS_BEGIN, DAYLIGHT_SAVINGS_END or None."""
-        return _field(self.octets[2])
-
-    @property
-    def day(self) -> int | None:
-        """1 … 31, LAST_DAY, SECOND_LAST_DAY or None."""
-        return _field(self.octets[3])
-
-    @property
-    def weekday(self) -> int | None:
-        """1 (Monday) … 7 (Sunday), or None."""
-        return _field(self.octets[4])
 
     def replace(self, **fields: int | None) -> Date:
         """Return the same date with some fields changed."""
@@ -219,7 +226,7 @@ class Time(_Octets):
         return _time_text(self.octets)
 
 
-class DateTime(_Octets):
+class DateTime(_Calendar):
     """A date and time of twelve octets: a date, a time, the deviation and the clock status; None is "not specified".
 
     Raises LocalProtocolError for a field out of its range.
@@ -298,11 +305,6 @@ class DateTime(_Octets):
             },
         )
 
-    year = Date.year
-    month = Date.month
-    day = Date.day
-    weekday = Date.weekday
-
     @property
     def hour(self) -> int | None:
         """0 … 23, or None."""
@@ -359,19 +361,25 @@ class DateTime(_Octets):
         deviation nor `zone` is given.
         """
         octets = self.octets
-        clock = _time_of(octets[5:9], self)
+        second, hundredths, deviation = octets[7], octets[8], self.deviation
         try:
-            local = datetime.combine(date(octets[0] << 8 | octets[1], octets[2], octets[3]), clock)
-            deviation = self.deviation
-            if deviation is not None:
-                return local.replace(tzinfo=timezone(timedelta(minutes=-deviation)))
+            moment = datetime(
+                octets[0] << 8 | octets[1],
+                octets[2],
+                octets[3],
+                octets[5],
+                octets[6],
+                0 if second == 0xFF else second,
+                0 if hundredths == 0xFF else hundredths * 10_000,
+                None if deviation is None else _fixed_zone(deviation),
+            )
         except ValueError:
             raise ShapeError(f"{self} is no point in time") from None
-        if zone is not None:
-            return _in_zone(local, zone, self.status)
-        if naive:
-            return local
-        raise ShapeError(f"{self} has no deviation from UTC: give the zone of the meter")
+        if deviation is not None or (naive and zone is None):
+            return moment
+        if zone is None:
+            raise ShapeError(f"{self} has no deviation from UTC: give the zone of the meter")
+        return _in_zone(moment, zone, self.status)
 
     def matches(self, moment: datetime) -> bool:
         """Tell whether the local time of `moment` is one this stands for; deviation and status are not looked at."""
@@ -432,15 +440,14 @@ def _time_octets(hour: int | None, minute: int | None, second: int | None, hundr
 def _time_of(octets: bytes, source: object) -> time:
     hour, minute, second, hundredths = octets
     try:
-        return time(
-            hour, minute, 0 if second == 0xFF else second, 0 if hundredths == 0xFF else _microseconds(hundredths)
-        )
+        return time(hour, minute, 0 if second == 0xFF else second, 0 if hundredths == 0xFF else hundredths * 10_000)
     except ValueError:
         raise ShapeError(f"{source} is no single time of day") from None
 
 
-def _microseconds(hundredths: int) -> int:
-    return hundredths * 10_000
+@lru_cache(maxsize=256)
+def _fixed_zone(deviation: int) -> timezone:
+    return timezone(timedelta(minutes=-deviation))
 
 
 def _in_zone(local: datetime, zone: tzinfo, status: ClockStatus | None) -> datetime:
