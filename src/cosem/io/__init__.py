@@ -1,0 +1,1 @@
+"""Where octets move: the stream every operation runs over, in blocking, asyncio, simulated and recorded form."""

@@ -1,0 +1,223 @@
+"""Streams that block: TCP, UDP and serial lines for programs without an event loop."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from cosem.errors import ConnectionFailed, ConnectionLost, LocalProtocolError, TimedOut
+from cosem.io import failure
+from cosem.io.serial_line import SerialPort, configure_port, is_write_timeout, line_errors, line_lost, open_port
+from cosem.io.stream import CONNECT_TIMEOUT, LARGEST_READ, WRITE_TIMEOUT
+
+R = TypeVar("R")
+
+
+def run(operation: Coroutine[Any, Any, R]) -> R:
+    """Run an operation whose streams all block: it never suspends, so one step runs it to its end."""
+    try:
+        operation.send(None)
+    except StopIteration as done:
+        result: R = done.value
+        return result
+    operation.close()
+    raise LocalProtocolError(
+        "an operation on a blocking stream awaited something else; use the asyncio client for that"
+    )
+
+
+def connect_tcp(host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> SocketStream:
+    """Connect to a TCP port. Looking the name up is up to the system and not covered by `timeout`.
+
+    Raises ConnectionFailed that says what to try.
+    """
+    deadline = time.monotonic() + timeout
+    failed: ConnectionFailed | None = None
+    for family, kind, number, address in _addresses(host, port, socket.SOCK_STREAM):
+        opened = socket.socket(family, kind, number)
+        try:
+            opened.settimeout(max(deadline - time.monotonic(), 0.001))
+            opened.connect(address)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            opened.close()
+            failed = failure.connection_failed(error, host, port, timeout)
+            failed.__cause__ = error
+            continue
+        except BaseException:
+            opened.close()
+            raise
+        return SocketStream(opened)
+    raise failed or ConnectionFailed(f"{host!r} has no address")
+
+
+def connect_udp(host: str, port: int) -> DatagramStream:
+    """Open a UDP socket that sends to and hears from one peer only."""
+    family, kind, number, address = _addresses(host, port, socket.SOCK_DGRAM)[0]
+    opened = socket.socket(family, kind, number)
+    try:
+        opened.connect(address)
+    except OSError as error:
+        opened.close()
+        raise failure.connection_failed(error, host, port) from error
+    return DatagramStream(opened)
+
+
+def open_serial(path: str, baud: int, character_format: str = "8N1") -> SerialStream:
+    """Open a serial port for this program alone. Raises ConnectionFailed, or ConfigurationError without pyserial."""
+    return SerialStream(open_port(path, baud, character_format))
+
+
+class SocketStream:
+    """A Stream over a connected stream socket."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._gone: ConnectionLost | None = None
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    async def read(self, deadline: float | None, /) -> bytes:
+        if self._gone is not None:
+            raise self._gone
+        try:
+            self._socket.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.0))
+            octets = self._socket.recv(LARGEST_READ)
+        except OSError as error:
+            if _is_deadline(error):
+                return b""
+            raise self._lose(failure.connection_lost(error)) from error
+        if not octets:
+            raise self._lose(failure.closed_by_peer())
+        return octets
+
+    async def write(self, octets: bytes, /) -> None:
+        if self._gone is not None:
+            raise self._gone
+        left = memoryview(octets)
+        try:
+            self._socket.settimeout(WRITE_TIMEOUT)
+            while left:
+                left = left[self._socket.send(left) :]
+        except OSError as error:
+            if _is_deadline(error):
+                raise TimedOut("write", WRITE_TIMEOUT) from error
+            raise self._lose(failure.connection_lost(error)) from error
+
+    async def close(self) -> None:
+        self._gone = self._gone or failure.closed_here()
+        with contextlib.suppress(OSError):  # the peer may be gone already
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _lose(self, why: ConnectionLost) -> ConnectionLost:
+        self._gone = why
+        return why
+
+
+class DatagramStream:
+    """A Stream over a connected datagram socket: one read or write is one datagram."""
+
+    def __init__(self, connected: socket.socket) -> None:
+        self._socket = connected
+        self._gone: ConnectionLost | None = None
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    async def read(self, deadline: float | None, /) -> bytes:
+        if self._gone is not None:
+            raise self._gone
+        while True:
+            try:
+                self._socket.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.0))
+                datagram = self._socket.recv(LARGEST_READ)
+            except OSError as error:
+                if _is_deadline(error):
+                    return b""
+                raise failure.connection_lost(error) from error
+            if datagram:  # an empty datagram says nothing, and is no end either
+                return datagram
+
+    async def write(self, octets: bytes, /) -> None:
+        if self._gone is not None:
+            raise self._gone
+        try:
+            self._socket.settimeout(WRITE_TIMEOUT)
+            self._socket.send(octets)
+        except OSError as error:
+            if _is_deadline(error):
+                raise TimedOut("write", WRITE_TIMEOUT) from error
+            raise failure.connection_lost(error) from error
+
+    async def close(self) -> None:
+        self._gone = self._gone or failure.closed_here()
+        self._socket.close()
+
+
+class SerialStream:
+    """A LineStream over a serial port."""
+
+    def __init__(self, port: SerialPort) -> None:
+        self._port = port
+        self._gone: ConnectionLost | None = None
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    async def read(self, deadline: float | None, /) -> bytes:
+        if self._gone is not None:
+            raise self._gone
+        try:
+            self._port.timeout = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+            first = self._port.read(1)
+            return first + self._port.read(min(self._port.in_waiting, LARGEST_READ)) if first else b""
+        except line_errors() as error:
+            raise self._lose(error) from error
+
+    async def write(self, octets: bytes, /) -> None:
+        if self._gone is not None:
+            raise self._gone
+        try:
+            self._port.write(octets)
+        except line_errors() as error:
+            if is_write_timeout(error):
+                raise TimedOut("write", WRITE_TIMEOUT) from error
+            raise self._lose(error) from error
+
+    async def configure(self, baud: int, character_format: str = "8N1", /) -> None:
+        if self._gone is not None:
+            raise self._gone
+        try:
+            self._port.flush()
+            configure_port(self._port, baud, character_format)
+        except line_errors() as error:
+            raise self._lose(error) from error
+
+    async def close(self) -> None:
+        self._gone = self._gone or failure.closed_here()
+        self._port.close()
+
+    def _lose(self, error: Exception) -> ConnectionLost:
+        self._gone = line_lost(error)
+        return self._gone
+
+
+def _addresses(host: str, port: int, kind: socket.SocketKind) -> list[tuple[socket.AddressFamily, int, int, Any]]:
+    """Return family, type, protocol and socket address of every way to `host`, best first."""
+    try:
+        found = socket.getaddrinfo(host, port, type=kind)
+    except OSError as error:
+        raise failure.connection_failed(error, host, port) from error
+    except UnicodeError as error:  # a label of the name is empty or too long
+        raise ConnectionFailed(f"{host!r} is not a known host; check its spelling, or give the IP address") from error
+    return [(family, kind, number, address) for family, kind, number, _, address in found]
+
+
+def _is_deadline(error: OSError) -> bool:
+    """Tell our own deadline from the system's ETIMEDOUT, which is the end of a connection."""
+    return isinstance(error, BlockingIOError) or (isinstance(error, TimeoutError) and error.errno is None)

@@ -1,0 +1,399 @@
+"""asyncio streams and listeners against real sockets and a real pseudo-terminal."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from cosem.errors import ConnectionFailed, ConnectionLost, DecodeError, LocalProtocolError, TimedOut
+from cosem.io import aio
+from cosem.io.stream import LineStream, Stream
+
+
+def running(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    def run() -> None:
+        asyncio.run(asyncio.wait_for(test(), 20))
+
+    run.__name__ = test.__name__
+    return run
+
+
+@contextlib.asynccontextmanager
+async def pair() -> AsyncIterator[tuple[aio.SocketStream, aio.SocketStream]]:
+    """A connected client and what the server sees of it."""
+    accepted: asyncio.Queue[Any] = asyncio.Queue()
+    done = asyncio.Event()
+
+    async def handler(stream: Any) -> None:
+        accepted.put_nowait(stream)
+        await done.wait()
+
+    async with await aio.listen("127.0.0.1", 0, handler) as listener:
+        client = await aio.connect_tcp("127.0.0.1", listener.port)
+        yield client, await accepted.get()
+        await client.close()
+        done.set()
+
+
+def soon(stream: Stream, seconds: float = 5.0) -> float:
+    return stream.now() + seconds
+
+
+@running
+async def test_what_one_side_writes_the_other_reads() -> None:
+    async with pair() as (client, meter):
+        await client.write(b"\x7e\xa0")
+        assert await meter.read(soon(meter)) == b"\x7e\xa0"
+        reading = asyncio.create_task(client.read(None))
+        await asyncio.sleep(0.01)
+        await meter.write(b"\x01")
+        assert await reading == b"\x01"
+        assert meter.peer == "127.0.0.1"
+
+
+@running
+async def test_a_deadline_gives_nothing() -> None:
+    async with pair() as (client, meter):
+        start = client.now()
+        assert await client.read(start + 0.05) == b""
+        assert 0.04 < client.now() - start < 1
+        assert await client.read(start - 1) == b""
+        await meter.write(b"\x01")
+        await asyncio.sleep(0.01)
+        assert await client.read(start - 1) == b"\x01", "what is there already is returned even so"
+
+
+@running
+async def test_one_timer_serves_deadlines_that_move() -> None:
+    async with pair() as (client, meter):
+        reading = asyncio.create_task(client.read(client.now() + 0.2))
+        await asyncio.sleep(0)
+        await meter.write(b"\x01")
+        assert await reading == b"\x01"
+        start = client.now()
+        assert await client.read(start + 0.4) == b"", "the older, earlier timer must not end the later read"
+        assert client.now() - start >= 0.39
+        reading = asyncio.create_task(client.read(client.now() + 5))
+        await asyncio.sleep(0)
+        await meter.write(b"\x01")
+        assert await reading == b"\x01"
+        start = client.now()
+        assert await client.read(start + 0.02) == b"", "an earlier deadline must not wait for the later timer"
+        assert client.now() - start < 1
+
+
+@running
+async def test_the_end_comes_after_the_last_octets() -> None:
+    async with pair() as (client, meter):
+        await meter.write(b"\x01\x02")
+        await meter.close()
+        await asyncio.sleep(0.01)
+        assert await client.read(soon(client)) == b"\x01\x02"
+        for _ in range(2):
+            with pytest.raises(ConnectionLost, match="peer closed"):
+                await client.read(soon(client))
+        with pytest.raises(ConnectionLost):
+            await client.write(b"\x01")
+
+
+@running
+async def test_a_waiting_reader_learns_of_the_end() -> None:
+    async with pair() as (client, meter):
+        reading = asyncio.create_task(client.read(None))
+        await asyncio.sleep(0.01)
+        meter.abort()
+        with pytest.raises(ConnectionLost):
+            await reading
+    async with pair() as (client, _):
+        reading = asyncio.create_task(client.read(None))
+        await asyncio.sleep(0.01)
+        await client.close()
+        await client.close()
+        with pytest.raises(ConnectionLost, match="this side"):
+            await reading
+
+
+@running
+async def test_a_cancelled_read_loses_nothing() -> None:
+    async with pair() as (client, meter):
+        reading = asyncio.create_task(client.read(None))
+        await asyncio.sleep(0)
+        client.data_received(b"\x05")  # arrives in the same turn in which the reader is cancelled
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+        assert await client.read(soon(client)) == b"\x05"
+        await meter.write(b"\x06")
+        assert await client.read(soon(client)) == b"\x06"
+
+
+@running
+async def test_two_readers_at_once_are_refused() -> None:
+    async with pair() as (client, _):
+        first = asyncio.create_task(client.read(soon(client)))
+        await asyncio.sleep(0)
+        with pytest.raises(LocalProtocolError, match="two tasks"):
+            await client.read(soon(client))
+        first.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await first
+
+
+@running
+async def test_a_slow_peer_holds_the_writer_and_a_slow_reader_the_peer() -> None:
+    async with pair() as (client, meter):
+        sent = bytes(range(256)) * 65536
+        writing = asyncio.create_task(client.write(sent))
+        await asyncio.sleep(0.2)
+        assert not writing.done(), "nobody reads, so the write waits"
+        assert meter._held <= 2 * aio.READ_AHEAD, "and what is held for the reader stays bounded"
+        got = bytearray()
+        while len(got) < len(sent):
+            got += await meter.read(soon(meter))
+        assert bytes(got) == sent
+        await writing
+
+
+async def stuck_write() -> None:
+    async with pair() as (client, _):
+        with pytest.raises(TimedOut) as late:
+            await client.write(bytes(30_000_000))
+        assert late.value.phase == "write"
+        client.abort()
+
+
+def test_a_write_that_nobody_takes_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aio, "WRITE_TIMEOUT", 0.05)
+    monkeypatch.setattr(aio, "CLOSE_TIMEOUT", 0.05)
+    asyncio.run(stuck_write())
+
+
+@running
+async def test_refusals_say_what_to_try() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with pytest.raises(ConnectionFailed, match=r"refused.*port"):
+        await aio.connect_tcp("127.0.0.1", port)
+    with pytest.raises(ConnectionFailed, match="refused"):
+        await aio.connect_tcp("localhost", port)
+    with pytest.raises(ConnectionFailed, match="known host"):
+        await aio.connect_tcp("no-such-host.invalid", 4059)
+    with pytest.raises(ConnectionFailed, match="known host"):
+        await aio.connect_udp("x" * 64 + ".invalid", 4059)
+
+
+@running
+async def test_a_silent_address_times_out() -> None:
+    with socket.socket() as full, contextlib.ExitStack() as stack:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # fill the queue that nobody empties
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        with pytest.raises(ConnectionFailed, match=r"did not answer within 0.1 s"):
+            await aio.connect_tcp("127.0.0.1", full.getsockname()[1], timeout=0.1)
+
+
+@running
+async def test_udp_keeps_datagrams_and_peers_apart() -> None:
+    async def echo(stream: Any) -> None:
+        while True:
+            await stream.write(stream.peer.encode() + await stream.read(None))
+
+    async with await aio.listen_datagrams("127.0.0.1", 0, echo) as listener:
+        one = await aio.connect_udp("127.0.0.1", listener.port)
+        two = await aio.connect_udp("127.0.0.1", listener.port)
+        for datagram in (b"a", b"bb"):
+            await one.write(datagram)
+        await two.write(b"c")
+        assert await one.read(soon(one)) == b"127.0.0.1a"
+        assert await one.read(soon(one)) == b"127.0.0.1bb"
+        assert await two.read(soon(two)) == b"127.0.0.1c"
+        assert await one.read(one.now() + 0.01) == b""
+        assert listener.connections == 2
+        await one.close()
+        with pytest.raises(ConnectionLost):
+            await one.write(b"d")
+        await two.close()
+
+
+@running
+async def test_udp_to_nobody() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    stream = await aio.connect_udp("127.0.0.1", port)
+    await stream.write(b"\x01")
+    with pytest.raises(ConnectionLost, match="nothing listens"):
+        await stream.read(soon(stream))
+    await stream.close()
+
+
+@running
+async def test_silent_datagram_peers_are_forgotten() -> None:
+    ended: asyncio.Queue[str] = asyncio.Queue()
+
+    async def handler(stream: Any) -> None:
+        try:
+            await stream.read(None)
+            await stream.read(soon(stream))
+        except ConnectionLost as lost:
+            ended.put_nowait(str(lost))
+
+    async with await aio.listen_datagrams("127.0.0.1", 0, handler, aio.ListenLimits(idle=0.05)) as listener:
+        client = await aio.connect_udp("127.0.0.1", listener.port)
+        for _ in range(2):
+            await client.write(b"\x01")
+            assert "silent" in await ended.get()
+            await asyncio.sleep(0.01)
+            assert listener.connections == 0
+        await client.close()
+
+
+@running
+async def test_datagrams_that_nobody_reads_are_dropped() -> None:
+    async def send(_: bytes) -> None: ...
+
+    stream = aio.DatagramStream(send, lambda: None)
+    for _ in range(aio.READ_AHEAD // 1024):
+        stream.deliver(bytes(1024))
+    assert stream.dropped == 0
+    stream.deliver(b"\x01")
+    assert stream.dropped == 1
+
+
+@running
+async def test_limits_of_a_listener() -> None:
+    async def hold(stream: Any) -> None:
+        with contextlib.suppress(ConnectionLost):
+            await stream.read(None)
+
+    limits = aio.ListenLimits(connections=3, connections_per_host=2)
+    async with await aio.listen("127.0.0.1", 0, hold, limits) as listener:
+        streams = [await aio.connect_tcp("127.0.0.1", listener.port) for _ in range(2)]
+        refused = await aio.connect_tcp("127.0.0.1", listener.port)
+        with pytest.raises(ConnectionLost):
+            await refused.read(soon(refused))
+        assert (listener.connections, listener.statistics.accepted, listener.statistics.refused) == (2, 2, 1)
+        await streams.pop().close()
+        await asyncio.sleep(0.05)
+        streams.append(await aio.connect_tcp("127.0.0.1", listener.port))
+        assert await streams[-1].read(streams[-1].now() + 0.05) == b"", "there is room again"
+        for stream in streams:
+            await stream.close()
+    wide = aio.ListenLimits(connections=2, connections_per_host=8)
+    async with await aio.listen("127.0.0.1", 0, hold, wide) as listener:
+        streams = [await aio.connect_tcp("127.0.0.1", listener.port) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        assert (listener.statistics.accepted, listener.statistics.refused) == (2, 1)
+        for stream in streams:
+            await stream.close()
+
+
+def test_one_connection_that_fails_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    async def handler(stream: Any) -> None:
+        match await stream.read(None):
+            case b"theirs":
+                raise DecodeError("need 6 octets, have 3")
+            case b"ours":
+                raise ZeroDivisionError
+            case octets:
+                await stream.write(octets)
+
+    async def scenario() -> None:
+        async with await aio.listen("127.0.0.1", 0, handler) as listener:
+            for word in (b"theirs", b"ours"):
+                stream = await aio.connect_tcp("127.0.0.1", listener.port)
+                await stream.write(word)
+                with pytest.raises(ConnectionLost):
+                    await stream.read(soon(stream))
+                await stream.close()
+            stream = await aio.connect_tcp("127.0.0.1", listener.port)
+            await stream.write(b"well")
+            assert await stream.read(soon(stream)) == b"well"
+            await stream.close()
+            assert (listener.statistics.failed, listener.statistics.internal_errors) == (1, 1)
+
+    asyncio.run(scenario())
+    assert "failed inside" in caplog.text
+
+
+@running
+async def test_closing_a_listener_ends_its_connections() -> None:
+    async def hold(stream: Any) -> None:
+        await stream.read(None)
+
+    listener = await aio.listen("127.0.0.1", 0, hold)
+    stream = await aio.connect_tcp("127.0.0.1", listener.port)
+    await asyncio.sleep(0.01)
+    waiting = asyncio.create_task(listener.wait_closed())
+    await listener.close()
+    await waiting
+    with pytest.raises(ConnectionLost):
+        await stream.read(soon(stream))
+    await stream.close()
+    with pytest.raises(ConnectionFailed):
+        await aio.connect_tcp("127.0.0.1", listener.port)
+
+
+@running
+async def test_a_port_in_use_cannot_be_listened_on() -> None:
+    async def hold(stream: Any) -> None:
+        await stream.read(None)
+
+    async with await aio.listen("127.0.0.1", 0, hold) as listener:
+        with pytest.raises(ConnectionFailed, match="another port"):
+            await aio.listen("127.0.0.1", listener.port, hold)
+    async with await aio.listen_datagrams("127.0.0.1", 0, hold) as listener:
+        with pytest.raises(ConnectionFailed, match="another port"):
+            await aio.listen_datagrams("127.0.0.1", listener.port, hold)
+
+
+async def serial_scenario() -> None:
+    meter, line = os.openpty()
+    stream = await aio.open_serial(os.ttyname(line), 9600)
+    assert isinstance(stream, LineStream)
+    await stream.write(bytes(range(256)))
+    await asyncio.sleep(0.01)
+    assert os.read(meter, 1000) == bytes(range(256))
+    reading = asyncio.create_task(stream.read(soon(stream)))
+    await asyncio.sleep(0.02)
+    os.write(meter, b"\x7e\x0d\x0a\x11\x13\xff")
+    got = await reading
+    while len(got) < 6:
+        got += await stream.read(soon(stream))
+    assert got == b"\x7e\x0d\x0a\x11\x13\xff"
+    start = stream.now()
+    assert await stream.read(start + 0.03) == b""
+    assert 0.02 < stream.now() - start < 1
+    reading = asyncio.create_task(stream.read(None))
+    await asyncio.sleep(0.02)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await stream.configure(300, "8N2")
+    assert stream._port.baudrate == 300
+    os.close(meter)
+    with pytest.raises(ConnectionLost, match="plugged in"):
+        await stream.read(soon(stream))
+    await stream.close()
+    await stream.close()
+    os.close(line)
+
+
+def test_serial_line() -> None:
+    asyncio.run(serial_scenario())
+
+
+def test_serial_line_that_the_loop_cannot_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "add_reader", cannot)
+    asyncio.run(serial_scenario())

@@ -1,0 +1,92 @@
+"""A connection URL opens the stream it means, or is refused before anything is sent."""
+
+import asyncio
+import importlib
+import socket
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from cosem.errors import ConfigurationError, ConnectionFailed
+from cosem.io import blocking
+from cosem.io.open import listen, open_async, open_blocking
+
+
+async def echo(stream: Any) -> None:
+    await stream.write(await stream.read(None))
+
+
+@pytest.mark.parametrize("url", ["tcp://127.0.0.1:0", "udp://127.0.0.1:0", "hdlc+tcp://127.0.0.1:0"])
+def test_open_async_reaches_what_listens(url: str) -> None:
+    async def scenario() -> None:
+        async with await listen(url, echo) as listener:
+            stream = await open_async(url.removesuffix("0") + str(listener.port))
+            await stream.write(b"\x01")
+            assert await stream.read(stream.now() + 5) == b"\x01"
+            await stream.close()
+
+    asyncio.run(scenario())
+
+
+def test_open_blocking() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stream = open_blocking(f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        assert isinstance(stream, blocking.SocketStream)
+        blocking.run(stream.close())
+    udp = open_blocking("udp://127.0.0.1:4059")
+    assert isinstance(udp, blocking.DatagramStream)
+    blocking.run(udp.close())
+    with pytest.raises(ConnectionFailed):
+        open_blocking("hdlc+serial:///dev/no-such-port")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "tls://meter",
+        "hdlc+udp://meter",
+        "hdlc+rfc2217://meter:2000",
+        "hdlc+modem:///dev/ttyUSB0",
+        "wrapper+serial:///dev/ttyUSB0",
+        "iec21+serial:///dev/ttyUSB0",
+        "p1+serial:///dev/ttyUSB0",
+        "tic+serial:///dev/ttyUSB0",
+        "mbus+serial:///dev/ttyUSB0",
+        "hdlc+serial:///dev/ttyUSB0?sign_on=iec21",
+    ],
+)
+def test_words_of_the_grammar_that_are_not_opened_yet(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="not available in this version"):
+        open_blocking(url)
+    with pytest.raises(ConfigurationError, match="not available in this version"):
+        asyncio.run(open_async(url))
+
+
+def test_a_serial_line_cannot_be_listened_on() -> None:
+    with pytest.raises(ConfigurationError, match="tcp or udp"):
+        asyncio.run(listen("hdlc+serial:///dev/ttyUSB0", echo))
+
+
+def test_serial_without_pyserial_shows_the_line_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.import_module
+
+    def without(name: str, package: str | None = None) -> ModuleType:
+        if name.startswith("serial"):
+            raise ImportError(name)
+        return real(name, package)
+
+    monkeypatch.setattr(importlib, "import_module", without)
+    with pytest.raises(ConfigurationError, match="pip install"):
+        open_blocking("hdlc+serial:///dev/ttyUSB0")
+
+
+def test_nothing_platform_specific_is_imported_early() -> None:
+    code = (
+        "import sys; sys.path.insert(0, 'src'); import cosem.io.open, cosem.io.blocking;"
+        "print(*(m for m in ('termios', 'fcntl', 'serial', 'asyncio') if m in sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == ""
