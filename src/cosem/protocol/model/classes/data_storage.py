@@ -1,0 +1,127 @@
+"""Interface classes for parameters and measurement data (IEC 62056-6-2): data, registers, profiles."""
+
+from __future__ import annotations
+
+from cosem.protocol.model.declare import BufferAttribute, InterfaceClass, attribute, method
+from cosem.protocol.model.selection import CaptureObject
+from cosem.protocol.model.shape import (
+    ANY,
+    Enumeration,
+    Integer8,
+    Unsigned8,
+    Unsigned16,
+    array,
+    structure,
+)
+from cosem.protocol.values.data import (
+    DoubleLongUnsigned,
+    Integer,
+    LongUnsigned,
+    OctetString,
+)
+from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.obis import Obis
+from cosem.protocol.values.units import Unit
+
+
+@structure
+class ScalerUnit:
+    """The exponent to the base of 10 and the unit of a value: quantity = value × 10^scaler unit."""
+
+    scaler: Integer8
+    unit: Unit
+
+
+@structure
+class ObjectDefinition:
+    """One object, named by class and logical name."""
+
+    class_id: Unsigned16
+    logical_name: Obis
+
+
+@structure
+class RegisterActivationMask:
+    """A named set of registers, given by their places in the register assignment."""
+
+    name: bytes
+    indexes: tuple[Unsigned8, ...]
+
+
+class SortMethod(Enumeration):
+    """How a profile orders its buffer, and which entry goes when it is full."""
+
+    FIRST_IN_FIRST_OUT = 1
+    LAST_IN_FIRST_OUT = 2
+    LARGEST = 3
+    SMALLEST = 4
+    NEAREST_TO_ZERO = 5
+    FAREST_FROM_ZERO = 6
+
+
+class Data(InterfaceClass, class_id=1, version=0):
+    """Holds one value of any type, such as a parameter or an identification. (class_id 1)"""
+
+    value = attribute(2, ANY)
+
+
+class Register(InterfaceClass, class_id=3, version=0):
+    """Holds one value with its scaler and unit. (class_id 3)"""
+
+    value = attribute(2, ANY)
+    scaler_unit = attribute(3, ScalerUnit, static=True)
+    reset = method(1, Integer, sn=0x28)
+
+
+class ExtendedRegister(InterfaceClass, class_id=4, version=0):
+    """Holds one value with its scaler and unit, a status, and the time when it was captured. (class_id 4)"""
+
+    value = attribute(2, ANY)
+    scaler_unit = attribute(3, ScalerUnit, static=True)
+    status = attribute(4, ANY)
+    capture_time = attribute(5, DateTime)
+    reset = method(1, Integer, sn=0x38)
+
+
+class DemandRegister(InterfaceClass, class_id=5, version=0):
+    """Holds the current and the last average of a value over a block or sliding period. (class_id 5)"""
+
+    current_average_value = attribute(2, ANY)
+    last_average_value = attribute(3, ANY)
+    scaler_unit = attribute(4, ScalerUnit, static=True)
+    status = attribute(5, ANY)
+    capture_time = attribute(6, DateTime)
+    start_time_current = attribute(7, DateTime)
+    period = attribute(8, DoubleLongUnsigned, static=True)
+    number_of_periods = attribute(9, LongUnsigned, static=True)
+    reset = method(1, Integer, sn=0x48)
+    next_period = method(2, Integer, sn=0x50)
+
+
+class RegisterActivation(InterfaceClass, class_id=6, version=0):
+    """Holds which registers count under which tariff mask, and the mask that is active. (class_id 6)"""
+
+    register_assignment = attribute(2, array(ObjectDefinition), static=True)
+    mask_list = attribute(3, array(RegisterActivationMask), static=True)
+    active_mask = attribute(4, OctetString)
+    add_register = method(1, ObjectDefinition, sn=0x30)
+    add_mask = method(2, RegisterActivationMask, sn=0x38)
+    delete_mask = method(3, OctetString, sn=0x40)
+
+
+class ProfileGenericVersion0(InterfaceClass, class_id=7, version=0):
+    """Holds rows of captured attribute values, such as a load profile or an event log. (class_id 7)"""
+
+    buffer = BufferAttribute(2)
+    capture_objects = attribute(3, array(CaptureObject), static=True)
+    capture_period = attribute(4, DoubleLongUnsigned, static=True)
+    sort_method = attribute(5, SortMethod, static=True)
+    sort_object = attribute(6, CaptureObject, static=True)
+    entries_in_use = attribute(7, DoubleLongUnsigned)
+    profile_entries = attribute(8, DoubleLongUnsigned, static=True)
+    reset = method(1, Integer, sn=0x58)
+    capture = method(2, Integer, sn=0x60)
+
+
+class ProfileGeneric(ProfileGenericVersion0, class_id=7, version=1):
+    """Holds rows of captured attribute values, such as a load profile or an event log. (class_id 7)"""
