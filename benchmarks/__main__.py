@@ -228,12 +228,12 @@ def given(session: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_table(rows: list[dict[str, Any]], limits: list[dict[str, Any]], rounds: int) -> None:
-    print(f"{'work':<42}{'cosem':>10}" + "".join(f"{name:>18}" for name in PEERS))
+    print(f"{'work':<42}{'cosem':>10}" + "".join(f"{name:>19} " for name in PEERS))
     for row in rows:
-        cells = "".join(f"{times(cell['ratio'], cell['target']):>18}" for cell in row["ratios"].values())
+        cells = "".join(f"{times(cell['ratio'], cell['target']):>20}" for cell in row["ratios"].values())
         print(f"{row['title']:<42}{duration(row['ours']):>10}{cells}")
     for row in limits:
-        print(f"{row['title']:<42}{duration(row['ours']):>10}{times(row['ratio'], row['target'], 'at most '):>18}")
+        print(f"{row['title']:<42}{duration(row['ours']):>10}{times(row['ratio'], row['target'], ' at most'):>20}")
     print(f"\nCPU time of the peer over ours, median of {rounds} interleaved rounds; (target); ! misses its target.")
     for row in (*rows, *limits):
         for name, error in row["errors"].items():
@@ -243,10 +243,11 @@ def print_table(rows: list[dict[str, Any]], limits: list[dict[str, Any]], rounds
 
 
 def times(value: float | None, target: float, kind: str = "") -> str:
+    aim = f"({target:g}x{kind})"
     if value is None:
-        return f"- ({kind}{target:g}x)"
+        return f"- {aim} "
     missed = value > target if kind else value < target
-    return f"{value:.{0 if value >= 10 else 1}f}x ({kind}{target:g}x){'!' if missed else ' '}"
+    return f"{value:.{0 if value >= 10 else 1}f}x {aim}{'!' if missed else ' '}"
 
 
 def duration(seconds: float | None) -> str:

@@ -3,13 +3,14 @@
 import logging
 
 import structlog
-from dlms_cosem import cosem, enumerations
+from dlms_cosem import cosem, enumerations, state
 from dlms_cosem.client import DlmsClient
-from dlms_cosem.connection import XDlmsApduFactory
+from dlms_cosem.connection import DlmsConnection, XDlmsApduFactory
 from dlms_cosem.hdlc.address import HdlcAddress
 from dlms_cosem.hdlc.frames import InformationFrame
 from dlms_cosem.io import BlockingTcpIO, TcpTransport
-from dlms_cosem.security import HighLevelSecurityGmacAuthentication, decrypt
+from dlms_cosem.protocol.xdlms import Conformance
+from dlms_cosem.security import HighLevelSecurityGmacAuthentication
 from dlms_cosem.utils import parse_as_dlms_data
 from loop import given, next_counter, serve
 
@@ -44,19 +45,23 @@ def hdlc():
 
 
 def ciphered_get():
-    apdu, key, authentication_key = given["general"], given["encryption_key"], given["authentication_key"]
+    """Through a connection, where a response is deciphered and its counter checked; it knows general-glo only."""
+    connection = DlmsConnection.with_pre_established_association(
+        conformance=Conformance(),
+        global_encryption_key=given["encryption_key"],
+        global_authentication_key=given["authentication_key"],
+        client_system_title=given["title"],
+        meter_system_title=given["meter_title"],
+        client_invocation_counter=0,
+        meter_invocation_counter=0,
+    )
+    octets = given["general"]
 
     def once():
-        envelope = XDlmsApduFactory.apdu_from_bytes(apdu)
-        clear = decrypt(
-            envelope.security_control,
-            envelope.system_title,
-            envelope.invocation_counter,
-            key,
-            envelope.ciphered_text,
-            authentication_key,
-        )
-        return parse_as_dlms_data(XDlmsApduFactory.apdu_from_bytes(clear).data)
+        connection.state.current_state = state.AWAITING_GET_RESPONSE  # as if asked again
+        connection.meter_invocation_counter = 0  # the same octets come again and again
+        connection.receive_data(octets)
+        return parse_as_dlms_data(connection.next_event().data)
 
     return once
 
