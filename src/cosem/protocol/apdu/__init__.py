@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias, cast
-
-from cosem.errors import DecodeError
+from cosem.protocol.apdu.acse import (
+    AcseServiceProvider,
+    AcseServiceUser,
+    ApplicationContext,
+    AssociationRequest,
+    AssociationResponse,
+    AssociationResult,
+    MechanismId,
+    ReleaseRequest,
+    ReleaseRequestReason,
+    ReleaseResponse,
+    ReleaseResponseReason,
+)
 from cosem.protocol.apdu.action import (
     ActionRequestNextPblock,
     ActionRequestNormal,
@@ -18,15 +27,43 @@ from cosem.protocol.apdu.action import (
     ActionResponseWithList,
     ActionResponseWithPblock,
 )
+from cosem.protocol.apdu.block import DataBlockG, DataBlockSA
+from cosem.protocol.apdu.choice import (
+    ActionRequest,
+    ActionResponse,
+    Apdu,
+    Ciphered,
+    GetRequest,
+    GetResponse,
+    SetRequest,
+    SetResponse,
+    decode,
+    encode,
+    kind_of,
+)
 from cosem.protocol.apdu.ciphered import (
-    DEDICATED_TAGS,
-    GLOBAL_TAGS,
     DedicatedCiphered,
     GeneralDedicatedCiphering,
     GeneralGlobalCiphering,
     GlobalCiphered,
+    SecurityControl,
+    SecurityHeader,
 )
-from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse
+from cosem.protocol.apdu.descriptor import (
+    AttributeDescriptor,
+    AttributeDescriptorWithSelection,
+    MethodDescriptor,
+    SelectiveAccess,
+)
+from cosem.protocol.apdu.dissection import dissect
+from cosem.protocol.apdu.exception import (
+    ConfirmedService,
+    ConfirmedServiceError,
+    ExceptionResponse,
+    ServiceError,
+    ServiceErrorCode,
+    StateError,
+)
 from cosem.protocol.apdu.get import (
     GetRequestNext,
     GetRequestNormal,
@@ -35,8 +72,9 @@ from cosem.protocol.apdu.get import (
     GetResponseWithDatablock,
     GetResponseWithList,
 )
-from cosem.protocol.apdu.initiate import InitiateRequest, InitiateResponse
+from cosem.protocol.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
 from cosem.protocol.apdu.notification import DataNotification, EventNotification
+from cosem.protocol.apdu.result import ActionResponseWithOptionalData, ActionResult, DataAccessResult, GetDataResult
 from cosem.protocol.apdu.set import (
     SetRequestNormal,
     SetRequestWithDatablock,
@@ -49,166 +87,12 @@ from cosem.protocol.apdu.set import (
     SetResponseNormal,
     SetResponseWithList,
 )
-from cosem.protocol.codec.reader import DEFAULT, Limits, Octets
-from cosem.protocol.codec.schema import Wire
-
-GetRequest: TypeAlias = GetRequestNormal | GetRequestNext | GetRequestWithList
-GetResponse: TypeAlias = GetResponseNormal | GetResponseWithDatablock | GetResponseWithList
-SetRequest: TypeAlias = (
-    SetRequestNormal
-    | SetRequestWithFirstDatablock
-    | SetRequestWithDatablock
-    | SetRequestWithList
-    | SetRequestWithListAndFirstDatablock
-)
-SetResponse: TypeAlias = (
-    SetResponseNormal
-    | SetResponseDatablock
-    | SetResponseLastDatablock
-    | SetResponseLastDatablockWithList
-    | SetResponseWithList
-)
-ActionRequest: TypeAlias = (
-    ActionRequestNormal
-    | ActionRequestNextPblock
-    | ActionRequestWithList
-    | ActionRequestWithFirstPblock
-    | ActionRequestWithListAndFirstPblock
-    | ActionRequestWithPblock
-)
-ActionResponse: TypeAlias = (
-    ActionResponseNormal | ActionResponseWithPblock | ActionResponseWithList | ActionResponseNextPblock
-)
-Ciphered: TypeAlias = GlobalCiphered | DedicatedCiphered | GeneralGlobalCiphering | GeneralDedicatedCiphering
-Apdu: TypeAlias = (
-    InitiateRequest
-    | InitiateResponse
-    | ConfirmedServiceError
-    | DataNotification
-    | GetRequest
-    | GetResponse
-    | SetRequest
-    | SetResponse
-    | ActionRequest
-    | ActionResponse
-    | EventNotification
-    | ExceptionResponse
-    | Ciphered
-)
-
-
-def decode(octets: Octets, limits: Limits = DEFAULT) -> Apdu:
-    """Decode the octets of one APDU; raise DecodeError with path and offset, and nothing else."""
-    if not isinstance(octets, bytes):
-        octets = bytes(octets)
-    decoder = _BY_TWO.get(octets[:2]) or _BY_ONE.get(octets[:1])
-    if decoder is None:
-        raise _unknown(octets)
-    return decoder(octets, limits)
-
-
-def encode(apdu: Apdu) -> bytes:
-    """Return the octets of an APDU; raise LocalProtocolError for a field that does not fit."""
-    return apdu.encode()
-
-
-def kind_of(octets: Octets) -> type[Wire] | None:
-    """Return the class that the first octets stand for, None when they stand for no APDU known here."""
-    return _KINDS.get(bytes(octets[:2])) or _KINDS.get(bytes(octets[:1]))
-
-
-_CHOICES: dict[int, tuple[str, tuple[type[Wire], ...]]] = {
-    0xC0: ("get-request", (GetRequestNormal, GetRequestNext, GetRequestWithList)),
-    0xC4: ("get-response", (GetResponseNormal, GetResponseWithDatablock, GetResponseWithList)),
-    0xC1: (
-        "set-request",
-        (
-            SetRequestNormal,
-            SetRequestWithFirstDatablock,
-            SetRequestWithDatablock,
-            SetRequestWithList,
-            SetRequestWithListAndFirstDatablock,
-        ),
-    ),
-    0xC5: (
-        "set-response",
-        (
-            SetResponseNormal,
-            SetResponseDatablock,
-            SetResponseLastDatablock,
-            SetResponseLastDatablockWithList,
-            SetResponseWithList,
-        ),
-    ),
-    0xC3: (
-        "action-request",
-        (
-            ActionRequestNormal,
-            ActionRequestNextPblock,
-            ActionRequestWithList,
-            ActionRequestWithFirstPblock,
-            ActionRequestWithListAndFirstPblock,
-            ActionRequestWithPblock,
-        ),
-    ),
-    0xC7: (
-        "action-response",
-        (ActionResponseNormal, ActionResponseWithPblock, ActionResponseWithList, ActionResponseNextPblock),
-    ),
-}
-_SINGLE: tuple[type[Wire], ...] = (
-    InitiateRequest,
-    InitiateResponse,
-    ConfirmedServiceError,
-    DataNotification,
-    EventNotification,
-    ExceptionResponse,
-    GeneralGlobalCiphering,
-    GeneralDedicatedCiphering,
-)
-# APDUs that exist and are recognised, so that the error can name them, but are not decoded here.
-_OTHERS: dict[int, str] = {
-    0x05: "read-request",
-    0x06: "write-request",
-    0x0C: "read-response",
-    0x0D: "write-response",
-    0x16: "unconfirmed-write-request",
-    0x18: "information-report",
-    0xD9: "access-request",
-    0xDA: "access-response",
-    0xDD: "general-ciphering",
-    0xDF: "general-signing",
-    0xE0: "general-block-transfer",
-    0xE6: "gateway request",
-    0xE7: "gateway response",
-}
-
-_KINDS: dict[bytes, type[Wire]] = {
-    **{kind.TAG: kind for kind in _SINGLE},
-    **{kind.TAG: kind for _, kinds in _CHOICES.values() for kind in kinds},
-    **{bytes((tag,)): GlobalCiphered for tag in GLOBAL_TAGS.values()},
-    **{bytes((tag,)): DedicatedCiphered for tag in DEDICATED_TAGS.values()},
-}
-_Decoder: TypeAlias = Callable[[bytes, Limits], Apdu]
-_BY_ONE: dict[bytes, _Decoder] = {tag: cast(_Decoder, kind.decode) for tag, kind in _KINDS.items() if len(tag) == 1}
-_BY_TWO: dict[bytes, _Decoder] = {tag: cast(_Decoder, kind.decode) for tag, kind in _KINDS.items() if len(tag) == 2}
-
-
-def _unknown(octets: bytes) -> DecodeError:
-    if not octets:
-        return DecodeError("need an APDU, have no octets", 0)
-    first = octets[0]
-    if first in _CHOICES:
-        name, kinds = _CHOICES[first]
-        known = ", ".join(f"{kind.TAG[1]} ({kind.NAME})" for kind in kinds)
-        have = f"have {octets[1]}" if len(octets) > 1 else "have no octet"
-        return DecodeError(f"need one of {known}, {have}", 1, (name,))
-    if first in _OTHERS:
-        return DecodeError(f"this is {_OTHERS[first]} (0x{first:02X}), which is not decoded here", 0)
-    return DecodeError(f"no APDU begins with 0x{first:02X}", 0)
-
+from cosem.protocol.codec.schema import NULL_DATA, NullData
 
 __all__ = [
+    "NULL_DATA",
+    "AcseServiceProvider",
+    "AcseServiceUser",
     "ActionRequest",
     "ActionRequestNextPblock",
     "ActionRequestNormal",
@@ -220,16 +104,30 @@ __all__ = [
     "ActionResponseNextPblock",
     "ActionResponseNormal",
     "ActionResponseWithList",
+    "ActionResponseWithOptionalData",
     "ActionResponseWithPblock",
+    "ActionResult",
     "Apdu",
+    "ApplicationContext",
+    "AssociationRequest",
+    "AssociationResponse",
+    "AssociationResult",
+    "AttributeDescriptor",
+    "AttributeDescriptorWithSelection",
     "Ciphered",
+    "ConfirmedService",
     "ConfirmedServiceError",
+    "Conformance",
+    "DataAccessResult",
+    "DataBlockG",
+    "DataBlockSA",
     "DataNotification",
     "DedicatedCiphered",
     "EventNotification",
     "ExceptionResponse",
     "GeneralDedicatedCiphering",
     "GeneralGlobalCiphering",
+    "GetDataResult",
     "GetRequest",
     "GetRequestNext",
     "GetRequestNormal",
@@ -241,6 +139,18 @@ __all__ = [
     "GlobalCiphered",
     "InitiateRequest",
     "InitiateResponse",
+    "MechanismId",
+    "MethodDescriptor",
+    "NullData",
+    "ReleaseRequest",
+    "ReleaseRequestReason",
+    "ReleaseResponse",
+    "ReleaseResponseReason",
+    "SecurityControl",
+    "SecurityHeader",
+    "SelectiveAccess",
+    "ServiceError",
+    "ServiceErrorCode",
     "SetRequest",
     "SetRequestNormal",
     "SetRequestWithDatablock",
@@ -253,7 +163,9 @@ __all__ = [
     "SetResponseLastDatablockWithList",
     "SetResponseNormal",
     "SetResponseWithList",
+    "StateError",
     "decode",
+    "dissect",
     "encode",
     "kind_of",
 ]

@@ -7,7 +7,9 @@ from enum import KEEP, IntFlag
 from types import MappingProxyType
 from typing import Annotated, Final
 
-from cosem.protocol.codec.schema import U32, Int, Wire, wire
+from cosem.protocol.codec.dissect import Node, octets_text
+from cosem.protocol.codec.schema import U32, Int, OctetsForm, Wire, wire
+from cosem.protocol.codec.walk import Walk
 
 
 class SecurityControl(IntFlag, boundary=KEEP):
@@ -98,12 +100,32 @@ class _TagForm(Int):
         return f"{self._names[value]} (0x{value:02X})"
 
 
+class _Protected(OctetsForm):
+    """The security header and what it protects; a dissection goes inside when it is given a way to open it."""
+
+    def walk(self, walk: Walk, offset: int) -> tuple[bytes, int]:
+        value, stop = super().walk(walk, offset)
+        if walk.grow:
+            start = stop - len(value)
+            header = SecurityHeader.dissect(value[:5], walk.limits).moved(start)
+            walk.add(header)
+            if len(value) > 5:
+                walk.add(Node("protected", start + 5, len(value) - 5, octets_text(value[5:])))
+            plain = walk.inside(walk.octets) if walk.inside else None
+            if plain is not None:
+                walk.add(Node(plain.name, start, len(value), plain.text, plain.children, plain.inner))
+        return value, stop
+
+    def text(self, value: bytes) -> str:
+        return ""
+
+
 @wire()
 class GlobalCiphered(Wire):
     """A service-specific envelope under a global key: `tag` says what is inside, `octets` begin with the header."""
 
     tag: Annotated[int, _TagForm(GLOBAL_TAGS, "glo")]
-    octets: bytes
+    octets: Annotated[bytes, _Protected()]
 
     @property
     def header(self) -> SecurityHeader:
@@ -116,7 +138,7 @@ class DedicatedCiphered(Wire):
     """A service-specific envelope under the dedicated key; otherwise like `GlobalCiphered`."""
 
     tag: Annotated[int, _TagForm(DEDICATED_TAGS, "ded")]
-    octets: bytes
+    octets: Annotated[bytes, _Protected()]
 
     @property
     def header(self) -> SecurityHeader:
@@ -129,7 +151,7 @@ class GeneralGlobalCiphering(Wire):
     """general-glo-ciphering: any APDU under a global key; the system title is empty when the peer knows it."""
 
     system_title: bytes
-    octets: bytes
+    octets: Annotated[bytes, _Protected()]
 
     @property
     def header(self) -> SecurityHeader:
@@ -142,7 +164,7 @@ class GeneralDedicatedCiphering(Wire):
     """general-ded-ciphering: any APDU under the dedicated key."""
 
     system_title: bytes
-    octets: bytes
+    octets: Annotated[bytes, _Protected()]
 
     @property
     def header(self) -> SecurityHeader:

@@ -51,9 +51,13 @@ _NAMED = Conformance(sum(Conformance))
 
 
 class ConformanceForm(Form):
-    """[APPLICATION 31] in BER within the A-XDR around it: 5F 1F, length 4, no unused bits, 24 bits."""
+    """[APPLICATION 31] in BER within the A-XDR around it: 5F 1F, length 4, no unused bits, 24 bits.
+
+    Also read is the tag in one octet, 5F, as some clients that use short names write it.
+    """
 
     _HEAD = 0x5F1F0400
+    _OLD_HEAD = 0x5F0400
     smallest = 7
 
     def decoding(self, source: DecodeSource) -> str:
@@ -67,6 +71,9 @@ class ConformanceForm(Form):
         source.put("H", f"{value} & 0xFFFF")
 
     def walk(self, walk: Walk, offset: int) -> tuple[Conformance, int]:
+        if int.from_bytes(walk.octets[offset : offset + 3], "big") == self._OLD_HEAD:
+            stop = walk.need(6, offset)
+            return Conformance(int.from_bytes(walk.octets[offset + 3 : stop], "big")), stop
         stop = walk.need(7, offset)
         head, bits = walk.octets[offset : offset + 4], walk.octets[offset + 4 : stop]
         if int.from_bytes(head, "big") != self._HEAD:

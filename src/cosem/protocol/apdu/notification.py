@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from cosem.protocol.apdu.descriptor import AttributeDescriptor
-from cosem.protocol.codec.schema import DataField, LongInvokeIdAndPriority, Wire, wire
+from cosem.protocol.codec.schema import DataField, LongInvokeIdAndPriority, Optional, TimeOctets, Wire, wire
 
 
 @wire(tag=b"\x0f")
@@ -11,7 +13,7 @@ class DataNotification(Wire):
     """Pushed data; `date_time` are the octets of a date-time, or none."""
 
     long_invoke_id_and_priority: LongInvokeIdAndPriority
-    date_time: bytes
+    date_time: Annotated[bytes, TimeOctets()]
     body: DataField
 
 
@@ -19,6 +21,6 @@ class DataNotification(Wire):
 class EventNotification(Wire):
     """Event-Notification-Request: the value that an attribute has taken; `time` are the octets of a date-time."""
 
-    time: bytes | None
+    time: Annotated[bytes | None, Optional(TimeOctets())]
     attribute: AttributeDescriptor
     value: DataField

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,27 +26,23 @@ from cosem.protocol.values.obis import Obis
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One named range of octets: `text` says what it means, `children` what it consists of."""
+    """One named range of octets: `text` says what it means, `children` what it consists of.
+
+    Offsets count in the octets that were given. The children of a node with `inner`, such as a deciphered APDU, count
+    in those octets instead.
+    """
 
     name: str
     offset: int
     length: int
     text: str = ""
     children: tuple[Node, ...] = ()
+    inner: bytes | None = None
 
     def moved(self, by: int) -> Node:
         """Return the same tree with every offset raised by `by`: the octets were cut out of larger ones."""
-        return Node(
-            self.name, self.offset + by, self.length, self.text, tuple(child.moved(by) for child in self.children)
-        )
-
-    def lines(self) -> Iterator[tuple[int, Node]]:
-        """Give every node from the top down, each with its depth."""
-        stack: list[tuple[int, Node]] = [(0, self)]
-        while stack:
-            depth, node = stack.pop()
-            yield depth, node
-            stack.extend((depth + 1, child) for child in reversed(node.children))
+        children = self.children if self.inner is not None else tuple(child.moved(by) for child in self.children)
+        return Node(self.name, self.offset + by, self.length, self.text, children, self.inner)
 
 
 def data_nodes(octets: bytes, offset: int) -> tuple[Node, ...]:
@@ -111,10 +106,14 @@ def octets_text(octets: bytes) -> str:
 def render(node: Node, octets: bytes | None = None) -> str:
     """Print a tree, one node a line: offset, length, the octets when given, name and text."""
     rows: list[str] = []
-    for depth, item in node.lines():
-        raw = "" if octets is None else _excerpt(octets[item.offset : item.offset + item.length])
+    stack: list[tuple[int, Node, bytes | None]] = [(0, node, octets)]
+    while stack:
+        depth, item, within = stack.pop()
+        raw = "" if within is None else _excerpt(within[item.offset : item.offset + item.length])
         what = f"{item.name}: {item.text}" if item.text else item.name
         rows.append(f"{item.offset:5d} {item.length:5d}  {raw}{'  ' * depth}{what}")
+        inside = within if item.inner is None or within is None else item.inner
+        stack.extend((depth + 1, child, inside) for child in reversed(item.children))
     return "\n".join(rows)
 
 
@@ -128,6 +127,8 @@ def as_dict(node: Node) -> dict[str, Any]:
         entry: dict[str, Any] = {"name": item.name, "offset": item.offset, "length": item.length}
         if item.text:
             entry["text"] = item.text
+        if item.inner is not None:
+            entry["octets"] = item.inner.hex().upper()
         if item.children:
             entry["children"] = children
         siblings.append(entry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, IntEnum
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from cosem.errors import DecodeError
 from cosem.protocol.codec import axdr
@@ -12,6 +12,7 @@ from cosem.protocol.codec.dissect import data_nodes, data_text, octets_text
 from cosem.protocol.codec.reader import count, length, put_length
 from cosem.protocol.codec.source import DecodeSource, EncodeSource
 from cosem.protocol.codec.walk import Walk
+from cosem.protocol.values.data import OctetString
 from cosem.protocol.values.obis import Obis
 
 
@@ -217,6 +218,13 @@ class OctetsForm(Form):
 
     def text(self, value: bytes) -> str:
         return octets_text(value)
+
+
+class TimeOctets(OctetsForm):
+    """Octets of a date-time, or none, with their length in front."""
+
+    def text(self, value: bytes) -> str:
+        return data_text(OctetString(value)) if value else "empty"
 
 
 class Fixed(Form):
@@ -503,7 +511,8 @@ class SequenceOf(Form):
     def check(self, value: Any) -> None:
         if not isinstance(value, tuple):
             raise Unfit(f"need a tuple, have {value!r}")
-        for index, item in enumerate(cast("tuple[Any, ...]", value)):
+        items: list[Any] = [*value]
+        for index, item in enumerate(items):
             checked(self.inner, item, f"[{index}]")
 
     def text(self, value: tuple[Any, ...]) -> str:

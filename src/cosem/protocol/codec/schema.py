@@ -43,13 +43,14 @@ from cosem.protocol.codec.forms import (
     Optional,
     SequenceOf,
     Tagged,
+    TimeOctets,
     Unfit,
     When,
     checked,
 )
 from cosem.protocol.codec.reader import DEFAULT, Limits, Octets, admit
 from cosem.protocol.codec.source import DecodeSource, EncodeSource, Refused
-from cosem.protocol.codec.walk import Walk
+from cosem.protocol.codec.walk import Inside, Walk
 from cosem.protocol.values.data import Data
 from cosem.protocol.values.obis import Obis
 
@@ -80,6 +81,7 @@ __all__ = [
     "Optional",
     "SequenceOf",
     "Tagged",
+    "TimeOctets",
     "When",
     "Wire",
     "wire",
@@ -135,9 +137,12 @@ class Wire:
         return cast(_S, _walked(cls, octets, limits))
 
     @classmethod
-    def dissect(cls, octets: Octets, limits: Limits = DEFAULT) -> Node:
-        """Return the annotated tree of `octets`; where they are wrong it ends in a node named `error`."""
-        walk = Walk(bytes(octets), limits, grow=True)
+    def dissect(cls, octets: Octets, limits: Limits = DEFAULT, inside: Inside = None) -> Node:
+        """Return the annotated tree of `octets`; where they are wrong it ends in a node named `error`.
+
+        `inside` is asked for the tree of what a ciphered envelope holds.
+        """
+        walk = Walk(bytes(octets), limits, grow=True, inside=inside)
         try:
             _walk_whole(cls, walk)
         except DecodeError as error:
@@ -174,6 +179,11 @@ class Body(Form):
     def __init__(self, cls: type[Wire], fields: dict[str, Form]) -> None:
         self.cls = cls
         self.fields = fields
+        self.defaults: dict[str, Any] = {
+            field.name: field.default
+            for field in dataclasses.fields(cast(Any, cls))
+            if field.default is not dataclasses.MISSING
+        }
         self.smallest = len(cls.TAG) + sum(form.smallest for form in fields.values())
 
     def install(self, *, kw_only: bool) -> None:
@@ -215,7 +225,7 @@ class Body(Form):
                 checked(form, getattr(value, name), name)
 
     def text(self, value: Any) -> str:
-        return ""
+        return str(getattr(value, "text", ""))
 
     def _codec(self, namespace: dict[str, Any]) -> list[str]:
         raise NotImplementedError  # pragma: no cover
@@ -240,12 +250,12 @@ class Body(Form):
         parameters = ["self"]
         if kw_only and self.fields:
             parameters.append("*")
-        for field in dataclasses.fields(cast(Any, self.cls)):
-            if field.default is dataclasses.MISSING:
-                parameters.append(field.name)
+        for name in self.fields:
+            if name in self.defaults:
+                namespace[f"default_{name}"] = self.defaults[name]
+                parameters.append(f"{name}=default_{name}")
             else:
-                namespace[f"default_{field.name}"] = field.default
-                parameters.append(f"{field.name}=default_{field.name}")
+                parameters.append(name)
         body = [f"    set_{name}(self, {name})" for name in self.fields] or ["    pass"]
         return [f"def __init__({', '.join(parameters)}):", *body]
 
@@ -463,7 +473,7 @@ def _walk_whole(cls: type[Wire], walk: Walk) -> Any:
     left = len(walk.octets) - offset
     if left:
         raise DecodeError(f"need the end, have {left} {'octet' if left == 1 else 'octets'} more", offset)
-    walk.close(offset)
+    walk.close(offset, cls.FORM.text(value))
     return value
 
 

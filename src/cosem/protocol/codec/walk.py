@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from cosem.errors import DecodeError
 from cosem.protocol.codec.dissect import Node
 from cosem.protocol.codec.reader import DEFAULT, Limits
+
+Inside: TypeAlias = Callable[[bytes], Node | None] | None
+"""Gives the tree of what an envelope holds, None when it cannot be opened."""
 
 
 class Walk:
@@ -14,12 +20,13 @@ class Walk:
     so that the error can name the field and the offset. With `grow` it also builds the tree of nodes.
     """
 
-    __slots__ = ("_open", "grow", "limits", "octets", "root")
+    __slots__ = ("_open", "grow", "inside", "limits", "octets", "root")
 
-    def __init__(self, octets: bytes, limits: Limits = DEFAULT, *, grow: bool = False) -> None:
+    def __init__(self, octets: bytes, limits: Limits = DEFAULT, *, grow: bool = False, inside: Inside = None) -> None:
         self.octets = octets
         self.limits = limits
         self.grow = grow
+        self.inside = inside
         self.root: Node | None = None
         self._open: list[tuple[str, int, list[Node]]] = []
 

@@ -1,0 +1,310 @@
+"""The part of BER that ACSE needs: tags of one octet, definite lengths, and sequences declared as wire types.
+
+Written are the shortest lengths and the components in the order of their declaration. Read are also longer length
+forms and components in another order, both of which meters send; a component twice, an unknown one, a missing one and a
+length that does not fit are errors.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, cast
+
+from cosem.errors import DecodeError, LocalProtocolError
+from cosem.protocol.codec.dissect import octets_text
+from cosem.protocol.codec.forms import Form, OpenEnum, Unfit
+from cosem.protocol.codec.reader import count, put_length
+from cosem.protocol.codec.schema import Body
+from cosem.protocol.codec.source import DecodeSource, EncodeSource
+from cosem.protocol.codec.walk import Walk
+
+OCTET_STRING, INTEGER, OBJECT_IDENTIFIER = 0x04, 0x02, 0x06
+"""Universal tags."""
+
+
+def element(octets: bytes, offset: int, stop: int) -> tuple[int, int, int]:
+    """Read the element at `offset`, which ends by `stop`; return its tag and the start and end of its contents."""
+    if offset >= stop:
+        raise DecodeError("need a tag, have no octet left", offset)
+    tag = octets[offset]
+    if tag & 0x1F == 0x1F:
+        raise DecodeError(f"need a tag of one octet, have 0x{tag:02X}", offset)
+    size, start = count(octets[:stop], offset + 1)
+    if size > stop - start:
+        raise DecodeError(f"need {size} octets, have {stop - start}", start)
+    return tag, start, start + size
+
+
+def put(tag: int, contents: bytes, out: bytearray) -> None:
+    """Append an element to `out`."""
+    out.append(tag)
+    put_length(len(contents), out)
+    out += contents
+
+
+class Contents:
+    """How the contents of an element read and write a Python value; here they are the value."""
+
+    def read(self, walk: Walk, offset: int, stop: int) -> Any:
+        """Read the contents from `offset` to `stop`; raise DecodeError."""
+        return walk.octets[offset:stop]
+
+    def write(self, value: Any) -> bytes:
+        """Return the contents for a value; raise Unfit."""
+        if not isinstance(value, (bytes, bytearray, memoryview)):
+            raise Unfit(f"need octets, have {value!r}")
+        return bytes(cast(bytes, value))
+
+    def text(self, value: Any) -> str:
+        """Say what a value means."""
+        return octets_text(value)
+
+
+class Whole(Contents):
+    """INTEGER of up to 8 octets."""
+
+    def read(self, walk: Walk, offset: int, stop: int) -> int:
+        if not 1 <= stop - offset <= 8:
+            raise DecodeError(f"need a number of 1 to 8 octets, have {stop - offset}", offset)
+        return int.from_bytes(walk.octets[offset:stop], "big", signed=True)
+
+    def write(self, value: Any) -> bytes:
+        if not isinstance(value, int) or not -(1 << 63) <= value < 1 << 63:
+            raise Unfit(f"need a whole number of 64 bits, have {value!r}")
+        return value.to_bytes((value + (value < 0)).bit_length() // 8 + 1, "big", signed=True)
+
+    def text(self, value: Any) -> str:
+        return str(value)
+
+
+class Named(Contents):
+    """INTEGER whose numbers have names."""
+
+    def __init__(self, kind: type[OpenEnum]) -> None:
+        self.kind = kind
+
+    def read(self, walk: Walk, offset: int, stop: int) -> OpenEnum:
+        number = Whole().read(walk, offset, stop)
+        if not 0 <= number <= 255:
+            raise DecodeError(f"need a number from 0 to 255, have {number}", offset)
+        return self.kind(number)
+
+    def write(self, value: Any) -> bytes:
+        if not isinstance(value, int) or not 0 <= value <= 255:
+            raise Unfit(f"need a {self.kind.__name__}, have {value!r}")
+        return Whole().write(int(value))
+
+    def text(self, value: Any) -> str:
+        return self.kind(value).text
+
+
+class Bits(Contents):
+    """BIT STRING as a text of 0 and 1, the first bit first."""
+
+    def read(self, walk: Walk, offset: int, stop: int) -> str:
+        octets = walk.octets[offset:stop]
+        if not octets or octets[0] > 7 or (octets[0] and len(octets) == 1):
+            raise DecodeError(f"need the number of unused bits and the bits, have {octets_text(octets)}", offset)
+        bits = "".join(f"{octet:08b}" for octet in octets[1:])
+        return bits[: len(bits) - octets[0]]
+
+    def write(self, value: Any) -> bytes:
+        if not isinstance(value, str) or value.strip("01"):
+            raise Unfit(f"need a text of 0 and 1, have {value!r}")
+        size = (len(value) + 7) // 8
+        return bytes((8 * size - len(value),)) + int("0" + value.ljust(8 * size, "0"), 2).to_bytes(size, "big")
+
+    def text(self, value: Any) -> str:
+        return str(value) or "no bits"
+
+
+class Identifier(Contents):
+    """OBJECT IDENTIFIER out of one family: `prefix` and an octet that has a name; another one stays octets."""
+
+    def __init__(self, prefix: bytes, kind: type[OpenEnum]) -> None:
+        self.prefix = prefix
+        self.kind = kind
+
+    def read(self, walk: Walk, offset: int, stop: int) -> OpenEnum | bytes:
+        octets = walk.octets[offset:stop]
+        if len(octets) == len(self.prefix) + 1 and octets.startswith(self.prefix) and octets[-1] < 0x80:
+            return self.kind(octets[-1])
+        if not octets or octets[-1] >= 0x80:
+            raise DecodeError(f"need an object identifier, have {octets_text(octets)}", offset)
+        return octets
+
+    def write(self, value: Any) -> bytes:
+        if isinstance(value, int) and 0 <= value < 0x80:
+            return self.prefix + bytes((value,))
+        if isinstance(value, bytes) and value and value[-1] < 0x80:
+            return value
+        raise Unfit(f"need a {self.kind.__name__} or the octets of an object identifier, have {value!r}")
+
+    def text(self, value: Any) -> str:
+        return value.text if isinstance(value, OpenEnum) else octets_text(value)
+
+
+class Inside(Contents):
+    """EXPLICIT: an element with the tag `tag` and nothing else."""
+
+    def __init__(self, tag: int, contents: Contents) -> None:
+        self.tag = tag
+        self.contents = contents
+
+    def read(self, walk: Walk, offset: int, stop: int) -> Any:
+        tag, start, end = element(walk.octets, offset, stop)
+        if tag != self.tag:
+            raise DecodeError(f"need tag 0x{self.tag:02X}, have 0x{tag:02X}", offset)
+        if end != stop:
+            raise DecodeError(f"need the end of the component, have {stop - end} octets more", end)
+        return self.contents.read(walk, start, end)
+
+    def write(self, value: Any) -> bytes:
+        out = bytearray()
+        put(self.tag, self.contents.write(value), out)
+        return bytes(out)
+
+    def text(self, value: Any) -> str:
+        return self.contents.text(value)
+
+
+class Alternatives(Contents):
+    """EXPLICIT CHOICE between kinds of named numbers: by tag on the wire, by type in Python."""
+
+    def __init__(self, choices: dict[int, type[OpenEnum]], inner: int = INTEGER) -> None:
+        self.choices = {tag: (kind, Inside(inner, Named(kind))) for tag, kind in choices.items()}
+
+    def read(self, walk: Walk, offset: int, stop: int) -> OpenEnum:
+        tag, start, end = element(walk.octets, offset, stop)
+        if tag not in self.choices:
+            raise DecodeError(f"need a tag of {_tags(self.choices)}, have 0x{tag:02X}", offset)
+        if end != stop:
+            raise DecodeError(f"need the end of the component, have {stop - end} octets more", end)
+        return cast(OpenEnum, self.choices[tag][1].read(walk, start, end))
+
+    def write(self, value: Any) -> bytes:
+        for tag, (kind, contents) in self.choices.items():
+            if type(value) is kind:
+                out = bytearray()
+                put(tag, contents.write(value), out)
+                return bytes(out)
+        raise Unfit(f"need one of {', '.join(kind.__name__ for kind, _ in self.choices.values())}, have {value!r}")
+
+    def text(self, value: Any) -> str:
+        return f"{type(value).__name__} {value.text}"
+
+
+class Component(Form):
+    """One component of a sequence: its tag and its contents. With a default it is absent when it has that value."""
+
+    def __init__(self, tag: int, contents: Contents, *, typed: bool = False) -> None:
+        self.tag = tag
+        self.contents = contents
+        self.typed = typed
+
+    def walk(self, walk: Walk, offset: int) -> tuple[Any, int]:
+        _, start, stop = element(walk.octets, offset, len(walk.octets))
+        return self.contents.read(walk, start, stop), stop
+
+    def check(self, value: Any) -> None:
+        self.contents.write(value)
+
+    def text(self, value: Any) -> str:
+        return self.contents.text(value)
+
+    def same(self, left: Any, right: Any) -> str | None:
+        return f"({left}.__class__ is {right}.__class__ and {left} == {right})" if self.typed else None
+
+    def decoding(self, source: DecodeSource) -> NoReturn:
+        raise TypeError("a component of BER stands in a sequence of BER")
+
+    def encoding(self, source: EncodeSource, value: str) -> NoReturn:
+        raise TypeError("a component of BER stands in a sequence of BER")
+
+
+class BerSequence(Body):
+    """IMPLICIT SEQUENCE under the tag of the class. It is walked, not compiled: a session has two of them."""
+
+    loose_end = False
+    """Whether the octets given end the sequence and its last component, whatever their lengths say."""
+
+    def walk(self, walk: Walk, offset: int) -> tuple[Any, int]:
+        tag, start, stop = self._frame(walk, offset)
+        if tag != self.cls.TAG[0]:
+            raise DecodeError(f"need {self.cls.TAG.hex().upper()}, have {tag:02X}", offset)
+        values, stop = self._components(walk, start, stop)
+        missing = [name for name in self.fields if name not in values and name not in self.defaults]
+        if missing:
+            raise DecodeError(f"need {' and '.join(missing)}, which is missing", stop)
+        return self.cls(**values), stop
+
+    def write(self, value: Any, out: bytearray) -> None:
+        """Append the octets of a value; raise Unfit with the path."""
+        contents = bytearray()
+        for name, component in self._by_name().items():
+            item = getattr(value, name)
+            if name in self.defaults and item == self.defaults[name]:
+                continue
+            try:
+                put(component.tag, component.contents.write(item), contents)
+            except Unfit as unfit:
+                unfit.path.insert(0, name)
+                raise
+        put(self.cls.TAG[0], bytes(contents), out)
+
+    def _frame(self, walk: Walk, offset: int) -> tuple[int, int, int]:
+        if not self.loose_end:
+            return element(walk.octets, offset, len(walk.octets))
+        tag = walk.octet(offset)
+        size, start = count(walk.octets, offset + 1)
+        if size > len(walk.octets) - start:
+            raise DecodeError(f"need {size} octets, have {len(walk.octets) - start}", start)
+        return tag, start, len(walk.octets)
+
+    def _components(self, walk: Walk, offset: int, stop: int) -> tuple[dict[str, Any], int]:
+        by_tag = {component.tag: (name, component) for name, component in self._by_name().items()}
+        values: dict[str, Any] = {}
+        while offset < stop:
+            tag, start, end = element(walk.octets, offset, stop)
+            if tag not in by_tag:
+                raise DecodeError(f"need a component with one of {_tags(by_tag)}, have 0x{tag:02X}", offset)
+            name, component = by_tag[tag]
+            if name in values:
+                raise DecodeError(f"{name} comes twice", offset)
+            if self.loose_end and component is by_tag[max(by_tag)][1]:
+                end = stop
+            walk.open(name, offset)
+            values[name] = component.contents.read(walk, start, end)
+            walk.close(end, component.text(values[name]))
+            offset = end
+        return values, stop
+
+    def _by_name(self) -> dict[str, Component]:
+        return cast("dict[str, Component]", self.fields)
+
+    def _codec(self, namespace: dict[str, Any]) -> list[str]:
+        namespace["write"] = self.write
+        namespace["UNFIT"] = (Unfit, LocalProtocolError)
+        return [
+            "def decode(octets, limits=DEFAULT):",
+            "    return walked(cls, octets, limits)",
+            "def decode_from(octets, offset, limits=DEFAULT):",
+            "    return walked_from(cls, bytes(octets), offset, limits)",
+            "def encode(self):",
+            "    out = bytearray()",
+            "    self.encode_into(out)",
+            "    return bytes(out)",
+            "def encode_into(self, out):",
+            "    try:",
+            "        write(self, out)",
+            "    except UNFIT as error: raise explained(self, error) from None",
+        ]
+
+
+class LooseBerSequence(BerSequence):
+    """A sequence whose octets end it: a widely used server counts the lengths of its RLRE too short."""
+
+    loose_end = True
+
+
+def _tags(tags: Any) -> str:
+    return ", ".join(f"0x{tag:02X}" for tag in sorted(tags))
