@@ -17,9 +17,9 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Final, NamedTuple
-from urllib.parse import quote, unquote
 
 from cosem.errors import ConfigurationError
+from cosem.protocol.link.hdlc.address import HdlcAddress
 
 DEFAULT_PORT: Final = 4059
 """The port registered for DLMS/COSEM."""
@@ -99,7 +99,7 @@ class ConnectionUrl:
 
     def __str__(self) -> str:
         if self.medium in _LINE_MEDIA:
-            place = quote(self.path, safe=_PATH_SAFE)
+            place = _escaped(self.path)
         else:
             place = _printed_host(self.host)
             if self.port != _DEFAULT_PORTS.get(self.framing):
@@ -129,8 +129,9 @@ class ConnectionUrl:
         if self.physical is not None:
             parts.append(f"physical {_both(self.physical)}")
         if self.address_size is not None:
-            octets = "1 octet" if self.address_size == 1 else f"{self.address_size} octets"
-            parts.append(f"server address of {octets}")
+            server = HdlcAddress(self.server, self.physical, self.address_size).encode().hex(" ").upper()
+            client = HdlcAddress(self.client, None, 1).encode().hex().upper()
+            parts.append(f"on the wire server {server} and client {client}")
         return ", ".join(parts)
 
 
@@ -209,7 +210,8 @@ _MODES: Final = {word.lower(): word for word in ("auto", "A", "B", "C", "D", "E"
 _FORMATS: Final = re.compile(r"[5-8][NEOMS][12]")
 _NUMBER: Final = re.compile(r"[0-9]{1,20}|0[xX][0-9a-fA-F]{1,16}")
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
-_PATH_SAFE: Final = "/:\\~,=@"
+_ESCAPED: Final = re.compile(r"[%?# ]")
+_ESCAPES: Final = re.compile(r"(?:%[0-9a-fA-F]{2})+|%")
 
 
 class _Parameter(NamedTuple):
@@ -263,9 +265,16 @@ def _words(scheme: str) -> tuple[str, str]:
 
 def _serial_place(place: str) -> _Place:
     try:
-        return _Place(path=unquote(place, errors="strict"))
-    except UnicodeDecodeError:
-        raise _refusal(f"the port name {_shown(place)} is not UTF-8", ("hdlc", "serial")) from None
+        return _Place(path=_ESCAPES.sub(_unescaped, place))
+    except ValueError:  # of fromhex and decode
+        raise _refusal(f"the port name {_shown(place)} has a '%' that is no UTF-8 escape", ("hdlc", "serial")) from None
+
+
+def _unescaped(escapes: re.Match[str]) -> str:
+    octets = bytes.fromhex(escapes[0].replace("%", ""))
+    if not octets:
+        raise ValueError("a lone %")
+    return octets.decode("utf-8")
 
 
 def _ip_place(place: str, framing: str, medium: str) -> _Place:
@@ -463,6 +472,10 @@ def _is_short(framing: str, medium: str) -> bool:
 
 def _printed_host(host: str) -> str:
     return f"[{host.replace('%', '%25', 1)}]" if ":" in host else host
+
+
+def _escaped(path: str) -> str:
+    return _ESCAPED.sub(lambda found: f"%{ord(found[0]):02X}", path)
 
 
 def _both(number: int) -> str:
