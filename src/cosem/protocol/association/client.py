@@ -1,0 +1,657 @@
+"""The client's side of an association: opens it, proves itself, asks one thing at a time, and closes it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, TypeAlias, cast
+
+from cosem.errors import (
+    AssociationRejected,
+    CosemError,
+    DecodeError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    SecurityError,
+    ServiceRefused,
+)
+from cosem.protocol import apdu as apdus
+from cosem.protocol.apdu import Apdu
+from cosem.protocol.apdu.acse import (
+    AUTHENTICATION,
+    AcseServiceUser,
+    AssociationRequest,
+    AssociationResponse,
+    AssociationResult,
+    MechanismId,
+    ReleaseRequest,
+    ReleaseRequestReason,
+    ReleaseResponse,
+)
+from cosem.protocol.apdu.action import (
+    ActionRequestNextPblock,
+    ActionRequestNormal,
+    ActionRequestWithFirstPblock,
+    ActionRequestWithList,
+    ActionRequestWithListAndFirstPblock,
+    ActionRequestWithPblock,
+    ActionResponseNextPblock,
+    ActionResponseNormal,
+    ActionResponseWithList,
+    ActionResponseWithOptionalData,
+    ActionResponseWithPblock,
+    ActionResult,
+    MethodDescriptor,
+)
+from cosem.protocol.apdu.block import DataBlockSA
+from cosem.protocol.apdu.ciphered import PLAIN_TAGS
+from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse
+from cosem.protocol.apdu.get import (
+    DataAccessResult,
+    GetRequestNext,
+    GetRequestNormal,
+    GetRequestWithList,
+    GetResponseNormal,
+    GetResponseWithDatablock,
+    GetResponseWithList,
+)
+from cosem.protocol.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
+from cosem.protocol.apdu.set import (
+    SetRequestNormal,
+    SetRequestWithDatablock,
+    SetRequestWithFirstDatablock,
+    SetRequestWithList,
+    SetRequestWithListAndFirstDatablock,
+    SetResponseDatablock,
+    SetResponseLastDatablock,
+    SetResponseLastDatablockWithList,
+    SetResponseNormal,
+    SetResponseWithList,
+)
+from cosem.protocol.association import state
+from cosem.protocol.association.context import (
+    DLMS_VERSION,
+    Associated,
+    AssociationEvent,
+    ClientSettings,
+    Negotiated,
+    Notified,
+    Released,
+    Response,
+)
+from cosem.protocol.association.security import Protection, SecurityContext
+from cosem.protocol.association.state import State, Step
+from cosem.protocol.association.transfer import (
+    FIRST_BLOCK_NUMBER,
+    LENGTH_GROWTH,
+    Block,
+    Incoming,
+    Outgoing,
+    longest_plain,
+    sequence_of,
+)
+from cosem.protocol.codec import axdr
+from cosem.protocol.codec.reader import Limits
+from cosem.protocol.crypto.mechanism import Challenges
+from cosem.protocol.values.data import OctetString
+from cosem.protocol.values.obis import Obis
+
+Request: TypeAlias = (
+    GetRequestNormal
+    | GetRequestWithList
+    | SetRequestNormal
+    | SetRequestWithList
+    | ActionRequestNormal
+    | ActionRequestWithList
+)
+
+GET_RESPONSE: Final = 0xC4
+NORMAL_DATA: Final = b"\x01\x00"
+"""Octets 1 and 3 of a get-response-normal with data."""
+
+ACTION_RESPONSE: Final = 0xC7
+NOTIFICATIONS: Final = frozenset((0x0F, 0xC2))
+"""First octets of what a server may say unasked: data-notification, event-notification."""
+
+CIPHERED: Final = frozenset((*PLAIN_TAGS, 0xDB, 0xDC))
+"""First octets of the envelopes."""
+
+IN_CLEAR: Final = frozenset((0x61, 0x63, 0x0E, 0xD8))
+"""First octets of what comes in clear even on a protected association: ACSE, and the errors, which carry no data."""
+
+CONFIRMED: Final = 0x40
+HIGH_PRIORITY: Final = 0x80
+REPLY_TO_HLS_AUTHENTICATION: Final = MethodDescriptor(15, Obis("0.0.40.0.0.255"), 1)
+
+NEEDS: dict[type, Conformance] = {
+    GetRequestNormal: Conformance.GET,
+    GetRequestWithList: Conformance.GET | Conformance.MULTIPLE_REFERENCES,
+    SetRequestNormal: Conformance.SET,
+    SetRequestWithList: Conformance.SET | Conformance.MULTIPLE_REFERENCES,
+    ActionRequestNormal: Conformance.ACTION,
+    ActionRequestWithList: Conformance.ACTION | Conformance.MULTIPLE_REFERENCES,
+}
+"""What must have been negotiated before a request may leave."""
+
+ANSWERS: dict[type, tuple[type, ...]] = {
+    GetRequestNormal: (GetResponseNormal, GetResponseWithDatablock),
+    GetRequestWithList: (GetResponseWithList, GetResponseWithDatablock, GetResponseNormal),
+    SetRequestNormal: (SetResponseNormal, SetResponseDatablock, SetResponseLastDatablock),
+    SetRequestWithList: (
+        SetResponseWithList,
+        SetResponseDatablock,
+        SetResponseLastDatablockWithList,
+        SetResponseLastDatablock,
+        SetResponseNormal,
+    ),
+    ActionRequestNormal: (ActionResponseNormal, ActionResponseWithPblock, ActionResponseNextPblock),
+    ActionRequestWithList: (
+        ActionResponseWithList,
+        ActionResponseWithPblock,
+        ActionResponseNextPblock,
+        ActionResponseNormal,
+    ),
+}
+"""What may answer a request; a single refusal may stand for a whole list."""
+
+REJECTION_HINTS: dict[int, str] = {
+    AcseServiceUser.NO_REASON_GIVEN: "check client address, mechanism and keys",
+    AcseServiceUser.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED: "try with or without ciphering",
+    AcseServiceUser.AUTHENTICATION_MECHANISM_NAME_NOT_RECOGNISED: "try another --auth",
+    AcseServiceUser.AUTHENTICATION_MECHANISM_NAME_REQUIRED: "try --auth low or --auth gmac",
+    AcseServiceUser.AUTHENTICATION_FAILURE: "wrong password or key, or not those of this client address",
+    AcseServiceUser.AUTHENTICATION_REQUIRED: "give a password or keys",
+}
+"""What to try, by ACSE service user diagnostic."""
+
+
+class _Pending:
+    """A request whose answer is due, and the blocks of either that are under way."""
+
+    __slots__ = ("arriving", "leaving", "raw", "request")
+
+    def __init__(self, request: Request, raw: bool) -> None:
+        self.request = request
+        self.raw = raw
+        self.leaving: Outgoing | None = None
+        self.arriving: Incoming | None = None
+
+
+class ClientAssociation:
+    """One application association as its client sees it; takes and gives whole APDUs.
+
+    Args:
+        settings: what to ask for.
+        challenge: fresh chance for this association, 8 to 64 octets (used by HLS mechanisms only).
+        security: keys, titles and counters; needed for ciphering and for HLS with GMAC.
+    """
+
+    def __init__(
+        self, settings: ClientSettings, *, challenge: bytes = b"", security: SecurityContext | None = None
+    ) -> None:
+        if settings.protection is not Protection.NONE and security is None:
+            raise LocalProtocolError("protection was asked for without keys")
+        self.settings = settings
+        self.state = State.IDLE
+        self.negotiated: Negotiated | None = None
+        self._security = security
+        self._mechanism = settings.mechanism
+        self._mechanism_id = MechanismId(settings.mechanism.identifier)
+        self._challenge = challenge
+        self._challenges: Challenges | None = None
+        self._protected = settings.protection is not Protection.NONE
+        self._dedicated = settings.dedicated_key is not None
+        self._limits = Limits(octets=settings.limits.reassembled)
+        self._outgoing: list[bytes] = []
+        self._events: deque[AssociationEvent] = deque()
+        self._invoke_id = 0
+        self._pending: _Pending | None = None
+
+    # -- verbs --------------------------------------------------------------------------------------------------------
+
+    def invoke_id_and_priority(self, *, confirmed: bool = True, high_priority: bool = True) -> int:
+        """Return the octet for the next request: 15 invoke-ids go round before one comes again."""
+        self._invoke_id = self._invoke_id % 15 + 1
+        return self._invoke_id | (CONFIRMED if confirmed else 0) | (HIGH_PRIORITY if high_priority else 0)
+
+    def associate(self) -> None:
+        """Ask the server to open the association (AARQ)."""
+        self._step(Step.ASSOCIATION_REQUEST)
+        settings, authenticates = self.settings, self._mechanism_id is not MechanismId.LOWEST
+        initiate = self._protect_initiate(self._initiate_request().encode())
+        request = AssociationRequest(
+            application_context_name=settings.application_context,
+            calling_ap_title=self._security.own_title if self._security is not None else None,
+            sender_acse_requirements=AUTHENTICATION if authenticates else None,
+            mechanism_name=self._mechanism_id if authenticates else None,
+            calling_authentication_value=self._authentication_value(),
+            user_information=initiate,
+        )
+        self._outgoing.append(request.encode())
+
+    def send(self, request: Request, *, raw: bool = False) -> None:
+        """Send a confirmed request; its whole answer comes as one `Response` event.
+
+        Args:
+            request: with an invoke-id from `invoke_id_and_priority`.
+            raw: give the Data of a GET as octets, undecoded.
+
+        Raises:
+            LocalProtocolError: not associated, an answer is still due, or the service was not negotiated.
+        """
+        if self.state is not State.ASSOCIATED:
+            raise LocalProtocolError(f"no service in state {self.state.value}")
+        if self._pending is not None:
+            raise LocalProtocolError("the answer to the last request is still due")
+        self._check_negotiated(request)
+        plain = request.encode()
+        negotiated = self.negotiated
+        assert negotiated is not None
+        longest = longest_plain(negotiated.max_send_pdu_size, protected=self._protected)
+        pending = _Pending(request, raw)
+        if longest is not None and len(plain) > longest:
+            plain = self._in_blocks(pending, longest)
+        self._pending = pending
+        self._emit(plain)
+
+    def release(self) -> None:
+        """Ask the server to close the association (RLRQ)."""
+        self._step(Step.RELEASE_REQUEST)
+        information = None
+        if self._protected and not self.settings.dialect.release_without_user_information:
+            information = self._protect_initiate(self._initiate_request().encode())
+        self._outgoing.append(ReleaseRequest(reason=ReleaseRequestReason.NORMAL, user_information=information).encode())
+
+    def abort(self) -> None:
+        """Forget the association: the layer below is gone."""
+        if self.state is not State.IDLE:
+            self._step(Step.ABORT)
+            self._events.append(Released())
+        self._pending = None
+
+    def receive(self, octets: bytes) -> None:
+        """Take one APDU from the server.
+
+        Raises:
+            RemoteProtocolError: the APDU is malformed or not the answer that was due.
+            SecurityError: it is weaker than agreed or does not verify.
+            AssociationRejected: the server refused the association.
+            ServiceRefused: the server refused the service.
+        """
+        if not octets:
+            raise DecodeError("an empty APDU", 0)
+        protection = Protection.NONE
+        if self._security is not None and (octets[0] in CIPHERED or (self._protected and octets[0] not in IN_CLEAR)):
+            try:
+                opened = self._security.unprotect(octets)
+            except SecurityError as error:
+                if octets[0] not in NOTIFICATIONS:
+                    raise
+                self._events.append(Notified(octets, protection, error=error))
+                return
+            octets, protection = opened.apdu, opened.protection
+        tag = octets[0]
+        if tag in NOTIFICATIONS:
+            self._notified(octets, protection)
+        elif tag == GET_RESPONSE and octets[1:4:2] == NORMAL_DATA and self._pending is not None and self._pending.raw:
+            self._check_invoke_id(octets[2])
+            self._finish(Response(None, octets[4:]))
+        else:
+            received = apdus.decode(octets)
+            handler = self._HANDLERS.get(type(received))
+            if handler is None:
+                raise RemoteProtocolError(f"{type(received).__name__} is nothing a server sends")
+            handler(self, received)
+
+    def outgoing(self) -> list[bytes]:
+        """Drain the APDUs to be sent."""
+        drained, self._outgoing = self._outgoing, []
+        return drained
+
+    def events(self) -> list[AssociationEvent]:
+        """Drain what happened."""
+        drained = list(self._events)
+        self._events.clear()
+        return drained
+
+    @property
+    def awaiting(self) -> bool:
+        """True while an answer is due."""
+        return self._pending is not None or self.state in (State.ASSOCIATING, State.AUTHENTICATING, State.RELEASING)
+
+    # -- opening and closing ------------------------------------------------------------------------------------------
+
+    def _initiate_request(self) -> InitiateRequest:
+        settings = self.settings
+        return InitiateRequest(
+            dedicated_key=None if settings.dedicated_key is None else settings.dedicated_key.reveal(),
+            proposed_conformance=settings.conformance,
+            client_max_receive_pdu_size=settings.max_receive_pdu_size,
+        )
+
+    def _protect_initiate(self, initiate: bytes) -> bytes:
+        if not self._protected:
+            return initiate
+        assert self._security is not None
+        return self._security.protect(initiate)
+
+    def _authentication_value(self) -> bytes | None:
+        if self._mechanism.challenges:
+            return self._challenge
+        return self.settings.secret.reveal() if self.settings.secret is not None else None
+
+    def _associated(self, response: AssociationResponse) -> None:
+        if self.state is not State.ASSOCIATING:
+            raise RemoteProtocolError("an association response that nobody asked for")
+        if response.result is not AssociationResult.ACCEPTED:
+            self._step(Step.REJECTED)
+            raise self._rejection(response)
+        self._compare(response)
+        self.negotiated = self._negotiate(response)
+        if not self._mechanism.challenges:
+            self._step(Step.ACCEPTED)
+            self._events.append(Associated(self.negotiated))
+            return
+        self._step(Step.AUTHENTICATION_REQUIRED)
+        self._prove(response)
+
+    def _rejection(self, response: AssociationResponse) -> AssociationRejected:
+        diagnostic = response.result_source_diagnostic
+        reason = f"the meter rejected the association: {diagnostic.name.lower().replace('_', ' ')}"
+        information = response.user_information
+        if information is not None and information[:1] == b"\x0e":
+            reason = f"{reason}, {ConfirmedServiceError.decode(information).text}"
+        return AssociationRejected(
+            reason,
+            result=int(response.result),
+            diagnostic=int(diagnostic),
+            hint=REJECTION_HINTS.get(diagnostic, "") if isinstance(diagnostic, AcseServiceUser) else "",
+        )
+
+    def _compare(self, response: AssociationResponse) -> None:
+        """Compare AARE with AARQ: what a server grants must be what was asked for, and not a mirror of it."""
+        settings = self.settings
+        if response.application_context_name != settings.application_context:
+            raise SecurityError(
+                f"the meter answered with context {response.application_context_name!r}, "
+                f"asked was {settings.application_context!r}"
+            )
+        if self._mechanism.challenges and response.mechanism_name not in (None, self._mechanism_id):
+            raise SecurityError(f"the meter answered with mechanism {response.mechanism_name!r}")
+        if self._security is not None and response.responding_ap_title:
+            self._security.meet(response.responding_ap_title)
+
+    def _negotiate(self, response: AssociationResponse) -> Negotiated:
+        settings, information = self.settings, response.user_information
+        if not information:
+            raise RemoteProtocolError("the association response carries no InitiateResponse")
+        if information[0] in CIPHERED:
+            if self._security is None:
+                raise SecurityError("the InitiateResponse is ciphered and there are no keys to read it")
+            information = self._security.unprotect(information).apdu
+        elif self._protected:
+            raise SecurityError("the InitiateResponse came in clear where protection was asked for")
+        initiate = InitiateResponse.decode(information)
+        if initiate.negotiated_dlms_version_number != DLMS_VERSION:
+            raise RemoteProtocolError(f"DLMS version {initiate.negotiated_dlms_version_number} instead of 6")
+        size = initiate.server_max_receive_pdu_size
+        if 0 < size < settings.limits.smallest_pdu:
+            raise RemoteProtocolError(f"the meter takes only PDUs of {size} octets")
+        if self._security is not None and settings.dedicated_key is not None:
+            self._security.use_dedicated(settings.dedicated_key)
+        return Negotiated(
+            application_context=settings.application_context,
+            mechanism=self._mechanism_id,
+            conformance=initiate.negotiated_conformance & settings.conformance,
+            max_send_pdu_size=size,
+            max_receive_pdu_size=settings.max_receive_pdu_size,
+            protection=settings.protection,
+            peer_title=response.responding_ap_title,
+            vaa_name=initiate.vaa_name,
+        )
+
+    def _prove(self, response: AssociationResponse) -> None:
+        challenges = Challenges(
+            client=self._challenge,
+            server=response.responding_authentication_value or b"",
+            client_title=b"" if self._security is None else self._security.own_title,
+            server_title=response.responding_ap_title or b"",
+        )
+        challenges.check()
+        self._challenges = challenges
+        proof = self._mechanism.client_proof(challenges, self.settings.secret, self._security)
+        request = ActionRequestNormal(self.invoke_id_and_priority(), REPLY_TO_HLS_AUTHENTICATION, OctetString(proof))
+        self._step(Step.PROOF)
+        self._pending = _Pending(request, raw=False)
+        self._emit(request.encode())
+
+    def _proved(self, response: ActionResponseNormal) -> None:
+        returned = response.response
+        proof = returned.return_parameters
+        if returned.result is not ActionResult.SUCCESS or not isinstance(proof, bytes):
+            self._step(Step.PROOF_REFUSED)
+            raise AssociationRejected(
+                f"the meter did not accept our proof: {returned.result.name.lower().replace('_', ' ')}",
+                result=1,
+                diagnostic=int(AcseServiceUser.AUTHENTICATION_FAILURE),
+                hint=REJECTION_HINTS[AcseServiceUser.AUTHENTICATION_FAILURE],
+            )
+        assert self._challenges is not None
+        if not self._mechanism.server_proof_holds(self._challenges, bytes(proof), self.settings.secret, self._security):
+            self._step(Step.PROOF_REFUSED)
+            raise SecurityError("the meter could not prove that it knows the secret")
+        self._pending = None
+        self._step(Step.PROOF_ACCEPTED)
+        assert self.negotiated is not None
+        self._events.append(Associated(self.negotiated))
+
+    def _released(self, _response: ReleaseResponse) -> None:
+        if self.state is not State.RELEASING:
+            raise RemoteProtocolError("a release response that nobody asked for")
+        self._step(Step.RELEASE_RESPONSE)
+        self._events.append(Released())
+
+    # -- services -----------------------------------------------------------------------------------------------------
+
+    def _check_negotiated(self, request: Request) -> None:
+        assert self.negotiated is not None
+        missing = NEEDS[type(request)] & ~self.negotiated.conformance
+        if isinstance(request, GetRequestNormal | SetRequestNormal) and request.access_selection is not None:
+            missing |= Conformance.SELECTIVE_ACCESS & ~self.negotiated.conformance
+        if missing:
+            raise LocalProtocolError(f"the association does not have {missing!r}")
+
+    def _in_blocks(self, pending: _Pending, longest: int) -> bytes:
+        request = pending.request
+        cut = CUTS.get(type(request))
+        assert self.negotiated is not None
+        if cut is None or not self.negotiated.allows(cut.needed):
+            raise LocalProtocolError(f"this {type(request).__name__} is longer than the meter takes in one piece")
+        empty = cut.first(request, DataBlockSA(False, FIRST_BLOCK_NUMBER, b"")).encode()
+        pending.leaving = Outgoing(cut.octets(request), longest, len(empty) + LENGTH_GROWTH)
+        return self._next_block(pending)
+
+    def _next_block(self, pending: _Pending) -> bytes:
+        request, leaving = pending.request, pending.leaving
+        assert leaving is not None
+        block = leaving.following()
+        cut, carried = CUTS[type(request)], DataBlockSA(block.last, block.number, block.octets)
+        if block.number == FIRST_BLOCK_NUMBER:
+            return cut.first(request, carried).encode()
+        return cut.later(request.invoke_id_and_priority, carried).encode()
+
+    def _answered(self, answer: Any) -> None:
+        kind = cast("type[object]", type(answer))
+        pending = self._pending
+        if pending is None or kind not in ANSWERS[type(pending.request)]:
+            raise RemoteProtocolError(f"{kind.__name__} answers nothing that was asked")
+        self._check_invoke_id(answer.invoke_id_and_priority)
+        if self.state is State.AUTHENTICATING and isinstance(answer, ActionResponseNormal):
+            self._proved(answer)
+            return
+        continuation = self._CONTINUATIONS.get(kind)
+        if continuation is None:
+            self._finish(Response(answer))
+        else:
+            continuation(self, pending, answer)
+
+    def _check_invoke_id(self, octet: int) -> None:
+        pending = self._pending
+        if pending is None:
+            raise RemoteProtocolError("an answer that nobody asked for")
+        due = pending.request.invoke_id_and_priority
+        if (octet ^ due) & 0x0F and not self.settings.dialect.any_invoke_id:
+            raise RemoteProtocolError(f"the answer is to request {octet & 0x0F}, due was {due & 0x0F}")
+
+    def _get_block(self, pending: _Pending, answer: GetResponseWithDatablock) -> None:
+        request, result = pending.request, answer.result.result
+        if isinstance(result, DataAccessResult):
+            self._finish(Response(GetResponseNormal(request.invoke_id_and_priority, result)))
+            return
+        value = self._gather(pending, Block(answer.result.last_block, answer.result.block_number, result))
+        if value is None:
+            self._emit(GetRequestNext(request.invoke_id_and_priority, answer.result.block_number).encode())
+        elif isinstance(request, GetRequestWithList):
+            head = bytes((GET_RESPONSE, 3, request.invoke_id_and_priority))
+            self._finish(Response(GetResponseWithList.decode(head + value, self._limits)))
+        elif pending.raw:
+            self._finish(Response(None, value))
+        else:
+            data = axdr.decode_all(value, self._limits)
+            self._finish(Response(GetResponseNormal(request.invoke_id_and_priority, data)))
+
+    def _action_block(self, pending: _Pending, answer: ActionResponseWithPblock) -> None:
+        request, block = pending.request, answer.pblock
+        value = self._gather(pending, Block(block.last_block, block.block_number, block.raw_data))
+        if value is None:
+            self._emit(ActionRequestNextPblock(request.invoke_id_and_priority, block.block_number).encode())
+        elif isinstance(request, ActionRequestWithList):
+            head = bytes((ACTION_RESPONSE, 3, request.invoke_id_and_priority))
+            self._finish(Response(ActionResponseWithList.decode(head + value, self._limits)))
+        else:
+            data = axdr.decode_all(value, self._limits)
+            returned = ActionResponseWithOptionalData(ActionResult.SUCCESS, data)
+            self._finish(Response(ActionResponseNormal(request.invoke_id_and_priority, returned)))
+
+    def _gather(self, pending: _Pending, block: Block) -> bytes | None:
+        if pending.arriving is None:
+            pending.arriving = Incoming(self.settings.limits.reassembled)
+        return pending.arriving.add(block)
+
+    def _acknowledged(self, pending: _Pending, answer: SetResponseDatablock | ActionResponseNextPblock) -> None:
+        leaving = pending.leaving
+        if leaving is None or answer.block_number != leaving.number:
+            raise RemoteProtocolError(f"block {answer.block_number} was acknowledged and not sent")
+        if leaving.finished:
+            raise RemoteProtocolError("the last block was acknowledged like one before it")
+        self._emit(self._next_block(pending))
+
+    def _set_finished(self, _pending: _Pending, answer: SetResponseLastDatablock) -> None:
+        self._finish(Response(SetResponseNormal(answer.invoke_id_and_priority, answer.result)))
+
+    def _set_list_finished(self, _pending: _Pending, answer: SetResponseLastDatablockWithList) -> None:
+        self._finish(Response(SetResponseWithList(answer.invoke_id_and_priority, answer.results)))
+
+    def _refused(self, answer: ExceptionResponse | ConfirmedServiceError) -> None:
+        self._pending = None
+        if self.state in (State.ASSOCIATING, State.AUTHENTICATING):
+            self._step(Step.ABORT)
+        raise ServiceRefused(f"the meter refused the service: {_told(answer)}", answer)
+
+    def _finish(self, response: Response) -> None:
+        self._pending = None
+        self._events.append(response)
+
+    def _notified(self, octets: bytes, protection: Protection) -> None:
+        try:
+            notification = apdus.decode(octets)
+        except CosemError as error:
+            self._events.append(Notified(octets, protection, error=error))
+        else:
+            assert isinstance(notification, apdus.DataNotification | apdus.EventNotification)
+            self._events.append(Notified(octets, protection, notification))
+
+    # -- small things -------------------------------------------------------------------------------------------------
+
+    def _emit(self, plain: bytes) -> None:
+        if self._protected:
+            assert self._security is not None
+            plain = self._security.protect(plain, dedicated=self._dedicated)
+        self._outgoing.append(plain)
+
+    def _step(self, step: Step) -> None:
+        following = state.after(self.state, step)
+        if following is None:
+            raise LocalProtocolError(f"no {step.value} in state {self.state.value}")
+        self.state = following
+
+    _HANDLERS: ClassVar[Mapping[type, Callable[..., None]]] = {
+        AssociationResponse: _associated,
+        ReleaseResponse: _released,
+        ExceptionResponse: _refused,
+        ConfirmedServiceError: _refused,
+        **dict.fromkeys((answer for answers in ANSWERS.values() for answer in answers), _answered),
+    }
+    """Who takes an APDU that has arrived."""
+
+    _CONTINUATIONS: ClassVar[Mapping[type, Callable[..., None]]] = {
+        GetResponseWithDatablock: _get_block,
+        ActionResponseWithPblock: _action_block,
+        SetResponseDatablock: _acknowledged,
+        ActionResponseNextPblock: _acknowledged,
+        SetResponseLastDatablock: _set_finished,
+        SetResponseLastDatablockWithList: _set_list_finished,
+    }
+    """Answers that are only a part: who goes on from there. Every other one is the whole answer."""
+
+
+def _told(answer: ExceptionResponse | ConfirmedServiceError) -> str:
+    if isinstance(answer, ConfirmedServiceError):
+        return answer.text
+    words = f"{answer.state_error.name}, {answer.service_error.name}".lower().replace("_", " ")
+    return words if answer.invocation_counter is None else f"{words} (the meter expects {answer.invocation_counter})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How a request that is too long leaves: which octets are cut, and what carries the first and the later blocks."""
+
+    needed: Conformance
+    octets: Callable[[Any], bytes]
+    first: Callable[[Any, DataBlockSA], Apdu]
+    later: Callable[[int, DataBlockSA], Apdu]
+
+
+CUTS: Mapping[type, _Cut] = {
+    SetRequestNormal: _Cut(
+        Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE,
+        lambda request: axdr.encode(request.value),
+        lambda request, block: SetRequestWithFirstDatablock(
+            request.invoke_id_and_priority, request.attribute, request.access_selection, block
+        ),
+        SetRequestWithDatablock,
+    ),
+    SetRequestWithList: _Cut(
+        Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE,
+        lambda request: sequence_of(request.values),
+        lambda request, block: SetRequestWithListAndFirstDatablock(
+            request.invoke_id_and_priority, request.attributes, block
+        ),
+        SetRequestWithDatablock,
+    ),
+    ActionRequestNormal: _Cut(
+        Conformance.BLOCK_TRANSFER_WITH_ACTION,
+        lambda request: axdr.encode(request.parameters),
+        lambda request, block: ActionRequestWithFirstPblock(request.invoke_id_and_priority, request.method, block),
+        ActionRequestWithPblock,
+    ),
+    ActionRequestWithList: _Cut(
+        Conformance.BLOCK_TRANSFER_WITH_ACTION,
+        lambda request: sequence_of(request.parameters),
+        lambda request, block: ActionRequestWithListAndFirstPblock(
+            request.invoke_id_and_priority, request.methods, block
+        ),
+        ActionRequestWithPblock,
+    ),
+}

@@ -1,0 +1,128 @@
+"""What both sides of an association agree on, and what its engines report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cosem.errors import CosemError
+from cosem.protocol.apdu import Apdu, DataNotification, EventNotification
+from cosem.protocol.apdu.acse import ApplicationContext, MechanismId
+from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.association.security import Protection
+from cosem.protocol.crypto.key import Key, Secret
+from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism
+from cosem.protocol.dialect import STANDARD, Dialect
+
+DLMS_VERSION = 6
+VAA_NAME_LOGICAL_NAME_REFERENCING = 0x0007
+
+IMPLEMENTED_LOGICAL_NAME_SERVICES = (
+    Conformance.PRIORITY_MANAGEMENT_SUPPORTED
+    | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
+    | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
+    | Conformance.BLOCK_TRANSFER_WITH_ACTION
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.GET
+    | Conformance.SET
+    | Conformance.SELECTIVE_ACCESS
+    | Conformance.EVENT_NOTIFICATION
+    | Conformance.ACTION
+)
+"""What the engines of this room really do, and therefore all that is ever proposed or granted."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationLimits:
+    """Bounds that hold whatever a peer claims; sizes in octets."""
+
+    smallest_pdu: int = 64
+    reassembled: int = 16 * 1024 * 1024
+    listed: int = 64
+    notifications: int = 256
+    refused_apdus: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What a client asks for when it opens an association (IEC 62056-5-3, COSEM-OPEN)."""
+
+    mechanism: Mechanism = MECHANISMS[0]
+    secret: Secret | None = None
+    protection: Protection = Protection.NONE
+    conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES
+    max_receive_pdu_size: int = 0xFFFF
+    dedicated_key: Key | None = None
+    dialect: Dialect = STANDARD
+    limits: AssociationLimits = field(default_factory=AssociationLimits)
+
+    @property
+    def application_context(self) -> ApplicationContext:
+        """Logical name referencing, ciphered when any protection is asked for."""
+        ciphered = self.protection is not Protection.NONE
+        return ApplicationContext.LOGICAL_NAME_CIPHERED if ciphered else ApplicationContext.LOGICAL_NAME
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """What an open association allows; the sizes are what each side takes at most, 0 where it set no limit."""
+
+    application_context: ApplicationContext
+    mechanism: MechanismId
+    conformance: Conformance
+    max_send_pdu_size: int
+    max_receive_pdu_size: int
+    protection: Protection
+    peer_title: bytes | None
+    vaa_name: int = VAA_NAME_LOGICAL_NAME_REFERENCING
+
+    def allows(self, needed: Conformance) -> bool:
+        """True when every service in `needed` was negotiated."""
+        return needed & self.conformance == needed
+
+
+@dataclass(frozen=True, slots=True)
+class Associated:
+    """The association is open."""
+
+    negotiated: Negotiated
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The whole answer to a request; `raw` are the octets of the Data alone when they were asked for undecoded."""
+
+    apdu: Apdu | None
+    raw: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """A notification nobody asked for; `error` says why when it could not be understood."""
+
+    octets: bytes
+    protection: Protection
+    apdu: DataNotification | EventNotification | None = None
+    error: CosemError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A client asks for a service; every block has arrived."""
+
+    apdu: Apdu
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server engine refused an association or an APDU, and this is why."""
+
+    error: CosemError
+    authentication: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The association is closed, by agreement or by abort."""
+
+
+AssociationEvent = Associated | Response | Notified | Requested | Refused | Released

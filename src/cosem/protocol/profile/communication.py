@@ -1,0 +1,83 @@
+"""A communication profile as a type: the clauses of IEC TS 62056-1-1, each a field that does work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES
+from cosem.protocol.link import ClientLink, ServerLink
+from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.timing import ServerTiming, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """The addresses of a physical device: its logical devices, and the lower HDLC address where it has one."""
+
+    servers: frozenset[int]
+    physical: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LowerLayers:
+    """How the stack below the application layer is built, for either end of a connection."""
+
+    client: Callable[[ConnectionUrl], ClientLink]
+    server: Callable[[Station], ServerLink]
+    datagrams: bool = False
+    """True where each write and each read is one whole datagram."""
+
+
+@dataclass(frozen=True, slots=True)
+class Addressing:
+    """Identification and addressing: the SAPs with a fixed meaning, and which wire addresses carry them."""
+
+    client_saps: dict[int, str]
+    server_saps: dict[int, str]
+    carried_in: str
+
+    def describe(self, url: ConnectionUrl) -> str:
+        """Say in words whom a URL addresses, as far as the standard gives its SAPs a meaning."""
+        client = self.client_saps.get(url.client, "a client of the meter's own description")
+        server = self.server_saps.get(url.server, "a logical device")
+        return f"client {url.client} ({client}) to server {url.server} ({server})"
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationUse:
+    """What the application layer may propose on this medium; PDU sizes in octets."""
+
+    conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES
+    max_pdu_size: int = 0xFFFF
+    timing: Timing = field(default_factory=Timing)
+    server_timing: ServerTiming = field(default_factory=ServerTiming)
+
+
+@dataclass(frozen=True, slots=True)
+class CommunicationProfile:
+    """One profile standard: "`name`: communication profile for `environment`".
+
+    Attributes:
+        framing, medium: the two words of the connection URL.
+        standards: the parts of the series that define it.
+        environment: clause "targeted communication environments".
+        service_mapping: clause "service mapping and adaptation layers".
+        connection: clause "registration and connection management".
+        management: class ids of the setup objects that a meter on this medium carries.
+        process: clause "the COSEM application process".
+    """
+
+    name: str
+    framing: str
+    medium: str
+    standards: tuple[str, ...]
+    environment: str
+    lower_layers: LowerLayers
+    service_mapping: str
+    connection: str
+    addressing: Addressing
+    application: ApplicationUse
+    management: tuple[int, ...]
+    process: str = "one physical device with one or more logical devices; the management logical device has SAP 1"

@@ -1,0 +1,55 @@
+"""The 3-layer, connection-oriented, HDLC based profile of IEC 62056-7-6, on a serial line and inside TCP."""
+
+from __future__ import annotations
+
+from cosem.protocol.link import ClientLink, ServerLink
+from cosem.protocol.link.hdlc import HdlcAddress, HdlcClient, HdlcServer
+from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.communication import Addressing, ApplicationUse, CommunicationProfile, LowerLayers, Station
+
+HDLC_ADDRESSES = Addressing(
+    client_saps={0x00: "no station", 0x01: "client management process", 0x10: "public client"},
+    server_saps={0x00: "no station", 0x01: "management logical device", 0x7F: "all stations"},
+    carried_in="source and destination address of the HDLC frame; the upper server address is the logical device",
+)
+
+IEC_HDLC_SETUP = 23
+
+
+def _client(url: ConnectionUrl) -> ClientLink:
+    return HdlcClient(url.client, HdlcAddress.of(url.server, url.physical, url.address_size))
+
+
+def _server(station: Station) -> ServerLink:
+    return HdlcServer(station.servers, station.physical)
+
+
+_LAYERS = LowerLayers(client=_client, server=_server)
+
+HDLC_OVER_SERIAL = CommunicationProfile(
+    name="3-layer, connection-oriented, HDLC based",
+    framing="hdlc",
+    medium="serial",
+    standards=("IEC 62056-7-6", "IEC 62056-46", "IEC 62056-42"),
+    environment="optical probes, RS-485 and current loops: local ports of meters",
+    lower_layers=_LAYERS,
+    service_mapping="an LLC header of three octets before each APDU; long APDUs are segmented",
+    connection="SNRM and UA open the data link and negotiate its parameters, DISC closes it",
+    addressing=HDLC_ADDRESSES,
+    application=ApplicationUse(),
+    management=(IEC_HDLC_SETUP,),
+)
+
+HDLC_OVER_TCP = CommunicationProfile(
+    name="HDLC in TCP",
+    framing="hdlc",
+    medium="tcp",
+    standards=("IEC 62056-7-6",),
+    environment="serial servers and modems that carry the octets of a serial line inside TCP",
+    lower_layers=_LAYERS,
+    service_mapping="as on a serial line; the frames follow each other in the stream",
+    connection="the TCP connection stands for the line; SNRM and DISC as on a serial line",
+    addressing=HDLC_ADDRESSES,
+    application=ApplicationUse(),
+    management=(IEC_HDLC_SETUP,),
+)

@@ -1,0 +1,248 @@
+"""Where link and association meet: octets in, octets and events out, for one connection of either role."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cosem.errors import TimedOut
+from cosem.protocol.apdu import Apdu
+from cosem.protocol.association.client import ClientAssociation, Request
+from cosem.protocol.association.context import AssociationEvent, Refused, Released
+from cosem.protocol.association.server import ServerAssociation
+from cosem.protocol.association.state import State
+from cosem.protocol.link import ApduReceived, ClientLink, LinkConnected, LinkDisconnected, ServerLink
+from cosem.protocol.profile.timing import ServerTiming, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The lower layers are ready for an association."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The lower layers are gone, by agreement or because the peer left."""
+
+
+SessionEvent: TypeAlias = Connected | Disconnected | AssociationEvent
+
+
+class ClientSession:
+    """One client, one server: the link, the association over it, and how long to wait in each phase.
+
+    Every method that takes `now` wants seconds of one steady clock. Errors are raised from `receive` and `tick`; after
+    any of them but a `ServiceError` the session is of no further use and its stream must be closed.
+    """
+
+    def __init__(self, link: ClientLink, association: ClientAssociation, timing: Timing) -> None:
+        self.link = link
+        self.association = association
+        self._timing = timing
+        self._events: list[SessionEvent] = []
+        self._phase: str | None = None
+        self._expires: float | None = None
+
+    def connect(self, now: float) -> None:
+        """Set up the lower layers; `Connected` follows."""
+        self._wait("link", self._timing.link, now)
+        self.link.connect(now)
+        self._collect(now)
+
+    def associate(self, now: float) -> None:
+        """Open the association; `Associated` follows."""
+        self.association.associate()
+        self._wait("association", self._timing.association, now)
+        self._flush(now)
+
+    def send(self, request: Request, now: float, *, raw: bool = False) -> None:
+        """Send a request; `Response` follows (see `ClientAssociation.send`)."""
+        self.association.send(request, raw=raw)
+        self._wait("response", self._timing.response, now)
+        self._flush(now)
+
+    def release(self, now: float) -> None:
+        """Close the association; `Released` follows."""
+        self.association.release()
+        self._wait("release", self._timing.release, now)
+        self._flush(now)
+
+    def disconnect(self, now: float) -> None:
+        """Take the lower layers down; `Disconnected` follows."""
+        self._wait("release", self._timing.release, now)
+        self.link.disconnect(now)
+        self._collect(now)
+
+    def receive(self, octets: bytes, now: float) -> None:
+        """Take octets from the stream."""
+        self.link.receive(octets, now)
+        self._collect(now)
+
+    def outgoing(self) -> bytes:
+        """Drain the octets to be written."""
+        return self.link.outgoing()
+
+    def events(self) -> list[SessionEvent]:
+        """Drain what happened."""
+        drained, self._events = self._events, []
+        return drained
+
+    def deadline(self) -> float | None:
+        """Return when `tick` must be called at the latest, or None."""
+        link = self.link.deadline()
+        if link is None or self._expires is None:
+            return self._expires if link is None else link
+        return min(link, self._expires)
+
+    def tick(self, now: float) -> None:
+        """Let time pass.
+
+        Raises:
+            TimedOut: the peer did not answer in the phase that the error names.
+        """
+        self.link.tick(now)
+        self._collect(now)
+        if self._phase is not None and self._expires is not None and now >= self._expires:
+            phase = self._phase
+            self._phase = self._expires = None
+            raise TimedOut(phase, getattr(self._timing, phase))
+
+    def _wait(self, phase: str, seconds: float, now: float) -> None:
+        self._phase, self._expires = phase, now + seconds
+
+    def _flush(self, now: float) -> None:
+        for apdu in self.association.outgoing():
+            self.link.send(apdu, now)
+
+    def _collect(self, now: float) -> None:
+        for event in self.link.events():
+            if isinstance(event, ApduReceived):
+                self.association.receive(event.apdu)
+                if self.association.awaiting:
+                    if self._phase is not None:
+                        self._wait(self._phase, getattr(self._timing, self._phase), now)
+                    self._flush(now)
+                else:
+                    self._phase = self._expires = None
+                self._events += self.association.events()
+            elif isinstance(event, LinkConnected):
+                self._phase = self._expires = None
+                self._events.append(Connected())
+            else:
+                self._phase = self._expires = None
+                self.association.abort()
+                self._events += self.association.events()
+                self._events.append(Disconnected())
+
+
+@dataclass(frozen=True, slots=True)
+class SapPair:
+    """The two service access points that an association joins."""
+
+    client: int
+    server: int
+
+
+class ServerSession:
+    """One connection as a meter sees it: several clients and logical devices may share it.
+
+    Args:
+        link: the server's end of the lower layers.
+        open_association: makes the engine for a pair of SAPs on its first APDU.
+        timing: how long a client may take.
+    """
+
+    def __init__(
+        self, link: ServerLink, open_association: Callable[[SapPair], ServerAssociation], timing: ServerTiming
+    ) -> None:
+        self.link = link
+        self.associations: dict[SapPair, ServerAssociation] = {}
+        self._open = open_association
+        self._timing = timing
+        self._events: list[tuple[SapPair, AssociationEvent]] = []
+        self._heard: float | None = None
+        self._unproved: dict[SapPair, float] = {}
+
+    def receive(self, octets: bytes, now: float) -> None:
+        """Take octets from the stream.
+
+        Raises:
+            RemoteProtocolError: the lower layers cannot go on; the stream must be closed.
+        """
+        self._heard = now
+        self.link.receive(octets, now)
+        for event in self.link.events():
+            pair = SapPair(event.client, event.server)
+            if isinstance(event, ApduReceived):
+                self._deliver(pair, event.apdu, now)
+            elif isinstance(event, LinkDisconnected):
+                association = self.associations.pop(pair, None)
+                if association is not None:
+                    association.abort()
+                    self._take(pair, association, now)
+
+    def respond(self, pair: SapPair, response: Apdu, now: float) -> None:
+        """Answer the request of `pair`."""
+        association = self.associations[pair]
+        association.respond(response)
+        self._take(pair, association, now)
+
+    def notify(self, pair: SapPair, notification: Apdu, now: float) -> None:
+        """Send a notification that nobody asked for."""
+        association = self.associations[pair]
+        association.notify(notification)
+        self._take(pair, association, now, unsolicited=True)
+
+    def outgoing(self) -> bytes:
+        """Drain the octets to be written."""
+        return self.link.outgoing()
+
+    def events(self) -> list[tuple[SapPair, AssociationEvent]]:
+        """Drain what happened, each with the pair it concerns."""
+        drained, self._events = self._events, []
+        return drained
+
+    def deadline(self) -> float | None:
+        """Return when `tick` must be called at the latest, or None."""
+        candidates = [self.link.deadline(), *self._unproved.values()]
+        if self._heard is not None:
+            candidates.append(self._heard + self._timing.idle)
+        return min((at for at in candidates if at is not None), default=None)
+
+    def tick(self, now: float) -> None:
+        """Let time pass.
+
+        Raises:
+            TimedOut: nobody spoke for the idle time; the stream must be closed.
+        """
+        self.link.tick(now)
+        for pair, until in list(self._unproved.items()):
+            if now >= until:
+                del self._unproved[pair]
+                self.associations[pair].abort()
+                self._take(pair, self.associations[pair], now)
+        if self._heard is not None and now >= self._heard + self._timing.idle:
+            self._heard = None
+            raise TimedOut("idle", self._timing.idle)
+
+    def _deliver(self, pair: SapPair, apdu: bytes, now: float) -> None:
+        association = self.associations.get(pair)
+        if association is None:
+            association = self.associations[pair] = self._open(pair)
+        association.receive(apdu)
+        if not association.answering:
+            self.link.acknowledge(now, client=pair.client, server=pair.server)
+        if association.state is State.AUTHENTICATING:
+            self._unproved.setdefault(pair, now + self._timing.proof)
+        else:
+            self._unproved.pop(pair, None)
+        self._take(pair, association, now)
+
+    def _take(self, pair: SapPair, association: ServerAssociation, now: float, *, unsolicited: bool = False) -> None:
+        for apdu in association.outgoing():
+            self.link.send(apdu, now, client=pair.client, server=pair.server, unsolicited=unsolicited)
+        for event in association.events():
+            self._events.append((pair, event))
+            if isinstance(event, Released | Refused) and association.state is State.IDLE:
+                self._unproved.pop(pair, None)

@@ -1,0 +1,24 @@
+"""How long each phase of a session may take, in seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """A client's patience: to connect, set up the link, associate, get an answer or its next part, release."""
+
+    connect: float = 10.0
+    link: float = 10.0
+    association: float = 10.0
+    response: float = 10.0
+    release: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTiming:
+    """A server's patience: silence on a connection, and time for the client's proof in HLS authentication."""
+
+    idle: float = 120.0
+    proof: float = 10.0
