@@ -148,10 +148,14 @@ class ReceivedCounter:
     def accept(self, number: int) -> None:
         """Take note of a *verified* number; SecurityError unless it is greater than every one before."""
         if number <= self.last:
-            raise SecurityError(
-                f"invocation counter {number} was used before (the last was {self.last}): a replayed or late message"
-            )
+            raise self.refusal(number)
         self.last = number
+
+    def refusal(self, number: int) -> SecurityError:
+        """Return the error for a number that is not greater than every one before."""
+        return SecurityError(
+            f"invocation counter {number} was used before (the last was {self.last}): a replayed or late message"
+        )
 
     def keep(self) -> None:
         """Make durable what was accepted so far."""

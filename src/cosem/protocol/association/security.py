@@ -6,18 +6,17 @@ control octet, the invocation counter, and then ciphertext or plaintext with its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from hmac import compare_digest
-from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from cosem import danger
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, SecurityError
+from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, PLAIN_TAGS, SecurityControl
 from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.gcm import TAG_OCTETS, TITLE_OCTETS, Gcm
 from cosem.protocol.crypto.key import Key
-from cosem.protocol.crypto.suite import BROADCAST, COMPRESSION, PROTECTION_MASK, SUITE_MASK, Protection
+from cosem.protocol.crypto.suite import PROTECTION_MASK, SUITE_MASK, Protection
 
 __all__ = ["AUTHENTICATED_ENCRYPTION", "Protection", "SecurityContext", "Unprotected"]
 
@@ -27,28 +26,6 @@ PROOF_OCTETS: Final = HEADER_OCTETS + TAG_OCTETS
 
 GENERAL_GLOBAL: Final = 0xDB
 GENERAL_DEDICATED: Final = 0xDC
-
-SERVICE_ENVELOPES: Final[Mapping[int, tuple[int, int]]] = MappingProxyType(
-    {
-        0x01: (0x21, 0x41),  # initiate-request
-        0x05: (0x25, 0x45),  # read-request
-        0x06: (0x26, 0x46),  # write-request
-        0x08: (0x28, 0x48),  # initiate-response
-        0x0C: (0x2C, 0x4C),  # read-response
-        0x0D: (0x2D, 0x4D),  # write-response
-        0x0E: (0x2E, 0x4E),  # confirmed-service-error
-        0x16: (0x36, 0x56),  # unconfirmed-write-request
-        0x18: (0x38, 0x58),  # information-report-request
-        0xC0: (0xC8, 0xD0),  # get-request
-        0xC1: (0xC9, 0xD1),  # set-request
-        0xC2: (0xCA, 0xD2),  # event-notification-request
-        0xC3: (0xCB, 0xD3),  # action-request
-        0xC4: (0xCC, 0xD4),  # get-response
-        0xC5: (0xCD, 0xD5),  # set-response
-        0xC7: (0xCF, 0xD7),  # action-response
-    }
-)
-"""Tag of a service, and the tags of its envelopes under the global and under the dedicated key."""
 
 GENERAL_ONLY: Final = frozenset((0x0F, 0xD8, 0xD9, 0xDA))
 """data-notification, exception-response, access-request, access-response: they have no envelope of their own."""
@@ -196,7 +173,41 @@ class SecurityContext:
         it reports an error, which is all it is then good for (its `protection` is NONE).
         """
         try:
-            return self._unprotect(apdu)
+            envelope = _ENVELOPES.get(apdu[0]) if apdu else None
+            if envelope is None:
+                return self._in_clear(apdu)
+            service, dedicated = envelope
+            title = self._peer_title
+            if not service:
+                title, at = self._sender(apdu)
+            elif title is None:
+                raise SecurityError(_PEER_UNKNOWN)
+            else:
+                at = 1
+            at = _past_length(apdu, at)
+            start = at + HEADER_OCTETS
+            control = apdu[at]
+            opening = self._openings[dedicated].get(control)
+            if opening is None:
+                raise self._refusal(control, dedicated)
+            gcm, received, protection, has_tag = opening
+            counter = apdu[at + 1 : start]
+            plain = gcm.unprotect(control, title + counter, apdu[start:])
+            number = int.from_bytes(counter, "big")
+            if number <= received.last:
+                raise received.refusal(number)
+            if has_tag:
+                # Only now is the counter known to be the peer's own; before, anybody could have driven it up.
+                received.last = number
+                self._peer_title = title
+            if not plain or (plain[0] != service if service else plain[0] not in _FRONTS):
+                raise SecurityError(
+                    f"envelope {apdu[0]:02X} holds an APDU with tag {plain[:1].hex().upper() or '(none)'}, "
+                    "which does not belong into it"
+                )
+            if control & _BROADCAST and not _is_unconfirmed(plain):
+                raise SecurityError("under the broadcast key, which many hold, only unconfirmed services are let in")
+            return Unprotected(plain, protection, number, title)
         except SecurityError:
             self.refused += 1
             raise
@@ -225,59 +236,22 @@ class SecurityContext:
             raise SecurityError("the peer's proof does not verify: it has other keys, or it is somebody else")
         self._global.received.last = max(self._global.received.last, int.from_bytes(proof[1:HEADER_OCTETS], "big"))
 
-    def _unprotect(self, apdu: bytes) -> Unprotected:
+    def _in_clear(self, apdu: bytes) -> Unprotected:
         if not apdu:
             raise DecodeError("an APDU has at least one octet", 0)
-        envelope = _ENVELOPES.get(apdu[0])
-        if envelope is None:
-            return self._in_clear(apdu)
-        service, dedicated = envelope
-        if service:
-            title, at = self._known_peer(), 1
-        else:
-            title, at = self._sender(apdu)
-        at = _past_length(apdu, at)
-        start = at + HEADER_OCTETS
-        if start > len(apdu):
-            raise DecodeError(f"a security header has {HEADER_OCTETS} octets, there are {len(apdu) - at}", at)
-        control = apdu[at]
-        opening = self._openings[dedicated].get(control)
-        if opening is None:
-            raise self._refusal(control, dedicated)
-        ring, protection = opening
-        counter = apdu[at + 1 : start]
-        plain = ring.gcm.unprotect(control, title + counter, apdu[start:])
-        number = int.from_bytes(counter, "big")
-        if protection & _AUTHENTICATED:
-            # Only now is the counter known to be the peer's own; before, anybody could have driven it up.
-            ring.received.accept(number)
-            if self._peer_title is None:
-                self.meet(title)
-        elif number <= ring.received.last:
-            raise SecurityError(f"invocation counter {number} was used before: a replayed or late message")
-        if not plain or (plain[0] != service if service else plain[0] not in _FRONTS):
-            raise SecurityError(
-                f"envelope {apdu[0]:02X} holds an APDU with tag {plain[:1].hex().upper() or '(none)'}, "
-                "which does not belong into it"
-            )
-        if control & BROADCAST and not _is_unconfirmed(plain):
-            raise SecurityError("under the broadcast key, which many hold, only unconfirmed services are let in")
-        return Unprotected(plain, _PROTECTIONS[protection], number, title)
-
-    def _in_clear(self, apdu: bytes) -> Unprotected:
         if self.required and apdu[0] not in ERRORS:
             raise SecurityError(f"an APDU in clear (tag {apdu[0]:02X}) where {_written(self.required)} is required")
         return Unprotected(apdu, Protection.NONE, 0, self._peer_title or b"")
 
     def _sender(self, apdu: bytes) -> tuple[bytes, int]:
         """Return the system title in a general envelope, and the place after it."""
-        after = 2 + TITLE_OCTETS
-        if len(apdu) < after:
+        size = apdu[1] if len(apdu) > 1 else TITLE_OCTETS
+        after = 2 + size
+        if size == 0:
+            # Some gas meters leave out what the listener knows. The tag vouches for the title in any case.
+            return self._known_peer(), after
+        if size != TITLE_OCTETS or len(apdu) < after:
             raise DecodeError(f"need a system title of {TITLE_OCTETS} octets", 1, ("system-title",))
-        if apdu[1] != TITLE_OCTETS:
-            raise DecodeError(
-                f"a system title has {TITLE_OCTETS} octets, its length octet says {apdu[1]}", 1, ("system-title",)
-            )
         title = apdu[2:after]
         if title == self._own_title:
             raise SecurityError("the message carries our own system title: it is one of ours, come back")
@@ -289,20 +263,20 @@ class SecurityContext:
 
     def _known_peer(self) -> bytes:
         if self._peer_title is None:
-            raise SecurityError("the peer's system title is not known, and nothing of it can be verified without")
+            raise SecurityError(_PEER_UNKNOWN)
         return self._peer_title
 
     def _refusal(self, control: int, dedicated: bool) -> SecurityError:
         """Say why an APDU with this security control octet is not even decrypted."""
         reasons = (
-            (control & COMPRESSION, "it is compressed, which was not agreed"),
+            (control & _COMPRESSION, "it is compressed, which was not agreed"),
             (
                 control & SUITE_MASK != self.suite.identifier,
                 f"it names security suite {control & SUITE_MASK}, agreed is {self.suite.identifier}",
             ),
             (dedicated and self._dedicated is None, "it is under a dedicated key, and this association has none"),
             (
-                control & BROADCAST and (dedicated or self._broadcast is None),
+                control & _BROADCAST and (dedicated or self._broadcast is None),
                 "it is under the broadcast key, and there is none here",
             ),
             (
@@ -339,24 +313,23 @@ class SecurityContext:
     def _may_skip_verifying(self) -> bool:
         return danger.Weakness.UNVERIFIED_CIPHERTEXT in self._permitted
 
-    def _accepted(self) -> tuple[dict[int, tuple[_Ring, int]], dict[int, tuple[_Ring, int]]]:
-        """Return, for global and dedicated envelopes, each security control octet that is let in.
-
-        With it the keys it is opened with, and the protection that is verified thereby.
-        """
-        accepted: tuple[dict[int, tuple[_Ring, int]], dict[int, tuple[_Ring, int]]] = ({}, {})
-        for mode in (_AUTHENTICATED, _ENCRYPTED, _AUTHENTICATED | _ENCRYPTED):
-            verified = mode if self._authentication_key is not None else mode & ~_AUTHENTICATED
-            if verified & self.required != self.required or not verified:
+    def _accepted(self) -> tuple[dict[int, _Opening], dict[int, _Opening]]:
+        """Return, for global and for dedicated envelopes, the security control octets that are let in."""
+        accepted: tuple[dict[int, _Opening], dict[int, _Opening]] = ({}, {})
+        for mode in (Protection.AUTHENTICATION, Protection.ENCRYPTION, AUTHENTICATED_ENCRYPTION):
+            verified = mode if self._authentication_key is not None else mode & Protection.ENCRYPTION
+            has_tag = bool(verified & Protection.AUTHENTICATION)
+            if not verified or verified & self.required != self.required:
                 continue
-            if not verified & _AUTHENTICATED and not self._may_skip_verifying:
+            if not has_tag and not self._may_skip_verifying:
                 continue
-            control = mode | self.suite.identifier
-            accepted[0][control] = (self._global, verified)
+            control = int(mode) | self.suite.identifier
+            accepted[0][control] = _Opening(self._global.gcm, self._global.received, verified, has_tag)
             if self._broadcast is not None:
-                accepted[0][control | BROADCAST] = (self._broadcast, verified)
+                ring = self._broadcast
+                accepted[0][control | _BROADCAST] = _Opening(ring.gcm, ring.received, verified, has_tag)
             if self._dedicated is not None:
-                accepted[1][control] = (self._dedicated, verified)
+                accepted[1][control] = _Opening(self._dedicated.gcm, self._dedicated.received, verified, has_tag)
         return accepted
 
     def __repr__(self) -> str:
@@ -375,14 +348,25 @@ class _Ring(NamedTuple):
     received: ReceivedCounter
 
 
+class _Opening(NamedTuple):
+    """How one security control octet is opened, what is verified thereby, and whether that includes a tag."""
+
+    gcm: Gcm
+    received: ReceivedCounter
+    protection: Protection
+    has_tag: bool
+
+
+_PEER_UNKNOWN: Final = "the peer's system title is not known, and nothing of it can be verified without"
 _AUTHENTICATED: Final = int(Protection.AUTHENTICATION)
-_ENCRYPTED: Final = int(Protection.ENCRYPTION)
+_BROADCAST: Final = int(SecurityControl.BROADCAST_KEY)
+_COMPRESSION: Final = int(SecurityControl.COMPRESSION)
 _OCTET: Final = tuple(bytes((value,)) for value in range(256))
 _PROTECTIONS: Final = {mode: Protection(mode) for mode in range(0x00, 0x40, 0x10)}
 
 # By the tag of a service: the first octet of its envelopes, empty where only the general ones serve.
 _FRONTS: Final = {
-    **{service: (_OCTET[globally], _OCTET[dedicated]) for service, (globally, dedicated) in SERVICE_ENVELOPES.items()},
+    **{plain: (_OCTET[tag], _OCTET[DEDICATED_TAGS[plain]]) for plain, tag in GLOBAL_TAGS.items()},
     **dict.fromkeys(GENERAL_ONLY, (b"", b"")),
 }
 _GENERAL_FRONTS: Final = tuple(bytes((tag, TITLE_OCTETS)) for tag in (GENERAL_GLOBAL, GENERAL_DEDICATED))
@@ -391,8 +375,7 @@ _GENERAL_FRONTS: Final = tuple(bytes((tag, TITLE_OCTETS)) for tag in (GENERAL_GL
 _ENVELOPES: Final = {
     GENERAL_GLOBAL: (0, False),
     GENERAL_DEDICATED: (0, True),
-    **{globally: (service, False) for service, (globally, _) in SERVICE_ENVELOPES.items()},
-    **{dedicated: (service, True) for service, (_, dedicated) in SERVICE_ENVELOPES.items()},
+    **{tag: (plain, tag == DEDICATED_TAGS[plain]) for tag, plain in PLAIN_TAGS.items()},
 }
 
 _NEVER_CONFIRMED: Final = frozenset((0x0F, 0x16, 0x18, 0xC2))
@@ -428,16 +411,19 @@ def _length(size: int) -> bytes:
 
 
 def _past_length(apdu: bytes, at: int) -> int:
-    """Return the place after the length at `at`, which must count exactly the octets that follow."""
-    if at >= len(apdu):
+    """Return the place after the length at `at`, which must count what follows: a security header and more."""
+    size = len(apdu)
+    if at >= size:
         raise DecodeError("need a length", at)
     length = apdu[at]
     after = at + 1
     if length > 0x7F:
         after += length & 0x7F
-        if not at + 1 < after <= min(len(apdu), at + 5):
+        if not at + 1 < after <= min(size, at + 5):
             raise DecodeError("need a length of 1 to 4 octets", at)
         length = int.from_bytes(apdu[at + 1 : after], "big")
-    if length != len(apdu) - after:
-        raise DecodeError(f"the length says {length} octets, there are {len(apdu) - after}", at)
+    if length != size - after:
+        raise DecodeError(f"the length says {length} octets, there are {size - after}", at)
+    if length < HEADER_OCTETS:
+        raise DecodeError(f"a security header has {HEADER_OCTETS} octets, there are {length}", after)
     return after

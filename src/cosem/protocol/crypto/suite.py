@@ -1,4 +1,4 @@
-"""The security suites of IEC 62056-5-3 as one table, and the bits of the security control octet."""
+"""The security suites of IEC 62056-5-3 as one table, and the bits that name a protection."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from cosem.errors import ConfigurationError
 
 SUITE_MASK: Final = 0x0F
 PROTECTION_MASK: Final = 0x30
-BROADCAST: Final = 0x40
-COMPRESSION: Final = 0x80
 
 
 class Protection(IntFlag):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cosem import danger
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, SecurityError
+from cosem.protocol.apdu.ciphered import SecurityControl
 from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore, ReceivedCounter
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto.key import Key
@@ -175,6 +176,21 @@ def test_a_general_envelope_carries_the_title_and_introduces_its_sender() -> Non
     assert opened.system_title == CLIENT
     assert server.peer_title == CLIENT
     assert server.unprotect(client.protect(GET)).apdu == GET
+
+
+def test_a_general_envelope_may_leave_out_a_title_that_is_known() -> None:
+    envelope = context().protect(GET, general=True)
+    without = envelope[:1] + b"\0" + envelope[10:]
+    assert context(SERVER, CLIENT).unprotect(without).system_title == CLIENT
+    with pytest.raises(SecurityError, match="not known"):
+        context(SERVER, None).unprotect(without)
+    with pytest.raises(SecurityError, match="does not verify"):
+        context(SERVER, b"COS12345").unprotect(without)
+
+
+def test_a_protection_is_called_by_the_bits_of_the_security_control_octet() -> None:
+    assert int(Protection.AUTHENTICATION) == SecurityControl.AUTHENTICATION
+    assert int(Protection.ENCRYPTION) == SecurityControl.ENCRYPTION
 
 
 def test_a_stranger_is_not_remembered_before_it_is_verified() -> None:
