@@ -414,7 +414,8 @@ def tag(value: Data) -> int:
         return TAGS[type(value)]
     except KeyError:
         raise LocalProtocolError(
-            f"{value!r} is no COSEM Data, plain {type(value).__name__} has no tag: write LongUnsigned(5), OctetString(b'…')"
+            f"{value!r} is no COSEM Data, plain {type(value).__name__} has no tag: "
+            "write LongUnsigned(5), OctetString(b'…')"
         ) from None
 
 
