@@ -8,6 +8,7 @@ A shape is written as a type. What stands on the left may be given wherever a sh
     a class under `@structure`          structure, its fields from the annotations
     array(X), optional(X), choice(X, Y) array of X; null-data or X; the first alternative that fits
     flags(F, 24), flags(F, Unsigned)    an IntFlag in a bit-string of 24 bits or in a number
+    DATE_TIME                           date-time under its own tag
     ANY                                 whatever Data the peer sends
 
 Decoding is tolerant in the ways that `TOLERANCES` names; `decode_exactly` refuses them, and `deviates` tells
@@ -24,6 +25,7 @@ from enum import IntEnum, IntFlag
 from typing import Annotated, Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast, overload
 
 from cosem.errors import LocalProtocolError, ShapeError
+from cosem.protocol.codec.compact import expand
 from cosem.protocol.values import data as tags
 from cosem.protocol.values.data import Data, same
 from cosem.protocol.values.dates import Date, DateTime, Time
@@ -55,8 +57,9 @@ TOLERANCES: Final = {
     "number-width": "an integer, enum or float under another such tag, when the value fits the declared one",
     "boolean-number": "0 or 1 under an integer tag where boolean is declared",
     "string-kind": "octet-string, visible-string and utf8-string in place of each other",
+    "compact-rows": "a compact-array in place of an array of rows",
     "bare-row": "a row of one column without the structure around it",
-    "date-time-tag": "date-time, date and time under their own tags where an octet-string is declared",
+    "date-time-tag": "date-time, date and time under their own tags in place of an octet-string, or the reverse",
 }
 
 
@@ -356,16 +359,28 @@ class OctetsShape(Generic[T]):
         if isinstance(data, self.kind):
             return data
         if isinstance(data, bytes) and len(data) == self.length:
-            try:
-                return self.from_octets(bytes(data))
-            except ValueError as error:
-                raise ShapeError(f"no {self.kind.__name__}: {error}") from None
+            return self.from_octets(bytes(data))
         raise ShapeError(f"expected {self.name}, have {describe(data)}")
 
     def encode(self, value: T, /) -> Data:
         if not isinstance(value, self.kind):
             raise ShapeError(f"expected {self.kind.__name__}, have {describe(value)}")
         return tags.OctetString(cast("Any", value).octets)
+
+
+@dataclass(frozen=True)
+class DateTimeShape:
+    """A date-time under its own tag, where a class asks for that rather than for an octet-string."""
+
+    name: str = "date-time"
+
+    def decode(self, data: Data, /) -> DateTime:
+        return cast("DateTime", SHAPES[DateTime].decode(data))
+
+    def encode(self, value: object, /) -> Data:
+        if not isinstance(value, DateTime):
+            raise ShapeError(f"expected DateTime, have {describe(value)}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -438,6 +453,8 @@ class RowsShape:
     name: str = "array of structure"
 
     def decode(self, data: Data, /) -> Rows:
+        if isinstance(data, tags.CompactArray):
+            data = expand(data)
         if not isinstance(data, tags.Array):
             raise ShapeError(f"expected {self.name}, have {describe(data)}")
         # A profile of one column is seen without the structure around each row.
@@ -526,6 +543,7 @@ def _from_annotation(annotation: Any) -> Shape[Any]:
 
 ANY: Final[Shape[Data]] = AnyShape()
 NULL: Final[Shape[None]] = NullShape()
+DATE_TIME: Final[Shape[DateTime]] = DateTimeShape()
 ROWS: Final[Shape[Rows]] = RowsShape()
 
 _UNTAGGED: Final = frozenset({int, float, str, bytes, bytearray, list, tuple, dict})

@@ -8,7 +8,7 @@ from pathlib import Path
 from mypy import api
 
 SNIPPET = """
-from cosem.protocol.model import Clock, ProfileGeneric, Register
+from cosem.protocol.model import Clock, ProfileGeneric, Register, SecuritySetup
 from cosem.protocol.model.classes.data_storage import ScalerUnit
 
 energy = Register("1.0.1.8.0.255")
@@ -25,6 +25,7 @@ reveal_type(profile.capture_objects)  # AttributeRef[tuple[CaptureObject, ...]]
 reveal_type(profile.sort_method)  # AttributeRef[SortMethod]
 reveal_type(profile.buffer)  # BufferRef
 reveal_type(profile.buffer.entries(1, 10))  # BufferRef
+reveal_type(SecuritySetup().export_certificate)  # MethodRef[CertificateIdentification, OctetString]
 ScalerUnit(0, "Wh")  # error: incompatible
 energy.value.select(7)  # error: incompatible
 """

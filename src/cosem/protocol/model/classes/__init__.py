@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cosem.protocol.model.classes import access_control, data_storage, time_and_event
+from cosem.protocol.model.classes import access_control, data_storage, push, time_and_event
 
-__all__ = ["access_control", "data_storage", "time_and_event"]
+__all__ = ["access_control", "data_storage", "push", "time_and_event"]

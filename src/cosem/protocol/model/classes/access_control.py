@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntFlag
 from typing import Annotated, Final
 
 from cosem.protocol.apdu.initiate import Conformance
@@ -9,19 +10,22 @@ from cosem.protocol.model.declare import InterfaceClass, attribute, method
 from cosem.protocol.model.rights import OBJECT_LIST_ELEMENT
 from cosem.protocol.model.selection import ValueSelection
 from cosem.protocol.model.shape import (
+    ANY,
     NULL,
     Enumeration,
     Integer8,
+    Integer16,
     Text,
     Unsigned8,
     Unsigned16,
+    Unsigned32,
     array,
     choice,
     flags,
     shape_of,
     structure,
 )
-from cosem.protocol.values.data import LongUnsigned, OctetString
+from cosem.protocol.values.data import BitString, DoubleLongUnsigned, Enumerated, Integer, LongUnsigned, OctetString
 from cosem.protocol.values.obis import Obis
 
 
@@ -166,3 +170,271 @@ class AssociationLN(AssociationLNVersion2, class_id=15, version=3):
     object_list = attribute(2, array(OBJECT_LIST_ELEMENT[3]), static=True, selectors=OBJECT_LIST_SELECTORS)
     add_object = method(3, OBJECT_LIST_ELEMENT[3])
     remove_object = method(4, OBJECT_LIST_ELEMENT[3])
+
+
+@structure
+class ObjectListElementSN:
+    """One object that an association by short names shows, with its base name."""
+
+    base_name: Integer16
+    class_id: Unsigned16
+    version: Unsigned8
+    logical_name: Obis
+
+
+class AssociationSNCommon(InterfaceClass, instance="0.0.40.0.0.255"):
+    """What all versions of Association SN have in common."""
+
+    object_list = attribute(2, array(ObjectListElementSN), static=True)
+    read_by_logicalname = method(3, ANY, ANY, sn=0x30)
+    get_attributes_and_methods = method(4, ANY, ANY, sn=0x38)
+    change_lls_secret = method(5, OctetString, sn=0x40)
+    change_hls_secret = method(6, OctetString, sn=0x48)
+    reply_to_hls_authentication = method(8, OctetString, OctetString, sn=0x58)
+
+
+class AssociationSNVersion0(AssociationSNCommon, class_id=12, version=0):
+    """Holds the objects that an association by short names shows. (class_id 12)"""
+
+    getlist_by_classid = method(1, ANY, ANY, sn=0x20)
+    getobj_by_logicalname = method(2, ANY, ANY, sn=0x28)
+    get_hls_challenge = method(7, ANY, ANY, sn=0x50)
+
+
+class AssociationSNVersion1(AssociationSNCommon, class_id=12, version=1):
+    """As version 0, without the methods that selective access replaced. (class_id 12)"""
+
+
+class AssociationSNVersion2(AssociationSNVersion1, class_id=12, version=2):
+    """As version 1, with access rights and the security set-up that it uses. (class_id 12)"""
+
+    access_rights_list = attribute(3, ANY, static=True)
+    security_setup_reference = attribute(4, Obis, static=True)
+
+
+class AssociationSNVersion3(AssociationSNVersion2, class_id=12, version=3):
+    """As version 2, with the users of the client. (class_id 12)"""
+
+    user_list = attribute(5, array(User), static=True)
+    current_user = attribute(6, User)
+    add_user = method(9, User)
+    remove_user = method(10, User)
+
+
+class AssociationSN(AssociationSNVersion3, class_id=12, version=4):
+    """As version 3, with access rights as bits that also say how messages must be protected. (class_id 12)"""
+
+
+@structure
+class SapAssignmentElement:
+    """A logical device, by its SAP and its name."""
+
+    sap: Unsigned16
+    logical_device_name: bytes
+
+
+class SapAssignment(InterfaceClass, class_id=17, version=0, instance="0.0.41.0.0.255"):
+    """Holds the logical devices of a physical device, each with its SAP. (class_id 17)"""
+
+    sap_assignment_list = attribute(2, array(SapAssignmentElement), static=True)
+    connect_logical_device = method(1, SapAssignmentElement, sn=0x20)
+
+
+class ImageTransferStatus(Enumeration):
+    """How far the transfer of an image has come."""
+
+    NOT_INITIATED = 0
+    INITIATED = 1
+    VERIFICATION_INITIATED = 2
+    VERIFICATION_SUCCESSFUL = 3
+    VERIFICATION_FAILED = 4
+    ACTIVATION_INITIATED = 5
+    ACTIVATION_SUCCESSFUL = 6
+    ACTIVATION_FAILED = 7
+
+
+@structure
+class ImageToActivateInfo:
+    """An image that may be activated."""
+
+    image_to_activate_size: Unsigned32
+    image_to_activate_identification: bytes
+    image_to_activate_signature: bytes
+
+
+@structure
+class ImageTransferInitiate:
+    """The image that will come, and its size in octets."""
+
+    image_identifier: bytes
+    image_size: Unsigned32
+
+
+@structure
+class ImageBlock:
+    """One block of an image, counted from 0."""
+
+    image_block_number: Unsigned32
+    image_block_value: bytes
+
+
+class ImageTransfer(InterfaceClass, class_id=18, version=0, instance="0.0.44.0.0.255"):
+    """Holds the progress of a firmware image: its blocks, its verification, its activation. (class_id 18)"""
+
+    image_block_size = attribute(2, DoubleLongUnsigned, static=True)
+    image_transferred_blocks_status = attribute(3, BitString)
+    image_first_not_transferred_block_number = attribute(4, DoubleLongUnsigned)
+    image_transfer_enabled = attribute(5, bool, static=True)
+    image_transfer_status = attribute(6, ImageTransferStatus)
+    image_to_activate_info = attribute(7, array(ImageToActivateInfo))
+    image_transfer_initiate = method(1, ImageTransferInitiate, sn=0x40)
+    image_block_transfer = method(2, ImageBlock, sn=0x48)
+    image_verify = method(3, Integer, sn=0x50)
+    image_activate = method(4, Integer, sn=0x58)
+
+
+class SecurityPolicyVersion0(Enumeration):
+    """What must be protected how, as version 0 numbers it."""
+
+    NONE = 0
+    AUTHENTICATED = 1
+    ENCRYPTED = 2
+    AUTHENTICATED_AND_ENCRYPTED = 3
+
+
+class SecurityPolicy(IntFlag):
+    """What must be protected how, bit by bit."""
+
+    NONE = 0
+    AUTHENTICATED_REQUEST = 4
+    ENCRYPTED_REQUEST = 8
+    SIGNED_REQUEST = 16
+    AUTHENTICATED_RESPONSE = 32
+    ENCRYPTED_RESPONSE = 64
+    SIGNED_RESPONSE = 128
+
+
+class SecuritySuite(Enumeration):
+    """The algorithms in use."""
+
+    AES_GCM_128 = 0
+    AES_GCM_128_ECDSA_P_256 = 1
+    AES_GCM_256_ECDSA_P_384 = 2
+
+
+class KeyId(Enumeration):
+    """Which symmetric key is meant."""
+
+    GLOBAL_UNICAST_ENCRYPTION = 0
+    GLOBAL_BROADCAST_ENCRYPTION = 1
+    AUTHENTICATION = 2
+    MASTER = 3
+
+
+@structure
+class KeyTransferData:
+    """A new key, wrapped with the master key."""
+
+    key_id: KeyId
+    key_wrapped: bytes
+
+
+@structure
+class KeyAgreementData:
+    """A new key, as the ephemeral public key of the client and its signature; the answer has the server's."""
+
+    key_id: KeyId
+    key_data: bytes
+
+
+class CertificateEntity(Enumeration):
+    """Whose certificate it is."""
+
+    SERVER = 0
+    CLIENT = 1
+    CERTIFICATION_AUTHORITY = 2
+    OTHER = 3
+
+
+class CertificateType(Enumeration):
+    """What the key of a certificate is for."""
+
+    DIGITAL_SIGNATURE = 0
+    KEY_AGREEMENT = 1
+    TLS = 2
+    OTHER = 3
+
+
+@structure
+class CertificateInfo:
+    """A certificate that the server has."""
+
+    certificate_entity: CertificateEntity
+    certificate_type: CertificateType
+    serial_number: bytes
+    issuer: bytes
+    subject: bytes
+    subject_alt_name: bytes
+
+
+@structure
+class CertificateByEntity:
+    """A certificate, by whose it is."""
+
+    certificate_entity: CertificateEntity
+    certificate_type: CertificateType
+    system_title: bytes
+
+
+@structure
+class CertificateBySerial:
+    """A certificate, by issuer and serial number."""
+
+    serial_number: bytes
+    issuer: bytes
+
+
+class CertificateIdentificationType(Enumeration):
+    """By what a certificate is named."""
+
+    ENTITY = 0
+    SERIAL_NUMBER = 1
+
+
+@structure
+class CertificateIdentification:
+    """Which certificate is meant."""
+
+    certificate_identification_type: CertificateIdentificationType
+    certificate_identification_options: CertificateByEntity | CertificateBySerial
+
+
+class SecuritySetupCommon(InterfaceClass, instance="0.0.43.0.0.255"):
+    """What all versions of Security setup have in common."""
+
+    security_suite = attribute(3, SecuritySuite, static=True)
+    client_system_title = attribute(4, OctetString)
+    server_system_title = attribute(5, OctetString, static=True)
+
+
+class SecuritySetupVersion0(SecuritySetupCommon, class_id=64, version=0):
+    """Holds the security suite and policy between a client and the server, and their system titles. (class_id 64)"""
+
+    security_policy = attribute(2, SecurityPolicyVersion0, static=True)
+    security_activate = method(1, SecurityPolicyVersion0, sn=0x28)
+    global_key_transfer = method(2, array(KeyTransferData), sn=0x30)
+
+
+class SecuritySetup(SecuritySetupCommon, class_id=64, version=1):
+    """Holds security suite, policy, system titles and certificates, and takes new keys. (class_id 64)"""
+
+    security_policy = attribute(2, flags(SecurityPolicy, Enumerated), static=True)
+    certificates = attribute(6, array(CertificateInfo))
+    security_activate = method(1, flags(SecurityPolicy, Enumerated), sn=0x30)
+    key_transfer = method(2, array(KeyTransferData), sn=0x38)
+    key_agreement = method(3, array(KeyAgreementData), array(KeyAgreementData), sn=0x40)
+    generate_key_pair = method(4, CertificateType, sn=0x48)
+    generate_certificate_request = method(5, CertificateType, OctetString, sn=0x50)
+    import_certificate = method(6, OctetString, sn=0x58)
+    export_certificate = method(7, CertificateIdentification, OctetString, sn=0x60)
+    remove_certificate = method(8, CertificateIdentification, sn=0x68)

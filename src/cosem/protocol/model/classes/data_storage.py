@@ -13,12 +13,7 @@ from cosem.protocol.model.shape import (
     array,
     structure,
 )
-from cosem.protocol.values.data import (
-    DoubleLongUnsigned,
-    Integer,
-    LongUnsigned,
-    OctetString,
-)
+from cosem.protocol.values.data import DoubleLongUnsigned, Integer, LongUnsigned, OctetString
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
@@ -44,8 +39,8 @@ class ObjectDefinition:
 class RegisterActivationMask:
     """A named set of registers, given by their places in the register assignment."""
 
-    name: bytes
-    indexes: tuple[Unsigned8, ...]
+    mask_name: bytes
+    index_list: tuple[Unsigned8, ...]
 
 
 class SortMethod(Enumeration):
@@ -109,8 +104,8 @@ class RegisterActivation(InterfaceClass, class_id=6, version=0):
     delete_mask = method(3, OctetString, sn=0x40)
 
 
-class ProfileGenericVersion0(InterfaceClass, class_id=7, version=0):
-    """Holds rows of captured attribute values, such as a load profile or an event log. (class_id 7)"""
+class ProfileGenericCommon(InterfaceClass):
+    """What all versions of Profile generic have in common."""
 
     buffer = BufferAttribute(2)
     capture_objects = attribute(3, array(CaptureObject), static=True)
@@ -123,5 +118,12 @@ class ProfileGenericVersion0(InterfaceClass, class_id=7, version=0):
     capture = method(2, Integer, sn=0x60)
 
 
-class ProfileGeneric(ProfileGenericVersion0, class_id=7, version=1):
-    """Holds rows of captured attribute values, such as a load profile or an event log. (class_id 7)"""
+class ProfileGenericVersion0(ProfileGenericCommon, class_id=7, version=0):
+    """Holds rows of captured values, which methods as well as selective access give in part. (class_id 7)"""
+
+    get_buffer_by_range = method(3, ANY, ANY, sn=0x68)
+    get_buffer_by_index = method(4, ANY, ANY, sn=0x70)
+
+
+class ProfileGeneric(ProfileGenericCommon, class_id=7, version=1):
+    """Holds rows of captured values, such as a load profile or an event log. (class_id 7)"""

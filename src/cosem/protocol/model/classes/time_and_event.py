@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from cosem.protocol.model.declare import InterfaceClass, attribute, method
-from cosem.protocol.model.shape import Enumeration, flags, structure
-from cosem.protocol.values.data import Integer, Long, Unsigned
-from cosem.protocol.values.dates import ClockStatus, DateTime
+from cosem.protocol.model.shape import (
+    ANY,
+    Bits,
+    Enumeration,
+    Integer8,
+    Unsigned8,
+    Unsigned16,
+    array,
+    flags,
+    structure,
+)
+from cosem.protocol.values.data import Data, Integer, Long, LongUnsigned, OctetString, Unsigned
+from cosem.protocol.values.dates import ClockStatus, Date, DateTime, Time
+from cosem.protocol.values.obis import Obis
 
 
 class ClockBase(Enumeration):
@@ -45,3 +56,249 @@ class Clock(InterfaceClass, class_id=8, version=0, instance="0.0.1.0.0.255"):
     adjust_to_preset_time = method(4, Integer, sn=0x78)
     preset_adjusting_time = method(5, PresetTime, sn=0x80)
     shift_time = method(6, Long, sn=0x88)
+
+
+class ServiceId(Enumeration):
+    """What a script does with the attribute or method it names."""
+
+    WRITE_ATTRIBUTE = 1
+    EXECUTE_METHOD = 2
+
+
+@structure
+class ActionSpecification:
+    """One step of a script: the attribute to write or the method to run, with the value or argument."""
+
+    service_id: ServiceId
+    class_id: Unsigned16
+    logical_name: Obis
+    index: Integer8
+    parameter: Data
+
+
+@structure
+class Script:
+    """One script, by its number; number 0 does nothing."""
+
+    script_identifier: Unsigned16
+    actions: tuple[ActionSpecification, ...]
+
+
+class ScriptTable(InterfaceClass, class_id=9, version=0):
+    """Holds scripts: lists of attributes to write and methods to run. (class_id 9)"""
+
+    scripts = attribute(2, array(Script), static=True)
+    execute = method(1, LongUnsigned, sn=0x20)
+
+
+@structure
+class ScheduleTableEntry:
+    """A script to run at a time of day, on some days of the week and special days, between two dates."""
+
+    index: Unsigned16
+    enable: bool
+    script_logical_name: Obis
+    script_selector: Unsigned16
+    switch_time: Time
+    validity_window: Unsigned16
+    exec_weekdays: Bits
+    exec_specdays: Bits
+    begin_date: Date
+    end_date: Date
+
+
+@structure
+class EnableDisable:
+    """The entries to disable (A) and then those to enable (B), each by its first and last index."""
+
+    first_index_a: Unsigned16
+    last_index_a: Unsigned16
+    first_index_b: Unsigned16
+    last_index_b: Unsigned16
+
+
+@structure
+class IndexRange:
+    """The entries from a first to a last index."""
+
+    first_index: Unsigned16
+    last_index: Unsigned16
+
+
+class Schedule(InterfaceClass, class_id=10, version=0):
+    """Holds scripts to run at times of day, by day of the week and special day. (class_id 10)"""
+
+    entries = attribute(2, array(ScheduleTableEntry), static=True)
+    enable_disable = method(1, EnableDisable)
+    insert = method(2, ScheduleTableEntry)
+    delete = method(3, IndexRange)
+
+
+@structure
+class SpecialDay:
+    """A date, possibly with open fields, and the day profile that it gets."""
+
+    index: Unsigned16
+    specialday_date: Date
+    day_id: Unsigned8
+
+
+class SpecialDaysTable(InterfaceClass, class_id=11, version=0):
+    """Holds dates on which another day profile applies than the calendar says. (class_id 11)"""
+
+    entries = attribute(2, array(SpecialDay), static=True)
+    insert = method(1, SpecialDay, sn=0x10)
+    delete = method(2, LongUnsigned, sn=0x18)
+
+
+@structure
+class Season:
+    """A season: when it begins, and the week profile that then applies."""
+
+    season_profile_name: bytes
+    season_start: DateTime
+    week_name: bytes
+
+
+@structure
+class WeekProfile:
+    """The day profile of each day of a week."""
+
+    week_profile_name: bytes
+    monday: Unsigned8
+    tuesday: Unsigned8
+    wednesday: Unsigned8
+    thursday: Unsigned8
+    friday: Unsigned8
+    saturday: Unsigned8
+    sunday: Unsigned8
+
+
+@structure
+class DayProfileAction:
+    """A script to run at a time of day."""
+
+    start_time: Time
+    script_logical_name: Obis
+    script_selector: Unsigned16
+
+
+@structure
+class DayProfile:
+    """What happens in the course of a day."""
+
+    day_id: Unsigned8
+    day_schedule: tuple[DayProfileAction, ...]
+
+
+class ActivityCalendar(InterfaceClass, class_id=20, version=0, instance="0.0.13.0.0.255"):
+    """Holds seasons, weeks and day profiles, those in force and those that follow. (class_id 20)"""
+
+    calendar_name_active = attribute(2, OctetString, static=True)
+    season_profile_active = attribute(3, array(Season), static=True)
+    week_profile_table_active = attribute(4, array(WeekProfile), static=True)
+    day_profile_table_active = attribute(5, array(DayProfile), static=True)
+    calendar_name_passive = attribute(6, OctetString, static=True)
+    season_profile_passive = attribute(7, array(Season), static=True)
+    week_profile_table_passive = attribute(8, array(WeekProfile), static=True)
+    day_profile_table_passive = attribute(9, array(DayProfile), static=True)
+    activate_passive_calendar_time = attribute(10, DateTime, static=True)
+    activate_passive_calendar = method(1, Integer, sn=0x50)
+
+
+@structure
+class ActionItem:
+    """A script, by the table it is in and its number."""
+
+    script_logical_name: Obis
+    script_selector: Unsigned16
+
+
+@structure
+class ValueDefinition:
+    """An attribute to watch."""
+
+    class_id: Unsigned16
+    logical_name: Obis
+    attribute_index: Integer8
+
+
+@structure
+class ActionSet:
+    """The scripts to run when a threshold is crossed upwards and downwards."""
+
+    action_up: ActionItem
+    action_down: ActionItem
+
+
+class RegisterMonitor(InterfaceClass, class_id=21, version=0):
+    """Holds thresholds for an attribute, and the scripts to run when its value crosses them. (class_id 21)"""
+
+    thresholds = attribute(2, array(ANY), static=True)
+    monitored_value = attribute(3, ValueDefinition, static=True)
+    actions = attribute(4, array(ActionSet), static=True)
+
+
+class SingleActionScheduleType(Enumeration):
+    """Whether there is one execution time or several, and which fields of date and time may be open."""
+
+    ONE_TIME_ANY_DATE = 1
+    TIMES_ALIKE_NO_OPEN_DATE = 2
+    TIMES_ALIKE_ANY_DATE = 3
+    TIMES_DIFFERENT_NO_OPEN_DATE = 4
+    TIMES_DIFFERENT_ANY_DATE = 5
+
+
+@structure
+class ExecutionTime:
+    """One time and date at which a script runs; fields may be open."""
+
+    time: Time
+    date: Date
+
+
+class SingleActionSchedule(InterfaceClass, class_id=22, version=0):
+    """Holds a script and the times at which it runs. (class_id 22)"""
+
+    executed_script = attribute(2, ActionItem, static=True)
+    type = attribute(3, SingleActionScheduleType, static=True)
+    execution_time = attribute(4, array(ExecutionTime), static=True)
+
+
+class ControlState(Enumeration):
+    """The state of a disconnect control object."""
+
+    DISCONNECTED = 0
+    CONNECTED = 1
+    READY_FOR_RECONNECTION = 2
+
+
+class ControlMode(Enumeration):
+    """Which ways of disconnecting and reconnecting are open: remotely, by hand, by the meter itself."""
+
+    ALWAYS_CONNECTED = 0
+    MODE_1 = 1
+    MODE_2 = 2
+    MODE_3 = 3
+    MODE_4 = 4
+    MODE_5 = 5
+    MODE_6 = 6
+    MODE_7 = 7
+
+
+class DisconnectControlCommon(InterfaceClass, instance="0.0.96.3.10.255"):
+    """What all versions of Disconnect control have in common."""
+
+    output_state = attribute(2, bool)
+    control_state = attribute(3, ControlState)
+    control_mode = attribute(4, ControlMode, static=True)
+    remote_disconnect = method(1, Integer, sn=0x20)
+    remote_reconnect = method(2, Integer, sn=0x28)
+
+
+class DisconnectControlVersion0(DisconnectControlCommon, class_id=70, version=0):
+    """Holds the state of a breaker or valve, in control modes 0 to 6. (class_id 70)"""
+
+
+class DisconnectControl(DisconnectControlCommon, class_id=70, version=1):
+    """Holds the state of a breaker or valve, in control modes 0 to 7. (class_id 70)"""
