@@ -56,8 +56,9 @@ class FileCounterStore:
 
     def peek(self, name: str) -> int:
         """Return the number the next lease would begin with."""
-        # The file is replaced as a whole, so that reading it needs no lock.
-        return self._read().get(name, 0)
+        # Windows cannot replace a file while somebody reads it; so whoever reads takes a turn as well.
+        with exclusive(self._lock):
+            return self._read().get(name, 0)
 
     def raise_to(self, name: str, value: int) -> None:
         """Write that the next lease begins at `value` or above."""
