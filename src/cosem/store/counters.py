@@ -130,7 +130,9 @@ class SqliteCounterStore:
     def _open(self) -> _Connection:
         connection: _Connection = self._apsw.Connection(str(self._path))
         connection.set_busy_timeout(BUSY_MILLISECONDS)
-        connection.pragma("journal_mode", "wal")
+        # SQLite does not wait for others when it changes the journal, so those who open at once take turns here.
+        with exclusive(self._path.with_name(f"{self._path.name}.lock")):
+            connection.pragma("journal_mode", "wal")
         # In a write-ahead log FULL syncs at every commit; NORMAL would lose the last ones with the power.
         connection.pragma("synchronous", "full")
         connection.execute(

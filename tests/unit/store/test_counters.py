@@ -7,6 +7,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -58,6 +59,15 @@ def test_a_second_object_goes_on_where_the_first_was(opener: Opener, tmp_path: P
     assert second.lease("a", 10) == range(10, 20)
     assert first.lease("a", 10) == range(20, 30)
     assert opener(tmp_path / "counters").peek("a") == 30
+
+
+@KEPT
+def test_those_who_open_a_new_store_at_once_share_it(opener: Opener, tmp_path: Path) -> None:
+    for number in range(10):
+        path = tmp_path / f"counters-{number}"
+        with ThreadPoolExecutor(8) as pool:
+            leased = list(pool.map(lambda _, path=path: opener(path).lease("a", 1).start, range(8)))
+        assert sorted(leased) == list(range(8))
 
 
 @KEPT
@@ -113,6 +123,7 @@ def test_sec_06_kill_9_never_makes_a_number_come_twice(kind: str, tmp_path: Path
             taken += [line for line in rest if line.endswith(b"\n")]
             assert child.returncode != 0
     assert len(taken) > 100
+    assert b"" not in taken
     assert len(set(taken)) == len(taken)
     assert OPENERS[kind](path).peek("a") > max(int(line) for line in taken)
 
