@@ -15,8 +15,18 @@ from typing import Any, TypeAlias
 
 from cosem.errors import DecodeError
 from cosem.protocol.codec.compact import compact, decode_compact, expand, write_compact
-from cosem.protocol.codec.reader import DEFAULT, TRANSFER, Limits, Octets, admit, count, length, put_length
-from cosem.protocol.codec.scalars import DISPATCH, WRITERS, Writer, every, leaf_name, short
+from cosem.protocol.codec.reader import (
+    DEFAULT,
+    NODES_PER_OCTET,
+    TRANSFER,
+    Limits,
+    Octets,
+    admit,
+    count,
+    length,
+    put_length,
+)
+from cosem.protocol.codec.scalars import DISPATCH, WRITERS, Writer, every, leaf_name, need, short
 from cosem.protocol.values.data import (
     Array,
     CompactArray,
@@ -94,8 +104,8 @@ _CONTAINERS = frozenset((Array.TAG, Structure.TAG, CompactArray.TAG))
 _KINDS: tuple[type[Array] | type[Structure], ...] = (Array, Array, Structure)  # by tag; null-data is never looked up
 _WRITERS: dict[type, Writer] = {**WRITERS, CompactArray: write_compact}
 _UNSIGNED = every(Unsigned)
-_u16 = struct.Struct(">H").unpack_from
-_u32 = struct.Struct(">I").unpack_from
+_u16 = struct.Struct(">xH").unpack_from  # x: past the tag
+_u32 = struct.Struct(">xI").unpack_from
 
 
 def _container(octets: bytes, offset: int, limits: Limits) -> tuple[Any, int]:
@@ -105,11 +115,10 @@ def _container(octets: bytes, offset: int, limits: Limits) -> tuple[Any, int]:
     The types that fill profile buffers and object lists are decoded in line, the others through `DISPATCH`.
     """
     end = len(octets)
-    budget = limits.node_budget(end - offset)
+    budget = limits.nodes if limits.nodes is not None else (end - offset) * NODES_PER_OCTET
     stack: list[_Frame] = []
     left: Iterator[None] = repeat(None, 1)
     items: list[Any] = []
-    append = items.append
     kind: type[Array] | type[Structure] = Array
     p = offset  # stays on the tag of an item until the item is done
     try:
@@ -117,13 +126,16 @@ def _container(octets: bytes, offset: int, limits: Limits) -> tuple[Any, int]:
             for _ in left:
                 t = octets[p]
                 if t == 6:
-                    append(DoubleLongUnsigned(_u32(octets, p + 1)[0]))
+                    items.append(DoubleLongUnsigned(_u32(octets, p)[0]))
                     p += 5
                 elif t == 18:
-                    append(LongUnsigned(_u16(octets, p + 1)[0]))
+                    items.append(LongUnsigned(_u16(octets, p)[0]))
                     p += 3
+                elif t == 0:
+                    items.append(None)
+                    p += 1
                 elif t == 17:
-                    append(_UNSIGNED[octets[p + 1]])
+                    items.append(_UNSIGNED[octets[p + 1]])
                     p += 2
                 elif t == 9:
                     n = octets[p + 1]
@@ -132,12 +144,9 @@ def _container(octets: bytes, offset: int, limits: Limits) -> tuple[Any, int]:
                         n, start = length(octets, p + 1)
                     stop = start + n
                     if stop > end:
-                        raise DecodeError(f"need {n} octets, have {end - start}", start)
-                    append(OctetString(octets[start:stop]))
+                        raise need(n, octets, start)
+                    items.append(OctetString(octets[start:stop]))
                     p = stop
-                elif t == 0:
-                    append(None)
-                    p += 1
                 elif t <= 2:
                     n = octets[p + 1]
                     start = p + 2
@@ -152,23 +161,21 @@ def _container(octets: bytes, offset: int, limits: Limits) -> tuple[Any, int]:
                         raise DecodeError("need fewer values, there are more than one decoding may make", p)
                     stack.append((left, items, kind))
                     left, items, kind = repeat(None, n), [], _KINDS[t]
-                    append = items.append
                     p = start
                     break
                 elif t == 19:
                     value, p, cost = decode_compact(octets, p + 1, limits.depth - len(stack), budget)
                     budget -= cost
-                    append(value)
+                    items.append(value)
                 else:
                     value, p = DISPATCH[t](octets, p + 1)
-                    append(value)
+                    items.append(value)
             else:
                 if not stack:
                     return items[0], p
                 container = kind(items)
                 left, items, kind = stack.pop()
-                append = items.append
-                append(container)
+                items.append(container)
     except (IndexError, struct.error):
         error = short(octets, p)
     except DecodeError as problem:
