@@ -177,9 +177,11 @@ class Rows(Sequence[tuple[Any, ...]]):
         return self._made[index]
 
     def column(self, index: int) -> Sequence[Any] | memoryview:
-        """Return one column: a memoryview where the buffer is regular (see `RowLayout.column`), else a tuple."""
+        """Return one column: of numbers or octets in a regular buffer a memoryview, else a tuple of values."""
         if self.layout is not None:
-            return self.layout.column(self._octets, index)
+            column = self.layout.columns[index]
+            if column.tag in _LETTERS and column.size:
+                return self.layout.column(self._octets, index)
         return tuple(row[index] for row in self)
 
     @property

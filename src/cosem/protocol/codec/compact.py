@@ -90,9 +90,12 @@ def decode_compact(octets: bytes, offset: int, depth: int, budget: int) -> tuple
 def write_compact(value: CompactArray, out: bytearray) -> None:
     """Append a compact array to `out`, tag included."""
     try:
-        describe(value)
+        element = describe(value)
+        _cost(element, len(value.contents), 0, TRANSFER.node_budget(len(value.description) + len(value.contents)))
+        if not element.exact:
+            _elements(element, value.contents)
     except DecodeError as problem:
-        raise LocalProtocolError(f"the description of a compact array does not decode: {problem}") from None
+        raise LocalProtocolError(f"a compact array does not say what it holds: {problem}") from None
     out.append(CompactArray.TAG)
     out += value.description
     put_length(len(value.contents), out)
