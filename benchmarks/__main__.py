@@ -47,7 +47,7 @@ def targets(gurux: float, u9n: float) -> dict[str, float]:
 
 LINES = (
     Line("small GET-response to a typed object", "small-get", "small-get", targets(15, 6)),
-    Line("register read: two APDUs to a quantity", "register-read", "register-read", targets(15, 4)),
+    Line("register read: value, scaler, unit", "register-read", "register-read", targets(15, 4)),
     Line("10,000-row profile, irregular", "irregular", "irregular", targets(10, 4)),
     Line("10,000-row profile, regular, to tuples", "regular-tuples", "regular", targets(150, 60)),
     Line("10,000-row profile, regular, to columns", "regular-columns", "regular", targets(400, 150)),
@@ -159,7 +159,8 @@ class Worker:
     def ask(self, **question: Any) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(question) + "\n")
+        with contextlib.suppress(BrokenPipeError):  # it ended, which the missing answer tells
+            self.process.stdin.write(json.dumps(question) + "\n")
         line = self.process.stdout.readline()
         if not line:
             raise SystemExit(f"the worker {self.name} ended with exit code {self.process.wait()}")

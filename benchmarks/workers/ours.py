@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from loop import given, serve
+from loop import given, next_counter, serve, tidied
 
 from cosem.protocol import apdu
 from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore, ReceivedCounter
@@ -10,6 +10,9 @@ from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.codec import axdr
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.link.hdlc.frame import FrameReader, encode
+from cosem.protocol.model.classes.data_storage import Register
+from cosem.protocol.values.quantity import Quantity
+from cosem.readings import frames
 
 UNNUMBERED_INFORMATION = 0x13
 EVEN_CLIENT, EVEN_METER = b"\x21", b"\x03"  # addresses 16 and 1, one octet each
@@ -20,9 +23,35 @@ def small_get():
     return lambda: decode(octets).result
 
 
+def register_read():
+    value, scaler_unit, decode = given["small"], given["scaler_unit"], apdu.decode
+    register = Register("1.0.1.8.0.255")
+    value_of, scaler_unit_of = register.value.decode, register.scaler_unit.decode
+
+    def once():
+        return value_of(decode(value).result), scaler_unit_of(decode(scaler_unit).result)
+
+    return tidied(once, lambda found: (Quantity.of(found[0], found[1].scaler, found[1].unit).value, found[1].unit))
+
+
 def irregular():
     octets = given["irregular"]
     return lambda: axdr.decode_all(octets)
+
+
+def regular_tuples():
+    octets = given["regular"]
+    return lambda: list(frames.tuples(octets))
+
+
+def regular_columns():
+    """One numpy array for each column, in the machine's byte order."""
+    octets = given["regular"]
+    return tidied(lambda: frames.arrays(octets), lambda arrays: list(zip(*map(values, arrays.values()), strict=True)))
+
+
+def values(array):
+    return [item.tobytes() for item in array] if array.dtype.kind == "V" else array.tolist()
 
 
 def hdlc():
@@ -66,12 +95,31 @@ def unprotecting():
     return once
 
 
+def session():
+    from cosem import Client
+
+    host, port = given["address"]
+    url = f"tcp://{host}:{port}?client={given['client']}&server={given['server']}"
+    registers = [Register(name).value for name in given["registers"]]
+    keys = {"ek": given["encryption_key"], "ak": given["authentication_key"], "system_title": given["title"]}
+
+    def once():
+        with Client.open(url, auth="gmac", invocation_counter=next_counter(), **keys) as meter:
+            return [meter.get(register) for register in registers]
+
+    return once
+
+
 serve(
     {
         "small-get": small_get,
+        "register-read": register_read,
         "irregular": irregular,
+        "regular-tuples": regular_tuples,
+        "regular-columns": regular_columns,
         "hdlc": hdlc,
         "ciphered-get": ciphered_get,
         "decipher": decipher,
+        "session": session,
     }
 )

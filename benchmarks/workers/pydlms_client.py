@@ -2,7 +2,7 @@
 
 import logging
 
-from loop import given, next_counter, serve
+from loop import given, next_counter, serve, tidied
 from pydlms import DlmsClient, Mechanism, RegisterValue, SecurityContext
 from pydlms.apdu.xdlms import decode_apdu
 from pydlms.cosem.data import decode_data
@@ -24,15 +24,14 @@ def register_read():
     value, unit = given["small"], given["scaler_unit"]
 
     def once():
-        register = RegisterValue(decode_apdu(value).result.data.value, *scaler_unit(decode_apdu(unit).result.data))
-        return register.value, register.unit
+        return RegisterValue(decode_apdu(value).result.data.value, *scaler_unit(decode_apdu(unit).result.data))
 
-    return once
+    return tidied(once, lambda register: (register.value, register.unit))
 
 
 def buffer(name):
     octets = given[name]
-    return lambda: decode_data(octets)[0]
+    return tidied(lambda: decode_data(octets)[0], lambda data: data.to_python())
 
 
 def hdlc():

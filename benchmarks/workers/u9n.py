@@ -12,7 +12,7 @@ from dlms_cosem.io import BlockingTcpIO, TcpTransport
 from dlms_cosem.protocol.xdlms import Conformance
 from dlms_cosem.security import HighLevelSecurityGmacAuthentication
 from dlms_cosem.utils import parse_as_dlms_data
-from loop import given, next_counter, serve
+from loop import given, next_counter, serve, tidied
 
 # its log lines would cost more than its work
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
@@ -28,9 +28,9 @@ def register_read():
 
     def once():
         scaler, unit = parse_as_dlms_data(XDlmsApduFactory.apdu_from_bytes(scaler_unit).data)
-        return parse_as_dlms_data(XDlmsApduFactory.apdu_from_bytes(value).data) * 10**scaler, unit
+        return parse_as_dlms_data(XDlmsApduFactory.apdu_from_bytes(value).data), scaler, unit
 
-    return once
+    return tidied(once, lambda found: (found[0] * 10 ** found[1], found[2]))
 
 
 def buffer(name):
