@@ -1,0 +1,67 @@
+"""SQLite through `apsw`, imported when a store is opened, and opened so that what is acknowledged survives."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final, Protocol
+
+from cosem.errors import ConfigurationError
+
+OLDEST_SQLITE: Final = (3, 51, 3)
+"""Older ones can lose a committed transaction when two connections reset a write-ahead log at once."""
+
+BUSY_MILLISECONDS: Final = 10_000
+"""How long to wait for another process that is writing."""
+
+
+class Connection(Protocol):
+    """As much of `apsw.Connection` as is used here."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+    def set_busy_timeout(self, milliseconds: int, /) -> None: ...
+    def pragma(self, name: str, value: Any = ..., /) -> Any: ...
+    def execute(self, statements: str, bindings: Any = ..., /) -> Any: ...
+    def executemany(self, statements: str, bindings: Iterable[Any], /) -> Any: ...
+    def last_insert_rowid(self) -> int: ...
+    def total_changes(self) -> int: ...
+    def close(self) -> None: ...
+
+
+def load() -> ModuleType:
+    """Import apsw. Raises ConfigurationError, with the line to type, when it is missing or its SQLite too old."""
+    try:
+        apsw = importlib.import_module("apsw")
+    except ImportError:
+        raise ConfigurationError(
+            'storing readings needs the package apsw; install it with: pip install "cosem[cli]"'
+        ) from None
+    version: str = apsw.sqlite_lib_version()
+    if tuple(map(int, version.split("."))) < OLDEST_SQLITE:
+        oldest = ".".join(map(str, OLDEST_SQLITE))
+        raise ConfigurationError(
+            f"SQLite {version} can lose readings that were stored already; needed is {oldest} or newer: "
+            "pip install --upgrade apsw"
+        )
+    return apsw
+
+
+def connect(apsw: ModuleType, path: Path, *, writable: bool = True) -> Connection:
+    """Open a database file with a write-ahead log that is synchronised at every commit.
+
+    A connection that is not writable leaves checkpoints to the writer as well.
+    """
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writable else 0)
+    connection: Connection = apsw.Connection(str(path), flags=flags)
+    connection.set_busy_timeout(BUSY_MILLISECONDS)
+    connection.pragma("foreign_keys", "on")
+    if writable:
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+    else:
+        connection.pragma("query_only", "on")
+        connection.pragma("wal_autocheckpoint", 0)
+    return connection
