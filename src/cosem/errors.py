@@ -16,6 +16,8 @@ CosemError
 │   ├── ConnectionLost
 │   └── TimedOut
 └── ConfigurationError       a URL, key, OBIS code or file is wrong; nothing was sent
+
+`SecurityWarning` is what the suite warns with where something weak is done because it was asked for.
 """
 
 from __future__ import annotations
@@ -172,3 +174,7 @@ class ConfigurationError(CosemError):
     """What the user gave cannot be used; the message shows the right form. Nothing was sent."""
 
     exit_code: ClassVar[int] = 64
+
+
+class SecurityWarning(UserWarning):
+    """Something weak is about to be done because it was asked for."""

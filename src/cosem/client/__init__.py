@@ -1,0 +1,7 @@
+"""Clients: read, write and act on meters, blocking or on asyncio, by one text."""
+
+from cosem.client.access import Access, AccessWords, access
+from cosem.client.client import AsyncClient, Client
+from cosem.client.profile import ProfileColumn, ProfileRows
+
+__all__ = ["Access", "AccessWords", "AsyncClient", "Client", "ProfileColumn", "ProfileRows", "access"]

@@ -1,0 +1,215 @@
+"""How a client proves who it is and protects what it says: one setting for mechanism, secrets, keys and counters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
+
+from cosem.danger import NOTHING, Weakness
+from cosem.errors import ConfigurationError
+from cosem.protocol.association.client import ClientAssociation
+from cosem.protocol.association.context import ClientSettings
+from cosem.protocol.association.counter import CounterStore, InvocationCounter, MemoryCounterStore, counter_name
+from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
+from cosem.protocol.crypto import mechanism as mechanisms
+from cosem.protocol.crypto.gcm import TITLE_OCTETS
+from cosem.protocol.crypto.key import Key, Secret
+from cosem.protocol.crypto.mechanism import CHALLENGE_OCTETS, MECHANISMS, Mechanism
+from cosem.protocol.dialect import STANDARD, Dialect
+from cosem.protocol.values.obis import Obis
+from cosem.store.counters import default_counter_store
+from cosem.store.identity import client_system_title
+
+DEDICATED_KEY_OCTETS = 16
+
+PROTECTIONS: dict[str, Protection] = {
+    "none": Protection.NONE,
+    "auth": Protection.AUTHENTICATION,
+    "enc": Protection.ENCRYPTION,
+    "auth+enc": AUTHENTICATED_ENCRYPTION,
+}
+"""The words a person writes for a protection."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What one client address uses to enter one meter.
+
+    Attributes:
+        mechanism: how the client authenticates.
+        secret: the LLS password or HLS secret.
+        protection: what every APDU carries, and the least that is accepted.
+        encryption_key, authentication_key: the global unicast keys (GUEK, GAK).
+        system_title: the client's own title, 8 octets.
+        meter_title: the meter's title when it is known; otherwise the meter tells it.
+        dedicated: use a fresh dedicated key for each association.
+        counters: where invocation counters are leased from.
+        invocation_counter: the number to begin at or above; it can only raise what is stored.
+        counter_object: the object of the meter that holds the counter, read by the public client first.
+        permitted: weaknesses from `cosem.danger`.
+    """
+
+    mechanism: Mechanism = MECHANISMS[0]
+    secret: Secret | None = None
+    protection: Protection = Protection.NONE
+    encryption_key: Key | None = None
+    authentication_key: Key | None = None
+    system_title: bytes | None = None
+    meter_title: bytes | None = None
+    suite: int = 0
+    dedicated: bool = False
+    counters: CounterStore = field(default_factory=MemoryCounterStore)
+    invocation_counter: int | None = None
+    counter_object: Obis | None = None
+    permitted: frozenset[Weakness] = NOTHING
+    dialect: Dialect = STANDARD
+    max_receive_pdu_size: int = 0xFFFF
+
+    def __post_init__(self) -> None:
+        if self.secured and self.encryption_key is None:
+            raise ConfigurationError("ciphering and GMAC need the encryption key (ek)")
+        if self.secured and (self.system_title is None or len(self.system_title) != TITLE_OCTETS):
+            raise ConfigurationError(f"a client system title of {TITLE_OCTETS} octets is needed with keys")
+        if self.mechanism.secret and self.secret is None:
+            raise ConfigurationError(f"authentication {self.mechanism.name} needs a password")
+        if not self.secured and self.mechanism.identifier == 0 and self.secret is not None:
+            raise ConfigurationError("a password does nothing with authentication none; write auth low or leave it out")
+
+    @property
+    def secured(self) -> bool:
+        """True when keys, titles and counters take part."""
+        return self.protection is not Protection.NONE or self.mechanism.titles
+
+    @property
+    def sends_password(self) -> bool:
+        """True when a password goes over the wire as it is."""
+        return self.mechanism.secret and not self.mechanism.challenges
+
+    def counter(self) -> InvocationCounter:
+        """Return the counter for this key and title, raised to what was given."""
+        assert self.encryption_key is not None and self.system_title is not None
+        counter = InvocationCounter(self.counters, counter_name(self.encryption_key, self.system_title))
+        if self.invocation_counter is not None:
+            counter.raise_to(self.invocation_counter, operator_approved=True)
+        return counter
+
+    def association(self, entropy: Callable[[int], bytes], counter: InvocationCounter | None) -> ClientAssociation:
+        """Return an engine for one new association; `entropy` gives unpredictable octets."""
+        security = None
+        if self.secured:
+            assert self.encryption_key is not None and self.system_title is not None and counter is not None
+            security = SecurityContext(
+                self.suite,
+                self.system_title,
+                self.meter_title,
+                self.encryption_key,
+                self.authentication_key,
+                required=self.protection,
+                counter=counter,
+                permitted=self.permitted,
+            )
+        settings = ClientSettings(
+            mechanism=self.mechanism,
+            secret=self.secret,
+            protection=self.protection,
+            dedicated_key=Key(entropy(DEDICATED_KEY_OCTETS)) if self.dedicated and security is not None else None,
+            dialect=self.dialect,
+            max_receive_pdu_size=self.max_receive_pdu_size,
+        )
+        challenge = entropy(CHALLENGE_OCTETS) if self.mechanism.challenges else b""
+        return ClientAssociation(settings, challenge=challenge, security=security)
+
+
+class AccessWords(TypedDict, total=False):
+    """`Access` in the words a person writes; every one of them may be left out.
+
+    auth: none, low, gmac, sha256, or with a permission md5, sha1. password: the LLS password or HLS secret.
+    ek, ak: encryption and authentication key, as keys, octets or hex. system_title: the client's, 8 octets or hex.
+    protection: none, auth, enc, auth+enc. dedicated: use a dedicated key. invocation_counter: begin there or above.
+    counter_object: the object of the meter to read the counter from first. counters: where counters are leased from.
+    """
+
+    auth: str | None
+    password: Secret | bytes | str | None
+    ek: Key | bytes | str | None
+    ak: Key | bytes | str | None
+    system_title: bytes | str | None
+    protection: str | Protection | None
+    dedicated: bool
+    invocation_counter: int | None
+    counter_object: Obis | str | None
+    counters: CounterStore | None
+    permitted: frozenset[Weakness]
+    dialect: Dialect
+    max_receive_pdu_size: int
+
+
+def access(**words: Unpack[AccessWords]) -> Access:
+    """Return an `Access` from what a person writes; what is left out follows from what is there.
+
+    A password alone means authentication low; an encryption key alone means GMAC with authenticated encryption.
+    Counters and the client's own system title are kept for this user unless given.
+
+    Raises:
+        ConfigurationError: something is missing or does not fit together.
+    """
+    auth, password, ek = words.get("auth"), words.get("password"), words.get("ek")
+    protection = words.get("protection")
+    permitted = words.get("permitted", NOTHING)
+    named = auth if auth is not None else "gmac" if ek is not None else "low" if password is not None else "none"
+    mechanism = mechanisms.named(named, permitted)
+    if protection is None:
+        chosen = AUTHENTICATED_ENCRYPTION if ek is not None else Protection.NONE
+    elif isinstance(protection, Protection):
+        chosen = protection
+    else:
+        if protection not in PROTECTIONS:
+            raise ConfigurationError(f"protection {protection!r} is not known; write one of {', '.join(PROTECTIONS)}")
+        chosen = PROTECTIONS[protection]
+    secured = chosen is not Protection.NONE or mechanism.titles
+    title = words.get("system_title")
+    counters = words.get("counters")
+    return Access(
+        mechanism=mechanism,
+        secret=_secret(password),
+        protection=chosen,
+        encryption_key=_key(ek),
+        authentication_key=_key(words.get("ak")),
+        system_title=client_system_title() if title is None and secured else _title(title),
+        dedicated=words.get("dedicated", False),
+        counters=default_counter_store() if counters is None and secured else counters or MemoryCounterStore(),
+        invocation_counter=words.get("invocation_counter"),
+        counter_object=_instance(words.get("counter_object")),
+        permitted=permitted,
+        dialect=words.get("dialect", STANDARD),
+        max_receive_pdu_size=words.get("max_receive_pdu_size", 0xFFFF),
+    )
+
+
+def _instance(given: Obis | str | None) -> Obis | None:
+    return None if given is None else Obis(given)
+
+
+def _secret(given: Secret | bytes | str | None) -> Secret | None:
+    if given is None or isinstance(given, Secret):
+        return given
+    return Secret(given.encode() if isinstance(given, str) else given)
+
+
+def _key(given: Key | bytes | str | None) -> Key | None:
+    if given is None or isinstance(given, Key):
+        return given
+    return Key.from_hex(given) if isinstance(given, str) else Key(given)
+
+
+def _title(given: bytes | str | None) -> bytes | None:
+    if given is None or isinstance(given, bytes):
+        return given
+    try:
+        title = bytes.fromhex(given.replace(":", " "))
+    except ValueError:
+        title = given.encode()
+    if len(title) != TITLE_OCTETS:
+        raise ConfigurationError("a system title has 8 octets: write 16 hex digits, such as 434F530000000001")
+    return title

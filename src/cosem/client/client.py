@@ -1,0 +1,191 @@
+"""The two clients: `Client` blocks, `AsyncClient` suspends; both take turns where several callers share one."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+import warnings
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from cosem.client.access import Access, AccessWords, access
+from cosem.client.exchange import Exchange
+from cosem.client.operation import operation, run_blocking
+from cosem.client.operations import Operations
+from cosem.client.services import Services
+from cosem.errors import LocalProtocolError, SecurityWarning, ShapeError
+from cosem.io.open import open_async, open_blocking
+from cosem.io.stream import Stream
+from cosem.protocol.association.context import Negotiated
+from cosem.protocol.association.counter import InvocationCounter
+from cosem.protocol.model.classes.data_storage import Data
+from cosem.protocol.profile import profile_of
+from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.session import ClientSession
+from cosem.protocol.profile.timing import Timing
+
+R = TypeVar("R")
+
+PUBLIC_CLIENT = 16
+
+
+class _Connection(Operations):
+    """What both clients are: a URL, the access to it, and the exchange while it is open."""
+
+    def __init__(self, url: ConnectionUrl, entry: Access, timing: Timing | None = None) -> None:
+        self.url = url
+        self.access = entry
+        self.profile_standard = profile_of(url)
+        self.timing = self.profile_standard.application.timing if timing is None else timing
+        self.entropy: Callable[[int], bytes] = secrets.token_bytes
+        self.wrap: Callable[[Stream], Stream] | None = None
+        self._counter: InvocationCounter | None = None
+
+    @classmethod
+    def open(
+        cls,
+        url: str | ConnectionUrl,
+        *,
+        timing: Timing | None = None,
+        entry: Access | None = None,
+        **words: Unpack[AccessWords],
+    ) -> Self:
+        """Return a client for `url`; enter it (`with`) or call `connect` to reach the meter.
+
+        Args:
+            url: see `cosem.protocol.profile.address`, for example `tcp://127.0.0.1:4059?client=16&server=1`.
+            timing: how long to wait in each phase.
+            entry: how to enter, complete; otherwise it is made of `words` (see `AccessWords`).
+
+        Raises:
+            ConfigurationError: something does not fit; nothing was sent.
+        """
+        parsed = url if isinstance(url, ConnectionUrl) else ConnectionUrl.parse(url)
+        return cls(parsed, access(**words) if entry is None else entry, timing)
+
+    @operation
+    async def connect(self) -> Negotiated:
+        """Reach the meter and open the association; on any failure everything is released again."""
+        if self.services is not None and self.services.exchange.open:
+            raise LocalProtocolError("already connected")
+        self._warn()
+        if self.access.secured and self._counter is None:
+            self._counter = self.access.counter()
+            if self.access.counter_object is not None:
+                self._counter.raise_to(await self._read_counter())
+        exchange, negotiated = await self._dial(self.url, self.access, self._counter)
+        self.services = Services(exchange)
+        return negotiated
+
+    @operation
+    async def close(self) -> None:
+        """Release the association and the line; does nothing when there is none."""
+        if self.services is not None:
+            exchange, self.services = self.services.exchange, None
+            await exchange.close()
+
+    async def _dial(
+        self, url: ConnectionUrl, entry: Access, counter: InvocationCounter | None
+    ) -> tuple[Exchange, Negotiated]:
+        stream = await self._stream(url)
+        if self.wrap is not None:
+            stream = self.wrap(stream)
+        exchange = Exchange(
+            ClientSession(
+                self.profile_standard.lower_layers.client(url), entry.association(self.entropy, counter), self.timing
+            ),
+            stream,
+        )
+        try:
+            await exchange.connect()
+            negotiated = await exchange.associate()
+        except BaseException:
+            await exchange.close()
+            raise
+        return exchange, negotiated
+
+    async def _read_counter(self) -> int:
+        """Ask the meter, as its public client, for the last counter it has seen; return the next one."""
+        instance = self.access.counter_object
+        assert instance is not None
+        url = replace(self.url, client=PUBLIC_CLIENT)
+        exchange, _ = await self._dial(url, Access(dialect=self.access.dialect), None)
+        try:
+            number = await Services(exchange).get(Data(instance).value)
+        finally:
+            await exchange.close()
+        if not isinstance(number, int):
+            raise ShapeError(f"expected an invocation counter, have {number!r}", (str(instance),))
+        return number + 1
+
+    def _warn(self) -> None:
+        if self.access.sends_password and self.url.medium in ("tcp", "udp") and self.access.protection == 0:
+            warnings.warn(
+                f"the password for {self.url.place} goes over the network in clear; use tls or an HLS mechanism",
+                SecurityWarning,
+                stacklevel=4,
+            )
+
+    async def _stream(self, url: ConnectionUrl) -> Stream:
+        raise LocalProtocolError("use Client or AsyncClient")
+
+
+class Client(_Connection):
+    """A blocking client; threads that share one take turns."""
+
+    def __init__(self, url: ConnectionUrl, entry: Access, timing: Timing | None = None) -> None:
+        super().__init__(url, entry, timing)
+        self._turn = threading.Lock()
+
+    def bind(self, function: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., R]:
+        """Make a plain method of an operation."""
+
+        def call(*args: Any, **kwargs: Any) -> R:
+            with self._turn:
+                return run_blocking(function(self, *args, **kwargs))
+
+        return call
+
+    async def _stream(self, url: ConnectionUrl) -> Stream:
+        return open_blocking(url, timeout=self.timing.connect)
+
+    def __enter__(self) -> Self:
+        self.connect()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class AsyncClient(_Connection):
+    """A client for asyncio; tasks that share one take turns."""
+
+    def __init__(self, url: ConnectionUrl, entry: Access, timing: Timing | None = None) -> None:
+        super().__init__(url, entry, timing)
+        self._turn = asyncio.Lock()
+
+    def bind(self, function: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., Coroutine[Any, Any, R]]:
+        """Make a coroutine method of an operation."""
+
+        async def call(*args: Any, **kwargs: Any) -> R:
+            async with self._turn:
+                return await function(self, *args, **kwargs)
+
+        return call
+
+    async def _stream(self, url: ConnectionUrl) -> Stream:
+        return await open_async(url, timeout=self.timing.connect)
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

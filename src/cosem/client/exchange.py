@@ -1,0 +1,139 @@
+"""One session over one stream: the loop that moves octets until what was waited for has happened."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import TypeVar
+
+from cosem.errors import ConnectionLost, CosemError, ServiceError
+from cosem.io.stream import Stream
+from cosem.protocol.association.client import Request
+from cosem.protocol.association.context import Associated, Negotiated, Notified, Released, Response
+from cosem.protocol.profile.session import ClientSession, Connected, Disconnected, SessionEvent
+
+E = TypeVar("E")
+
+NOTIFICATIONS_KEPT = 256
+"""How many notifications are set aside; the oldest go first."""
+
+
+class Exchange:
+    """A session that is alive: every method is one step that leaves the session usable, or closed.
+
+    When a step fails with anything but a `ServiceError`, or is interrupted, the stream is closed at once: a late
+    answer must never be taken for the answer to the next question.
+    """
+
+    def __init__(self, session: ClientSession, stream: Stream) -> None:
+        self.session = session
+        self.stream = stream
+        self.notifications: deque[Notified] = deque(maxlen=NOTIFICATIONS_KEPT)
+        self.open = True
+        self._linked = False
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """What the open association allows, or None while there is none."""
+        return self.session.association.negotiated
+
+    async def connect(self) -> None:
+        """Set up the lower layers."""
+        self.session.connect(self.stream.now())
+        await self._until(Connected)
+        self._linked = True
+
+    async def associate(self) -> Negotiated:
+        """Open the association and, with HLS, prove and be proved."""
+        self.session.associate(self.stream.now())
+        return (await self._until(Associated)).negotiated
+
+    async def request(self, request: Request, *, raw: bool = False) -> Response:
+        """Send one request and wait for its whole answer."""
+        if not self.open:
+            raise ConnectionLost("the session is closed")
+        self.session.send(request, self.stream.now(), raw=raw)
+        return await self._until(Response)
+
+    async def wait_for_notification(self, seconds: float | None) -> Notified | None:
+        """Wait for something the meter says unasked; None when nothing comes in time."""
+        until = None if seconds is None else self.stream.now() + seconds
+        while not self.notifications:
+            octets = await self.stream.read(until)
+            if not octets:
+                return None
+            self.session.receive(octets, self.stream.now())
+            self._sort(self.session.events(), Notified)
+        return self.notifications.popleft()
+
+    async def close(self) -> None:
+        """Release the association and take the layers down, in good order as far as the meter takes part."""
+        try:
+            if (
+                self.open
+                and self.negotiated is not None
+                and not self.session.association.settings.dialect.no_release_request
+            ):
+                self.session.release(self.stream.now())
+                await self._until(Released)
+        except CosemError:
+            # The meter is being left: whatever it says or does not say changes nothing for the caller.
+            pass
+        try:
+            if self.open and self._linked:
+                self._linked = False
+                self.session.disconnect(self.stream.now())
+                await self._until(Disconnected)
+        except CosemError:
+            pass
+        finally:
+            await self._drop()
+
+    async def _until(self, wanted: type[E]) -> E:
+        session, stream = self.session, self.stream
+        try:
+            while True:
+                found = self._sort(session.events(), wanted)
+                while octets := session.outgoing():
+                    await stream.write(octets)
+                if found is not None:
+                    return found
+                octets = await stream.read(session.deadline())
+                if octets:
+                    session.receive(octets, stream.now())
+                else:
+                    session.tick(stream.now())
+        except ServiceError:
+            if session.association.negotiated is None:
+                await self._drop()
+            raise
+        except BaseException:
+            await self._drop()
+            raise
+
+    def _sort(self, events: Sequence[SessionEvent], wanted: type[E]) -> E | None:
+        found: E | None = None
+        for event in events:
+            if isinstance(event, Notified):
+                self.notifications.append(event)
+            if isinstance(event, wanted):
+                found = event
+            elif isinstance(event, Disconnected):
+                raise ConnectionLost("the meter took the link down")
+        return found
+
+    async def _drop(self) -> None:
+        """Close the stream; where the lower layers have a word for leaving it is said, and not waited for."""
+        self.open = False
+        try:
+            if self._linked:
+                self._linked = False
+                self.session.disconnect(self.stream.now())
+                farewell = self.session.outgoing()
+                if farewell:
+                    await self.stream.write(farewell)
+        except CosemError:
+            # The line is in no state to say anything any more.
+            pass
+        finally:
+            await self.stream.close()

@@ -1,0 +1,107 @@
+"""Every operation of a client, written once; `Client` and `AsyncClient` are two ways to run this text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from cosem.client.operation import operation
+from cosem.client.profile import ProfileRows, read_profile
+from cosem.client.services import Services
+from cosem.errors import ConnectionLost, CosemError
+from cosem.protocol.association.context import Negotiated, Notified
+from cosem.protocol.model.classes.access_control import AssociationLN
+from cosem.protocol.model.classes.data_storage import ExtendedRegister, ProfileGenericVersion0, Register
+from cosem.protocol.model.classes.time_and_event import Clock
+from cosem.protocol.model.reference import AttributeRef, MethodRef
+from cosem.protocol.model.rights import ObjectListElement
+from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.quantity import Quantity
+
+T = TypeVar("T")
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+class Operations:
+    """What a client can do in an open association.
+
+    Every operation raises TransportError, RemoteProtocolError or SecurityError when the session is lost; it is closed
+    then, and `CosemError.retry` says what may be tried.
+    """
+
+    services: Services | None = None
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """What the open association allows, or None while there is none."""
+        return None if self.services is None else self.services.exchange.negotiated
+
+    @operation
+    async def get(self, reference: AttributeRef[T]) -> T:
+        """Read one attribute. Raises DataAccessError when the meter refuses, ShapeError for Data of another type."""
+        return await self._open().get(reference)
+
+    @operation
+    async def many(self, references: Iterable[AttributeRef[Any]]) -> list[Any]:
+        """Read several attributes in as few round trips as the association allows.
+
+        Returns, in the order asked, a value or the `DataAccessError` or `ShapeError` of each; nothing is raised for a
+        single item.
+        """
+        return await self._open().get_many(list(references))
+
+    @operation
+    async def set(self, reference: AttributeRef[T], value: T) -> None:
+        """Write one attribute. Raises DataAccessError when the meter refuses, ShapeError before anything is sent."""
+        await self._open().set(reference, value)
+
+    @operation
+    async def act(self, reference: MethodRef[A, R], argument: A) -> R:
+        """Invoke one method. Raises ActionError when the meter refuses, ShapeError before anything is sent."""
+        return await self._open().act(reference, argument)
+
+    @operation
+    async def quantity(self, register: Register | ExtendedRegister) -> Quantity:
+        """Read a register's value with its scaler and unit, exactly. Raises as `get` does."""
+        value, scaler_unit = await self._open().get_many([register.value, register.scaler_unit])
+        for answer in (value, scaler_unit):
+            if isinstance(answer, CosemError):
+                raise answer
+        return Quantity.of(value, scaler_unit.scaler, scaler_unit.unit)
+
+    @operation
+    async def profile(
+        self,
+        profile: ProfileGenericVersion0,
+        *,
+        since: datetime | DateTime | None = None,
+        until: datetime | DateTime | None = None,
+    ) -> ProfileRows:
+        """Read the rows of a profile, all or those captured from `since` to `until`, with what each column is.
+
+        A time without zone is the meter's local time. Where the meter refuses selective access the whole buffer is
+        read and cut here. Raises DataAccessError when the meter refuses columns or buffer.
+        """
+        return await read_profile(self._open(), profile, since, until)
+
+    @operation
+    async def browse(self, association: AssociationLN | None = None) -> tuple[ObjectListElement, ...]:
+        """Read the list of all objects that this association can see, with the access rights to each."""
+        return await self._open().get((AssociationLN() if association is None else association).object_list)
+
+    @operation
+    async def clock(self, clock: Clock | None = None) -> DateTime:
+        """Read the meter's clock."""
+        return await self._open().get((Clock() if clock is None else clock).time)
+
+    @operation
+    async def notification(self, seconds: float | None = None) -> Notified | None:
+        """Return the next notification, waiting for it if need be; None when none comes within `seconds`."""
+        return await self._open().exchange.wait_for_notification(seconds)
+
+    def _open(self) -> Services:
+        if self.services is None or not self.services.exchange.open:
+            raise ConnectionLost("there is no open session; connect first")
+        return self.services
