@@ -3,6 +3,7 @@
 from cosem.protocol.link.hdlc.address import HdlcAddress
 from cosem.protocol.link.hdlc.client import HdlcClient
 from cosem.protocol.link.hdlc.frame import Frame, FrameReader, Kind
+from cosem.protocol.link.hdlc.listener import HdlcListener
 from cosem.protocol.link.hdlc.parameters import Parameters
 from cosem.protocol.link.hdlc.reject import FrameReject
 from cosem.protocol.link.hdlc.server import HdlcServer
@@ -15,6 +16,7 @@ __all__ = [
     "FrameReject",
     "HdlcAddress",
     "HdlcClient",
+    "HdlcListener",
     "HdlcServer",
     "Kind",
     "ListenerSettings",

@@ -60,7 +60,7 @@ class HdlcClient:
             accept_damaged=Tolerance.DAMAGED_INFORMATION in tolerances,
         )
         self._transfer = Transfer(self._proposed, self._settings.apdu_octets + llc.SIZE)
-        self._unnumbered = Unnumbered(self._settings.apdu_octets + llc.SIZE)
+        self._unnumbered = Unnumbered(self.counters, self._settings.apdu_octets + llc.SIZE)
         self._events: list[LinkEvent] = []
         self._outgoing = bytearray()
         self._last = b""  # what went out with the last poll bit, for repeating it
@@ -246,10 +246,7 @@ class HdlcClient:
         if frame.destination == self._peer and frame.source == self._own:
             self.counters["echoes"] += 1
             return False
-        try:
-            destination, source = HdlcAddress.decode(frame.destination), HdlcAddress.decode(frame.source)
-        except DecodeError:
-            return False
+        destination, source = HdlcAddress.decode(frame.destination), HdlcAddress.decode(frame.source)
         if self._is_client(destination, frame.kind) and self._is_server(source):
             return True
         self.counters["frames_for_others"] += 1
@@ -260,7 +257,7 @@ class HdlcClient:
             return True
         if kind is Kind.UNNUMBERED_INFORMATION and address.upper in (self._client, ALL_STATION[address.bits]):
             return True
-        return self._tolerate(Tolerance.OTHER_CLIENT)
+        return self._tolerates(Tolerance.OTHER_CLIENT)
 
     def _is_server(self, address: HdlcAddress) -> bool:
         asked = self._server
@@ -268,17 +265,11 @@ class HdlcClient:
             return True
         same_upper = address.upper == asked.upper
         if same_upper and (asked.lower is None or address.lower is None or address.lower == asked.lower):
-            return self._tolerate(Tolerance.OTHER_ADDRESS_SIZE)
+            return self._tolerates(Tolerance.OTHER_ADDRESS_SIZE)
         # Who is called as "whoever calls" answers with the name it has.
         if asked.lower == CALLING_DEVICE[asked.bits] and same_upper:
             return True
-        return self._tolerate(Tolerance.OTHER_SERVER)
-
-    def _tolerate(self, tolerance: Tolerance) -> bool:
-        if tolerance not in self._settings.tolerances:
-            return False
-        self.counters[f"tolerated_{str(tolerance.name).lower()}"] += 1
-        return True
+        return self._tolerates(Tolerance.OTHER_SERVER)
 
     def _acknowledged(self, frame: Frame, now: float) -> None:
         if self.state is State.CONNECTING:
@@ -354,7 +345,7 @@ class HdlcClient:
         if transfer.acknowledge(frame.receive_sequence) is None:
             raise self._refuse(f"the server acknowledges what was not sent (N(R) {frame.receive_sequence})")
         longest = transfer.agreed.maximum_information_receive
-        if len(frame.information) > longest and not self._tolerate(Tolerance.LONG_INFORMATION):
+        if len(frame.information) > longest and not self._tolerates(Tolerance.LONG_INFORMATION):
             raise self._refuse(f"information of {len(frame.information)} octets, agreed were {longest}")
         try:
             information = transfer.take(frame)
@@ -380,12 +371,15 @@ class HdlcClient:
 
     def _deliver(self, information: bytes, *, unsolicited: bool) -> None:
         apdu, headers = llc.split(information, llc.RESPONSE)
-        if headers == 0 and not self._tolerate(Tolerance.MISSING_LLC):
+        if headers == 0 and not self._tolerates(Tolerance.MISSING_LLC):
             self.counters["llc_headers_missing"] += 1
-        elif headers > 1 and not self._tolerate(Tolerance.REPEATED_LLC):
+        elif headers > 1 and not self._tolerates(Tolerance.REPEATED_LLC):
             self.counters["llc_headers_repeated"] += 1
         elif apdu:
             self._events.append(ApduReceived(apdu, self._client, self._server.upper, unsolicited))
+
+    def _tolerates(self, deviation: Tolerance) -> bool:
+        return self._settings.tolerances.permit(deviation, self.counters)
 
     def _ignore(self, frame: Frame, now: float) -> None:
         self.counters["unexpected_frames"] += 1

@@ -191,11 +191,11 @@ class FrameReader:
                 at += 1
                 continue
             length = (data[at + 1] & 7) << 8 | data[at + 2]
-            source = _behind_address(data, at + 3)
+            source = behind_address(data, at + 3)
             if source == at + 7 and end < at + 11:
                 self._at, self._need = at, 11  # a four-octet destination: the source may be as long
                 return None
-            control = _behind_address(data, source)
+            control = behind_address(data, source)
             behind = control + 3 - at  # the header with its check and the flag before it
             if data[at + 1] & 0xF0 != 0xA0 or not control or not (length == behind - 1 or length > behind + 1):
                 self.counters["resynchronisations"] += 1
@@ -240,7 +240,7 @@ class FrameReader:
             )
 
 
-def _behind_address(data: bytes, at: int) -> int:
+def behind_address(data: bytes, at: int) -> int:
     """Return where the address at `at` ends, or 0 when it is none (or `at` is 0); looks at four octets at most."""
     if not at:
         return 0

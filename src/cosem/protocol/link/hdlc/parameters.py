@@ -12,7 +12,7 @@ GROUP_IDENTIFIER = 0x80
 MAXIMUM_INFORMATION = 2030
 MAXIMUM_WINDOW = 7
 
-_NAMES = {
+PARAMETER_NAMES = {
     5: "maximum_information_transmit",
     6: "maximum_information_receive",
     7: "window_transmit",
@@ -34,7 +34,7 @@ class Parameters:
     window_receive: int = 1
 
     def __post_init__(self) -> None:
-        for number, name in _NAMES.items():
+        for number, name in PARAMETER_NAMES.items():
             value = int(getattr(self, name))
             # Below 8 octets an information field would hardly hold more than the LLC header.
             lowest = 8 if number in (5, 6) else 1
@@ -53,7 +53,7 @@ class Parameters:
     def encode(self, window_octets: int = 4) -> bytes:
         """Return the information field of SNRM or UA; windows in one octet or in four."""
         information = bytearray()
-        for number, name in _NAMES.items():
+        for number, name in PARAMETER_NAMES.items():
             value = int(getattr(self, name))
             size = window_octets if number > 6 else 1 if value < 0x100 else 2
             information += bytes((number, size)) + value.to_bytes(size, "big")
@@ -65,42 +65,40 @@ class Parameters:
 
         Values above what this profile knows are taken as its maximum, parameters it does not know are passed over.
         """
-        return cls._of(_values(information))
-
-    @classmethod
-    def _of(cls, values: dict[int, int]) -> Parameters:
-        known = {_NAMES[number]: min(value, _BOUNDS[number]) for number, value in values.items() if number in _NAMES}
+        values = {
+            PARAMETER_NAMES[number]: min(value, _BOUNDS[number])
+            for number, _, _, value in parameter_fields(information)
+            if number in PARAMETER_NAMES
+        }
         try:
-            return cls(**known)
+            return cls(**values)
         except ConfigurationError as error:
             raise DecodeError(str(error), path=("parameters",), layer=LAYER) from None
 
 
 def window_octets(information: bytes) -> int:
     """Return in how many octets (one or four) a peer writes windows, so that it can be answered alike."""
-    at = 3
-    while at + 1 < len(information):
-        if information[at] in (7, 8):
-            return 1 if information[at + 1] == 1 else 4
-        at += 2 + information[at + 1]
-    return 4
+    sizes = {number: size for number, _, size, _ in parameter_fields(information)}
+    return 1 if sizes.get(7, sizes.get(8)) == 1 else 4
 
 
-def _values(information: bytes) -> dict[int, int]:
+def parameter_fields(information: bytes) -> list[tuple[int, int, int, int]]:
+    """Return number, offset, size and value of each parameter in the information field of SNRM or UA."""
     if not information:
-        return {}
+        return []
     if len(information) < 3 or information[0] != FORMAT_IDENTIFIER or information[1] != GROUP_IDENTIFIER:
         raise DecodeError("expected 81 80 and a length", 0, ("parameters",), layer=LAYER)
     end = 3 + information[2]
     if end > len(information):
         raise DecodeError(f"need {information[2]} octets, have {len(information) - 3}", 2, ("parameters",), layer=LAYER)
-    values: dict[int, int] = {}
+    fields: list[tuple[int, int, int, int]] = []
     at = 3
     while at < end:
-        if at + 2 > end or at + 2 + information[at + 1] > end:
+        stop = at + 2 + information[at + 1] if at + 2 <= end else end + 1
+        if stop > end:
             raise DecodeError("the parameter does not end inside its group", at, ("parameters",), layer=LAYER)
-        number, size = information[at], information[at + 1]
-        if size:
-            values[number] = int.from_bytes(information[at + 2 : at + 2 + size], "big")
-        at += 2 + size
-    return values
+        if stop > at + 2:
+            value = int.from_bytes(information[at + 2 : stop], "big")
+            fields.append((information[at], at + 2, stop - at - 2, value))
+        at = stop
+    return fields

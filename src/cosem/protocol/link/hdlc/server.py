@@ -73,7 +73,7 @@ class HdlcServer:
             octets=self._settings.frame_octets,
             accept_damaged=Tolerance.DAMAGED_INFORMATION in self._settings.tolerances,
         )
-        self._unnumbered = Unnumbered(self._settings.apdu_octets + llc.SIZE, self._settings.connections)
+        self._unnumbered = Unnumbered(self.counters, self._settings.apdu_octets + llc.SIZE, self._settings.connections)
         self._connections: dict[tuple[int, int], _Connection] = {}
         self._events: list[LinkEvent] = []
         self._outgoing = bytearray()
@@ -203,10 +203,7 @@ class HdlcServer:
 
     def _servers_of(self, octets: bytes) -> tuple[int, ...]:
         """Return which of our logical devices an address names: one, all, or none."""
-        try:
-            address = HdlcAddress.decode(octets)
-        except DecodeError:
-            return ()
+        address = HdlcAddress.decode(octets)
         lower, bits = address.lower, address.bits
         if lower is not None and lower != ALL_STATION[bits]:
             if lower == NO_STATION:
@@ -284,7 +281,7 @@ class HdlcServer:
         if transfer.acknowledge(frame.receive_sequence) is None:
             self._reject(frame, connection, invalid_receive_sequence=True)
             return
-        if len(frame.information) > transfer.agreed.maximum_information_receive and not self._tolerate(
+        if len(frame.information) > transfer.agreed.maximum_information_receive and not self._tolerates(
             Tolerance.LONG_INFORMATION
         ):
             self._reject(frame, connection, information_too_long=True)
@@ -357,16 +354,13 @@ class HdlcServer:
 
     def _unwrap(self, information: bytes) -> bytes | None:
         apdu, headers = llc.split(information, llc.COMMAND)
-        if not headers and not self._tolerate(Tolerance.MISSING_LLC):
+        if not headers and not self._tolerates(Tolerance.MISSING_LLC):
             self.counters["llc_headers_missing"] += 1
             return None
         return apdu
 
-    def _tolerate(self, tolerance: Tolerance) -> bool:
-        if tolerance not in self._settings.tolerances:
-            return False
-        self.counters[f"tolerated_{str(tolerance.name).lower()}"] += 1
-        return True
+    def _tolerates(self, deviation: Tolerance) -> bool:
+        return self._settings.tolerances.permit(deviation, self.counters)
 
     _HANDLERS: ClassVar[dict[Kind, Callable[[HdlcServer, Frame, _Connection], None]]] = {
         Kind.INFORMATION: _informed,

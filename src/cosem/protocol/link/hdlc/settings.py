@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import Flag, auto
 
@@ -29,6 +30,13 @@ class Tolerance(Flag):
     OTHER_CLIENT = auto()
     LONG_INFORMATION = auto()
     DAMAGED_INFORMATION = auto()
+
+    def permit(self, deviation: Tolerance, counters: Counter[str]) -> bool:
+        """Tell whether `deviation` is put up with; if so, count it."""
+        if deviation not in self:
+            return False
+        counters[f"tolerated_{str(deviation.name).lower()}"] += 1
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

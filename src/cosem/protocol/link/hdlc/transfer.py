@@ -7,7 +7,7 @@ shape: all that has not been acknowledged goes out again from the first missing 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 
 from cosem.protocol.link.hdlc.frame import FINAL, Frame, encode
 from cosem.protocol.link.hdlc.llc import COMMAND, RESPONSE
@@ -52,10 +52,6 @@ class Transfer:
     def put(self, information: bytes) -> None:
         """Queue an APDU with its LLC header."""
         self._unsent.extend(segments(information, self.agreed.maximum_information_transmit))
-
-    def drop_unsent(self) -> None:
-        """Forget what was queued and not sent yet."""
-        self._unsent.clear()
 
     def acknowledge(self, receive_sequence: int) -> int | None:
         """Take the peer's N(R); return how many frames it newly acknowledges, None when it cannot be right."""
@@ -117,9 +113,8 @@ class Unnumbered:
     Nothing numbers the segments, so a lost one cannot be seen here. A segment that brings an LLC header begins anew.
     """
 
-    def __init__(self, limit: int, senders: int = 1) -> None:
-        self.restarted = 0
-        self.overflowed = 0
+    def __init__(self, counters: Counter[str], limit: int, senders: int = 1) -> None:
+        self._counters = counters
         self._limit = limit
         self._senders = senders
         self._parts: dict[tuple[bytes, bytes], bytearray] = {}
@@ -133,10 +128,10 @@ class Unnumbered:
         if parts is None:
             parts = bytearray()
         elif frame.information[:3] in (COMMAND, RESPONSE):
-            self.restarted += 1
+            self._counters["segments_restarted"] += 1
             parts.clear()
         if len(parts) + len(frame.information) > self._limit:
-            self.overflowed += 1
+            self._counters["segments_too_long"] += 1
             return None
         parts += frame.information
         if not frame.segmented:
