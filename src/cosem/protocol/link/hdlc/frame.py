@@ -227,7 +227,7 @@ class FrameReader:
                 if not self._accept_damaged:
                     at = stop
                     continue
-                self.counters["tolerated_frame_check_failures"] += 1
+                self.counters["tolerated_damaged_information"] += 1
             self._at = stop
             self._need = 0
             self.counters["frames_received"] += 1
