@@ -320,7 +320,7 @@ class HdlcClient:
         waiting, was_busy = transfer.unacknowledged, transfer.peer_busy
         progress = transfer.acknowledge(frame.receive_sequence)
         if progress is None:
-            raise self._refuse(f"the server acknowledges what was not sent (N(R) {frame.receive_sequence})")
+            progress = self._acknowledge_anyway(frame)
         self._moved = now
         transfer.peer_busy = busy
         if not frame.final or not self._awaiting:
@@ -343,7 +343,14 @@ class HdlcClient:
             self.counters["repeated_frames" if transfer.is_repeated(frame) else "frames_out_of_sequence"] += 1
             return
         if transfer.acknowledge(frame.receive_sequence) is None:
-            raise self._refuse(f"the server acknowledges what was not sent (N(R) {frame.receive_sequence})")
+            self._acknowledge_anyway(frame)
+        elif (
+            transfer.unacknowledged
+            and transfer.agreed.window_transmit == 1
+            and self._tolerates(Tolerance.WRONG_ACKNOWLEDGEMENT)
+        ):
+            # New information can only be the answer to the one frame that is out, even if N(R) says otherwise.
+            transfer.acknowledge_all()
         longest = transfer.agreed.maximum_information_receive
         if len(frame.information) > longest and not self._tolerates(Tolerance.LONG_INFORMATION):
             raise self._refuse(f"information of {len(frame.information)} octets, agreed were {longest}")
@@ -363,6 +370,12 @@ class HdlcClient:
         elif self._awaiting:
             self._repeated = 0
             self._due = now + self._settings.response_time_out
+
+    def _acknowledge_anyway(self, frame: Frame) -> int:
+        """Take an N(R) that cannot be right as right, if that is put up with."""
+        if self._transfer.agreed.window_transmit > 1 or not self._tolerates(Tolerance.WRONG_ACKNOWLEDGEMENT):
+            raise self._refuse(f"the server acknowledges what was not sent (N(R) {frame.receive_sequence})")
+        return self._transfer.acknowledge_all()
 
     def _notified(self, frame: Frame, now: float) -> None:
         information = self._unnumbered.take(frame)

@@ -18,6 +18,8 @@ class Tolerance(Flag):
     OTHER_ADDRESS_SIZE      the server may answer with its address in another size, or name a lower part unasked
     OTHER_SERVER            any server may answer (only sound where there is but one on the line)
     OTHER_CLIENT            the server may answer to another client address (likewise)
+    WRONG_ACKNOWLEDGEMENT   N(R) may be nonsense where the window is one frame: an answer is acknowledgement enough
+                            (some servers count the RR they receive, too)
     LONG_INFORMATION        an information field may be longer than agreed
     DAMAGED_INFORMATION     information may fail the frame check if the header passes its own
     """
@@ -28,6 +30,7 @@ class Tolerance(Flag):
     OTHER_ADDRESS_SIZE = auto()
     OTHER_SERVER = auto()
     OTHER_CLIENT = auto()
+    WRONG_ACKNOWLEDGEMENT = auto()
     LONG_INFORMATION = auto()
     DAMAGED_INFORMATION = auto()
 
@@ -75,7 +78,11 @@ class ClientSettings(Settings):
     polls: int = 60
     window_octets: int = 4
     tolerances: Tolerance = (
-        Tolerance.MISSING_LLC | Tolerance.REPEATED_LLC | Tolerance.OTHER_ADDRESS_SIZE | Tolerance.LONG_INFORMATION
+        Tolerance.MISSING_LLC
+        | Tolerance.REPEATED_LLC
+        | Tolerance.OTHER_ADDRESS_SIZE
+        | Tolerance.WRONG_ACKNOWLEDGEMENT
+        | Tolerance.LONG_INFORMATION
     )
 
     def __post_init__(self) -> None:

@@ -63,6 +63,10 @@ class Transfer:
         self._acknowledged = receive_sequence
         return count
 
+    def acknowledge_all(self) -> int:
+        """Count all that was sent as acknowledged; return how many frames that is."""
+        return self.acknowledge(self.send_state) or 0
+
     def frames(self, destination: bytes, source: bytes) -> bytes:
         """Return the I frames that may go out now, the last with the poll/final bit."""
         while self._unsent and len(self._sent) < self.agreed.window_transmit:
