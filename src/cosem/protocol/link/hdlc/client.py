@@ -35,7 +35,8 @@ class HdlcClient:
     repetition `tick` raises TimedOut("link"). Segments are asked for and acknowledged in here; a whole APDU comes out.
 
     Raised, besides: RemoteProtocolError when the server refuses (DM), rejects a frame (FRMR), or acknowledges what was
-    not sent; DecodeError when UA or FRMR are malformed. After any of them the engine is disconnected.
+    not sent; DecodeError when UA or FRMR are malformed. After any of them the engine is disconnected. Where the server
+    may not know it, one DISC is left in `outgoing`, whose answer is not waited for.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class HdlcClient:
         self.state = State.CONNECTING
         self._expected = self._polls = 0
         self._reader.clear()
+        self._outgoing.clear()
         # Saying nothing means the defaults, and every station understands it.
         proposal = self._proposed
         information = b"" if proposal == Parameters() else proposal.encode(self._settings.window_octets)
@@ -203,7 +205,7 @@ class HdlcClient:
         settings = self._settings
         if not self._awaiting:
             if self._polls > settings.polls:
-                self._down()
+                self._give_up()
                 raise TimedOut("link", settings.polls * settings.poll_interval)
             self._ask(now)
         elif self._repeated < settings.retransmissions:
@@ -213,7 +215,7 @@ class HdlcClient:
             self._moved = now
             self._due = now + settings.response_time_out
         else:
-            self._down()
+            self._give_up()
             raise TimedOut("link", settings.response_time_out * (1 + settings.retransmissions))
 
     def _down(self) -> None:
@@ -226,8 +228,14 @@ class HdlcClient:
         self._due = None
         self._last = b""
 
-    def _refuse(self, reason: str) -> RemoteProtocolError:
+    def _give_up(self) -> None:
+        """Be disconnected; tell the server, but do not wait for it: it may hold the connection still."""
+        if self.state in (State.CONNECTING, State.CONNECTED):
+            self._outgoing += encode(self._peer, self._own, DISC | FINAL)
         self._down()
+
+    def _refuse(self, reason: str) -> RemoteProtocolError:
+        self._give_up()
         return RemoteProtocolError(reason, layer=LAYER)
 
     # What arrives
@@ -276,7 +284,7 @@ class HdlcClient:
             try:
                 agreed = self._proposed.agreed_with(Parameters.decode(frame.information))
             except DecodeError:
-                self._down()
+                self._give_up()
                 raise
             self._transfer = Transfer(agreed, self._settings.apdu_octets + llc.SIZE)
             self.state = State.CONNECTED
@@ -290,20 +298,21 @@ class HdlcClient:
             self._ignore(frame, now)
 
     def _disconnected(self, frame: Frame, now: float) -> None:
-        if self.state is State.CONNECTING:
-            raise self._refuse("the server refuses the connection (DM)")
-        if self.state is State.CONNECTED and (self._awaiting or self._expected):
-            raise self._refuse("the server is disconnected (DM)")
         if self.state is State.DISCONNECTED:
             self._ignore(frame, now)
-        else:
-            self._down()
+            return
+        state, asked = self.state, self._awaiting or self._expected
+        self._down()
+        if state is State.CONNECTING:
+            raise RemoteProtocolError("the server refuses the connection (DM)", layer=LAYER)
+        if state is State.CONNECTED and asked:
+            raise RemoteProtocolError("the server is disconnected (DM)", layer=LAYER)
 
     def _rejected(self, frame: Frame, now: float) -> None:
         if self.state is State.DISCONNECTED:
             self._ignore(frame, now)
             return
-        self._down()
+        self._give_up()
         raise RemoteProtocolError(f"the server {FrameReject.decode(frame.information)}", layer=LAYER)
 
     def _ready(self, frame: Frame, now: float) -> None:

@@ -81,7 +81,9 @@ class TestConnecting:
         assert refused.value.layer == "HDLC"
         assert client.state is State.DISCONNECTED
         assert client.events() == []
+        client.outgoing()
         client.connect(1.0)  # and may try again
+        assert spoken(client).kind is Kind.SET_NORMAL_RESPONSE_MODE
 
     def test_answered_with_nonsense(self, client):
         client.connect(0.0)
@@ -106,6 +108,9 @@ class TestConnecting:
         assert (timed_out.value.phase, timed_out.value.seconds) == ("link", 6.0)
         assert client.deadline() is None
         assert client.counters["retransmissions"] == 2
+        assert spoken(client).kind is Kind.DISCONNECT  # the server may have heard, and be waiting
+        client.connect(10.0)
+        assert client.outgoing() == snrm
 
     def test_what_is_not_allowed_now(self, client):
         for forbidden in (lambda: client.send(GET, 0.0), lambda: client.poll(0.0)):
@@ -236,6 +241,17 @@ class TestExchange:
         assert client.outgoing() == request
         client.receive(information(0, 1, ANSWER), 5.0)
         assert client.events() == [ApduReceived(ANSWER, 16, 1)]
+
+    def test_giving_up_says_so(self):
+        client = connected(response_time_out=3.0, retransmissions=1)
+        client.send(GET, 0.0)
+        client.tick(3.0)
+        client.outgoing()
+        with pytest.raises(TimedOut):
+            client.tick(6.0)
+        assert spoken(client) == Frame(PEER, OWN, 0x53)
+        assert client.events() == [LinkDisconnected(16, 1)]
+        assert client.state is State.DISCONNECTED
 
     def test_repetitions_are_counted_anew_for_each_step(self):
         client = connected(response_time_out=1.0, retransmissions=1)
@@ -385,6 +401,18 @@ class TestNumbersThatCannotBeRight:
             client.receive(information(number, 6, ANSWER), 0.1)
         assert len(client.events()) == 3
         assert client.counters["tolerated_wrong_acknowledgement"] == 3
+
+    def test_nor_can_an_answer_to_what_was_not_taken(self):
+        client = connected()
+        client.send(GET, 0.0)
+        client.outgoing()
+        client.receive(information(0, 0, ANSWER), 0.1)
+        assert client.outgoing() == b""
+        client = connected(tolerances=Tolerance.NONE)
+        client.send(GET, 0.0)
+        client.outgoing()
+        client.receive(information(0, 0, ANSWER), 0.1)
+        assert spoken(client) == Frame(PEER, OWN, 0x30, b"\xe6\xe6\x00" + GET)  # asked again, N(R) brought up to date
 
     def test_or_not(self):
         for frame in (information(0, 6, ANSWER), ready(6)):
@@ -582,6 +610,12 @@ class TestDisconnecting:
         with pytest.raises(TimedOut):
             client.tick(3.0)
         assert client.events() == [LinkDisconnected(16, 1)]
+
+    def test_twice_acknowledged(self):
+        client = connected()
+        client.receive(encode(OWN, PEER, UA), 1.0)
+        assert client.counters["unexpected_frames"] == 1
+        assert client.state is State.CONNECTED
 
     def test_when_there_is_nothing_to_disconnect(self, client):
         client.disconnect(0.0)
