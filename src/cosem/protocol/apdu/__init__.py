@@ -29,6 +29,7 @@ from cosem.protocol.apdu.action import (
 )
 from cosem.protocol.apdu.block import DataBlockG, DataBlockSA
 from cosem.protocol.apdu.choice import (
+    KINDS,
     ActionRequest,
     ActionResponse,
     Apdu,
@@ -90,6 +91,7 @@ from cosem.protocol.apdu.set import (
 from cosem.protocol.codec.schema import NULL_DATA, NullData
 
 __all__ = [
+    "KINDS",
     "NULL_DATA",
     "AcseServiceProvider",
     "AcseServiceUser",

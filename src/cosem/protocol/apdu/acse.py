@@ -166,7 +166,7 @@ class AssociationRequest(Wire):
 
     protocol_version: Annotated[str, Component(0x80, Bits())] = VERSION_1
     application_context_name: Annotated[
-        ApplicationContext | bytes, Component(0xA1, Inside(OBJECT_IDENTIFIER, _CONTEXT), typed=True)
+        ApplicationContext | bytes, Component(0xA1, Inside(OBJECT_IDENTIFIER, _CONTEXT))
     ]
     called_ap_title: Annotated[bytes | None, Component(0xA2, _OCTETS)] = None
     called_ae_qualifier: Annotated[bytes | None, Component(0xA3, _OCTETS)] = None
@@ -177,7 +177,7 @@ class AssociationRequest(Wire):
     calling_ap_invocation_identifier: Annotated[int | None, Component(0xA8, _INTEGER)] = None
     calling_ae_invocation_identifier: Annotated[int | None, Component(0xA9, _INTEGER)] = None
     sender_acse_requirements: Annotated[str | None, Component(0x8A, Bits())] = None
-    mechanism_name: Annotated[MechanismId | bytes | None, Component(0x8B, _MECHANISM, typed=True)] = None
+    mechanism_name: Annotated[MechanismId | bytes | None, Component(0x8B, _MECHANISM)] = None
     calling_authentication_value: Annotated[bytes | None, Component(0xAC, _AuthenticationValue())] = dataclasses.field(
         default=None, repr=False
     )
@@ -197,19 +197,19 @@ class AssociationResponse(Wire):
 
     protocol_version: Annotated[str, Component(0x80, Bits())] = VERSION_1
     application_context_name: Annotated[
-        ApplicationContext | bytes, Component(0xA1, Inside(OBJECT_IDENTIFIER, _CONTEXT), typed=True)
+        ApplicationContext | bytes, Component(0xA1, Inside(OBJECT_IDENTIFIER, _CONTEXT))
     ]
     result: Annotated[AssociationResult, Component(0xA2, Inside(INTEGER, Named(AssociationResult)))]
     result_source_diagnostic: Annotated[
         AcseServiceUser | AcseServiceProvider,
-        Component(0xA3, Alternatives({0xA1: AcseServiceUser, 0xA2: AcseServiceProvider}), typed=True),
+        Component(0xA3, Alternatives({0xA1: AcseServiceUser, 0xA2: AcseServiceProvider})),
     ]
     responding_ap_title: Annotated[bytes | None, Component(0xA4, _OCTETS)] = None
     responding_ae_qualifier: Annotated[bytes | None, Component(0xA5, _OCTETS)] = None
     responding_ap_invocation_identifier: Annotated[int | None, Component(0xA6, _INTEGER)] = None
     responding_ae_invocation_identifier: Annotated[int | None, Component(0xA7, _INTEGER)] = None
     responder_acse_requirements: Annotated[str | None, Component(0x88, Bits())] = None
-    mechanism_name: Annotated[MechanismId | bytes | None, Component(0x89, _MECHANISM, typed=True)] = None
+    mechanism_name: Annotated[MechanismId | bytes | None, Component(0x89, _MECHANISM)] = None
     responding_authentication_value: Annotated[bytes | None, Component(0xAA, _AuthenticationValue())] = (
         dataclasses.field(default=None, repr=False)
     )

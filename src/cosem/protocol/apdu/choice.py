@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 from cosem.errors import DecodeError
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
@@ -106,9 +106,7 @@ def decode(octets: Octets, limits: Limits = DEFAULT) -> Apdu:
     """Decode the octets of one APDU; raise DecodeError with path and offset, and nothing else."""
     if not isinstance(octets, bytes):
         octets = bytes(octets)
-    decoder = _BY_TWO.get(octets[:2]) or _BY_ONE.get(octets[:1])
-    if decoder is None:
-        raise _unknown(octets)
+    decoder = _DECODERS.get(octets[:2]) or _DECODERS.get(octets[:1]) or _prepared(octets)
     return decoder(octets, limits)
 
 
@@ -198,9 +196,21 @@ _KINDS: dict[bytes, type[Wire]] = {
     **{bytes((tag,)): GlobalCiphered for tag in GLOBAL_TAGS.values()},
     **{bytes((tag,)): DedicatedCiphered for tag in DEDICATED_TAGS.values()},
 }
+KINDS: Final[tuple[type[Wire], ...]] = tuple(dict.fromkeys(_KINDS.values()))
+"""Every kind of APDU."""
 _Decoder: TypeAlias = Callable[[bytes, Limits], Apdu]
-_BY_ONE: dict[bytes, _Decoder] = {tag: cast(_Decoder, kind.decode) for tag, kind in _KINDS.items() if len(tag) == 1}
-_BY_TWO: dict[bytes, _Decoder] = {tag: cast(_Decoder, kind.decode) for tag, kind in _KINDS.items() if len(tag) == 2}
+_DECODERS: dict[bytes, _Decoder] = {}
+"""Compiled decoders by the first octets; they are put here when they are first used."""
+
+
+def _prepared(octets: bytes) -> _Decoder:
+    kind = kind_of(octets)
+    if kind is None:
+        raise _unknown(octets)
+    kind.FORM.compile()
+    decoder = cast(_Decoder, kind.decode)
+    _DECODERS[octets[: len(kind.TAG) or 1]] = decoder
+    return decoder
 
 
 def _unknown(octets: bytes) -> DecodeError:

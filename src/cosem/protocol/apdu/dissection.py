@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from cosem.errors import CosemError
 from cosem.protocol.apdu.choice import decode, kind_of
-from cosem.protocol.codec.dissect import Node
+from cosem.protocol.codec.dissect import MALFORMED, Node
 from cosem.protocol.codec.reader import DEFAULT, Limits, Octets
 
 Unprotect: TypeAlias = Callable[[bytes], bytes | None]
@@ -15,7 +15,7 @@ Unprotect: TypeAlias = Callable[[bytes], bytes | None]
 
 
 def dissect(octets: Octets, unprotect: Unprotect | None = None, limits: Limits = DEFAULT) -> Node:
-    """Return the tree of an APDU; wrong octets do not raise, the tree then ends in a node named `error`.
+    """Return the tree of an APDU; wrong octets do not raise, the tree then ends in a node named `malformed`.
 
     `unprotect` is called for each ciphered APDU, also for one within an AARQ; a CosemError of it is shown in the tree.
     """
@@ -40,5 +40,5 @@ def _unknown(octets: bytes, limits: Limits) -> Node:
     try:
         decode(octets, limits)
     except CosemError as error:
-        return Node("apdu", 0, len(octets), "", (Node("error", 0, len(octets), str(error)),))
+        return Node("apdu", 0, len(octets), "", (Node(MALFORMED, 0, len(octets), str(error)),))
     raise AssertionError("an APDU of no known kind was decoded")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn, cast
 
-from cosem.errors import DecodeError, LocalProtocolError
+from cosem.errors import DecodeError
 from cosem.protocol.codec.dissect import octets_text
 from cosem.protocol.codec.forms import Form, OpenEnum, Unfit
 from cosem.protocol.codec.reader import count, put_length
@@ -196,10 +196,9 @@ class Alternatives(Contents):
 class Component(Form):
     """One component of a sequence: its tag and its contents. With a default it is absent when it has that value."""
 
-    def __init__(self, tag: int, contents: Contents, *, typed: bool = False) -> None:
+    def __init__(self, tag: int, contents: Contents) -> None:
         self.tag = tag
         self.contents = contents
-        self.typed = typed
 
     def walk(self, walk: Walk, offset: int) -> tuple[Any, int]:
         _, start, stop = element(walk.octets, offset, len(walk.octets))
@@ -212,7 +211,9 @@ class Component(Form):
         return self.contents.text(value)
 
     def same(self, left: Any, right: Any) -> str | None:
-        return f"({left}.__class__ is {right}.__class__ and {left} == {right})" if self.typed else None
+        if not isinstance(self.contents, Alternatives):
+            return None
+        return f"({left}.__class__ is {right}.__class__ and {left} == {right})"
 
     def decoding(self, source: DecodeSource) -> NoReturn:
         raise TypeError("a component of BER stands in a sequence of BER")
@@ -281,9 +282,8 @@ class BerSequence(Body):
     def _by_name(self) -> dict[str, Component]:
         return cast("dict[str, Component]", self.fields)
 
-    def _codec(self, namespace: dict[str, Any]) -> list[str]:
-        namespace["write"] = self.write
-        namespace["UNFIT"] = (Unfit, LocalProtocolError)
+    def codec(self) -> list[str]:
+        self.namespace["write"] = self.write
         return [
             "def decode(octets, limits=DEFAULT):",
             "    return walked(cls, octets, limits)",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cosem.errors import DecodeError
 from cosem.protocol.codec import axdr
@@ -22,6 +22,9 @@ from cosem.protocol.values.data import (
 from cosem.protocol.values.data import tag as tag_of
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
+
+MALFORMED: Final = "malformed"
+"""The name of the node that a tree ends in when the octets are wrong; its text says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -221,7 +221,20 @@ class OctetsForm(Form):
 
 
 class TimeOctets(OctetsForm):
-    """Octets of a date-time, or none, with their length in front."""
+    """Octets of a date-time, or none, with their length in front.
+
+    Also read is a date-time as tagged Data (09 0C …), as Kaifa meters push it; no date-time has nine octets.
+    """
+
+    _TAGGED = b"\x09\x0c"
+
+    def decoding(self, source: DecodeSource) -> str:
+        value = super().decoding(source)
+        source.line(f"if len({value}) == 9: raise Refused")
+        return value
+
+    def walk(self, walk: Walk, offset: int) -> tuple[bytes, int]:
+        return super().walk(walk, offset + walk.octets.startswith(self._TAGGED, offset))
 
     def text(self, value: bytes) -> str:
         return data_text(OctetString(value)) if value else "empty"

@@ -8,7 +8,7 @@
 
 Field order is wire order and constructor order. `X | None` is OPTIONAL, `tuple[X, ...]` a SEQUENCE OF, a union of wire
 types a CHOICE by their tags, `Annotated[X, form]` whatever the form says. Instances are frozen. The codec of a class is
-Python source written from the declaration and compiled when the class is made; the fast path only raises, and a walk
+Python source written from the declaration and compiled when it is first used; the fast path only raises, and a walk
 along the same declaration then finds the path and the offset for the error.
 """
 
@@ -138,7 +138,7 @@ class Wire:
 
     @classmethod
     def dissect(cls, octets: Octets, limits: Limits = DEFAULT, inside: Inside = None) -> Node:
-        """Return the annotated tree of `octets`; where they are wrong it ends in a node named `error`.
+        """Return the annotated tree of `octets`; where they are wrong it ends in a node named `malformed`.
 
         `inside` is asked for the tree of what a ciphered envelope holds.
         """
@@ -184,18 +184,26 @@ class Body(Form):
             for field in dataclasses.fields(cast(Any, cls))
             if field.default is not dataclasses.MISSING
         }
+        self.namespace = self._names()
+        self._compiled = False
         self.smallest = len(cls.TAG) + sum(form.smallest for form in fields.values())
 
     def install(self, *, kw_only: bool) -> None:
-        """Set the constructor, equality, hash and codec of the class."""
-        namespace = self._namespace()
-        lines = [
-            *self._constructor(namespace, kw_only),
-            *self._equality(namespace),
-            *self._hash(),
-            *self._codec(namespace),
-        ]
-        self._compile(lines, namespace)
+        """Give the class its constructor, equality and hash, and a codec that compiles itself when first used."""
+        lines = [*self._constructor(kw_only), *self._equality(), *self._hash()]
+        self._execute(lines, names=("__init__", "__eq__", "__hash__"))
+        for name in _CODEC:
+            self._set(name, self._first_use(name))
+
+    def compile(self) -> None:
+        """Compile the codec of the class now, unless that is done."""
+        if not self._compiled:
+            self._compiled = True
+            self._execute(self.codec(), names=_CODEC)
+
+    def codec(self) -> list[str]:
+        """Return the source of `decode`, `decode_from`, `encode` and `encode_into`."""
+        raise NotImplementedError  # pragma: no cover
 
     def walk_fields(self, walk: Walk, offset: int) -> tuple[dict[str, Any], int]:
         """Decode the fields step by step."""
@@ -227,44 +235,41 @@ class Body(Form):
     def text(self, value: Any) -> str:
         return str(getattr(value, "text", ""))
 
-    def _codec(self, namespace: dict[str, Any]) -> list[str]:
-        raise NotImplementedError  # pragma: no cover
-
-    def _namespace(self) -> dict[str, Any]:
-        namespace: dict[str, Any] = {
+    def _names(self) -> dict[str, Any]:
+        names: dict[str, Any] = {
             "cls": self.cls,
             "new": object.__new__,
             "DEFAULT": DEFAULT,
             "Refused": Refused,
             "WRONG": (Refused, DecodeError, IndexError, struct.error),
-            "UNFIT": (struct.error, TypeError, ValueError, AttributeError, KeyError, OverflowError, LocalProtocolError),
+            "UNFIT": (
+                *(struct.error, TypeError, ValueError, AttributeError, KeyError, OverflowError),
+                *(Unfit, LocalProtocolError),
+            ),
             "walked": _walked,
             "walked_from": _walked_from,
             "explained": _explained,
         }
-        for name in self.fields:
-            namespace[f"set_{name}"] = self.cls.__dict__[name].__set__
-        return namespace
+        for name, form in self.fields.items():
+            names[f"set_{name}"] = self.cls.__dict__[name].__set__
+            names.update(_kinds(form))
+        for name, default in self.defaults.items():
+            names[f"default_{name}"] = default
+        return names
 
-    def _constructor(self, namespace: dict[str, Any], kw_only: bool) -> list[str]:
+    def _constructor(self, kw_only: bool) -> list[str]:
         parameters = ["self"]
         if kw_only and self.fields:
             parameters.append("*")
-        for name in self.fields:
-            if name in self.defaults:
-                namespace[f"default_{name}"] = self.defaults[name]
-                parameters.append(f"{name}=default_{name}")
-            else:
-                parameters.append(name)
+        parameters += [f"{name}=default_{name}" if name in self.defaults else name for name in self.fields]
         body = [f"    set_{name}(self, {name})" for name in self.fields] or ["    pass"]
         return [f"def __init__({', '.join(parameters)}):", *body]
 
-    def _equality(self, namespace: dict[str, Any]) -> list[str]:
+    def _equality(self) -> list[str]:
         terms: list[str] = []
         for name, form in self.fields.items():
             mine, other = f"self.{name}", f"other.{name}"
             terms.append(form.same(mine, other) or f"{mine} == {other}")
-            namespace.update(_kinds(form))
         return [
             "def __eq__(self, other):",
             "    if other.__class__ is not cls: return NotImplemented",
@@ -274,15 +279,29 @@ class Body(Form):
     def _hash(self) -> list[str]:
         return ["def __hash__(self):", f"    return hash((cls, {', '.join(f'self.{name}' for name in self.fields)}))"]
 
-    def _compile(self, lines: list[str], namespace: dict[str, Any]) -> None:
-        text = "\n".join(lines)
+    def _first_use(self, name: str) -> Callable[..., Any]:
+        def compile_and_call(*arguments: Any) -> Any:
+            self.compile()
+            return getattr(self.cls, name)(*arguments)
+
+        return compile_and_call
+
+    def _execute(self, lines: list[str], *, names: tuple[str, ...]) -> None:
+        text = compile("\n".join(lines), f"<wire {self.cls.__name__}>", "exec")
         made: dict[str, Any] = {}
-        exec(compile(text, f"<wire {self.cls.__name__}>", "exec"), namespace, made)  # noqa: S102  our own text, no input
-        for name, function in made.items():
-            function.__qualname__ = f"{self.cls.__qualname__}.{name}"
-            function.__module__ = self.cls.__module__
-            function.__doc__ = getattr(Wire, name).__doc__ if name in Wire.__dict__ else None
-            setattr(self.cls, name, staticmethod(function) if name.startswith("decode") else function)
+        exec(text, self.namespace, made)  # noqa: S102  our own text, no input
+        for name in names:
+            self._set(name, made[name])
+
+    def _set(self, name: str, function: Callable[..., Any]) -> None:
+        function.__name__ = name
+        function.__qualname__ = f"{self.cls.__qualname__}.{name}"
+        function.__module__ = self.cls.__module__
+        function.__doc__ = getattr(Wire, name).__doc__ if name in _CODEC else None
+        setattr(self.cls, name, staticmethod(function) if name.startswith("decode") else function)
+
+
+_CODEC = ("decode", "decode_from", "encode", "encode_into")
 
 
 class Sequence(Body):
@@ -322,7 +341,8 @@ class Sequence(Body):
             walk.close(offset, form.text(values[name]))
         return values, offset
 
-    def _codec(self, namespace: dict[str, Any]) -> list[str]:
+    def codec(self) -> list[str]:
+        namespace = self.namespace
         whole = DecodeSource(namespace, "")
         made = self.decoding(whole)
         whole.flush()
@@ -373,12 +393,14 @@ class Choice(Form):
             raise TypeError(f"alternatives need different tags of one size: {kinds}")
         self.size = sizes.pop()
         self.kinds = frozenset(kinds)
-        self._decoders: dict[bytes, Any] = {tag: kind.decode_from for tag, kind in self.by_tag.items()}
 
     def decoding(self, source: DecodeSource) -> str:
         source.flush()
         kind, value, stop = source.name("k"), source.name(), source.name("o")
-        decoders = source.constant(self._decoders, "decoders")
+        for alternative in self.kinds:
+            alternative.FORM.compile()
+        by_tag = {tag: alternative.decode_from for tag, alternative in self.by_tag.items()}
+        decoders = source.constant(by_tag, "decoders")
         source.line(f"{kind} = {decoders}.get(octets[{source.at()}:{source.at(self.size)}])")
         source.line(f"if {kind} is None: raise Refused")
         source.line(f"{value}, {stop} = {kind}(octets, {source.at()}, limits)")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from cosem.errors import DecodeError
-from cosem.protocol.codec.dissect import Node
+from cosem.protocol.codec.dissect import MALFORMED, Node
 from cosem.protocol.codec.reader import DEFAULT, Limits
 
 Inside: TypeAlias = Callable[[bytes], Node | None] | None
@@ -60,12 +60,18 @@ class Walk:
 
     def located(self, error: DecodeError) -> DecodeError:
         """Return `error` with the path of the field that is open."""
-        return error.within(*(name for name, _, _ in self._open))
+        path: list[str] = []
+        for name, _, _ in self._open:
+            if name.startswith("["):
+                path[-1] += name
+            else:
+                path.append(name)
+        return error.within(*path)
 
     def broken(self, error: DecodeError) -> Node:
         """Return the tree as far as it grew, ending in a node that tells the error."""
         offset = min(error.offset if error.offset is not None else len(self.octets), len(self.octets))
-        rest = Node("error", offset, len(self.octets) - offset, error.reason)
+        rest = Node(MALFORMED, offset, len(self.octets) - offset, error.reason)
         while self._open:
             name, start, children = self._open.pop()
             rest = Node(name, start, len(self.octets) - start, "", (*children, rest))

@@ -1,0 +1,1 @@
+"""The public bench: hypothesis strategies derived from the declarations of the protocol."""
