@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeAlias, TypeVar, Unpack
 
 from cosem.client.access import Access, AccessWords, access
 from cosem.client.exchange import Exchange
@@ -29,19 +29,30 @@ from cosem.protocol.profile.timing import Timing
 
 R = TypeVar("R")
 
+Opener: TypeAlias = Callable[[ConnectionUrl, float], Coroutine[Any, Any, Stream]]
+"""Gives a stream to the meter a URL names, within so many seconds."""
+
 PUBLIC_CLIENT = 16
 
 
 class _Connection(Operations):
     """What both clients are: a URL, the access to it, and the exchange while it is open."""
 
-    def __init__(self, url: ConnectionUrl, entry: Access, timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        url: ConnectionUrl,
+        entry: Access,
+        timing: Timing | None = None,
+        *,
+        opener: Opener | None = None,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
         self.url = url
         self.access = entry
-        self.profile_standard = profile_of(url)
-        self.timing = self.profile_standard.application.timing if timing is None else timing
-        self.entropy: Callable[[int], bytes] = secrets.token_bytes
-        self.wrap: Callable[[Stream], Stream] | None = None
+        self.communication = profile_of(url)
+        self.timing = self.communication.application.timing if timing is None else timing
+        self._opener = self.open_stream if opener is None else opener
+        self._entropy = entropy
         self._counter: InvocationCounter | None = None
 
     @classmethod
@@ -51,6 +62,7 @@ class _Connection(Operations):
         *,
         timing: Timing | None = None,
         entry: Access | None = None,
+        opener: Opener | None = None,
         **words: Unpack[AccessWords],
     ) -> Self:
         """Return a client for `url`; enter it (`with`) or call `connect` to reach the meter.
@@ -59,12 +71,13 @@ class _Connection(Operations):
             url: see `cosem.protocol.profile.address`, for example `tcp://127.0.0.1:4059?client=16&server=1`.
             timing: how long to wait in each phase.
             entry: how to enter, complete; otherwise it is made of `words` (see `AccessWords`).
+            opener: gives the stream for a URL; by default the one the URL names. For media of your own, and for taps.
 
         Raises:
             ConfigurationError: something does not fit; nothing was sent.
         """
         parsed = url if isinstance(url, ConnectionUrl) else ConnectionUrl.parse(url)
-        return cls(parsed, access(**words) if entry is None else entry, timing)
+        return cls(parsed, access(**words) if entry is None else entry, timing, opener=opener)
 
     @operation
     async def connect(self) -> Negotiated:
@@ -90,15 +103,9 @@ class _Connection(Operations):
     async def _dial(
         self, url: ConnectionUrl, entry: Access, counter: InvocationCounter | None
     ) -> tuple[Exchange, Negotiated]:
-        stream = await self._stream(url)
-        if self.wrap is not None:
-            stream = self.wrap(stream)
-        exchange = Exchange(
-            ClientSession(
-                self.profile_standard.lower_layers.client(url), entry.association(self.entropy, counter), self.timing
-            ),
-            stream,
-        )
+        association = entry.association(self._entropy, counter)
+        session = ClientSession(self.communication.lower_layers.client(url), association, self.timing)
+        exchange = Exchange(session, await self._opener(url, self.timing.connect))
         try:
             await exchange.connect()
             negotiated = await exchange.associate()
@@ -129,15 +136,17 @@ class _Connection(Operations):
                 stacklevel=4,
             )
 
-    async def _stream(self, url: ConnectionUrl) -> Stream:
+    @staticmethod
+    async def open_stream(url: ConnectionUrl, seconds: float) -> Stream:
+        """Open the stream that a URL names."""
         raise LocalProtocolError("use Client or AsyncClient")
 
 
 class Client(_Connection):
     """A blocking client; threads that share one take turns."""
 
-    def __init__(self, url: ConnectionUrl, entry: Access, timing: Timing | None = None) -> None:
-        super().__init__(url, entry, timing)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._turn = threading.Lock()
 
     def bind(self, function: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., R]:
@@ -149,8 +158,10 @@ class Client(_Connection):
 
         return call
 
-    async def _stream(self, url: ConnectionUrl) -> Stream:
-        return open_blocking(url, timeout=self.timing.connect)
+    @staticmethod
+    async def open_stream(url: ConnectionUrl, seconds: float) -> Stream:
+        """Open the stream that a URL names; every call on it blocks."""
+        return open_blocking(url, timeout=seconds)
 
     def __enter__(self) -> Self:
         self.connect()
@@ -165,8 +176,8 @@ class Client(_Connection):
 class AsyncClient(_Connection):
     """A client for asyncio; tasks that share one take turns."""
 
-    def __init__(self, url: ConnectionUrl, entry: Access, timing: Timing | None = None) -> None:
-        super().__init__(url, entry, timing)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._turn = asyncio.Lock()
 
     def bind(self, function: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., Coroutine[Any, Any, R]]:
@@ -178,8 +189,10 @@ class AsyncClient(_Connection):
 
         return call
 
-    async def _stream(self, url: ConnectionUrl) -> Stream:
-        return await open_async(url, timeout=self.timing.connect)
+    @staticmethod
+    async def open_stream(url: ConnectionUrl, seconds: float) -> Stream:
+        """Open the stream that a URL names."""
+        return await open_async(url, timeout=seconds)
 
     async def __aenter__(self) -> Self:
         await self.connect()
