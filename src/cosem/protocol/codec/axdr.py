@@ -1,7 +1,7 @@
 """COSEM Data in A-XDR: octets to values that remember their tag, and back (IEC 62056-5-3, IEC 61334-6).
 
 Decoding is one loop with an explicit stack. Every length and count is compared with the octets left before anything is
-made of it, so no input can recurse, hang or ask for more memory than a few times its own size. Whatever the octets
+made of it, so no input can recurse or hang, and memory stays in proportion to what came. Whatever the octets
 are, only `DecodeError` comes out, with the offset and the path of what failed. Values are written in the shortest
 form, so encoding a decoded value gives back the octets it came from when those were in that form.
 """
