@@ -41,7 +41,7 @@ def irregular():
 
 def regular_tuples():
     octets = given["regular"]
-    return lambda: list(frames.tuples(octets))
+    return lambda: frames.tuples(octets).all()
 
 
 def regular_columns():

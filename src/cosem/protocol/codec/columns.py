@@ -8,6 +8,7 @@ rows that come out are the same.
 
 from __future__ import annotations
 
+import gc
 import struct
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -144,7 +145,7 @@ class RowLayout:
 class Rows(Sequence[tuple[Any, ...]]):
     """The rows of a buffer as tuples of raw values, and what they are.
 
-    Rows of a regular buffer are made when they are asked for and not kept: iterate once, or keep `list(rows)`.
+    Rows of a regular buffer are made when they are asked for and not kept: iterate once, or keep `rows.all()`.
     """
 
     __slots__ = ("_made", "_octets", "layout", "tags")
@@ -173,8 +174,20 @@ class Rows(Sequence[tuple[Any, ...]]):
     def __getitem__(self, index: slice) -> list[tuple[Any, ...]]: ...
     def __getitem__(self, index: int | slice) -> tuple[Any, ...] | list[tuple[Any, ...]]:
         if self._made is None:
-            self._made = list(self)
+            self._made = self.all()
         return self._made[index]
+
+    def all(self) -> list[tuple[Any, ...]]:
+        """Return the list of all rows, made with the cyclic garbage collector at rest: rows are never in a cycle."""
+        if self._made is not None:
+            return list(self._made)
+        if not gc.isenabled():
+            return list(self)
+        gc.disable()
+        try:
+            return list(self)
+        finally:
+            gc.enable()
 
     def column(self, index: int) -> Sequence[Any] | memoryview:
         """Return one column: of numbers or octets in a regular buffer a memoryview, else a tuple of values."""

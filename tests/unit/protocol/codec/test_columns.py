@@ -1,5 +1,6 @@
 """Whole buffers by their layout: the same rows as the general decoder gives, whatever breaks the layout."""
 
+import gc
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -95,6 +96,24 @@ def test_a_profile_buffer() -> None:
     assert list(rows(memoryview(PROFILE))) == list(found)
 
 
+@pytest.mark.parametrize("running", [True, False])
+def test_the_collector_is_left_as_it_was(running: bool) -> None:
+    large = PROFILE[2:] * 1000
+    large = b"\x01\x82\x0b\xb8" + large
+    before = gc.isenabled()
+    (gc.enable if running else gc.disable)()
+    try:
+        assert len(rows(large).all()) == 3000
+        assert gc.isenabled() == running
+        assert axdr.decode_all(large[:-1] + b"\x00")
+        assert gc.isenabled() == running
+        with pytest.raises(DecodeError):
+            axdr.decode_all(large[:-1])
+        assert gc.isenabled() == running
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
 def test_columns_of_a_profile_buffer() -> None:
     layout = learn(PROFILE)
     assert layout is not None
@@ -157,7 +176,7 @@ def test_regular_buffers(octets: bytes) -> None:
     found = rows(octets)
     assert found.layout is not None
     assert typed(found) == typed(reference(octets))
-    assert list(found) == found[:]
+    assert list(found) == found.all() == found[:] == found.all()
 
 
 @pytest.mark.parametrize(
