@@ -33,6 +33,8 @@ from cosem.protocol.values.data import (
     CompactArray,
     Data,
     DoubleLongUnsigned,
+    Enumerated,
+    Integer,
     LongUnsigned,
     OctetString,
     Structure,
@@ -45,7 +47,8 @@ __all__ = ["compact", "decode", "decode_all", "encode", "encode_into", "expand"]
 
 def decode(octets: Octets, offset: int = 0, limits: Limits = DEFAULT) -> tuple[Data, int]:
     """Decode the one Data at `offset` and return it with the offset after it; raise nothing but DecodeError."""
-    octets = admit(octets, offset, limits)
+    if type(octets) is not bytes or not 0 <= offset < len(octets) or len(octets) - offset > limits.octets:
+        octets = admit(octets, offset, limits)  # converts, or says what is wrong; most calls need neither
     if offset < len(octets) and octets[offset] in _CONTAINERS:
         return (_container if len(octets) - offset < _BULK else _bulk)(octets, offset, limits)
     try:
@@ -106,7 +109,7 @@ _KINDS: tuple[type[Array] | type[Structure], ...] = (Array, Array, Structure)  #
 _WRITERS: dict[type, Writer] = {**WRITERS, CompactArray: write_compact}
 _BULK = 16 * 1024
 """Octets from which on it pays to let the collector rest."""
-_UNSIGNED = every(Unsigned)
+_INTEGER, _UNSIGNED, _ENUMERATED = every(Integer), every(Unsigned), every(Enumerated)
 _u16 = struct.Struct(">xH").unpack_from  # x: past the tag
 _u32 = struct.Struct(">xI").unpack_from
 
@@ -181,6 +184,12 @@ def _container(octets: bytes, offset: int, limits: Limits) -> tuple[Any, int]:
                     left, items, kind = repeat(None, n), [], _KINDS[t]
                     p = start
                     break
+                elif t == 22:
+                    items.append(_ENUMERATED[octets[p + 1]])
+                    p += 2
+                elif t == 15:
+                    items.append(_INTEGER[octets[p + 1]])
+                    p += 2
                 elif t == 19:
                     value, p, cost = decode_compact(octets, p + 1, limits.depth - len(stack), budget)
                     budget -= cost
