@@ -8,7 +8,8 @@ other programs. A value that arrives again and differs replaces the old one, whi
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -109,56 +110,50 @@ class ReadingStore:
         self.close()
 
     def _open(self, writable: bool) -> sqlite.Connection:
-        connection = sqlite.connect(self._apsw, self.path, writable=writable)
-        try:
-            self._prepare(connection, writable)
-        except BaseException:
-            connection.close()
-            raise
+        with sqlite.opening(self.path) if writable else nullcontext():
+            connection = sqlite.connect(self._apsw, self.path, writable=writable)
+            try:
+                self._prepare(connection, writable)
+            except BaseException:
+                connection.close()
+                raise
         return connection
 
     def _prepare(self, connection: sqlite.Connection, writable: bool) -> None:
+        # A file of somebody else must not be changed, so look before anything is set.
         application, version = connection.pragma("application_id"), connection.pragma("user_version")
-        if (application, version) == (_APPLICATION, _VERSION):
-            return
-        if application == _APPLICATION:
+        if application == _APPLICATION and version != _VERSION:
             raise ConfigurationError(f"{self.path} is a readings store of version {version}; this one reads {_VERSION}")
-        empty = not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
-        if application or not empty or not writable:
+        is_new = not application and not connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+        if application != _APPLICATION and not (is_new and writable):
             raise ConfigurationError(f"{self.path} is no readings store; name a new file, or one written by cosem")
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            # Another process may have been faster.
-            if connection.pragma("application_id") != _APPLICATION:
+        if writable:
+            sqlite.make_durable(connection)
+        if is_new:
+            with _transaction(connection):
                 connection.execute(_SCHEMA)
                 connection.executemany("INSERT INTO unit VALUES (?, ?)", [(int(unit), unit.symbol) for unit in Unit])
                 connection.pragma("user_version", _VERSION)
                 connection.pragma("application_id", _APPLICATION)
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
 
     def _add(self, readings: list[Reading]) -> Stored:
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
         try:
-            spot = [self._row(reading) for reading in readings if reading.profile is None]
-            captured = [
-                (self._id(_PROFILE_IDS, (str(reading.profile),)), *self._row(reading))
-                for reading in readings
-                if reading.profile is not None
-            ]
-            revisions, changes = self._revisions(), connection.total_changes()
-            connection.executemany(_UPSERT_SPOT, spot)
-            connection.executemany(_UPSERT_PROFILE, captured)
-            changed = self._revisions() - revisions
-            new = connection.total_changes() - changes - 2 * changed  # an update counts, and so does its revision
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-                self._ids.clear()  # some of them are gone again
+            with _transaction(connection):
+                spot = [self._row(reading) for reading in readings if reading.profile is None]
+                captured = [
+                    (self._id(_PROFILE_IDS, (str(reading.profile),)), *self._row(reading))
+                    for reading in readings
+                    if reading.profile is not None
+                ]
+                revisions, changes = self._revisions(), connection.total_changes()
+                connection.executemany(_UPSERT_SPOT, spot)
+                connection.executemany(_UPSERT_PROFILE, captured)
+                changed = self._revisions() - revisions
+                new = connection.total_changes() - changes - 2 * changed  # an update counts, and so does its revision
+        except BaseException:
+            self._ids.clear()  # some of them are gone again
+            raise
         return Stored(new, changed, len(readings) - new - changed)
 
     def _row(self, reading: Reading) -> tuple[Any, ...]:
@@ -204,6 +199,18 @@ class ReadingStore:
             raise ConfigurationError(f"cannot use the readings store {self.path}: {problem}") from problem
         except UnicodeEncodeError as problem:
             raise LocalProtocolError(f"a text with lone surrogates cannot be stored: {problem.object!r}") from problem
+
+
+@contextmanager
+def _transaction(connection: sqlite.Connection) -> Generator[None, None, None]:
+    """All of what is done inside, durably, or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Protocol
 
 from cosem.errors import ConfigurationError
+from cosem.store.durable import exclusive
 
 OLDEST_SQLITE: Final = (3, 51, 3)
 """Older ones can lose a committed transaction when two connections reset a write-ahead log at once."""
@@ -50,18 +52,24 @@ def load() -> ModuleType:
 
 
 def connect(apsw: ModuleType, path: Path, *, writable: bool = True) -> Connection:
-    """Open a database file with a write-ahead log that is synchronised at every commit.
-
-    A connection that is not writable leaves checkpoints to the writer as well.
-    """
+    """Open a database file as it is; a connection that is not writable leaves checkpoints to the writer as well."""
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writable else 0)
     connection: Connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(BUSY_MILLISECONDS)
     connection.pragma("foreign_keys", "on")
-    if writable:
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", "full")
-    else:
+    if not writable:
         connection.pragma("query_only", "on")
         connection.pragma("wal_autocheckpoint", 0)
     return connection
+
+
+def opening(path: Path) -> AbstractContextManager[None]:
+    """Let those who open a file at once take turns, since SQLite does not wait for others to change the journal."""
+    return exclusive(path.with_name(f"{path.name}.lock"))
+
+
+def make_durable(connection: Connection) -> None:
+    """Give the file a write-ahead log that is synchronised at every commit."""
+    connection.pragma("journal_mode", "wal")
+    # In a write-ahead log FULL syncs at every commit; NORMAL would lose the last ones with the power.
+    connection.pragma("synchronous", "full")

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -143,9 +144,11 @@ def test_everything_comes_back_exactly(tmp_path_factory: pytest.TempPathFactory,
 
 
 def plain_zone(reading: Reading) -> Reading:
+    """The same reading with its time in the one form in which a store gives times back."""
     offset = reading.time.utcoffset()
     assert offset is not None
-    return replace(reading, time=reading.time.astimezone(timezone(offset) if offset else UTC))
+    zone = timezone(offset) if offset else UTC
+    return replace(reading, time=reading.time.replace(tzinfo=zone, fold=0))
 
 
 def test_the_view_for_people(store: ReadingStore) -> None:
@@ -187,6 +190,15 @@ def test_two_stores_and_many_threads_on_one_file(store: ReadingStore) -> None:
         other.count()
 
 
+def test_those_who_open_a_new_file_at_once_share_it(tmp_path: Path) -> None:
+    for number in range(10):
+        path = tmp_path / f"readings-{number}.sqlite"
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda at, path=path: ReadingStore(path).add([spot(f"m{at}")]), range(8)))
+        with ReadingStore(path) as store:
+            assert store.count() == 8
+
+
 def test_reading_while_another_writes(store: ReadingStore) -> None:
     store.add([spot()])
     reader = ReadingStore(store.path, writable=False)
@@ -206,8 +218,10 @@ def test_files_that_are_no_readings_store(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.sqlite"
     with apsw.Connection(str(foreign)) as connection:
         connection.execute("CREATE TABLE mine (x)")
+    before = foreign.read_bytes()
     with pytest.raises(ConfigurationError, match="no readings store"):
         ReadingStore(foreign)
+    assert foreign.read_bytes() == before, "what belongs to somebody else is left alone"
     with pytest.raises(ConfigurationError):
         ReadingStore(tmp_path / "missing" / "readings.sqlite")
     with pytest.raises(ConfigurationError):
