@@ -26,6 +26,7 @@ from cosem.protocol.model.classes.access_control import (
     AssociationLNVersion1,
     NamedObject,
     ObjectId,
+    ObjectIdentifier,
     ObjectsOfClasses,
 )
 from cosem.protocol.model.shape import ANY
@@ -122,3 +123,14 @@ def test_the_object_list_has_its_own_selectors() -> None:
         assert access is not None
         assert (access.selector, access.parameters) == (selector, data)
         assert declaration.selection(access) == selection
+
+
+def test_a_context_name_has_two_written_forms() -> None:
+    context = AssociationLN().application_context_name
+    octets = bytes.fromhex("60857405080101")
+    assert context.decode(OctetString(octets)) == octets
+    arcs = (Unsigned(2), Unsigned(16), LongUnsigned(756), Unsigned(5), Unsigned(8), Unsigned(1), Unsigned(1))
+    name = context.decode(Structure(arcs))
+    assert isinstance(name, ObjectIdentifier)
+    assert name.octets == octets
+    assert context.encode(name) == Structure(arcs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cosem.errors import ConfigurationError, ShapeError
-from cosem.protocol.model import Clock, Reference, Register, parse_reference
+from cosem.protocol.model import AssociationLN, Clock, ProfileGeneric, Reference, Register, parse_reference
 from cosem.protocol.values.data import LongUnsigned, OctetString, Structure
 from cosem.protocol.values.obis import Obis
 
@@ -65,3 +65,19 @@ def test_shape_errors_name_the_reference() -> None:
     assert str(wrong.value).startswith("3/1.0.1.8.0.255/3 scaler_unit.scaler: ")
     with pytest.raises(ShapeError, match=r"8/0\.0\.1\.0\.0\.255/6 shift_time"):
         Clock().shift_time.encode(40_000)
+
+
+def test_lists_of_attributes_take_descriptor_and_selection_together() -> None:
+    buffer = ProfileGeneric("1.0.99.1.0.255").buffer
+    assert buffer.descriptor_with_selection.access_selection is None
+    selected = buffer.entries(1, 2).descriptor_with_selection
+    assert selected.attribute == buffer.descriptor
+    assert selected.access_selection is not None
+    assert selected.access_selection.selector == 2
+
+
+def test_what_a_method_returns_is_typed() -> None:
+    reply = AssociationLN().reply_to_hls_authentication
+    assert reply.decode(OctetString(b"proof")) == b"proof"
+    with pytest.raises(ShapeError, match="reply_to_hls_authentication"):
+        reply.decode(None)

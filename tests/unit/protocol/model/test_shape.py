@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from cosem.errors import ShapeError
+from cosem.protocol.codec.compact import compact
 from cosem.protocol.model.classes.data_storage import ScalerUnit, SortMethod
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.model.shape import (
     ANY,
+    DATE_TIME,
     ROWS,
     Unsigned8,
     array,
@@ -135,6 +137,22 @@ def test_tolerances_are_accepted_but_noticed(declaration: Any, data: Data, value
     assert deviates(shape, data)
     with pytest.raises(ShapeError, match="exactly"):
         decode_exactly(shape, data)
+
+
+def test_a_date_time_may_have_its_own_tag() -> None:
+    moment = DateTime.from_octets(NEW_YEAR)
+    assert same(DATE_TIME.encode(moment), moment)
+    assert DATE_TIME.decode(moment) == moment
+    assert DATE_TIME.decode(OctetString(NEW_YEAR)) == moment
+    assert deviates(DATE_TIME, OctetString(NEW_YEAR))
+    with pytest.raises(ShapeError):
+        DATE_TIME.encode(NEW_YEAR)  # type: ignore[arg-type]
+
+
+def test_rows_may_come_as_a_compact_array() -> None:
+    rows = compact((Structure((Unsigned(1), LongUnsigned(2))), Structure((Unsigned(3), LongUnsigned(4)))))
+    assert ROWS.decode(rows) == ((1, 2), (3, 4))
+    assert deviates(ROWS, rows)
 
 
 def test_an_integer_of_another_width_keeps_its_tag() -> None:
