@@ -1,0 +1,35 @@
+"""Meters: objects and what they do, associations and rights, described in Python or TOML, and served."""
+
+from __future__ import annotations
+
+from cosem.meter.associations import (
+    OPEN_ASSOCIATION,
+    PUBLIC_ASSOCIATION,
+    AssociationDescription,
+    Keys,
+    demo_keys,
+)
+from cosem.meter.attend import ConnectionLimits, attend
+from cosem.meter.behaviour.profile_generic import RECOMPUTED
+from cosem.meter.device import LogicalDevice, Meter
+from cosem.meter.rights import Access, Rights, Rule
+from cosem.meter.serve import Server, serve, serving
+
+__all__ = [
+    "OPEN_ASSOCIATION",
+    "PUBLIC_ASSOCIATION",
+    "RECOMPUTED",
+    "Access",
+    "AssociationDescription",
+    "ConnectionLimits",
+    "Keys",
+    "LogicalDevice",
+    "Meter",
+    "Rights",
+    "Rule",
+    "Server",
+    "attend",
+    "demo_keys",
+    "serve",
+    "serving",
+]

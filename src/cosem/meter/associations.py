@@ -1,0 +1,241 @@
+"""Which associations a meter offers: who may open one and how they prove themselves, and their keys and counters."""
+
+from __future__ import annotations
+
+import secrets
+import weakref
+from dataclasses import dataclass, field
+from typing import Final
+
+from cosem.errors import ConfigurationError
+from cosem.meter.rights import Access, Rights
+from cosem.protocol.apdu.acse import ApplicationContext
+from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES, AssociationLimits
+from cosem.protocol.association.counter import (
+    CounterStore,
+    InvocationCounter,
+    MemoryCounterStore,
+    ReceivedCounter,
+    counter_name,
+)
+from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
+from cosem.protocol.association.server import ServerPolicy
+from cosem.protocol.crypto.key import Key, Secret
+from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism
+
+PUBLIC_CLIENT: Final = 16
+SUITE: Final = 0
+KEY_OCTETS: Final = 16
+
+READ_ONLY: Final = Rights(Access.READ)
+
+LEASE: Final = 256
+"""Sending counters taken at once: a meter sends much, and a restart may waste some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The global keys of an association.
+
+    `temporary` keys die with the process, so that their counters need not outlive it. `demonstration` keys are
+    printed in every manual: they protect nothing, and are served on loopback only.
+    """
+
+    encryption: Key
+    authentication: Key
+    temporary: bool = False
+    demonstration: bool = False
+
+    def __post_init__(self) -> None:
+        for name, key in (("encryption", self.encryption), ("authentication", self.authentication)):
+            if len(key) != KEY_OCTETS:
+                raise ConfigurationError(f"the {name} key of security suite {SUITE} has {KEY_OCTETS} octets")
+            if key.well_known and not self.demonstration:
+                raise ConfigurationError(
+                    f"the {name} key is printed in manuals and protects nothing: make one of your own; "
+                    "for a demonstration on this machine there are demo keys"
+                )
+        if self.encryption == self.authentication:
+            raise ConfigurationError("the encryption key and the authentication key must not be the same")
+
+    @classmethod
+    def random(cls) -> Keys:
+        """Make keys that live as long as this process."""
+        return cls(Key(secrets.token_bytes(KEY_OCTETS)), Key(secrets.token_bytes(KEY_OCTETS)), temporary=True)
+
+
+def demo_keys() -> Keys:
+    """Return the published example keys, for demonstrations on loopback."""
+    return Keys(Key(bytes(range(0x10))), Key(bytes(range(0xD0, 0xE0))), temporary=True, demonstration=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssociationDescription:
+    """One association that a logical device offers to the client with SAP `client`.
+
+    Without `keys` nothing is protected; with them `protection` is what every message must have. Raises
+    ConfigurationError when something needed is missing.
+    """
+
+    client: int
+    name: str = ""
+    mechanism: Mechanism = MECHANISMS[0]
+    secret: Secret | None = None
+    keys: Keys | None = None
+    protection: Protection = Protection.NONE
+    rights: Rights = READ_ONLY
+    conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES
+    max_receive_pdu_size: int = 1024
+    limits: AssociationLimits = field(default_factory=AssociationLimits)
+
+    def __post_init__(self) -> None:
+        mechanism = self.mechanism
+        refusals = (
+            (not 0 < self.client < 0x80, f"client {self.client}: a client SAP is a number from 1 to 127"),
+            (mechanism.secret and not self.secret, f"authentication {mechanism.name!r} needs a password or secret"),
+            (
+                mechanism.titles and not mechanism.secret and self.keys is None,
+                f"authentication {mechanism.name!r} needs keys",
+            ),
+            (self.protection is not Protection.NONE and self.keys is None, "protection needs keys"),
+            (
+                self.protection not in (Protection.NONE, Protection.AUTHENTICATION, AUTHENTICATED_ENCRYPTION),
+                "encryption without authentication is not offered",
+            ),
+            (
+                not self.limits.smallest_pdu <= self.max_receive_pdu_size <= 0xFFFF,
+                f"max_receive_pdu_size: {self.limits.smallest_pdu} to 65535 octets",
+            ),
+        )
+        for wrong, why in refusals:
+            if wrong:
+                raise ConfigurationError(why)
+
+    @property
+    def ciphered(self) -> bool:
+        """Whether the association has a security context."""
+        return self.keys is not None
+
+    def policy(self, title: bytes, counters: Counters) -> ServerPolicy:
+        """Return what the server engine must know, for a meter with this system title."""
+        protected = self.protection is not Protection.NONE
+        return ServerPolicy(
+            application_context=(
+                ApplicationContext.LOGICAL_NAME_CIPHERED if protected else ApplicationContext.LOGICAL_NAME
+            ),
+            mechanism=self.mechanism,
+            secret=self.secret,
+            required=self.protection,
+            security=None if self.keys is None else lambda peer: self._security(title, peer, counters),
+            own_title=title if self.keys is not None or self.mechanism.titles else None,
+            conformance=self.conformance,
+            max_receive_pdu_size=self.max_receive_pdu_size,
+            limits=self.limits,
+        )
+
+    def _security(self, title: bytes, peer: bytes, counters: Counters) -> SecurityContext:
+        keys = self.keys
+        assert keys is not None
+        return SecurityContext(
+            SUITE,
+            title,
+            peer,
+            keys.encryption,
+            keys.authentication,
+            required=self.protection,
+            counter=counters.sending(keys, title),
+            received=counters.received(keys, peer),
+        )
+
+
+OPEN_ASSOCIATION: Final = AssociationDescription(client=PUBLIC_CLIENT, name="without authentication, read-only")
+"""What a meter offers for which no association was described."""
+
+PUBLIC_ASSOCIATION: Final = AssociationDescription(
+    client=PUBLIC_CLIENT, name="public client", rights=Rights(Access.PUBLIC)
+)
+"""The usual public client beside associations that need authentication."""
+
+
+class Counters:
+    """The invocation counters of one meter: those it sends, and the last of each client, over all associations.
+
+    Args:
+        store: keeps them over restarts; None where only temporary keys are used.
+    """
+
+    __slots__ = ("_live", "_memory", "_received", "_sending", "_store")
+
+    def __init__(self, store: CounterStore | None) -> None:
+        self._store = store
+        self._memory = MemoryCounterStore()
+        self._sending: dict[str, InvocationCounter] = {}
+        self._received: dict[str, _Received] = {}
+        self._live: weakref.WeakValueDictionary[str, _Received] = weakref.WeakValueDictionary()
+
+    def check(self, keys: Keys) -> None:
+        """Raise ConfigurationError when these keys outlive their counters."""
+        if self._store is None and not keys.temporary:
+            raise ConfigurationError(
+                "keys that live longer than this process need a counter store that does too: an invocation counter "
+                "used twice gives the key away (give counters=FileCounterStore(path), for example)"
+            )
+
+    def sending(self, keys: Keys, title: bytes) -> InvocationCounter:
+        """Return the one counter for what is sent under a key."""
+        name = counter_name(keys.encryption, title)
+        counter = self._sending.get(name)
+        if counter is None:
+            counter = self._sending[name] = InvocationCounter(self._place(keys), name, LEASE)
+        return counter
+
+    def received(self, keys: Keys, peer: bytes) -> ReceivedCounter:
+        """Return the one counter for what a client sends under a key.
+
+        It is remembered from the first message that verifies; before, anybody could fill the memory with titles.
+        """
+        name = f"received-{counter_name(keys.encryption, peer)}"
+        counter = self._live.get(name)
+        if counter is None:
+            counter = self._live[name] = _Received(self, self._place(keys), name)
+        return counter
+
+    def last(self, keys: Keys) -> int:
+        """Return the greatest counter that any client has used under a key, 0 before the first."""
+        front = f"received-{keys.encryption.fingerprint}-"
+        return max((counter.last for name, counter in self._received.items() if name.startswith(front)), default=0)
+
+    def keep(self) -> None:
+        """Make durable what was received."""
+        for counter in self._received.values():
+            counter.keep()
+
+    def remember(self, name: str, counter: _Received) -> None:
+        """Hold on to a counter whose client has proved to have the key."""
+        self._received[name] = counter
+
+    def _place(self, keys: Keys) -> CounterStore:
+        return self._memory if keys.temporary or self._store is None else self._store
+
+
+class _Received(ReceivedCounter):
+    """A received counter that all associations of one client share, and that is remembered once it has risen."""
+
+    __slots__ = ("__weakref__", "_counters", "_key", "_last")
+
+    def __init__(self, counters: Counters, store: CounterStore, name: str) -> None:
+        self._counters = counters
+        self._key = name
+        super().__init__(store, name)
+
+    @property
+    def last(self) -> int:
+        """The greatest number that was verified."""
+        return self._last
+
+    @last.setter
+    def last(self, number: int) -> None:
+        self._last = number
+        if number >= 0:
+            self._counters.remember(self._key, self)

@@ -1,0 +1,172 @@
+"""Serving one connection: one coroutine over a stream, the same text on sockets, serial lines and in simulated time."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cosem.errors import ConnectionLost, CosemError, RemoteProtocolError, TimedOut
+from cosem.io.stream import Stream
+from cosem.meter import dispatch
+from cosem.meter.device import Meter
+from cosem.protocol.association.context import Associated, AssociationEvent, Negotiated, Refused, Released, Requested
+from cosem.protocol.association.server import ServerAssociation, ServerPolicy
+from cosem.protocol.association.state import State
+from cosem.protocol.profile.communication import CommunicationProfile
+from cosem.protocol.profile.session import SapPair, ServerSession
+from cosem.protocol.profile.timing import ServerTiming
+from cosem.protocol.profile.wrapper import TCP_WRAPPER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """What one connection may use: pairs of SAPs, and APDUs that are refused before it is closed."""
+
+    associations: int = 16
+    refusals: int = 16
+
+
+DEFAULT_LIMITS = ConnectionLimits()
+
+
+async def attend(
+    meter: Meter,
+    stream: Stream,
+    profile: CommunicationProfile = TCP_WRAPPER,
+    *,
+    peer: str = "",
+    physical: int | None = None,
+    timing: ServerTiming | None = None,
+    limits: ConnectionLimits = DEFAULT_LIMITS,
+    entropy: Callable[[int], bytes] = secrets.token_bytes,
+) -> None:
+    """Serve `meter` on `stream` until the client leaves, breaks the protocol or is silent for too long.
+
+    Args:
+        profile: how APDUs are carried.
+        peer: who the client is, for locking out those who guess passwords.
+        physical: the lower HDLC address.
+        entropy: gives the asked number of unpredictable octets.
+
+    Raises:
+        CosemError: why the connection ended, unless it ended in good order. The stream is the caller's to close.
+    """
+    timing = timing or profile.application.server_timing
+    connection = _Connection(meter, profile, peer, physical, timing, limits, entropy)
+    try:
+        await connection.serve(stream)
+    finally:
+        meter.keep()
+
+
+class _Connection:
+    """One connection and the associations over it."""
+
+    __slots__ = ("_entropy", "_idle", "_limits", "_meter", "_negotiated", "_now", "_peer", "_refusals", "_session")
+
+    def __init__(
+        self,
+        meter: Meter,
+        profile: CommunicationProfile,
+        peer: str,
+        physical: int | None,
+        timing: ServerTiming,
+        limits: ConnectionLimits,
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self._meter = meter
+        self._peer = peer
+        self._limits = limits
+        self._entropy = entropy
+        self._idle = timing.idle
+        self._negotiated: dict[SapPair, Negotiated] = {}
+        self._refusals = 0
+        self._now = 0.0
+        link = profile.lower_layers.server(meter.station(physical))
+        self._session = ServerSession(link, self._open, timing)
+
+    async def serve(self, stream: Stream) -> None:
+        """Read, answer, write, until the end."""
+        session = self._session
+        silent_until = stream.now() + self._idle
+        while True:
+            deadline = session.deadline()
+            try:
+                octets = await stream.read(silent_until if deadline is None else deadline)
+            except ConnectionLost:
+                return
+            now = self._now = stream.now()
+            ended: CosemError | None = None
+            try:
+                if octets:
+                    silent_until = now + self._idle
+                    self._apply_locks()
+                    session.receive(octets, now)
+                else:
+                    session.tick(now)
+                    if now >= silent_until:
+                        ended = TimedOut("idle", self._idle)
+            except (RemoteProtocolError, TimedOut) as error:
+                ended = error
+            self._settle(now)
+            # What was answered before the end still belongs to the client.
+            while outgoing := session.outgoing():
+                await stream.write(outgoing)
+            if ended is None and self._refusals > self._limits.refusals:
+                ended = RemoteProtocolError(f"{self._refusals} APDUs were refused on one connection")
+            if ended is not None:
+                raise ended
+
+    def _settle(self, now: float) -> None:
+        """Serve what was asked, and take note of what happened."""
+        while events := self._session.events():
+            for pair, event in events:
+                self._take(pair, event, now)
+
+    def _take(self, pair: SapPair, event: AssociationEvent, now: float) -> None:
+        if isinstance(event, Requested):
+            self._serve(pair, event, now)
+        elif isinstance(event, Associated):
+            self._negotiated[pair] = event.negotiated
+            self._meter.keep()
+            if self._meter.lockout:
+                self._meter.lockout.succeeded(self._peer, pair.client, pair.server)
+        elif isinstance(event, Released):
+            self._negotiated.pop(pair, None)
+        elif isinstance(event, Refused):
+            self._refusals += 1
+            if event.authentication:
+                self._meter.lockout.failed(self._peer, pair.client, pair.server, now)
+                self._apply_locks()
+
+    def _serve(self, pair: SapPair, event: Requested, now: float) -> None:
+        negotiated = self._negotiated.get(pair)
+        device = self._meter.devices.get(pair.server)
+        association = None if device is None else device.association(pair.client)
+        if negotiated is None or device is None or association is None:
+            return  # the association went away in the same breath as the request
+        response = dispatch.answer(device.visit(association, negotiated), event.apdu)
+        self._session.respond(pair, response, now)
+
+    def _open(self, pair: SapPair) -> ServerAssociation:
+        if len(self._session.associations) >= self._limits.associations:
+            raise RemoteProtocolError(f"more than {self._limits.associations} associations on one connection")
+        return ServerAssociation(self._policy(pair), self._entropy)
+
+    def _policy(self, pair: SapPair) -> ServerPolicy | None:
+        """Return what is offered to a client: nothing to one that is locked out, as to one that nobody knows."""
+        device = self._meter.devices.get(pair.server)
+        association = None if device is None else device.association(pair.client)
+        if device is None or association is None:
+            return None
+        if self._meter.lockout.locked(self._peer, pair.client, pair.server, self._now):
+            return None
+        return device.policy(association)
+
+    def _apply_locks(self) -> None:
+        """Let locks that began or ended meanwhile count for who is about to associate again."""
+        if self._meter.lockout:
+            for pair, association in self._session.associations.items():
+                if association.state is State.IDLE:
+                    association.policy = self._policy(pair)

@@ -1,0 +1,20 @@
+"""What the objects of a class do: one table for all meters, one module for each class that does something."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from cosem.meter.behaviour import clock, profile_generic
+from cosem.meter.item import PLAIN, Behaviour
+
+BEHAVIOURS: Final[Mapping[int, Behaviour]] = MappingProxyType(
+    {7: profile_generic.BEHAVIOUR, 8: clock.BEHAVIOUR},
+)
+"""By class id; objects of all other classes keep values and do nothing."""
+
+
+def of(class_id: int) -> Behaviour:
+    """Return what objects of a class do."""
+    return BEHAVIOURS.get(class_id, PLAIN)

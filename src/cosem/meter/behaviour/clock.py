@@ -1,0 +1,149 @@
+"""The clock: the meter's time in its zone, read and set (IEC 62056-6-2, class 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import Final, cast
+
+from cosem.errors import ShapeError
+from cosem.meter.item import Behaviour, Item, Refusal, Run, Visit, refused
+from cosem.protocol.apdu.get import DataAccessResult
+from cosem.protocol.model.classes.time_and_event import Clock, ClockBase
+from cosem.protocol.values.data import Data, Enumerated, Integer, Long, OctetString, Unsigned
+from cosem.protocol.values.dates import LAST_DAY, DateTime
+
+TIME, TIME_ZONE, STATUS, SAVING_BEGIN, SAVING_END, SAVING_DEVIATION, SAVING_ENABLED, BASE = range(2, 10)
+
+LONGEST_SHIFT: Final = 900
+"""Seconds that `shift_time` moves the clock at most, either way."""
+
+
+def standard_offset(zone: tzinfo, year: int) -> timedelta:
+    """Return what a zone adds to UTC outside daylight saving."""
+    return _savings(zone, year)[0]
+
+
+def _time(visit: Visit, _: Item) -> Data:
+    return OctetString(DateTime.from_datetime(visit.time).octets)
+
+
+def _time_zone(visit: Visit, _: Item) -> Data:
+    return Long(-_minutes(standard_offset(visit.device.zone, visit.time.year)))
+
+
+def _status(visit: Visit, _: Item) -> Data:
+    return Unsigned(DateTime.from_datetime(visit.time).status or 0)
+
+
+def _saving(end: bool) -> Callable[[Visit, Item], Data]:
+    def read(visit: Visit, _: Item) -> Data:
+        begins_and_ends = _savings(visit.device.zone, visit.time.year)[2:]
+        return OctetString(begins_and_ends[end].octets)
+
+    return read
+
+
+def _saving_deviation(visit: Visit, _: Item) -> Data:
+    return Integer(_minutes(_savings(visit.device.zone, visit.time.year)[1]))
+
+
+def _saving_enabled(visit: Visit, _: Item) -> Data:
+    return bool(_savings(visit.device.zone, visit.time.year)[1])
+
+
+def _base(_: Visit, __: Item) -> Data:
+    return Enumerated(ClockBase.INTERNAL_CRYSTAL)
+
+
+def _set_time(visit: Visit, _: Item, value: Data) -> None:
+    try:
+        moment = Clock.time.shape.decode(value).to_datetime(visit.device.zone)
+        visit.device.set_time(moment)
+    except ShapeError as error:
+        raise refused(error) from error
+    except OverflowError as error:  # the ends of the calendar, seen from another zone
+        raise Refusal(DataAccessResult.TYPE_UNMATCHED) from error
+
+
+def _adjust(seconds: Callable[[Visit], int]) -> Run:
+    """Return a method that moves the clock to the nearest multiple of so many seconds."""
+
+    def run(visit: Visit, _: Item, __: Data) -> Data:
+        period = seconds(visit)
+        midnight = visit.time.replace(hour=0, minute=0, second=0, microsecond=0)
+        passed = (visit.time - midnight).total_seconds()
+        visit.device.set_time(midnight + timedelta(seconds=(passed + period / 2) // period * period))
+        return None
+
+    return run
+
+
+def _shift(visit: Visit, _: Item, seconds: Data) -> Data:
+    shift = cast("int", seconds)
+    if abs(shift) > LONGEST_SHIFT:
+        raise Refusal(DataAccessResult.TYPE_UNMATCHED)
+    visit.device.set_time(visit.time + timedelta(seconds=shift))
+    return None
+
+
+BEHAVIOUR: Final = Behaviour(
+    reads={
+        TIME: _time,
+        TIME_ZONE: _time_zone,
+        STATUS: _status,
+        SAVING_BEGIN: _saving(end=False),
+        SAVING_END: _saving(end=True),
+        SAVING_DEVIATION: _saving_deviation,
+        SAVING_ENABLED: _saving_enabled,
+        BASE: _base,
+    },
+    writes={TIME: _set_time},
+    methods={
+        1: _adjust(lambda _: 900),
+        2: _adjust(lambda visit: visit.device.measuring_period),
+        3: _adjust(lambda _: 60),
+        6: _shift,
+    },
+)
+
+
+def _minutes(offset: timedelta) -> int:
+    return int(offset.total_seconds()) // 60
+
+
+@lru_cache(maxsize=64)
+def _savings(zone: tzinfo, year: int) -> tuple[timedelta, timedelta, DateTime, DateTime]:
+    """Return the standard offset, what daylight saving adds, and when it begins and ends, in one year of a zone."""
+    year = min(max(year, 2), 9998)  # the search looks at a day on either side
+    days = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(366)]
+    offsets = [day.astimezone(zone).utcoffset() or timedelta() for day in days]
+    standard, summer = min(offsets), max(offsets)
+    if standard == summer:
+        return standard, timedelta(), DateTime(), DateTime()
+    begin = next(day for day in range(366) if offsets[day - 1] == standard and offsets[day] == summer)
+    end = next(day for day in range(366) if offsets[day - 1] == summer and offsets[day] == standard)
+    return (
+        standard,
+        summer - standard,
+        _rule(days[begin], zone, standard, -_minutes(standard)),
+        _rule(days[end], zone, summer, -_minutes(summer)),
+    )
+
+
+def _rule(day: datetime, zone: tzinfo, before: timedelta, deviation: int) -> DateTime:
+    """Return the change in the 24 hours before `day` as every year has it, in the local time in force until then."""
+    low, high = day - timedelta(days=1), day
+    while high - low > timedelta(minutes=1):
+        middle = low + (high - low) / 2
+        if middle.astimezone(zone).utcoffset() == before:
+            low = middle
+        else:
+            high = middle
+    change = (high.replace(second=0, microsecond=0) + before).replace(tzinfo=None)
+    last = (change + timedelta(days=7)).month != change.month
+    return DateTime(
+        *(None if last else change.year, change.month, LAST_DAY if last else change.day, change.isoweekday()),
+        *(change.hour, change.minute, 0, 0, deviation, None),
+    )

@@ -1,0 +1,361 @@
+"""Profiles: rows captured on time or computed for any time, and read by range, by entry and by column (class 7)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Final, Protocol, TypeAlias, cast
+
+from cosem.errors import ConfigurationError, CosemError, ShapeError
+from cosem.meter.behaviour import clock
+from cosem.meter.item import Behaviour, Item, Refusal, Visit
+from cosem.meter.values import encode_value
+from cosem.protocol.apdu.get import DataAccessResult
+from cosem.protocol.model.classes.data_storage import SortMethod
+from cosem.protocol.model.selection import CaptureObject, EntrySelection, RangeSelection, Selection
+from cosem.protocol.model.shape import ANY, array
+from cosem.protocol.values.data import Array, Data, DoubleLongUnsigned, Enumerated, Structure
+from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.obis import Obis
+
+BUFFER, CAPTURE_OBJECTS, CAPTURE_PERIOD, SORT_METHOD, SORT_OBJECT, ENTRIES_IN_USE, PROFILE_ENTRIES = range(2, 9)
+
+DEFAULT_ENTRIES: Final = 960
+"""Rows that a profile holds unless its description says otherwise."""
+
+Row: TypeAlias = tuple[Data, ...]
+Rows: TypeAlias = Sequence[Row]
+
+
+class Recomputed:
+    """As the value of `buffer`: rows are not stored but computed when they are read, for any time that has passed.
+
+    It suits columns whose values are callables, which give the same value for the same time again; such a profile
+    needs no memory and has a history from the beginning.
+    """
+
+
+RECOMPUTED: Final = Recomputed()
+
+
+class Profile:
+    """The columns of one profile, and where its rows come from."""
+
+    __slots__ = ("columns", "entries", "newest_first", "period", "source")
+
+    def __init__(
+        self, columns: tuple[CaptureObject, ...], period: int, entries: int, newest_first: bool, source: Source
+    ) -> None:
+        self.columns = columns
+        self.period = period
+        self.entries = entries
+        self.newest_first = newest_first
+        self.source = source
+
+    def rows(self, visit: Visit, start: datetime | None = None, end: datetime | None = None) -> Rows:
+        """Return the rows in the order of the buffer; those outside `start` to `end` may be left out."""
+        rows = self.source.rows(self, visit, start, end)
+        return rows[::-1] if self.newest_first else rows
+
+    def row(self, visit: Visit) -> Row:
+        """Return what the columns hold at the time of `visit`; null-data where one cannot be read."""
+        return tuple(_captured(visit, column) for column in self.columns)
+
+    def last_time(self, time: datetime) -> datetime:
+        """Return the last time to capture that is not after `time`, in UTC; days begin in local standard time."""
+        return _utc(time) - timedelta(seconds=_seconds(time) % self.period, microseconds=time.microsecond)
+
+
+class Source(Protocol):
+    """Where the rows of a profile come from, the oldest first."""
+
+    def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows: ...
+
+    def count(self, profile: Profile, visit: Visit) -> int: ...
+
+    def capture(self, profile: Profile, visit: Visit) -> None: ...
+
+    def reset(self) -> None: ...
+
+
+class CapturedRows:
+    """Rows that were captured, each at its time: those due are made up for whenever somebody looks."""
+
+    __slots__ = ("_captured", "_rows")
+
+    def __init__(self, rows: Sequence[Row], entries: int) -> None:
+        self._rows: deque[Row] = deque(rows, entries)
+        self._captured: datetime | None = None
+
+    def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
+        self.catch_up(profile, visit)
+        return tuple(self._rows)
+
+    def count(self, profile: Profile, visit: Visit) -> int:
+        self.catch_up(profile, visit)
+        return len(self._rows)
+
+    def catch_up(self, profile: Profile, visit: Visit) -> None:
+        """Capture what was due since the last look; of more than fits only the last."""
+        if not profile.period:
+            return
+        last = profile.last_time(visit.time)
+        since, self._captured = self._captured, last
+        if since is None:
+            return
+        due = min(int((last - since).total_seconds()) // profile.period, profile.entries)
+        for back in range(due - 1, -1, -1):
+            time = (last - timedelta(seconds=back * profile.period)).astimezone(visit.time.tzinfo)
+            self._rows.append(profile.row(visit.at(time)))
+
+    def capture(self, profile: Profile, visit: Visit) -> None:
+        self.catch_up(profile, visit)
+        self._rows.append(profile.row(visit))
+
+    def reset(self) -> None:
+        self._rows.clear()
+
+
+class RecomputedRows:
+    """Rows that are computed for the times that are asked for."""
+
+    __slots__ = ()
+
+    def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
+        last = profile.last_time(visit.time)
+        first = last - timedelta(seconds=(profile.entries - 1) * profile.period)
+        # One more on either side costs nothing, and the exact bounds are judged by who asked.
+        if start is not None and _utc(start) > first:
+            passed = int((_utc(start) - first).total_seconds()) // profile.period
+            first += timedelta(seconds=passed * profile.period)
+        if end is not None:
+            last = min(last, _utc(end))
+        step = timedelta(seconds=profile.period)
+        rows: list[Row] = []
+        while first <= last:
+            rows.append(profile.row(visit.at(first.astimezone(visit.time.tzinfo))))
+            first += step
+        return rows
+
+    def count(self, profile: Profile, visit: Visit) -> int:
+        return profile.entries
+
+    def capture(self, profile: Profile, visit: Visit) -> None:
+        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+
+    def reset(self) -> None:
+        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+
+
+class AskedRows:
+    """Rows that a callable gives, for the time of the read."""
+
+    __slots__ = ("_ask",)
+
+    def __init__(self, ask: Callable[[datetime], object]) -> None:
+        self._ask = ask
+
+    def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
+        try:
+            return _rows(self._ask(visit.time))[-profile.entries :]
+        except CosemError as error:
+            raise Refusal(DataAccessResult.HARDWARE_FAULT) from error
+
+    def count(self, profile: Profile, visit: Visit) -> int:
+        return len(self.rows(profile, visit, None, None))
+
+    def capture(self, profile: Profile, visit: Visit) -> None:
+        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+
+    def reset(self) -> None:
+        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+
+
+def catch_up(item: Item, visit: Visit) -> None:
+    """Capture the rows that were due, before a value or the clock changes."""
+    profile: Profile = item.state
+    if isinstance(profile.source, CapturedRows):
+        profile.source.catch_up(profile, visit)
+
+
+def _adopt(item: Item, given: dict[int, Any]) -> None:
+    """Make the profile of what its description gives, and fill in what it leaves out."""
+    values = item.values
+    columns = _COLUMNS.decode(values.setdefault(CAPTURE_OBJECTS, Array()))
+    entries = int(values.setdefault(PROFILE_ENTRIES, DoubleLongUnsigned(DEFAULT_ENTRIES)))
+    period = int(values.setdefault(CAPTURE_PERIOD, DoubleLongUnsigned(0)))
+    method = int(values.setdefault(SORT_METHOD, Enumerated(SortMethod.FIRST_IN_FIRST_OUT)))
+    values.setdefault(SORT_OBJECT, _COLUMN.encode(CaptureObject(0, _NO_OBJECT, 0, 0)))
+    if method not in (SortMethod.FIRST_IN_FIRST_OUT, SortMethod.LAST_IN_FIRST_OUT):
+        raise ConfigurationError("sort_method: 1 (first in, first out) and 2 (last in, first out) are available")
+    if not entries:
+        raise ConfigurationError("profile_entries: a profile holds at least one row")
+    buffer = given.get(BUFFER, ())
+    source: Source
+    if isinstance(buffer, Recomputed):
+        if not period:
+            raise ConfigurationError("capture_period: a recomputed profile needs one")
+        source = RecomputedRows()
+    elif callable(buffer):
+        source = AskedRows(buffer)
+    else:
+        source = CapturedRows(_rows(buffer), entries)
+    item.state = Profile(columns, period, entries, method == SortMethod.LAST_IN_FIRST_OUT, source)
+
+
+def _rows(given: object) -> tuple[Row, ...]:
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        raise ShapeError("a buffer is a sequence of rows, each a tuple of values")
+    rows = cast("Sequence[Sequence[object]]", given)
+    return tuple(tuple(encode_value(ANY, value) for value in row) for row in rows)
+
+
+def _buffer(visit: Visit, item: Item) -> Data:
+    return Array(Structure(row) for row in _profile(item).rows(visit))
+
+
+def _selected(visit: Visit, item: Item, selection: Selection) -> Data:
+    profile = _profile(item)
+    if isinstance(selection, RangeSelection):
+        return _by_range(profile, visit, selection)
+    return _by_entry(profile, visit, cast("EntrySelection", selection))
+
+
+def _by_range(profile: Profile, visit: Visit, selection: RangeSelection) -> Data:
+    place = _place(profile, selection.restricting)
+    zone = cast("tzinfo", visit.time.tzinfo)
+    start, end = _bound(selection.start, zone, end=False), _bound(selection.end, zone, end=True)
+    timed = selection.restricting.class_id == _CLOCK and selection.restricting.attribute_index == clock.TIME
+    if timed:
+        rows = profile.rows(visit, _moment(start), _moment(end))
+    else:
+        rows = profile.rows(visit)
+    kept: list[Row] = []
+    for row in rows:
+        key = _key(row[place], zone)
+        if key is None:
+            continue
+        try:
+            if (start is None or start <= key) and (end is None or key <= end):
+                kept.append(row)
+        except TypeError:  # numbers and strings have no order among each other
+            raise Refusal(DataAccessResult.TYPE_UNMATCHED) from None
+    places = [_place(profile, column) for column in selection.columns]
+    if not places:
+        return Array(Structure(row) for row in kept)
+    return Array(Structure(row[place] for place in places) for row in kept)
+
+
+def _by_entry(profile: Profile, visit: Visit, selection: EntrySelection) -> Data:
+    rows = profile.rows(visit)
+    first, last = max(selection.first, 1) - 1, selection.last or None
+    left, right = max(selection.first_column, 1) - 1, selection.last_column or None
+    return Array(Structure(row[left:right]) for row in rows[first:last])
+
+
+def _place(profile: Profile, column: CaptureObject) -> int:
+    try:
+        return profile.columns.index(column)
+    except ValueError:
+        raise Refusal(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED) from None
+
+
+def _bound(value: Data, zone: tzinfo, *, end: bool) -> Any:
+    """Return one end of a range as what rows are compared by; None where it is open."""
+    moment = _date_time(value)
+    if moment is None:
+        if isinstance(value, tuple):
+            raise Refusal(DataAccessResult.TYPE_UNMATCHED)
+        return value
+    if moment.year is None and moment.month is None and moment.day is None:
+        return None
+    try:
+        if moment.hour is None:
+            moment = moment.replace(hour=23 if end else 0, minute=59 if end else 0, second=59 if end else 0)
+        return _utc(moment.to_datetime(zone))
+    except (CosemError, OverflowError) as error:  # no such day, or one at the ends of the calendar
+        raise Refusal(DataAccessResult.TYPE_UNMATCHED) from error
+
+
+def _key(value: Data, zone: tzinfo) -> Any:
+    """Return what a value is compared by, None when it has no place in any order."""
+    moment = _date_time(value)
+    if moment is not None:
+        try:
+            return _utc(moment.to_datetime(zone))
+        except (ShapeError, OverflowError):
+            return None
+    return None if isinstance(value, tuple) else value
+
+
+def _date_time(value: Data) -> DateTime | None:
+    if isinstance(value, DateTime):
+        return value
+    if isinstance(value, bytes) and len(value) == DateTime.SIZE:
+        return DateTime.from_octets(bytes(value))
+    return None
+
+
+def _moment(bound: Any) -> datetime | None:
+    return bound if isinstance(bound, datetime) else None
+
+
+def _captured(visit: Visit, column: CaptureObject) -> Data:
+    item = visit.device.find(column.logical_name)
+    if item is None or item.class_id != column.class_id:
+        return None
+    try:
+        value = item.read(visit, column.attribute_index)
+    except Refusal:
+        return None
+    if not column.data_index:
+        return value
+    if isinstance(value, tuple) and column.data_index <= len(value):
+        return cast("tuple[Data, ...]", value)[column.data_index - 1]
+    return None
+
+
+def _entries_in_use(visit: Visit, item: Item) -> Data:
+    profile = _profile(item)
+    return DoubleLongUnsigned(profile.source.count(profile, visit))
+
+
+def _reset(_: Visit, item: Item, __: Data) -> Data:
+    _profile(item).source.reset()
+    return None
+
+
+def _capture(visit: Visit, item: Item, _: Data) -> Data:
+    profile = _profile(item)
+    profile.source.capture(profile, visit)
+    return None
+
+
+def _profile(item: Item) -> Profile:
+    return cast("Profile", item.state)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+def _seconds(moment: datetime) -> int:
+    """Return the standard local time of `moment` as seconds of a count whose days begin at midnight."""
+    offset = clock.standard_offset(cast("tzinfo", moment.tzinfo), moment.year)
+    return int((_utc(moment) + offset - _EPOCH).total_seconds())
+
+
+_CLOCK: Final = 8
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_COLUMNS: Final = array(CaptureObject)
+_COLUMN: Final = _COLUMNS.element
+_NO_OBJECT: Final = Obis("0.0.0.0.0.0")
+
+BEHAVIOUR: Final = Behaviour(
+    reads={BUFFER: _buffer, ENTRIES_IN_USE: _entries_in_use},
+    selections={BUFFER: _selected},
+    methods={1: _reset, 2: _capture},
+    adopts=frozenset({BUFFER}),
+    adopt=_adopt,
+)

@@ -1,0 +1,428 @@
+"""A meter: its logical devices with their objects, its clock, and the associations it offers."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from itertools import chain
+from typing import Any, Final, TypeVar, cast
+
+from cosem.errors import ConfigurationError, LocalProtocolError, ShapeError
+from cosem.meter import behaviour as behaviours
+from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters
+from cosem.meter.behaviour import association_ln, data, profile_generic, sap_assignment, security_setup
+from cosem.meter.item import LOGICAL_NAME, Item, Refusal, Visit
+from cosem.meter.lockout import Lockout
+from cosem.meter.values import encode_value
+from cosem.protocol.apdu.get import DataAccessResult
+from cosem.protocol.association.context import Negotiated
+from cosem.protocol.association.counter import CounterStore
+from cosem.protocol.association.server import ServerPolicy
+from cosem.protocol.crypto.gcm import TITLE_OCTETS
+from cosem.protocol.model.classes.access_control import AssociationLNVersion1
+from cosem.protocol.model.classes.data_storage import Data as DataObject
+from cosem.protocol.model.classes.time_and_event import Clock
+from cosem.protocol.model.declare import Attribute, InterfaceClass, object_for
+from cosem.protocol.model.reference import AttributeRef
+from cosem.protocol.profile.communication import Station
+from cosem.protocol.values.data import Data
+from cosem.protocol.values.obis import Obis
+
+MANAGEMENT: Final = 1
+"""The SAP of the management logical device, which every meter has."""
+
+LONGEST_NAME: Final = 16
+"""Octets of a logical device name: three of the manufacturer, the rest to tell its devices apart."""
+
+DEFAULT_PERIOD: Final = 900
+PROFILE_GENERIC: Final = 7
+
+EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
+"""Between these the clock can be set."""
+
+C = TypeVar("C", bound=InterfaceClass)
+
+
+def system_clock() -> datetime:
+    """Return the time of this computer."""
+    return datetime.now(UTC)
+
+
+class LogicalDevice:
+    """One logical device: a name, a SAP, its objects and the associations it offers."""
+
+    __slots__ = ("_associations", "_ciphered", "_items", "_profiles", "meter", "name", "sap")
+
+    def __init__(self, meter: Meter, sap: int, name: str) -> None:
+        self.meter = meter
+        self.sap = sap
+        self.name = _checked_name(name)
+        self._items: dict[Obis, Item] = {}
+        self._profiles: tuple[Item, ...] = ()
+        self._associations: tuple[AssociationDescription, ...] = ()
+        self._ciphered: tuple[bool, ...] = (False,)
+
+    # -- describing ---------------------------------------------------------------------------------------------------
+
+    def add(self, address: C, /, *, writable: Iterable[str] = (), **values: object) -> C:
+        """Put an object into the device, with a value for each attribute named; return the same address.
+
+        Plain values get the tags that the class declares (see `cosem.meter.values`); a callable is asked at each read,
+        with the meter's present local time. Attributes in `writable` may be written by managing clients. Raises
+        ConfigurationError for an unknown attribute, a value that does not fit, or a second object of that name.
+        """
+        if address.instance in self._items:
+            raise ConfigurationError(f"{address!r}: there is an object with this logical name already")
+        behaviour = behaviours.of(address.class_id)
+        item = Item(address, {}, behaviour)
+        handed: dict[int, object] = {}
+        for name, value in values.items():
+            declared = _declared(type(address), name)
+            index = declared.index
+            if index == LOGICAL_NAME:
+                raise ConfigurationError(f"{address!r}: the logical name is given by the address")
+            if index in behaviour.adopts:
+                handed[index] = value
+            elif callable(value):
+                item.values[index] = value
+            else:
+                item.values[index] = _encoded(address, declared, value)
+        item.writable = frozenset(_declared(type(address), name).index for name in writable)
+        if behaviour.adopt is not None:
+            try:
+                behaviour.adopt(item, handed)
+            except (ConfigurationError, ShapeError) as error:
+                raise ConfigurationError(f"{address!r}: {error}") from error
+        self._items[address.instance] = item
+        if address.class_id == PROFILE_GENERIC:
+            self._profiles += (item,)
+            profile_generic.catch_up(item, self.visit())
+        return address
+
+    def offer(self, *descriptions: AssociationDescription) -> None:
+        """Offer associations; each client SAP has one. Raises ConfigurationError when it has one already."""
+        for description in descriptions:
+            if any(known.client == description.client for known in self._associations):
+                raise ConfigurationError(f"client {description.client} has an association already")
+            if description.keys is not None:
+                self.meter.counters.check(description.keys)
+            self._associations += (description,)
+        self._ciphered = tuple(description.ciphered for description in self._associations) or (False,)
+
+    # -- what the values are ------------------------------------------------------------------------------------------
+
+    def value(self, reference: AttributeRef[Any]) -> Any:
+        """Return the present value of an attribute; ConfigurationError when there is none."""
+        try:
+            return reference.decode(self._item(reference).read(self.visit(), reference.index))
+        except Refusal as refusal:
+            raise ConfigurationError(f"{reference}: {refusal}") from refusal
+
+    def put(self, reference: AttributeRef[Any], value: object) -> None:
+        """Change an attribute from inside the meter, which needs no right."""
+        item = self._item(reference)
+        declared = _declared(item.kind, reference.name)
+        self.meter.settle()
+        item.values[declared.index] = value if callable(value) else _encoded(reference, declared, value)
+
+    # -- what dispatch and behaviours ask -----------------------------------------------------------------------------
+
+    @property
+    def associations(self) -> tuple[AssociationDescription, ...]:
+        """The associations offered: those described, or one without authentication where the meter has none."""
+        return self._associations or (() if self.meter.described else (OPEN_ASSOCIATION,))
+
+    def association(self, client: int) -> AssociationDescription | None:
+        """Return what is offered to the client with this SAP."""
+        return next((offered for offered in self.associations if offered.client == client), None)
+
+    def policy(self, association: AssociationDescription) -> ServerPolicy:
+        """Return what the server engine must know to open `association`."""
+        return association.policy(self.system_title, self.meter.counters)
+
+    def find(self, instance: Obis, association: AssociationDescription | None = None) -> Item | None:
+        """Return the object with this logical name, as far as an association can see it at all."""
+        return self._items.get(instance) or self._furniture(association).get(instance)
+
+    def items(self, association: AssociationDescription | None = None) -> Iterator[Item]:
+        """Return all objects: first those that every device has, then the others as they were added."""
+        own = self._items
+        standard = (item for item in self._furniture(association).values() if item.instance not in own)
+        return chain(standard, own.values())
+
+    def visit(self, association: AssociationDescription | None = None, negotiated: Negotiated | None = None) -> Visit:
+        """Return what a request of now is served with."""
+        return Visit(self, self.meter.time(), association, negotiated)
+
+    def security_setup_name(self, association: AssociationDescription | None) -> bytes:
+        """Return the logical name of the security set-up that an association uses, zeros where it uses none."""
+        if association is None or not association.ciphered:
+            return bytes(6)
+        return Obis.of(0, 0, 43, 0, self._number(association)).octets
+
+    def last_received(self, number: int) -> int:
+        """Return the last invocation counter received in an association."""
+        keys = self.associations[number - 1].keys
+        return 0 if keys is None else max(self.meter.counters.last(keys), 0)
+
+    def siblings(self) -> tuple[LogicalDevice, ...]:
+        """Return all logical devices of the meter."""
+        return tuple(self.meter.devices.values())
+
+    def set_time(self, moment: datetime) -> None:
+        """Set the meter's clock; Refusal when no meter can live then."""
+        if not EARLIEST <= moment.astimezone(UTC) < LATEST:
+            raise Refusal(DataAccessResult.TYPE_UNMATCHED)
+        self.meter.set_time(moment)
+
+    @property
+    def offers(self) -> bool:
+        """Whether an association was described."""
+        return bool(self._associations)
+
+    @property
+    def system_title(self) -> bytes:
+        """The system title, which all logical devices share."""
+        return self.meter.system_title
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of the clock."""
+        return self.meter.zone
+
+    @property
+    def measuring_period(self) -> int:
+        """Seconds between two captures of the first profile that captures on time, 15 minutes without one."""
+        periods = (cast("profile_generic.Profile", item.state).period for item in self._profiles)
+        return next((period for period in periods if period), DEFAULT_PERIOD)
+
+    def settle(self) -> None:
+        """Capture what was due until now, before anything changes."""
+        if self._profiles:
+            visit = self.visit()
+            for item in self._profiles:
+                profile_generic.catch_up(item, visit)
+
+    def _number(self, association: AssociationDescription | None) -> int:
+        if association is None:
+            return 0
+        return next(place for place, offered in enumerate(self.associations, 1) if offered is association)
+
+    def _furniture(self, association: AssociationDescription | None) -> Mapping[Obis, Item]:
+        return _furniture(self.sap == MANAGEMENT, self._ciphered, self._number(association))
+
+    def _item(self, reference: AttributeRef[Any]) -> Item:
+        item = self.find(reference.instance)
+        if item is None or item.class_id != reference.class_id:
+            raise ConfigurationError(f"{reference}: there is no such object")
+        return item
+
+    def __repr__(self) -> str:
+        return f"LogicalDevice({self.sap}, {self.name!r}, {len(self._items)} objects)"
+
+
+class Meter:
+    """A physical device: the management logical device at SAP 1, perhaps others, and one clock.
+
+    Args:
+        name: the logical device name of the management logical device, 1 to 16 ASCII characters, beginning with the
+            three letters of its manufacturer.
+        zone: where its clock is.
+        clock: the true time, aware; that of this computer unless given.
+        system_title: 8 octets; made of the name unless given.
+        counters: keeps invocation counters over restarts; needed for keys that live longer than the process.
+    """
+
+    __slots__ = ("_clock", "_counters", "_lockout", "_shift", "_store", "devices", "system_title", "zone")
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        zone: tzinfo = UTC,
+        clock: Callable[[], datetime] = system_clock,
+        system_title: bytes | None = None,
+        counters: CounterStore | None = None,
+    ) -> None:
+        self.zone = zone
+        self._clock = clock
+        self._shift = timedelta()
+        self._store = counters
+        self._counters: Counters | None = None
+        self._lockout: Lockout | None = None
+        self.devices = {MANAGEMENT: LogicalDevice(self, MANAGEMENT, name)}
+        self.system_title = _title(name) if system_title is None else bytes(system_title)
+        if len(self.system_title) != TITLE_OCTETS:
+            raise ConfigurationError(f"a system title has {TITLE_OCTETS} octets, not {len(self.system_title)}")
+
+    @property
+    def name(self) -> str:
+        """The logical device name of the management logical device."""
+        return self.management.name
+
+    @property
+    def management(self) -> LogicalDevice:
+        """The management logical device."""
+        return self.devices[MANAGEMENT]
+
+    def add(self, address: C, /, *, writable: Iterable[str] = (), **values: object) -> C:
+        """Put an object into the management logical device (see `LogicalDevice.add`)."""
+        return self.management.add(address, writable=writable, **values)
+
+    def offer(self, *descriptions: AssociationDescription) -> None:
+        """Offer associations with the management logical device (see `LogicalDevice.offer`)."""
+        self.management.offer(*descriptions)
+
+    def add_device(self, sap: int, name: str) -> LogicalDevice:
+        """Add a logical device; ConfigurationError when the SAP is taken or no device can have it."""
+        if not MANAGEMENT < sap < 0x3FFF or sap == 0x7F:
+            raise ConfigurationError(f"SAP {sap}: logical devices have the SAPs 2 to 16382 without 127")
+        if sap in self.devices:
+            raise ConfigurationError(f"SAP {sap} is taken by {self.devices[sap].name}")
+        device = self.devices[sap] = LogicalDevice(self, sap, name)
+        return device
+
+    def value(self, reference: AttributeRef[Any]) -> Any:
+        """Return the present value of an attribute of the management logical device."""
+        return self.management.value(reference)
+
+    def put(self, reference: AttributeRef[Any], value: object) -> None:
+        """Change an attribute of the management logical device from inside."""
+        self.management.put(reference, value)
+
+    def time(self) -> datetime:
+        """Return the meter's present time, in its zone."""
+        return (self._clock() + self._shift).astimezone(self.zone)
+
+    def set_time(self, moment: datetime) -> None:
+        """Set the clock; rows that were due before are captured first."""
+        if moment.tzinfo is None:
+            raise LocalProtocolError("a meter's clock is set to an aware time")
+        self.settle()
+        self._shift = moment - self._clock()
+
+    def settle(self) -> None:
+        """Capture what was due until now in all profiles."""
+        for device in self.devices.values():
+            device.settle()
+
+    @property
+    def described(self) -> bool:
+        """Whether any association was described."""
+        return any(device.offers for device in self.devices.values())
+
+    @property
+    def demonstration(self) -> bool:
+        """Whether any association uses keys that everybody knows."""
+        offered = chain.from_iterable(device.associations for device in self.devices.values())
+        return any(association.keys is not None and association.keys.demonstration for association in offered)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What whoever starts the meter should be told."""
+        said: list[str] = []
+        if not self.described:
+            said.append(
+                f"meter {self.name} has no described associations: client {OPEN_ASSOCIATION.client} "
+                "reads everything without authentication, and writes nothing"
+            )
+        if self.demonstration:
+            said.append(f"meter {self.name} uses demo keys, which everybody knows")
+        return tuple(said)
+
+    @property
+    def counters(self) -> Counters:
+        """The invocation counters of this meter."""
+        if self._counters is None:
+            self._counters = Counters(self._store)
+        return self._counters
+
+    @property
+    def lockout(self) -> Lockout:
+        """Who is locked out."""
+        if self._lockout is None:
+            self._lockout = Lockout()
+        return self._lockout
+
+    def station(self, physical: int | None = None) -> Station:
+        """Return the addresses of the meter."""
+        return Station(frozenset(self.devices), physical)
+
+    def keep(self) -> None:
+        """Make durable what must not be forgotten."""
+        if self._counters is not None:
+            self._counters.keep()
+
+    def __repr__(self) -> str:
+        return f"Meter({self.name!r})"
+
+
+# -- what every device has --------------------------------------------------------------------------------------------
+
+
+def _named(*groups: int) -> Obis:
+    return Obis.of(*groups)
+
+
+@lru_cache(maxsize=1024)
+def _furniture(management: bool, ciphered: tuple[bool, ...], number: int) -> Mapping[Obis, Item]:
+    """Return the objects that every device has, shared by all meters: their values are computed for who asks.
+
+    `ciphered` tells of each association whether it has a security context, `number` is the one that asks (0: none).
+    """
+    items = [
+        Item(DataObject(_named(0, 0, 42, 0, 0)), behaviour=data.LOGICAL_DEVICE_NAME),
+        Item(Clock(), behaviour=behaviours.of(Clock.class_id)),
+    ]
+    if management:
+        items.append(Item(object_for(17, 0, _named(0, 0, 41, 0, 0)), behaviour=sap_assignment.BEHAVIOUR))
+    if number:
+        for e in (0, number):
+            items.append(Item(AssociationLNVersion1(_named(0, 0, 40, 0, e)), behaviour=association_ln.BEHAVIOUR))
+        if ciphered[number - 1]:
+            setup = object_for(64, 0, _named(0, 0, 43, 0, number))
+            items.append(Item(setup, behaviour=security_setup.BEHAVIOUR))
+    for place, has_counter in enumerate(ciphered, 1):
+        if has_counter:
+            counter = DataObject(_named(0, 0, 43, 1, place))
+            items.append(Item(counter, behaviour=data.INVOCATION_COUNTER, state=place))
+    return {item.instance: item for item in items}
+
+
+def _declared(kind: type[InterfaceClass], name: str) -> Attribute[Any]:
+    for declared in kind.declared_attributes.values():
+        if declared.name == name:
+            return declared
+    known = ", ".join(declared.name for declared in kind.declared_attributes.values())
+    raise ConfigurationError(f"{kind.__name__} has no attribute {name!r}; it has {known}")
+
+
+def _encoded(address: object, declared: Attribute[Any], value: object) -> Data:
+    try:
+        return encode_value(declared.shape, value)
+    except (ShapeError, LocalProtocolError) as error:
+        raise ConfigurationError(f"{address!r}: {declared.name}: {error}") from error
+
+
+def _checked_name(name: str) -> str:
+    if not 1 <= len(name) <= LONGEST_NAME or not name.isascii() or not name.isprintable():
+        raise ConfigurationError(
+            f"a logical device name has 1 to {LONGEST_NAME} printable ASCII characters, such as KFM1020012345678, "
+            f"not {name!r}"
+        )
+    return name
+
+
+def _title(name: str) -> bytes:
+    """Return a system title: the manufacturer's three letters, and the number in the name or a digest of it."""
+    digits = re.sub(r"\D", "", name[3:])
+    number = int(digits or 0)
+    if 0 < number < 1 << 40:
+        tail = number.to_bytes(5, "big")
+    else:
+        tail = hashlib.blake2b(name.encode(), digest_size=5).digest()
+    return name[:3].upper().ljust(3, "X").encode() + tail

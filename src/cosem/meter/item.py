@@ -1,0 +1,163 @@
+"""One object of a meter: its attribute values, what it does, and who is asking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from cosem.errors import CosemError, ShapeError
+from cosem.meter.values import encode_value
+from cosem.protocol.apdu.get import DataAccessResult
+from cosem.protocol.association.context import Negotiated
+from cosem.protocol.model.declare import InterfaceClass
+from cosem.protocol.model.selection import Selection
+from cosem.protocol.model.shape import ANY, Shape
+from cosem.protocol.values.data import Data, OctetString
+from cosem.protocol.values.obis import Obis
+
+if TYPE_CHECKING:
+    from cosem.meter.associations import AssociationDescription
+    from cosem.meter.device import LogicalDevice
+
+Asked: TypeAlias = Callable[[datetime], object]
+"""A value that is asked for at each read, with the meter's present local time."""
+
+LOGICAL_NAME: Final = 1
+
+
+class Refusal(Exception):
+    """Why a service is refused; it ends in a response and never leaves the meter."""
+
+    def __init__(self, result: DataAccessResult) -> None:
+        super().__init__(result.name)
+        self.result = result
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What one request is served with: the logical device, the meter's local time, and whose association it is.
+
+    `association` is None when the meter itself reads, to capture a profile.
+    """
+
+    device: LogicalDevice
+    time: datetime
+    association: AssociationDescription | None = None
+    negotiated: Negotiated | None = None
+
+    def at(self, time: datetime) -> Visit:
+        """Return a reading of the meter by itself at another time."""
+        return Visit(self.device, time)
+
+
+Read: TypeAlias = Callable[[Visit, "Item"], Data]
+ReadSelected: TypeAlias = Callable[[Visit, "Item", Selection], Data]
+Write: TypeAlias = Callable[[Visit, "Item", Data], None]
+Run: TypeAlias = Callable[[Visit, "Item", Data], Data]
+Adopt: TypeAlias = Callable[["Item", "dict[int, Any]"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What objects of a class do beyond keeping values, by attribute and method number; one for all meters.
+
+    Attributes:
+        reads: attributes that are computed where no value was given.
+        selections: attributes that can be read in part.
+        writes: attributes a client may write, and what happens then.
+        methods: methods a client may run; what they return, None for nothing.
+        adopts: attributes whose given value is no Data, and goes to `adopt`.
+        adopt: completes a new item.
+    """
+
+    reads: Mapping[int, Read] = field(default_factory=dict[int, Read])
+    selections: Mapping[int, ReadSelected] = field(default_factory=dict[int, ReadSelected])
+    writes: Mapping[int, Write] = field(default_factory=dict[int, Write])
+    methods: Mapping[int, Run] = field(default_factory=dict[int, Run])
+    adopts: frozenset[int] = frozenset()
+    adopt: Adopt | None = None
+
+
+PLAIN: Final = Behaviour()
+_NONE: Final = frozenset[int]()
+_MISSING: Final = object()
+
+
+class Item:
+    """One object in a logical device. `state` belongs to its behaviour."""
+
+    __slots__ = ("behaviour", "class_id", "instance", "kind", "state", "values", "version", "writable")
+
+    def __init__(
+        self,
+        address: InterfaceClass,
+        values: dict[int, Any] | None = None,
+        behaviour: Behaviour = PLAIN,
+        writable: frozenset[int] = _NONE,
+        state: Any = None,
+    ) -> None:
+        self.kind = type(address)
+        self.class_id = address.class_id
+        self.version = address.version
+        self.instance: Obis = address.instance
+        self.values: dict[int, Any] = {} if values is None else values
+        self.behaviour = behaviour
+        self.writable = writable
+        self.state = state
+
+    def attributes(self) -> Iterator[int]:
+        """Numbers of the attributes that have a value, in order."""
+        return iter(sorted({LOGICAL_NAME, *self.values, *self.behaviour.reads}))
+
+    def has(self, index: int) -> bool:
+        """Tell whether attribute `index` has a value."""
+        return index == LOGICAL_NAME or index in self.values or index in self.behaviour.reads
+
+    def may_write(self, index: int) -> bool:
+        """Tell whether any client at all may write attribute `index`."""
+        return index in self.writable or index in self.behaviour.writes
+
+    def read(self, visit: Visit, index: int) -> Data:
+        """Return the Data of attribute `index` now; Refusal when there is none."""
+        if index == LOGICAL_NAME:
+            return OctetString(self.instance.octets)
+        held = self.values.get(index, _MISSING)
+        if held is _MISSING:
+            read = self.behaviour.reads.get(index)
+            if read is None:
+                raise Refusal(DataAccessResult.OBJECT_UNAVAILABLE)
+            return read(visit, self)
+        if not callable(held):
+            return held  # type: ignore[no-any-return]  # `add` has encoded it
+        try:
+            return encode_value(self.shape(index), held(visit.time))
+        except CosemError as error:
+            # The description of the meter is at fault; its client must not suffer more than this one answer.
+            raise Refusal(DataAccessResult.HARDWARE_FAULT) from error
+
+    def write(self, visit: Visit, index: int, value: Data) -> None:
+        """Write attribute `index`; Refusal when the value has another type than the attribute."""
+        write = self.behaviour.writes.get(index)
+        if write is not None:
+            write(visit, self, value)
+            return
+        if self.shape(index) is ANY and type(self.read(visit, index)) is not type(value):
+            raise Refusal(DataAccessResult.TYPE_UNMATCHED)
+        self.values[index] = value
+
+    def shape(self, index: int) -> Shape[Any]:
+        """Return the declared shape of attribute `index`."""
+        declared = self.kind.declared_attributes.get(index)
+        return ANY if declared is None else declared.shape
+
+    def __repr__(self) -> str:
+        return f"Item({self.kind.__name__} {self.instance})"
+
+
+def refused(error: ShapeError) -> Refusal:
+    """Return what a client is told whose value has the wrong shape."""
+    refusal = Refusal(DataAccessResult.TYPE_UNMATCHED)
+    refusal.__cause__ = error
+    return refusal

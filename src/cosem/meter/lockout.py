@@ -1,0 +1,68 @@
+"""Locking out who fails to authenticate: each client SAP of each peer, longer each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+ATTEMPTS: Final = 3
+FIRST_LOCK: Final = 60.0
+LONGEST_LOCK: Final = 3600.0
+FORGOTTEN_AFTER: Final = 2 * LONGEST_LOCK
+REMEMBERED: Final = 4096
+"""Peers and clients remembered at once; beyond that the one that failed longest ago is forgotten."""
+
+
+@dataclass(slots=True)
+class _Record:
+    failures: int = 0
+    locks: int = 0
+    until: float = 0.0
+    last: float = 0.0
+
+
+class Lockout:
+    """Three failures lock for 1 minute, three more for 2, then 4 … and at most 60; success forgets them.
+
+    All times are seconds of one steady clock.
+    """
+
+    __slots__ = ("_records",)
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[str, int, int], _Record] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._records)
+
+    def locked(self, peer: str, client: int, server: int, now: float) -> bool:
+        """Tell whether a client is locked out."""
+        record = self._records.get((peer, client, server))
+        return record is not None and now < record.until
+
+    def failed(self, peer: str, client: int, server: int, now: float) -> bool:
+        """Count a failed authentication; return whether it locks the client out."""
+        key = (peer, client, server)
+        record = self._records.pop(key, None)
+        if record is None or now >= record.last + FORGOTTEN_AFTER:
+            record = _Record()
+        self._make_room()
+        self._records[key] = record  # now the youngest
+        record.last = now
+        if now < record.until:
+            return True
+        record.failures += 1
+        if record.failures < ATTEMPTS:
+            return False
+        record.failures = 0
+        record.until = now + min(FIRST_LOCK * 2**record.locks, LONGEST_LOCK)
+        record.locks += 1
+        return True
+
+    def succeeded(self, peer: str, client: int, server: int) -> None:
+        """Forget the failures of a client that has proved itself."""
+        self._records.pop((peer, client, server), None)
+
+    def _make_room(self) -> None:
+        while len(self._records) >= REMEMBERED:
+            del self._records[next(iter(self._records))]

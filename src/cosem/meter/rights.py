@@ -1,0 +1,78 @@
+"""Who may do what: the access of an association, and the rights that follow for each attribute and method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from cosem.meter.item import Item
+from cosem.protocol.model.rights import AttributeAccess, MethodAccess
+from cosem.protocol.values.obis import ObisPattern
+
+
+class Access(Enum):
+    """How much of a meter an association shows."""
+
+    PUBLIC = "public"
+    """The clock, the logical device name, the SAPs, the association itself and the invocation counters: read only."""
+    READ = "read"
+    """Everything, read only."""
+    MANAGE = "manage"
+    """Everything; what an object lets be written and run may be written and run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An exception: the access to some objects, or to one attribute of them. It never grants what an object refuses."""
+
+    objects: ObisPattern
+    access: AttributeAccess
+    attribute: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """The rights of one association; of the rules that match, the last one counts."""
+
+    access: Access
+    rules: tuple[Rule, ...] = ()
+
+    def attribute(self, item: Item, index: int) -> AttributeAccess:
+        """Return what may be done with attribute `index` of `item`."""
+        possible = AttributeAccess.READ if item.has(index) else AttributeAccess.NONE
+        if item.may_write(index):
+            possible |= AttributeAccess.WRITE
+        granted = _GRANTED[self.access] if self.access is not Access.PUBLIC or is_public(item) else AttributeAccess.NONE
+        for rule in self.rules:
+            if rule.attribute in (None, index) and rule.objects.matches(item.instance):
+                granted = rule.access
+        return possible & granted
+
+    def method(self, item: Item, index: int) -> MethodAccess:
+        """Return whether method `index` of `item` may be run."""
+        if self.access is Access.MANAGE and index in item.behaviour.methods:
+            return MethodAccess.ACCESS
+        return MethodAccess.NONE
+
+    def shows(self, item: Item) -> bool:
+        """Tell whether the association knows of `item` at all."""
+        if self.access is not Access.PUBLIC or is_public(item):
+            return True
+        return any(rule.access and rule.objects.matches(item.instance) for rule in self.rules)
+
+
+_GRANTED: Final = {
+    Access.PUBLIC: AttributeAccess.READ,
+    Access.READ: AttributeAccess.READ,
+    Access.MANAGE: AttributeAccess.READ_WRITE,
+}
+
+# Value groups C and D of what everybody may know; all of medium 0.
+_PUBLIC: Final = frozenset({(1, 0), (40, 0), (41, 0), (42, 0), (43, 1)})
+
+
+def is_public(item: Item) -> bool:
+    """Tell whether `item` belongs to what a public client sees."""
+    octets = item.instance.octets
+    return octets[0] == 0 and (octets[2], octets[3]) in _PUBLIC
