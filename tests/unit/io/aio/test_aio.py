@@ -11,6 +11,7 @@ import pytest
 
 from cosem.errors import ConnectionFailed, ConnectionLost, DecodeError, LocalProtocolError, TimedOut
 from cosem.io import aio
+from cosem.io.aio import tcp, waiting
 from cosem.io.stream import LineStream, Stream
 
 
@@ -150,7 +151,7 @@ async def test_a_slow_peer_holds_the_writer_and_a_slow_reader_the_peer() -> None
         writing = asyncio.create_task(client.write(sent))
         await asyncio.sleep(0.2)
         assert not writing.done(), "nobody reads, so the write waits"
-        assert meter._held <= 2 * aio.READ_AHEAD, "and what is held for the reader stays bounded"
+        assert meter._held <= 2 * waiting.READ_AHEAD, "and what is held for the reader stays bounded"
         got = bytearray()
         while len(got) < len(sent):
             got += await meter.read(soon(meter))
@@ -167,8 +168,8 @@ async def stuck_write() -> None:
 
 
 def test_a_write_that_nobody_takes_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aio, "WRITE_TIMEOUT", 0.05)
-    monkeypatch.setattr(aio, "CLOSE_TIMEOUT", 0.05)
+    monkeypatch.setattr(waiting, "WRITE_TIMEOUT", 0.05)
+    monkeypatch.setattr(tcp, "CLOSE_TIMEOUT", 0.05)
     asyncio.run(stuck_write())
 
 
@@ -261,7 +262,7 @@ async def test_datagrams_that_nobody_reads_are_dropped() -> None:
     async def send(_: bytes) -> None: ...
 
     stream = aio.DatagramStream(send, lambda: None)
-    for _ in range(aio.READ_AHEAD // 1024):
+    for _ in range(waiting.READ_AHEAD // 1024):
         stream.deliver(bytes(1024))
     assert stream.dropped == 0
     stream.deliver(b"\x01")

@@ -1,0 +1,207 @@
+"""Listening for connections and datagrams, within limits, each served in its own task."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from cosem.errors import ConnectionFailed, CosemError
+from cosem.io import failure
+from cosem.io.aio.addresses import host_of
+from cosem.io.aio.tcp import SocketStream
+from cosem.io.aio.udp import DatagramStream, Endpoint
+
+Handler = Callable[["SocketStream | DatagramStream"], Awaitable[None]]
+"""Serves one connection; the stream is closed when it returns."""
+
+_log = logging.getLogger("cosem.io")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenLimits:
+    """How many connections a listener accepts; more are closed at once and counted."""
+
+    connections: int = 1024
+    connections_per_host: int = 8
+    idle: float = 180.0
+    """Seconds after which a silent datagram peer is forgotten."""
+
+
+@dataclass(slots=True)
+class ListenStatistics:
+    """What a listener has seen since it started."""
+
+    accepted: int = 0
+    refused: int = 0
+    failed: int = 0
+    """Connections that ended with one of the suite's own errors: the peer's fault or the medium's."""
+    internal_errors: int = 0
+    """Connections that ended with any other error: ours."""
+
+
+async def listen(host: str, port: int, handler: Handler, limits: ListenLimits | None = None) -> Listener:
+    """Accept TCP connections on `host` (port 0 finds a free one) and serve each with `handler` in its own task.
+
+    Raises ConnectionFailed when the port cannot be had.
+    """
+    loop = asyncio.get_running_loop()
+    reception = _Reception(handler, limits or ListenLimits())
+    try:
+        server = await loop.create_server(
+            lambda: SocketStream(reception.admit_connection), host, port, family=_family_for(host, port)
+        )
+    except OSError as error:
+        raise _cannot_listen(error, host, port) from error
+    return Listener(reception, host, server.sockets[0].getsockname()[1], server.close)
+
+
+async def listen_datagrams(host: str, port: int, handler: Handler, limits: ListenLimits | None = None) -> Listener:
+    """Hear UDP datagrams on `host`; each sender is served by `handler` as a stream of its own."""
+    loop = asyncio.get_running_loop()
+    reception = _Reception(handler, limits or ListenLimits())
+    try:
+        transport, _ = await loop.create_datagram_endpoint(lambda: _ServerEndpoint(reception), local_addr=(host, port))
+    except OSError as error:
+        raise _cannot_listen(error, host, port) from error
+    return Listener(reception, host, transport.get_extra_info("sockname")[1], transport.close)
+
+
+class Listener:
+    """A port that is listened on, until it is closed; also an asynchronous context manager."""
+
+    def __init__(self, reception: _Reception, host: str, port: int, stop: Callable[[], None]) -> None:
+        self._reception = reception
+        self._stop = stop
+        self._closed = asyncio.Event()
+        self.host = host
+        self.port = port
+
+    @property
+    def statistics(self) -> ListenStatistics:
+        return self._reception.statistics
+
+    @property
+    def connections(self) -> int:
+        """How many connections are served right now."""
+        return len(self._reception.tasks)
+
+    async def wait_closed(self) -> None:
+        """Wait until somebody closes the listener."""
+        await self._closed.wait()
+
+    async def close(self) -> None:
+        """Stop listening, end the handlers and close their streams."""
+        self._stop()
+        tasks = list(self._reception.tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._closed.set()
+
+    async def __aenter__(self) -> Listener:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class _Reception:
+    """Lets connections in while there is room, and sees each to its end."""
+
+    def __init__(self, handler: Handler, limits: ListenLimits) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.statistics = ListenStatistics()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._by_host: Counter[str] = Counter()
+
+    def has_room(self, host: str) -> bool:
+        if len(self.tasks) < self.limits.connections and self._by_host[host] < self.limits.connections_per_host:
+            return True
+        self.statistics.refused += 1
+        return False
+
+    def admit_connection(self, stream: SocketStream) -> None:
+        if self.has_room(stream.peer):
+            self.serve(stream, stream.peer)
+        else:
+            stream.abort()
+
+    def serve(self, stream: SocketStream | DatagramStream, host: str) -> None:
+        self.statistics.accepted += 1
+        self._by_host[host] += 1
+        task = asyncio.get_running_loop().create_task(self._serve(stream))
+        self.tasks.add(task)
+        task.add_done_callback(lambda done: self._ended(done, host))
+
+    async def _serve(self, stream: SocketStream | DatagramStream) -> None:
+        try:
+            await self.handler(stream)
+        finally:
+            await stream.close()
+
+    def _ended(self, task: asyncio.Task[None], host: str) -> None:
+        """Count how a connection ended. One connection's error, whatever it is, must not end the others."""
+        self.tasks.discard(task)
+        self._by_host[host] -= 1
+        if not self._by_host[host]:
+            del self._by_host[host]
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, CosemError):
+            self.statistics.failed += 1
+            _log.info("connection from %s ended: %s", host, error)
+        elif error is not None:
+            self.statistics.internal_errors += 1
+            _log.error("connection from %s failed inside", host, exc_info=error)
+
+
+class _ServerEndpoint(Endpoint):
+    """Sorts datagrams by sender into streams."""
+
+    def __init__(self, reception: _Reception) -> None:
+        super().__init__()
+        self._reception = reception
+        self._streams: dict[Any, DatagramStream] = {}
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        stream = self._streams.get(addr)
+        if stream is None:
+            host = host_of(addr)
+            if not self._reception.has_room(host):
+                return
+            stream = DatagramStream(
+                lambda octets: self.send(octets, addr),
+                lambda: self._forget(addr),
+                host,
+                self._reception.limits.idle,
+            )
+            self._streams[addr] = stream
+            self._reception.serve(stream, host)
+        stream.deliver(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        for stream in list(self._streams.values()):
+            stream.end()
+        self._gate.open()
+
+    def _forget(self, addr: Any) -> None:
+        self._streams.pop(addr, None)
+
+
+def _family_for(host: str, port: int) -> int:
+    """A name may mean IPv4 and IPv6; a free port can only be had for one of them."""
+    return socket.AF_INET if port == 0 and ":" not in host else socket.AF_UNSPEC
+
+
+def _cannot_listen(error: OSError, host: str, port: int) -> ConnectionFailed:
+    return ConnectionFailed(
+        f"cannot listen on {host} port {port}: {failure.reason(error)}; "
+        "choose another port (0 finds a free one) or an address of this machine"
+    )
