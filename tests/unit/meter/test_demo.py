@@ -1,0 +1,69 @@
+"""Household meters: the same for the same number and time, different for different ones, never running backwards."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from cosem.errors import ConfigurationError
+from cosem.meter import Keys, Meter
+from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, household
+from cosem.protocol.crypto.key import Secret
+from cosem.protocol.model import Register
+from cosem.protocol.values.data import OctetString
+from cosem.protocol.values.dates import DateTime
+
+NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+TOTAL, DAY, NIGHT = (Register(f"1.0.1.8.{tariff}.255") for tariff in (0, 1, 2))
+
+
+def meter(number: int, now: datetime = NOW) -> Meter:
+    return household(number, clock=lambda: now, zone=ZoneInfo("Europe/Vienna"))
+
+
+def test_the_same_number_and_time_give_the_same_meter() -> None:
+    assert meter(7).value(LOAD_PROFILE.buffer) == meter(7).value(LOAD_PROFILE.buffer)
+
+
+def test_twenty_meters_differ() -> None:
+    assert len({meter(number).name for number in range(20)}) == 20
+    assert len({int(meter(number).value(TOTAL.value)) for number in range(20)}) == 20
+
+
+def test_energy_never_runs_backwards_and_tariffs_add_up() -> None:
+    rows = [tuple(int(cell) for cell in row[2:]) for row in meter(3).value(LOAD_PROFILE.buffer)]  # type: ignore[arg-type]
+    assert len(rows) == 960
+    for before, after in pairwise(rows):
+        assert all(later >= earlier for earlier, later in zip(before, after, strict=True))
+    assert all(total == day + night for total, day, night, _ in rows)
+    assert 2_000 < rows[-1][0] - rows[-97][0] < 30_000, "Wh in a day"
+
+
+def test_a_day_of_profile_has_96_rows_at_the_quarters() -> None:
+    rows = meter(1).value(LOAD_PROFILE.buffer)[-96:]
+    times = [DateTime.from_octets(bytes(row[0])).to_datetime() for row in rows if isinstance(row[0], OctetString)]
+    assert times[-1].astimezone(UTC) == datetime(2024, 5, 6, 7, 0, tzinfo=UTC)
+    assert all(after - before == timedelta(minutes=15) for before, after in pairwise(times))
+
+
+def test_outages_come_in_pairs_and_not_from_the_future() -> None:
+    rows = meter(3).value(EVENT_LOG.buffer)
+    assert rows
+    assert {int(row[1]) for row in rows} <= {1, 2}  # type: ignore[arg-type]
+    times = [DateTime.from_octets(bytes(row[0])).to_datetime() for row in rows]  # type: ignore[arg-type]
+    assert times == sorted(times)
+    assert times[-1] <= NOW
+
+
+def test_security_needs_its_secrets() -> None:
+    assert [offered.client for offered in household(1).management.associations] == [16]
+    low = household(1, security="low", password=Secret(b"secret"))
+    assert [offered.client for offered in low.management.associations] == [16, 32]
+    gmac = household(1, security="gmac", keys=Keys.random())
+    assert [offered.client for offered in gmac.management.associations] == [16, 1]
+    for security in ("low", "gmac", "something"):
+        with pytest.raises(ConfigurationError):
+            household(1, security=security)
