@@ -13,10 +13,11 @@ from typing import Any, Self, TypeAlias, TypeVar, Unpack
 
 from cosem.client.access import Access, AccessWords, access
 from cosem.client.exchange import Exchange
-from cosem.client.operation import operation, run_blocking
+from cosem.client.operation import operation
 from cosem.client.operations import Operations
 from cosem.client.services import Services
 from cosem.errors import LocalProtocolError, SecurityWarning, ShapeError
+from cosem.io import blocking
 from cosem.io.open import open_async, open_blocking
 from cosem.io.stream import Stream
 from cosem.protocol.association.context import Negotiated
@@ -154,7 +155,7 @@ class Client(_Connection):
 
         def call(*args: Any, **kwargs: Any) -> R:
             with self._turn:
-                return run_blocking(function(self, *args, **kwargs))
+                return blocking.run(function(self, *args, **kwargs))
 
         return call
 

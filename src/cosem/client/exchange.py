@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from cosem.errors import ConnectionLost, CosemError, ServiceError
@@ -67,27 +68,21 @@ class Exchange:
         return self.notifications.popleft()
 
     async def close(self) -> None:
-        """Release the association and take the layers down, in good order as far as the meter takes part."""
-        try:
-            if (
-                self.open
-                and self.negotiated is not None
-                and not self.session.association.settings.dialect.no_release_request
-            ):
+        """Release the association and take the layers down, in good order as far as the meter takes part.
+
+        The meter is being left: whatever it says or does not say changes nothing for the caller.
+        """
+        association = self.session.association
+        with suppress(CosemError):
+            if self.open and self.negotiated is not None and not association.settings.dialect.no_release_request:
                 self.session.release(self.stream.now())
                 await self._until(Released)
-        except CosemError:
-            # The meter is being left: whatever it says or does not say changes nothing for the caller.
-            pass
-        try:
+        with suppress(CosemError):
             if self.open and self._linked:
                 self._linked = False
                 self.session.disconnect(self.stream.now())
                 await self._until(Disconnected)
-        except CosemError:
-            pass
-        finally:
-            await self._drop()
+        await self._drop()
 
     async def _until(self, wanted: type[E]) -> E:
         session, stream = self.session, self.stream
@@ -125,15 +120,13 @@ class Exchange:
     async def _drop(self) -> None:
         """Close the stream; where the lower layers have a word for leaving it is said, and not waited for."""
         self.open = False
+        linked, self._linked = self._linked, False
         try:
-            if self._linked:
-                self._linked = False
-                self.session.disconnect(self.stream.now())
-                farewell = self.session.outgoing()
-                if farewell:
-                    await self.stream.write(farewell)
-        except CosemError:
-            # The line is in no state to say anything any more.
-            pass
+            with suppress(CosemError):  # a link that has given up has said its last word itself
+                if linked:
+                    self.session.disconnect(self.stream.now())
+            with suppress(CosemError):  # the line may be in no state to carry it
+                while octets := self.session.outgoing():
+                    await self.stream.write(octets)
         finally:
             await self.stream.close()

@@ -12,17 +12,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def run_blocking(coroutine: Coroutine[Any, Any, R]) -> R:
-    """Run an operation over a stream that blocks instead of suspending: one `send` runs it to its end."""
-    try:
-        coroutine.send(None)
-    except StopIteration as done:
-        result: R = done.value
-        return result
-    coroutine.close()
-    raise RuntimeError("an operation suspended on a blocking stream")
-
-
 class operation(Generic[P, R]):
     """Binds a coroutine function to the two kinds of client, with the types of both kept."""
 

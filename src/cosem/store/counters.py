@@ -10,17 +10,13 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from cosem.errors import ConfigurationError
 from cosem.protocol.association.counter import check_next, lease_after
+from cosem.store import sqlite
 from cosem.store.directory import default_state_directory
 from cosem.store.durable import exclusive, replace
-
-OLDEST_SQLITE: Final = (3, 51, 3)
-"""Older ones can lose a committed transaction when a write-ahead log is reset by two connections at once."""
-BUSY_MILLISECONDS: Final = 10_000
 
 T = TypeVar("T")
 
@@ -100,7 +96,7 @@ class SqliteCounterStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._apsw = _apsw()
+        self._apsw = sqlite.load()
         self._connection = self._guarded(self._open)
 
     def lease(self, name: str, count: int, at_least: int = 0) -> range:
@@ -127,17 +123,13 @@ class SqliteCounterStore:
         """Close the file; further leases raise ConfigurationError."""
         self._connection.close()
 
-    def _open(self) -> _Connection:
-        connection: _Connection = self._apsw.Connection(str(self._path))
-        connection.set_busy_timeout(BUSY_MILLISECONDS)
-        # SQLite does not wait for others when it changes the journal, so those who open at once take turns here.
-        with exclusive(self._path.with_name(f"{self._path.name}.lock")):
-            connection.pragma("journal_mode", "wal")
-        # In a write-ahead log FULL syncs at every commit; NORMAL would lose the last ones with the power.
-        connection.pragma("synchronous", "full")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS invocation_counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT"
-        )
+    def _open(self) -> sqlite.Connection:
+        connection = sqlite.connect(self._apsw, self._path)
+        with sqlite.opening(self._path):
+            sqlite.make_durable(connection)
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS invocation_counter (name TEXT PRIMARY KEY, next INTEGER NOT NULL) STRICT"
+            )
         return connection
 
     def _changed(self, name: str, change: Callable[[int], tuple[int, T]]) -> T:
@@ -162,32 +154,6 @@ class SqliteCounterStore:
             return work()
         except self._apsw.Error as problem:
             raise ConfigurationError(f"cannot use the invocation counters in {self._path}: {problem}") from problem
-
-
-class _Connection(Protocol):
-    """As much of `apsw.Connection` as is used here."""
-
-    @property
-    def in_transaction(self) -> bool: ...
-    def set_busy_timeout(self, milliseconds: int, /) -> None: ...
-    def pragma(self, name: str, value: str, /) -> Any: ...
-    def execute(self, statements: str, bindings: tuple[str | int, ...] = (), /) -> Any: ...
-    def close(self) -> None: ...
-
-
-def _apsw() -> ModuleType:
-    try:
-        import apsw
-    except ModuleNotFoundError:
-        raise ConfigurationError("counters in SQLite need the package apsw; type: pip install 'cosem[cli]'") from None
-    version = apsw.sqlite_lib_version()
-    if tuple(int(part) for part in version.split(".")) < OLDEST_SQLITE:
-        oldest = ".".join(str(part) for part in OLDEST_SQLITE)
-        raise ConfigurationError(
-            f"SQLite {version} can lose a counter that was already used; needed is {oldest} or newer: "
-            "type: pip install --upgrade apsw"
-        )
-    return apsw
 
 
 def _check_name(name: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +16,11 @@ from cosem.store.durable import exclusive
 OLDEST_SQLITE: Final = (3, 51, 3)
 """Older ones can lose a committed transaction when two connections reset a write-ahead log at once."""
 
-BUSY_MILLISECONDS: Final = 10_000
+BUSY_SECONDS: Final = 30.0
 """How long to wait for another process that is writing."""
+
+BUSY_STEP: Final = 0.002
+"""How long to sleep before looking again: short, since SQLite lets whoever comes at the right moment go first."""
 
 
 class Connection(Protocol):
@@ -24,7 +28,7 @@ class Connection(Protocol):
 
     @property
     def in_transaction(self) -> bool: ...
-    def set_busy_timeout(self, milliseconds: int, /) -> None: ...
+    def set_busy_handler(self, handler: Callable[[int], bool], /) -> None: ...
     def pragma(self, name: str, value: Any = ..., /) -> Any: ...
     def execute(self, statements: str, bindings: Any = ..., /) -> Any: ...
     def executemany(self, statements: str, bindings: Iterable[Any], /) -> Any: ...
@@ -39,13 +43,13 @@ def load() -> ModuleType:
         apsw = importlib.import_module("apsw")
     except ImportError:
         raise ConfigurationError(
-            'storing readings needs the package apsw; install it with: pip install "cosem[cli]"'
+            'storing in SQLite needs the package apsw; install it with: pip install "cosem[cli]"'
         ) from None
     version: str = apsw.sqlite_lib_version()
     if tuple(map(int, version.split("."))) < OLDEST_SQLITE:
         oldest = ".".join(map(str, OLDEST_SQLITE))
         raise ConfigurationError(
-            f"SQLite {version} can lose readings that were stored already; needed is {oldest} or newer: "
+            f"SQLite {version} can lose what was stored already; needed is {oldest} or newer: "
             "pip install --upgrade apsw"
         )
     return apsw
@@ -55,7 +59,7 @@ def connect(apsw: ModuleType, path: Path, *, writable: bool = True) -> Connectio
     """Open a database file as it is; a connection that is not writable leaves checkpoints to the writer as well."""
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if writable else 0)
     connection: Connection = apsw.Connection(str(path), flags=flags)
-    connection.set_busy_timeout(BUSY_MILLISECONDS)
+    connection.set_busy_handler(_wait)
     connection.pragma("foreign_keys", "on")
     if not writable:
         connection.pragma("query_only", "on")
@@ -73,3 +77,9 @@ def make_durable(connection: Connection) -> None:
     connection.pragma("journal_mode", "wal")
     # In a write-ahead log FULL syncs at every commit; NORMAL would lose the last ones with the power.
     connection.pragma("synchronous", "full")
+
+
+def _wait(tries: int) -> bool:
+    """Decide, after so many tries, whether to try again."""
+    time.sleep(BUSY_STEP)
+    return tries * BUSY_STEP < BUSY_SECONDS

@@ -230,7 +230,7 @@ class TimeOctets(OctetsForm):
 
     def decoding(self, source: DecodeSource) -> str:
         value = super().decoding(source)
-        source.line(f"if len({value}) == 9 and {value}[0] == 12: raise Refused")
+        source.line(f"if len({value}) == 9: raise Refused")
         return value
 
     def walk(self, walk: Walk, offset: int) -> tuple[bytes, int]:
@@ -517,7 +517,7 @@ class SequenceOf(Form):
         for index in range(size):
             walk.open(f"[{index}]", offset)
             item, offset = self.inner.walk(walk, offset)
-            walk.close(offset, self.inner.text(item) if walk.grow else "")
+            walk.close(offset, self.inner.text(item))
             items.append(item)
         return tuple(items), offset
 
@@ -592,7 +592,7 @@ class Tagged(Form):
             if number == tag:
                 walk.open(name, offset + 1)
                 value, stop = form.walk(walk, offset + 1)
-                walk.close(stop, form.text(value) if walk.grow else "")
+                walk.close(stop, form.text(value))
                 return value, stop
         known = " or ".join(f"{number} ({name})" for number, name, _, _ in self.choices)
         raise DecodeError(f"need {known}, have {tag}", offset)
