@@ -471,6 +471,7 @@ class StructureShape(Generic[T]):
         self.kind = kind
         self.name = f"structure {kind.__name__}"
         self._fields = declared
+        self._exact: Callable[[Data], T] | None = None
 
     @property
     def fields(self) -> tuple[tuple[str, Shape[Any]], ...]:
@@ -482,7 +483,15 @@ class StructureShape(Generic[T]):
         return self._fields
 
     def decode(self, data: Data, /) -> T:
-        declared = self._fields or self.fields
+        # Nearly every meter sends what is declared, so that is tried first, without a call for each field; whatever
+        # differs is gone through step by step. A scaler_unit costs a quarter of the steps in that way.
+        try:
+            return (self._exact or self._compiled())(data)
+        except _DIFFERS:
+            return self._step_by_step(data)
+
+    def _step_by_step(self, data: Data) -> T:
+        declared = self.fields
         if not isinstance(data, tags.Structure) or len(data) != len(declared):
             raise ShapeError(f"expected {self.name} of {len(declared)} elements, have {describe(data)}")
         values: list[Any] = []
@@ -492,6 +501,46 @@ class StructureShape(Generic[T]):
         except ShapeError as error:
             raise error.within(declared[len(values)][0]) from None
         return self.kind(*values)
+
+    def _compiled(self) -> Callable[[Data], T]:
+        """Write and compile the function for a structure exactly as declared; it raises one of `_DIFFERS` for others.
+
+        The fields are set through their slots, past the constructor of a frozen dataclass, which takes twice as long;
+        unless there is a `__post_init__`, which must have its say.
+        """
+        known: dict[str, Any] = {"kind": self.kind, "new": object.__new__, "Structure": tags.Structure}
+        names = [name for name, _ in self.fields]
+        slots = vars(self.kind)
+        past = all(hasattr(slots.get(name), "__set__") for name in names) and not hasattr(self.kind, "__post_init__")
+        items = [f"x{index}" for index in range(len(self.fields))]
+        checks = ["data.__class__ is not Structure"]
+        values: list[str] = []
+        for item, (name, shape) in zip(items, self.fields, strict=True):
+            form = type(shape)
+            if form in (TagShape, IntegerShape, StringShape):
+                known[f"kind_{name}"] = cast("TagShape[Any]", shape).kind
+                checks.append(f"{item}.__class__ is not kind_{name}")
+                values.append(item)
+            elif form is EnumShape:
+                known["Enumerated"] = tags.Enumerated
+                known[f"members_{name}"] = {int(member): member for member in cast("EnumShape[Any]", shape).kind}
+                checks.append(f"{item}.__class__ is not Enumerated")
+                values.append(f"members_{name}[{item}]")
+            else:
+                known[f"decode_{name}"] = shape.decode
+                values.append(f"decode_{name}({item})")
+        if past:
+            known.update({f"set_{name}": slots[name].__set__ for name in names})
+            setting = [f"set_{name}(made, {value})" for name, value in zip(names, values, strict=True)]
+            make = ["made = new(kind)", *setting, "return made"]
+        else:
+            make = [f"return kind({', '.join(values)})"]
+        check = f"if {' or '.join(checks)}: raise TypeError"
+        text = "\n    ".join(("def exact(data):", f"{', '.join(items)}, = data", check, *make))
+        exec(compile(text, f"<structure {self.kind.__name__}>", "exec"), known)  # noqa: S102  our own text, no input
+        exact = cast("Callable[[Data], T]", known["exact"])
+        self._exact = exact
+        return exact
 
     def encode(self, value: T, /) -> Data:
         if isinstance(value, tuple):
@@ -546,6 +595,8 @@ NULL: Final[Shape[None]] = NullShape()
 DATE_TIME: Final[Shape[DateTime]] = DateTimeShape()
 ROWS: Final[Shape[Rows]] = RowsShape()
 
+_DIFFERS: Final = (TypeError, ValueError, KeyError, ShapeError)
+"""What a compiled decoder of a structure raises when one is not exactly as declared."""
 _UNTAGGED: Final = frozenset({int, float, str, bytes, bytearray, list, tuple, dict})
 _INTEGERS: Final = (
     tags.Integer,

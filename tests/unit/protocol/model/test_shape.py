@@ -222,6 +222,29 @@ def test_a_structure_may_be_given_as_a_plain_tuple() -> None:
     assert same(shape_of(ScalerUnit).encode((0, Unit.WATT_HOUR)), Structure((Integer(0), Enumerated(30))))
 
 
+@structure
+class Halved:
+    """A structure whose constructor has its own word to say."""
+
+    number: Unsigned8
+
+    def __post_init__(self) -> None:
+        if self.number % 2:
+            raise ShapeError("expected an even number")
+
+
+def test_a_structure_keeps_what_its_constructor_checks() -> None:
+    assert shape_of(Halved).decode(Structure((Unsigned(4),))) == Halved(4)
+    with pytest.raises(ShapeError, match="even"):
+        shape_of(Halved).decode(Structure((Unsigned(5),)))
+
+
+@pytest.mark.parametrize("data", [b"\x02\x1e", "ab", Array((Integer(0), Enumerated(30))), None, 5, Structure(())])
+def test_what_is_no_structure_of_the_declared_size_is_refused(data: Any) -> None:
+    with pytest.raises(ShapeError, match="structure ScalerUnit of 2 elements"):
+        shape_of(ScalerUnit).decode(data)
+
+
 def test_errors_name_the_path() -> None:
     objects = Structure((LongUnsigned(3), OctetString(b"12345"), Integer(2), LongUnsigned(0)))
     with pytest.raises(ShapeError) as refused:
