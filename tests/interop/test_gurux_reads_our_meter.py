@@ -1,0 +1,168 @@
+"""The gurux-dlms client reads our meter: wrapper and HDLC, open, with a password, ciphered; in blocks and lists."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from queue import Queue
+from typing import Any
+
+import pytest
+
+from cosem import Data, Obis, ProfileGeneric, Register, Unit
+from cosem.meter import AssociationDescription, Keys, Meter, serving
+from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
+from cosem.protocol.crypto.key import Key, Secret
+from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.protocol.model.selection import CaptureObject
+from cosem.protocol.values.data import DoubleLongUnsigned, LongUnsigned, OctetString, Unsigned
+
+EK = "11223344556677889900AABBCCDDEEFF"
+AK = "D1D2D3D4D5D6D7D8D9DADBDCDDDEDF00"
+TITLE = "4D4D4D0000BC614E"
+PASSWORD = "12345678"
+ENERGY = "1.0.1.8.0.255"
+PROFILE = "1.0.99.1.0.255"
+
+CLIENTS = {"none": 16, "low": 2, "gmac": 3}
+SECRETS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "low": {"password": PASSWORD},
+    "gmac": {"ek": EK, "ak": AK, "system_title": TITLE, "counter": 1},
+}
+
+MIDNIGHT = datetime(2026, 11, 20, tzinfo=UTC)
+ROWS = [
+    (MIDNIGHT + timedelta(minutes=15 * number), Unsigned(0), DoubleLongUnsigned(1000 + 7 * number))
+    for number in range(96)
+]
+
+
+def described() -> Meter:
+    """A meter with a register, a text and a day of load profile, for three clients."""
+    meter = Meter("KFM1020012345678", clock=lambda: MIDNIGHT + timedelta(days=1))
+    meter.add(Register(ENERGY), value=12_345_678, scaler_unit=(0, Unit.WATT_HOUR))
+    meter.add(Register("1.0.32.7.0.255"), value=LongUnsigned(2301), scaler_unit=(-1, Unit.VOLT))
+    meter.add(Data("0.0.96.1.0.255"), value=OctetString(b"12345678"))
+    meter.add(
+        ProfileGeneric(PROFILE),
+        capture_objects=[
+            CaptureObject(8, Obis("0.0.1.0.0.255"), 2),
+            CaptureObject(1, Obis("0.0.96.10.1.255"), 2),
+            CaptureObject(3, Obis(ENERGY), 2),
+        ],
+        capture_period=900,
+        buffer=ROWS,
+    )
+    meter.offer(
+        AssociationDescription(client=CLIENTS["none"]),
+        AssociationDescription(client=CLIENTS["low"], mechanism=MECHANISMS[1], secret=Secret(PASSWORD.encode())),
+        AssociationDescription(
+            client=CLIENTS["gmac"],
+            mechanism=MECHANISMS[5],
+            keys=Keys(Key(bytes.fromhex(EK)), Key(bytes.fromhex(AK)), temporary=True),
+            protection=AUTHENTICATED_ENCRYPTION,
+        ),
+    )
+    return meter
+
+
+@contextmanager
+def served(framing: str) -> Iterator[int]:
+    """Serve the meter from a thread with a loop of its own, and say on which port."""
+    ready: Queue[int] = Queue()
+    ended = threading.Event()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        async with serving(described(), f"{'tcp' if framing == 'wrapper' else 'hdlc+tcp'}://127.0.0.1:0") as server:
+            assert server.url.port is not None
+            ready.put(server.url.port)
+            watcher = threading.Thread(target=lambda: (ended.wait(), loop.call_soon_threadsafe(stop.set)))
+            watcher.start()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    try:
+        yield ready.get(timeout=30)
+    finally:
+        ended.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("auth", ["none", "low", "gmac"])
+@pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
+def test_register_list_objects_and_profile(gurux: Any, framing: str, auth: str) -> None:
+    with served(framing) as port:
+        answer = gurux(
+            port,
+            [
+                ["read", 3, ENERGY, 3],
+                ["read", 3, ENERGY, 2],
+                ["list", [[3, ENERGY, 2], [3, "1.0.32.7.0.255", 2]]],
+                ["objects"],
+                ["profile", PROFILE],
+                ["entries", PROFILE, 2, 3],
+                ["range", PROFILE, "2026-11-20T00:15:00+00:00", "2026-11-20T01:00:00+00:00"],
+                ["read", 3, "1.0.9.9.9.255", 2],
+                ["read", 8, "0.0.1.0.0.255", 2],
+            ],
+            framing=framing,
+            client=CLIENTS[auth],
+            auth=auth,
+            **SECRETS[auth],
+        )
+    assert "error" not in answer
+    scaler, energy, both, objects, whole, by_entry, by_range, absent, clock = answer["results"]
+    assert scaler["value"]["raw"] == [0, 30]
+    assert energy["value"]["raw"] == 12345678
+    assert both["value"] == [12345678, 2301]
+    listed = [[item["class_id"], item["obis"]] for item in objects["value"]]
+    assert [3, ENERGY] in listed
+    assert [7, PROFILE] in listed
+    assert [15, "0.0.40.0.0.255"] in listed
+    rows = whole["value"]["rows"]
+    assert len(rows) == 96
+    assert [row[2] for row in rows] == [1000 + 7 * number for number in range(96)]
+    assert rows[0][0]["time"] == "2026-11-20T00:00:00+00:00"
+    assert whole["exchanges"] > 1  # it came in blocks
+    assert by_entry["value"]["rows"] == rows[1:4]
+    assert by_range["value"]["rows"] == rows[1:5]
+    assert absent["refused"] == 4  # object-undefined
+    assert "refused" not in clock
+    assert answer["released"]
+
+
+@pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
+def test_small_pdus_and_short_frames(gurux: Any, framing: str) -> None:
+    with served(framing) as port:
+        answer = gurux(port, [["profile", PROFILE], ["objects"]], framing=framing, client=CLIENTS["none"], max_pdu=128)
+    assert "error" not in answer
+    whole, objects = answer["results"]
+    assert len(whole["value"]["rows"]) == 96
+    assert whole["exchanges"] > 15
+    assert len(objects["value"]) > 4
+
+
+def test_a_wrong_password_is_rejected(gurux: Any) -> None:
+    with served("wrapper") as port:
+        answer = gurux(port, [], client=CLIENTS["low"], auth="low", password="87654321")
+    assert "error" in answer
+
+
+def test_a_wrong_key_is_rejected(gurux: Any) -> None:
+    wrong = {**SECRETS["gmac"], "ek": "00" * 15 + "01"}
+    with served("wrapper") as port:
+        answer = gurux(port, [["read", 3, ENERGY, 2]], client=CLIENTS["gmac"], auth="gmac", **wrong)
+    assert "error" in answer
+
+
+def test_a_stranger_is_rejected(gurux: Any) -> None:
+    with served("wrapper") as port:
+        answer = gurux(port, [["read", 3, ENERGY, 2]], client=99)
+    assert "error" in answer
