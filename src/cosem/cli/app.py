@@ -1,0 +1,89 @@
+"""The command `cosem`: its verbs, and how each way to end becomes an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from cosem.cli import browse, read
+from cosem.cli.failure import BAD_USAGE, Ended, Phase, complain, exit_code
+from cosem.cli.report import put
+from cosem.errors import CosemError
+
+CLICK_BAD_USAGE: Final = 2
+"""What typer ends with when the command line makes no sense to it."""
+
+
+class Root(TyperGroup):
+    """The group of all verbs; here, and only here, an error becomes an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, *others: Any, **settings: Any) -> Any:
+        """Run a command line; always ends with SystemExit."""
+        try:
+            return super().main(args, *others, **settings)
+        except Ended as ended:
+            sys.exit(ended.code)
+        except CosemError as error:
+            complain(error, Phase.PREPARING)
+            sys.exit(exit_code(error, Phase.PREPARING))
+        except SystemExit as over:
+            if over.code == CLICK_BAD_USAGE:
+                sys.exit(BAD_USAGE)
+            raise
+
+
+app = typer.Typer(
+    cls=Root,
+    name="cosem",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def cosem(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+) -> None:
+    """Read, understand, simulate and collect IEC 62056 (DLMS/COSEM) smart meters.
+
+    Data go to stdout, everything else to stderr.
+
+    \b
+    Exit codes:
+      0   all read
+      1   some refused or failed
+      2   could not connect or associate
+      3   the session was lost midway
+      64  bad usage
+    """
+    if version:
+        put(_version())
+        raise typer.Exit
+
+
+def _version() -> str:
+    try:
+        return metadata.version("cosem")
+    except metadata.PackageNotFoundError:
+        return "from a source tree, not installed"
+
+
+for verb in (read.read, browse.browse):
+    app.command()(verb)
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code."""
+    try:
+        typer.main.get_command(app).main(args, prog_name="cosem")
+    except SystemExit as over:
+        return over.code if isinstance(over.code, int) else 1
+    return 0

@@ -1,0 +1,251 @@
+"""The options that commands share: where the meter is, how to enter it, and what to show beside the data."""
+
+from __future__ import annotations
+
+import inspect
+import ipaddress
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeVar, get_type_hints
+
+import typer
+
+from cosem import danger
+from cosem.cli.report import say
+from cosem.client.access import PROTECTIONS, Access, access
+from cosem.danger import Weakness
+from cosem.errors import ConfigurationError
+from cosem.io import credentials
+from cosem.meter.associations import demo_keys
+from cosem.protocol.association.security import Protection
+from cosem.protocol.crypto.key import Key, Secret
+from cosem.protocol.profile import profile_of
+from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.timing import Timing
+from cosem.protocol.values.obis import Obis
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+COUNTER_OBJECT: Final = Obis("0.0.43.1.0.255")
+"""Where most meters keep the last invocation counter they have received."""
+
+WEAK_MECHANISMS: Final = {"md5": Weakness.MD5_AUTHENTICATION, "sha1": Weakness.SHA1_AUTHENTICATION}
+
+_ACCESS: Final = "Access to the meter"
+_KEY: Final = "file:PATH, env:NAME or hex"
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables and text.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """What the options of every command that talks to a meter say."""
+
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL",
+            help="Where the meter is: tcp://HOST[:4059]?client=16&server=1, "
+            "hdlc+tcp://HOST:PORT?client=16&server=1&physical=17, hdlc+serial:///dev/ttyUSB0?baud=9600",
+            show_default=False,
+        ),
+    ]
+    auth: Annotated[
+        str | None,
+        typer.Option(
+            metavar="none|low|md5|sha1|gmac|sha256",
+            help="How to authenticate. Left out: gmac with --ek, low with --password, else none.",
+            show_default=False,
+        ),
+    ] = None
+    password: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECRET", help="LLS password or HLS secret: file:PATH, env:NAME, 0x… or text.", show_default=False
+        ),
+    ] = None
+    ek: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help=f"Encryption key, also called GUEK, block cipher key or global unicast key: {_KEY}.",
+            show_default=False,
+        ),
+    ] = None
+    ak: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help=f"Authentication key, also called GAK: {_KEY}.", show_default=False),
+    ] = None
+    system_title: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX", help="The client's own system title. Left out: made once and kept.", show_default=False
+        ),
+    ] = None
+    protection: Annotated[
+        str | None,
+        typer.Option(
+            metavar="none|auth|enc|auth+enc",
+            help="Protection of every message. Left out: auth+enc with --ek, else none.",
+            show_default=False,
+        ),
+    ] = None
+    invocation_counter: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|read",
+            help="Begin at this counter or above; 'read' asks the meter first, as its public client.",
+            show_default=False,
+        ),
+    ] = None
+    counter_object: Annotated[
+        str | None,
+        typer.Option(
+            metavar="OBIS", help=f"The object to read the counter from (usually {COUNTER_OBJECT}).", show_default=False
+        ),
+    ] = None
+    demo_keys: Annotated[
+        bool, typer.Option("--demo-keys", help="Use the published example keys; only for a meter on this machine.")
+    ] = False
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.1, help="How long to wait for each answer.", show_default="10"),
+    ] = None
+    json: Json = False
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "-v", "--verbose", count=True, help="Say how the URL was understood; -vv: every octet.", show_default=False
+        ),
+    ] = 0
+
+    def address(self) -> ConnectionUrl:
+        """Return the URL, parsed. Raises ConfigurationError."""
+        return ConnectionUrl.parse(self.url)
+
+    def timing(self, url: ConnectionUrl) -> Timing:
+        """Return how long to wait in each phase."""
+        usual = profile_of(url).application.timing
+        if self.timeout is None:
+            return usual
+        return Timing(self.timeout, self.timeout, self.timeout, self.timeout, min(usual.release, self.timeout))
+
+    def entry(self, url: ConnectionUrl) -> Access:
+        """Return how to enter the meter; what is unwise about it is said. Raises ConfigurationError."""
+        encryption_key, authentication_key = self._keys(url)
+        counter, counter_object = self._counter()
+        return access(
+            auth=self.auth,
+            password=_secret(self.password),
+            ek=encryption_key,
+            ak=authentication_key,
+            system_title=self.system_title,
+            protection=self.protection,
+            invocation_counter=counter,
+            counter_object=counter_object,
+            permitted=permitted(self.auth, self.protection),
+        )
+
+    def _keys(self, url: ConnectionUrl) -> tuple[Key | None, Key | None]:
+        if not self.demo_keys:
+            return key("--ek", self.ek), key("--ak", self.ak)
+        if self.ek is not None or self.ak is not None:
+            raise ConfigurationError("--demo-keys stands for --ek and --ak: leave these out")
+        if not is_loopback(url):
+            raise ConfigurationError(
+                f"--demo-keys are printed in every manual and are for this machine only, not for {url.place}: "
+                "give the meter's own keys with --ek file:PATH --ak file:PATH"
+            )
+        keys = demo_keys()
+        return keys.encryption, keys.authentication
+
+    def _counter(self) -> tuple[int | None, Obis | None]:
+        given = self.invocation_counter
+        if given is None or given == "read":
+            wanted = given is not None or self.counter_object is not None
+            return None, Obis(self.counter_object or COUNTER_OBJECT) if wanted else None
+        if self.counter_object is not None:
+            raise ConfigurationError("--counter-object goes with --invocation-counter read, not with a number")
+        try:
+            return int(given, 0), None
+        except ValueError:
+            raise ConfigurationError(f"--invocation-counter {given!r}: write a number, or read") from None
+
+
+def connected(command: Callable[Concatenate[Connection, P], None]) -> Callable[..., None]:
+    """Give a command the shared options: its first parameter takes them all as one `Connection`."""
+    hints = get_type_hints(Connection, include_extras=True)
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    shared = [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if each.default is MISSING else each.default,
+            annotation=hints[each.name],
+        )
+        for each in fields(Connection)
+    ]
+    parameters = [shared[0], *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *shared[1:]]
+
+    def run(**given: Any) -> None:
+        connection = Connection(**{each.name: given.pop(each.name) for each in shared})
+        command(connection, **given)  # type: ignore[call-arg]
+
+    run.__name__ = command.__name__
+    run.__doc__ = command.__doc__
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def permitted(auth: str | None, protection: str | None) -> frozenset[Weakness]:
+    """Return the weaknesses that were asked for by name, after saying what each of them costs."""
+    weaknesses = [WEAK_MECHANISMS[auth]] if auth in WEAK_MECHANISMS else []
+    if protection is not None and PROTECTIONS.get(protection) is Protection.ENCRYPTION:
+        weaknesses.append(Weakness.UNVERIFIED_CIPHERTEXT)
+    for weakness in weaknesses:
+        say(f"warning: {weakness.value}")
+    return danger.allow(*weaknesses)
+
+
+def key(option: str, given: str | None) -> Key | None:
+    """Return a key, after saying what is unsafe about how it was given."""
+    if given is None:
+        return None
+    found = _named(option, lambda: credentials.key(given))
+    _hint(option, given)
+    if found.well_known:
+        say(f"warning: {option} is a key that is printed in manuals: it protects nothing")
+    return found
+
+
+def is_loopback(url: ConnectionUrl) -> bool:
+    """Tell whether a URL stays on this machine."""
+    if url.host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(url.host).is_loopback
+    except ValueError:
+        return False
+
+
+def _secret(given: str | None) -> Secret | None:
+    if given is None:
+        return None
+    found = _named("--password", lambda: credentials.password(given))
+    _hint("--password", given)
+    return found
+
+
+def _hint(option: str, given: str) -> None:
+    hint = credentials.hint(given)
+    if hint is not None:
+        say(f"hint: {option}: {hint}")
+
+
+def _named(option: str, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{option}: {error}") from None

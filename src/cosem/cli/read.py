@@ -1,0 +1,114 @@
+"""`cosem read`: attributes of a meter, registers with their unit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from cosem.cli.failure import SESSION_LOST, SOME_FAILED, Ended, complain, exit_code
+from cosem.cli.options import Connection, connected
+from cosem.cli.report import plain_error, plain_value, put_json, put_table, say, type_name, value_text
+from cosem.cli.session import session
+from cosem.client.resolve import Answer, ObjectDirectory, check, read_references
+from cosem.errors import CosemError, DataAccessError, ShapeError
+from cosem.protocol.model import catalogue
+from cosem.protocol.model.reference import parse_reference
+
+References = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="REF",
+        help="What to read: an OBIS code in any form, OBIS:attribute or class/OBIS/attribute, "
+        "such as 1.0.1.8.0.255, 1-0:1.8.0*255, 0.0.1.0.0.255:time, 3/1.0.1.8.0.255/3",
+        show_default=False,
+    ),
+]
+
+
+@connected
+def read(connection: Connection, references: References) -> None:
+    """Read attributes. A register is shown as value × 10^scaler with its unit.
+
+    The class is that of the reference, else that of the catalogue; where the meter has the object under another class,
+    its object list is read once and the question put again.
+    """
+    wanted = [parse_reference(text) for text in references]
+    check(wanted)
+    with session(connection) as client:
+        answers = client.bind(read_references)(wanted, ObjectDirectory())
+    show(answers, as_json=connection.json, place=connection.url)
+    failed = [answer.error for answer in answers if answer.error is not None]
+    if failed:
+        raise Ended(SESSION_LOST if SESSION_LOST in map(exit_code, failed) else SOME_FAILED)
+
+
+def show(answers: list[Answer], *, as_json: bool, place: str) -> None:
+    """Print what was read on stdout, and on stderr what was not."""
+    if as_json:
+        put_json({"url": place, "readings": [plain(answer) for answer in answers]})
+    else:
+        good = [answer for answer in answers if answer.error is None]
+        if good:
+            put_table(
+                ("OBIS", "attribute", "name", "value", "unit"), [_row(answer) for answer in good], right=("value",)
+            )
+    told: list[CosemError] = []
+    for answer in answers:
+        error = answer.error
+        if error is None or error in told:
+            continue
+        if exit_code(error) != SESSION_LOST:
+            say(f"error: {answer.asked}: {_reason(answer)}")
+        else:  # the end of the session is the fate of all that was still to be read, and told once
+            told.append(error)
+            complain(error)
+
+
+def plain(answer: Answer) -> dict[str, Any]:
+    """Return one answer for JSON."""
+    attribute = answer.attribute
+    described: dict[str, Any] = {
+        "asked": str(answer.asked),
+        "reference": str(attribute),
+        "class_id": attribute.class_id,
+        "obis": str(attribute.instance),
+        "attribute": attribute.index,
+        "attribute_name": attribute.name,
+        "name": catalogue.lookup(attribute.instance).name,
+    }
+    if answer.error is not None:
+        return described | {"error": plain_error(answer.error)}
+    quantity, kind = answer.quantity, type_name(answer.value)
+    if kind is not None:
+        described["type"] = kind
+    if isinstance(answer.value, bytes):
+        described["octets"] = bytes(answer.value).hex().upper()
+    if quantity is None or answer.scaler_unit is None:
+        return described | {"value": plain_value(answer.value)}
+    return described | {
+        "value": quantity.value,
+        "unit": quantity.symbol,
+        "raw": plain_value(answer.value),
+        "scaler": answer.scaler_unit.scaler,
+    }
+
+
+def _row(answer: Answer) -> tuple[str, ...]:
+    attribute, quantity = answer.attribute, answer.quantity
+    return (
+        str(attribute.instance),
+        f"{attribute.class_id}/{attribute.index} {attribute.name}",
+        catalogue.lookup(attribute.instance).name,
+        value_text(answer.value) if quantity is None else f"{quantity.value:f}",
+        "" if quantity is None else quantity.symbol,
+    )
+
+
+def _reason(answer: Answer) -> str:
+    error = answer.error
+    if isinstance(error, ShapeError):
+        return f"{error}; try another class: class/{answer.attribute.instance}/attribute"
+    if isinstance(error, DataAccessError):
+        return f"the meter refused {answer.attribute} ({error.name})"
+    return str(error)
