@@ -10,6 +10,7 @@ from cosem.errors import DecodeError
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.dissect import data_nodes, data_text, octets_text
 from cosem.protocol.codec.reader import count, length, put_length
+from cosem.protocol.codec.scalars import DECODERS
 from cosem.protocol.codec.source import DecodeSource, EncodeSource
 from cosem.protocol.codec.walk import Walk
 from cosem.protocol.values.data import OctetString
@@ -26,6 +27,8 @@ class NullData(Enum):
 
 
 NULL_DATA: Final = NullData.NULL_DATA
+_SIMPLE: Final = tuple(DECODERS.get(tag) for tag in range(256))
+"""By the tag of Data: its decoder, None for containers and for what is no tag."""
 
 
 class OpenEnum(IntEnum):
@@ -291,8 +294,12 @@ class DataForm(Form):
 
     def decoding(self, source: DecodeSource) -> str:
         source.flush()
-        value, stop = source.name(), source.name("o")
-        source.line(f"{value}, {stop} = {source.constant(axdr.decode, 'data')}(octets, {source.at()}, limits)")
+        value, stop, simple = source.name(), source.name("o"), source.name("d")
+        # Most Data are no container: they are decoded from here, since the checks of `axdr.decode` are those of the
+        # APDU around them.
+        source.line(f"{simple} = {source.constant(_SIMPLE, 'simple')}[octets[{source.at()}]]")
+        source.line(f"if {simple}: {value}, {stop} = {simple}(octets, {source.at(1)})")
+        source.line(f"else: {value}, {stop} = {source.constant(axdr.decode, 'data')}(octets, {source.at()}, limits)")
         if self.nullable:
             source.line(f"if {value} is None: {value} = {source.constant(NULL_DATA, 'null')}")
         source.move(stop)

@@ -523,7 +523,7 @@ class StructureShape(Generic[T]):
                 values.append(item)
             elif form is EnumShape:
                 known["Enumerated"] = tags.Enumerated
-                known[f"members_{name}"] = {int(member): member for member in cast("EnumShape[Any]", shape).kind}
+                known[f"members_{name}"] = {int(member): member for member in cast("EnumShape[IntEnum]", shape).kind}
                 checks.append(f"{item}.__class__ is not Enumerated")
                 values.append(f"members_{name}[{item}]")
             else:
