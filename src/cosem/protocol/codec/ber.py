@@ -238,6 +238,9 @@ class BerSequence(Body):
             raise DecodeError(f"need {' and '.join(missing)}, which is missing", stop)
         return self.cls(**values), stop
 
+    def check(self, value: Any) -> None:
+        self.write(value, bytearray())
+
     def write(self, value: Any, out: bytearray) -> None:
         """Append the octets of a value; raise Unfit with the path."""
         contents = bytearray()
@@ -275,7 +278,7 @@ class BerSequence(Body):
                 end = stop
             walk.open(name, offset)
             values[name] = component.contents.read(walk, start, end)
-            walk.close(end, component.text(values[name]))
+            walk.close(end, component.text(values[name]) if walk.grow else "")
             offset = end
         return values, stop
 

@@ -233,7 +233,7 @@ class TimeOctets(OctetsForm):
 
     def decoding(self, source: DecodeSource) -> str:
         value = super().decoding(source)
-        source.line(f"if len({value}) == 9: raise Refused")
+        source.line(f"if len({value}) == 9 and {value}[0] == 12: raise Refused")
         return value
 
     def walk(self, walk: Walk, offset: int) -> tuple[bytes, int]:
@@ -524,7 +524,7 @@ class SequenceOf(Form):
         for index in range(size):
             walk.open(f"[{index}]", offset)
             item, offset = self.inner.walk(walk, offset)
-            walk.close(offset, self.inner.text(item))
+            walk.close(offset, self.inner.text(item) if walk.grow else "")
             items.append(item)
         return tuple(items), offset
 
@@ -599,7 +599,7 @@ class Tagged(Form):
             if number == tag:
                 walk.open(name, offset + 1)
                 value, stop = form.walk(walk, offset + 1)
-                walk.close(stop, form.text(value))
+                walk.close(stop, form.text(value) if walk.grow else "")
                 return value, stop
         known = " or ".join(f"{number} ({name})" for number, name, _, _ in self.choices)
         raise DecodeError(f"need {known}, have {tag}", offset)

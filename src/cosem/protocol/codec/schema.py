@@ -50,7 +50,7 @@ from cosem.protocol.codec.forms import (
 )
 from cosem.protocol.codec.reader import DEFAULT, Limits, Octets, admit
 from cosem.protocol.codec.source import DecodeSource, EncodeSource, Refused
-from cosem.protocol.codec.walk import Inside, Walk
+from cosem.protocol.codec.walk import Inside, Walk, joined
 from cosem.protocol.values.data import Data
 from cosem.protocol.values.obis import Obis
 
@@ -338,7 +338,7 @@ class Sequence(Body):
                 values[name], offset = form.walk_after(walk, offset, values)
             else:
                 values[name], offset = form.walk(walk, offset)
-            walk.close(offset, form.text(values[name]))
+            walk.close(offset, form.text(values[name]) if walk.grow else "")
         return values, offset
 
     def codec(self) -> list[str]:
@@ -521,7 +521,7 @@ def _explained(value: Wire, error: Exception) -> LocalProtocolError:
     try:
         value.FORM.check(value)
     except Unfit as unfit:
-        return LocalProtocolError(f"{'.'.join((value.NAME, *unfit.path))}: {unfit.reason}")
+        return LocalProtocolError(f"{'.'.join(joined((value.NAME, *unfit.path)))}: {unfit.reason}")
     except LocalProtocolError as local:
         return local
     return LocalProtocolError(f"{value.NAME}: cannot be encoded ({error})")

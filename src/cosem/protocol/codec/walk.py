@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from cosem.errors import DecodeError
@@ -60,13 +60,7 @@ class Walk:
 
     def located(self, error: DecodeError) -> DecodeError:
         """Return `error` with the path of the field that is open."""
-        path: list[str] = []
-        for name, _, _ in self._open:
-            if name.startswith("["):
-                path[-1] += name
-            else:
-                path.append(name)
-        return error.within(*path)
+        return error.within(*joined(name for name, _, _ in self._open))
 
     def broken(self, error: DecodeError) -> Node:
         """Return the tree as far as it grew, ending in a node that tells the error."""
@@ -82,3 +76,14 @@ class Walk:
             self._open[-1][2].append(node)
         else:
             self.root = node
+
+
+def joined(names: Iterable[str]) -> list[str]:
+    """Return a path with its indexes beside the names they belong to: `results`, `[1]` is `results[1]`."""
+    path: list[str] = []
+    for name in names:
+        if path and name.startswith("["):
+            path[-1] += name
+        else:
+            path.append(name)
+    return path
