@@ -251,8 +251,7 @@ class BerSequence(Body):
             try:
                 put(component.tag, component.contents.write(item), contents)
             except Unfit as unfit:
-                unfit.path.insert(0, name)
-                raise
+                raise self.placed(unfit, name) from None
         put(self.cls.TAG[0], bytes(contents), out)
 
     def _frame(self, walk: Walk, offset: int) -> tuple[int, int, int]:

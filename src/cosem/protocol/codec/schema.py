@@ -46,7 +46,6 @@ from cosem.protocol.codec.forms import (
     TimeOctets,
     Unfit,
     When,
-    checked,
 )
 from cosem.protocol.codec.reader import DEFAULT, Limits, Octets, admit
 from cosem.protocol.codec.source import DecodeSource, EncodeSource, Refused
@@ -184,6 +183,7 @@ class Body(Form):
             for field in dataclasses.fields(cast(Any, cls))
             if field.default is not dataclasses.MISSING
         }
+        self.secret = frozenset(field.name for field in dataclasses.fields(cast(Any, cls)) if not field.repr)
         self.namespace = self._names()
         self._compiled = False
         self.smallest = len(cls.TAG) + sum(form.smallest for form in fields.values())
@@ -223,14 +223,20 @@ class Body(Form):
         if type(value) is not self.cls:
             raise Unfit(f"need {self.cls.__name__}, have {value!r}")
         for name, form in self.fields.items():
-            if isinstance(form, When):
-                try:
+            try:
+                if isinstance(form, When):
                     form.check_after(getattr(value, name), value)
-                except Unfit as unfit:
-                    unfit.path.insert(0, name)
-                    raise
-            else:
-                checked(form, getattr(value, name), name)
+                else:
+                    form.check(getattr(value, name))
+            except Unfit as unfit:
+                raise self.placed(unfit, name) from None
+
+    def placed(self, unfit: Unfit, name: str) -> Unfit:
+        """Return `unfit` as seen from outside the field `name`; what a secret field holds is not repeated."""
+        if name in self.secret:
+            unfit.reason = unfit.reason.partition(", have")[0]
+        unfit.path.insert(0, name)
+        return unfit
 
     def text(self, value: Any) -> str:
         return str(getattr(value, "text", ""))

@@ -12,6 +12,8 @@ from cosem.protocol.apdu import (
     AssociationRequest,
     AssociationResponse,
     AssociationResult,
+    Conformance,
+    InitiateRequest,
     MechanismId,
     ReleaseRequest,
 )
@@ -94,6 +96,23 @@ def test_a_field_that_does_not_fit_is_named() -> None:
             application_context_name=ApplicationContext.LOGICAL_NAME,
             calling_ap_title="MMM",  # type: ignore[arg-type]
         ).encode()
+
+
+def test_a_secret_that_does_not_fit_is_not_repeated() -> None:
+    with pytest.raises(LocalProtocolError) as caught:
+        AssociationRequest(
+            application_context_name=ApplicationContext.LOGICAL_NAME,
+            calling_authentication_value="hunter2",  # type: ignore[arg-type]
+        ).encode()
+    assert str(caught.value) == "aarq.calling_authentication_value: need octets"
+    assert caught.value.__suppress_context__
+    with pytest.raises(LocalProtocolError) as caught:
+        InitiateRequest(
+            dedicated_key="hunter2",  # type: ignore[arg-type]
+            proposed_conformance=Conformance.GET,
+            client_max_receive_pdu_size=512,
+        ).encode()
+    assert str(caught.value) == "initiate-request.dedicated_key: need octets"
 
 
 def test_a_release_may_say_nothing() -> None:
