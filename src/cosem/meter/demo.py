@@ -53,34 +53,15 @@ def household(
     client 1, `keys` and authenticated encryption; client 16 is the public client then.
     """
     meter = Meter(f"KFM1020{number % 1_000_000_000:09}", zone=zone, clock=clock, counters=counters)
-    _furnish(meter, _Household(number, zone))
+    furnish(meter, number)
     for description in _associations(security, keys, password):
         meter.offer(description)
     return meter
 
 
-def _associations(security: str, keys: Keys | None, password: Secret | None) -> tuple[AssociationDescription, ...]:
-    if security not in SECURITIES:
-        raise ConfigurationError(f"security {security!r}: there is {', '.join(SECURITIES)}")
-    if security == "none":
-        return ()
-    if security == "low":
-        described = AssociationDescription(
-            client=PASSWORD_CLIENT, name="reading with a password", mechanism=named("low"), secret=password
-        )
-    else:
-        described = AssociationDescription(
-            client=MANAGEMENT_CLIENT,
-            name="management",
-            mechanism=named("gmac"),
-            keys=keys,
-            protection=AUTHENTICATED_ENCRYPTION,
-            rights=Rights(Access.MANAGE),
-        )
-    return PUBLIC_ASSOCIATION, described
-
-
-def _furnish(meter: Meter, house: _Household) -> None:
+def furnish(meter: Meter, number: int) -> None:
+    """Put the objects of a household electricity meter into `meter`."""
+    house = _Household(number, meter.zone)
     serial = meter.name[3:]
     meter.add(Data("0.0.96.1.0.255"), value=serial)
     meter.add(Data("1.0.0.2.0.255"), value="1.0.0")
@@ -116,6 +97,27 @@ def _furnish(meter: Meter, house: _Household) -> None:
         profile_entries=100,
         buffer=house.events,
     )
+
+
+def _associations(security: str, keys: Keys | None, password: Secret | None) -> tuple[AssociationDescription, ...]:
+    if security not in SECURITIES:
+        raise ConfigurationError(f"security {security!r}: there is {', '.join(SECURITIES)}")
+    if security == "none":
+        return ()
+    if security == "low":
+        described = AssociationDescription(
+            client=PASSWORD_CLIENT, name="reading with a password", mechanism=named("low"), secret=password
+        )
+    else:
+        described = AssociationDescription(
+            client=MANAGEMENT_CLIENT,
+            name="management",
+            mechanism=named("gmac"),
+            keys=keys,
+            protection=AUTHENTICATED_ENCRYPTION,
+            rights=Rights(Access.MANAGE),
+        )
+    return PUBLIC_ASSOCIATION, described
 
 
 # -- what a household does --------------------------------------------------------------------------------------------

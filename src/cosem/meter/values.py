@@ -121,6 +121,8 @@ _PLAIN: Final[dict[type, Callable[[Any], Data]]] = {
     bytes: OctetString,
     bytearray: lambda value: OctetString(bytes(value)),
     datetime: _moment,
+    date: lambda value: OctetString(Date.from_date(value).octets),
+    time: lambda value: OctetString(Time.from_time(value).octets),
     Obis: lambda value: OctetString(value.octets),
     tuple: lambda value: Structure(_any(each) for each in value),
     list: lambda value: Array(_any(each) for each in value),

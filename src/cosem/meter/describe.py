@@ -1,0 +1,341 @@
+"""A meter described in TOML: its objects and their values, profiles, logical devices and associations.
+
+    [meter]
+    name = "KFM1020012345678"           # logical device name
+    zone = "Europe/Berlin"
+    template = "household"              # begin with the objects of a household meter
+
+    [[object]]
+    class = "Register"                  # or 3
+    instance = "1.0.1.8.0.255"
+    value = 12345678                    # or with its type: { long64-unsigned = 12345678 }
+    scaler_unit = [0, "Wh"]
+
+    [[profile]]
+    instance = "1.0.99.1.0.255"
+    columns = ["0.0.1.0.0.255:time", "1.0.1.8.0.255:value"]
+    period = 900
+    entries = 960
+
+    [[association]]
+    client = 1
+    auth = "gmac"
+    protection = "auth+enc"
+    encryption_key = "file:ek.hex"      # or env:NAME, or hex
+    authentication_key = "file:ak.hex"
+    access = "manage"                   # public, read or manage
+    rules = [{ objects = "1.*.*.8.*.255", access = "read" }]
+
+Attributes of an object are named as the class names them. Every error names the file, the table and the key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+from zoneinfo import ZoneInfo
+
+from cosem.errors import ConfigurationError
+from cosem.io import credentials
+from cosem.meter.associations import PUBLIC_ASSOCIATION, PUBLIC_CLIENT, AssociationDescription, Keys, demo_keys
+from cosem.meter.behaviour.profile_generic import DEFAULT_ENTRIES, RECOMPUTED
+from cosem.meter.demo import furnish
+from cosem.meter.device import MANAGEMENT, LogicalDevice, Meter, system_clock
+from cosem.meter.rights import Access, Rights, Rule
+from cosem.meter.table import Table
+from cosem.meter.values import encode_value
+from cosem.protocol.association.counter import CounterStore
+from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
+from cosem.protocol.crypto.key import octets_from_hex
+from cosem.protocol.crypto.mechanism import MECHANISMS, named
+from cosem.protocol.model import catalogue
+from cosem.protocol.model.classes.data_storage import ProfileGeneric, ScalerUnit, SortMethod
+from cosem.protocol.model.declare import REGISTRY, InterfaceClass, declared
+from cosem.protocol.model.reference import parse_reference
+from cosem.protocol.model.rights import AttributeAccess
+from cosem.protocol.model.shape import ANY, Shape, shape_of
+from cosem.protocol.values import data as tags
+from cosem.protocol.values.obis import ObisPattern
+from cosem.protocol.values.units import Unit
+
+T = TypeVar("T")
+
+PROTECTIONS: Final[Mapping[str, Protection]] = {
+    "none": Protection.NONE,
+    "auth": Protection.AUTHENTICATION,
+    "auth+enc": AUTHENTICATED_ENCRYPTION,
+}
+GRANTS: Final[Mapping[str, AttributeAccess]] = {
+    "none": AttributeAccess.NONE,
+    "read": AttributeAccess.READ,
+    "write": AttributeAccess.WRITE,
+    "read-write": AttributeAccess.READ_WRITE,
+}
+ORDERS: Final[Mapping[str, SortMethod]] = {
+    "oldest-first": SortMethod.FIRST_IN_FIRST_OUT,
+    "newest-first": SortMethod.LAST_IN_FIRST_OUT,
+}
+DEMO: Final = "demo"
+
+
+def load(
+    path: Path | str,
+    *,
+    counters: CounterStore | None = None,
+    clock: Callable[[], datetime] = system_clock,
+    allow_demo_keys: bool = False,
+) -> Meter:
+    """Return the meter that a TOML file describes.
+
+    Args:
+        path: the file.
+        counters: keeps invocation counters over restarts; needed where keys are described.
+        clock: the true time.
+        allow_demo_keys: accept `keys = "demo"`, the published example keys.
+
+    Raises:
+        ConfigurationError: with file, table and key.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is no UTF-8 text"
+        raise ConfigurationError(f"cannot read {path}: {reason}") from None
+    return parse(text, str(path), counters=counters, clock=clock, allow_demo_keys=allow_demo_keys)
+
+
+def parse(
+    text: str,
+    source: str = "description",
+    *,
+    counters: CounterStore | None = None,
+    clock: Callable[[], datetime] = system_clock,
+    allow_demo_keys: bool = False,
+) -> Meter:
+    """Return the meter that `text` describes; `source` names it in errors (see `load`)."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{source}: {error}") from None
+    whole = Table(source, "", content)
+    meter = _meter(whole.table("meter"), counters, clock)
+    for table in whole.tables("device"):
+        _add_device(meter, table)
+    for table in whole.tables("object"):
+        _add_object(meter, table)
+    for table in whole.tables("profile"):
+        _add_profile(meter, table)
+    for table in whole.tables("association"):
+        _offer(meter, table, allow_demo_keys)
+    if meter.described and meter.management.association(PUBLIC_CLIENT) is None:
+        meter.offer(PUBLIC_ASSOCIATION)
+    whole.finish()
+    return meter
+
+
+def _meter(table: Table, counters: CounterStore | None, clock: Callable[[], datetime]) -> Meter:
+    name = table.text("name")
+    title = table.optional("system_title", octets_from_hex)
+    zone = table.optional("zone", _zone) or UTC
+    template = table.optional("template", _named(_TEMPLATES))
+    number = table.integer("number", 0)
+    table.finish()
+    meter = table.guarded(lambda: Meter(name, zone=zone, clock=clock, counters=counters, system_title=title))
+    if template is not None:
+        template(meter, number)
+    return meter
+
+
+def _add_device(meter: Meter, table: Table) -> None:
+    sap, name = table.integer("sap"), table.text("name")
+    table.finish()
+    table.guarded(lambda: meter.add_device(sap, name))
+
+
+def _add_object(meter: Meter, table: Table) -> None:
+    device = _device(meter, table)
+    version = table.optional_integer("version")
+    kind = table.given("class", lambda given: _interface_class(given, version))
+    instance = table.text("instance")
+    address = table.guarded(lambda: kind(instance))
+    table.name(instance)
+    writable = tuple(str(name) for name in table.sequence("writable", []))
+    values: dict[str, object] = {}
+    for attribute in address.declared_attributes.values():
+        if attribute.name in table:
+            values[attribute.name] = table.given(attribute.name, partial(_value, attribute.shape))
+    table.finish()
+    table.guarded(lambda: device.add(address, writable=writable, **values))
+
+
+def _add_profile(meter: Meter, table: Table) -> None:
+    device = _device(meter, table)
+    instance = table.text("instance")
+    address = table.guarded(lambda: ProfileGeneric(instance))
+    table.name(instance)
+    columns = table.given("columns", _columns)
+    values: dict[str, object] = {
+        "capture_objects": columns,
+        "capture_period": table.integer("period", 0),
+        "profile_entries": table.integer("entries", DEFAULT_ENTRIES),
+        "sort_method": table.converted("order", _named(ORDERS), SortMethod.FIRST_IN_FIRST_OUT),
+    }
+    if table.boolean("recomputed", False):
+        values["buffer"] = RECOMPUTED
+    table.finish()
+    table.guarded(lambda: device.add(address, writable=(), **values))
+
+
+def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
+    device = _device(meter, table)
+    client = table.integer("client")
+    table.name(f"client {client}")
+    name = table.text("name", "")
+    mechanism = table.converted("auth", named, MECHANISMS[0])
+    secret = table.optional("password", credentials.password)
+    keys = _keys(table, allow_demo_keys)
+    protection = table.converted("protection", _named(PROTECTIONS), Protection.NONE)
+    usual = Access.PUBLIC if client == PUBLIC_CLIENT and not mechanism.identifier else Access.READ
+    access = table.converted("access", _named({each.value: each for each in Access}), usual)
+    rules = tuple(_rule(rule) for rule in table.tables("rules"))
+    pdu_size = table.integer("max_receive_pdu_size", 1024)
+    table.finish()
+
+    def offer() -> None:
+        device.offer(
+            AssociationDescription(
+                client=client,
+                name=name,
+                mechanism=mechanism,
+                secret=secret,
+                keys=keys,
+                protection=protection,
+                rights=Rights(access, rules),
+                max_receive_pdu_size=pdu_size,
+            )
+        )
+
+    table.guarded(offer)
+
+
+def _keys(table: Table, allow_demo_keys: bool) -> Keys | None:
+    if "keys" in table:
+        table.converted("keys", _named({DEMO: DEMO}))
+        if not allow_demo_keys:
+            raise table.refusal("keys", "demo keys protect nothing and must be allowed where the meter is started")
+        return demo_keys()
+    encryption = table.optional("encryption_key", credentials.key)
+    authentication = table.optional("authentication_key", credentials.key)
+    if encryption is None and authentication is None:
+        return None
+    if encryption is None or authentication is None:
+        missing = "encryption_key" if encryption is None else "authentication_key"
+        raise table.refusal(missing, "an association has both keys or none")
+    return table.guarded(lambda: Keys(encryption, authentication))
+
+
+def _rule(table: Table) -> Rule:
+    objects = table.converted("objects", ObisPattern)
+    access = table.converted("access", _named(GRANTS))
+    attribute = table.optional_integer("attribute")
+    table.finish()
+    return Rule(objects, access, attribute)
+
+
+def _device(meter: Meter, table: Table) -> LogicalDevice:
+    sap = table.integer("device", MANAGEMENT)
+    device = meter.devices.get(sap)
+    if device is None:
+        raise table.refusal("device", f"there is no logical device with SAP {sap}; describe it under [[device]]")
+    return device
+
+
+# -- what the words mean ----------------------------------------------------------------------------------------------
+
+
+_TEMPLATES: Final[Mapping[str, Callable[[Meter, int], None]]] = {"household": furnish}
+
+
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # not a name, no such file, no such zone
+        raise ConfigurationError(f"{name!r} is no time zone: write UTC or a name such as Europe/Berlin") from None
+
+
+def _interface_class(given: object, version: int | None) -> type[InterfaceClass]:
+    if isinstance(given, int):
+        found = declared(given, version)
+    else:
+        found = next((kind for kind in REGISTRY.values() if kind.__name__ == given), None)
+    if found is None:
+        raise ConfigurationError(f"{given!r} is no interface class: write a number or a name such as Register")
+    return found
+
+
+def _columns(given: object) -> tuple[object, ...]:
+    if not isinstance(given, list):
+        raise ConfigurationError("expected a list of references such as 1.0.1.8.0.255:value")
+    given = cast("list[object]", given)
+    return tuple(catalogue.resolve(parse_reference(str(text))) for text in given)
+
+
+def _value(shape: Shape[Any], given: object) -> object:
+    """Return a value of TOML as what `add` takes: typed where it says so, units by their symbols."""
+    if isinstance(given, dict):
+        return _typed(cast("dict[str, object]", given))
+    if shape is _SCALER_UNIT and isinstance(given, list):
+        return tuple(Unit.parse(each) if isinstance(each, str) else each for each in cast("list[object]", given))
+    return given if shape is ANY else _tuples(given)
+
+
+def _typed(given: dict[str, object]) -> object:
+    kinds = {tags.TAG_NAMES[kind.TAG]: kind for kind in _KINDS}
+    if len(given) != 1 or next(iter(given)) not in kinds:
+        raise ConfigurationError(f"a typed value is written as {{ TYPE = VALUE }}, with TYPE one of {', '.join(kinds)}")
+    ((name, value),) = given.items()
+    kind = kinds[name]
+    if issubclass(kind, tags.Number) and isinstance(value, int):
+        return kind.checked(value)
+    if issubclass(kind, tags.OctetString) and isinstance(value, str):
+        return kind(octets_from_hex(value))
+    if issubclass(kind, str) and isinstance(value, str):
+        return cast("type[Any]", kind)(value)
+    if issubclass(kind, float) and isinstance(value, int | float):
+        return cast("type[Any]", kind)(value)
+    if issubclass(kind, tuple) and isinstance(value, list):
+        items = cast("list[object]", value)
+        return cast("type[Any]", kind)(encode_value(ANY, _value(ANY, each)) for each in items)
+    raise ConfigurationError(f"this is no {name}")
+
+
+def _tuples(given: object) -> object:
+    return tuple(_tuples(each) for each in cast("list[object]", given)) if isinstance(given, list) else given
+
+
+def _named(words: Mapping[str, T]) -> Callable[[str], T]:
+    """Return what reads one of some words."""
+
+    def read(word: str) -> T:
+        if word not in words:
+            raise ConfigurationError(f"{word!r} is not known: write {' or '.join(words)}")
+        return words[word]
+
+    return read
+
+
+_SCALER_UNIT: Final = shape_of(ScalerUnit)
+
+_KINDS: Final[tuple[type[Any], ...]] = (
+    *(tags.Integer, tags.Long, tags.DoubleLong, tags.Long64),
+    *(tags.Unsigned, tags.LongUnsigned, tags.DoubleLongUnsigned, tags.Long64Unsigned),
+    *(tags.Enumerated, tags.Bcd, tags.Float32, tags.Float64),
+    *(tags.OctetString, tags.VisibleString, tags.Utf8String, tags.BitString, tags.Array, tags.Structure),
+)
