@@ -7,10 +7,10 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, household
 
 from cosem.errors import ConfigurationError
 from cosem.meter import Keys, Meter
+from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, household
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import Register
 from cosem.protocol.values.data import OctetString
