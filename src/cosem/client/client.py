@@ -22,6 +22,7 @@ from cosem.io.open import open_async, open_blocking
 from cosem.io.stream import Stream
 from cosem.protocol.association.context import Negotiated
 from cosem.protocol.association.counter import InvocationCounter
+from cosem.protocol.association.security import Protection
 from cosem.protocol.model.classes.data_storage import Data
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
@@ -34,6 +35,9 @@ Opener: TypeAlias = Callable[[ConnectionUrl, float], Coroutine[Any, Any, Stream]
 """Gives a stream to the meter a URL names, within so many seconds."""
 
 PUBLIC_CLIENT = 16
+
+IN_CLEAR = frozenset(("tcp", "udp"))
+"""Media on which others may listen."""
 
 
 class _Connection(Operations):
@@ -55,6 +59,7 @@ class _Connection(Operations):
         self._opener = self.open_stream if opener is None else opener
         self._entropy = entropy
         self._counter: InvocationCounter | None = None
+        self._warned = False
 
     @classmethod
     def open(
@@ -130,7 +135,10 @@ class _Connection(Operations):
         return number + 1
 
     def _warn(self) -> None:
-        if self.access.sends_password and self.url.medium in ("tcp", "udp") and self.access.protection == 0:
+        if self._warned or not self.access.sends_password or self.url.medium not in IN_CLEAR:
+            return
+        self._warned = True
+        if self.access.protection is Protection.NONE:
             warnings.warn(
                 f"the password for {self.url.place} goes over the network in clear; use tls or an HLS mechanism",
                 SecurityWarning,

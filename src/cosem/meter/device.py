@@ -386,10 +386,11 @@ def _furniture(management: bool, ciphered: tuple[bool, ...], number: int) -> Map
         if ciphered[number - 1]:
             setup = object_for(64, 0, _named(0, 0, 43, 0, number))
             items.append(Item(setup, behaviour=security_setup.BEHAVIOUR))
-    for place, has_counter in enumerate(ciphered, 1):
-        if has_counter:
-            counter = DataObject(_named(0, 0, 43, 1, place))
-            items.append(Item(counter, behaviour=data.INVOCATION_COUNTER, state=place))
+    counted = [place for place, has_counter in enumerate(ciphered, 1) if has_counter]
+    # E = 0, where clients look unless they are told otherwise, is the counter of the first.
+    for e, place in [*((0, place) for place in counted[:1]), *((place, place) for place in counted)]:
+        counter = DataObject(_named(0, 0, 43, 1, e))
+        items.append(Item(counter, behaviour=data.INVOCATION_COUNTER, state=place))
     return {item.instance: item for item in items}
 
 

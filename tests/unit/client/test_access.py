@@ -1,0 +1,177 @@
+"""What a person writes becomes an access that fits together, or is refused before anything is sent."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosem import AsyncClient, Client, Meter, Register, Unit
+from cosem.client.access import access
+from cosem.danger import Weakness, allow
+from cosem.errors import AssociationRejected, ConfigurationError, ConnectionFailed, SecurityWarning, ServiceError
+from cosem.meter import PUBLIC_ASSOCIATION, AssociationDescription, Keys, serving
+from cosem.protocol.association.counter import MemoryCounterStore
+from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.crypto.mechanism import MECHANISMS
+
+EK = "11223344556677889900AABBCCDDEEFF"
+AK = "D1D2D3D4D5D6D7D8D9DADBDCDDDEDF00"
+TITLE = "434F530000000001"
+ENERGY = Register("1.0.1.8.0.255")
+
+
+def keys(**more: Any) -> dict[str, Any]:
+    return {"ek": EK, "ak": AK, "system_title": TITLE, "counters": MemoryCounterStore(), **more}
+
+
+def test_nothing_is_the_public_client() -> None:
+    entry = access()
+    assert (entry.mechanism.name, entry.protection, entry.secured) == ("none", Protection.NONE, False)
+
+
+def test_a_password_alone_means_low() -> None:
+    assert access(password="12345678").mechanism.name == "low"
+
+
+def test_keys_alone_mean_gmac_and_everything_protected() -> None:
+    entry = access(**keys())
+    assert (entry.mechanism.name, entry.protection) == ("gmac", AUTHENTICATED_ENCRYPTION)
+
+
+@pytest.mark.parametrize(
+    ("word", "protection"),
+    [
+        ("none", Protection.NONE),
+        ("auth", Protection.AUTHENTICATION),
+        ("auth+enc", AUTHENTICATED_ENCRYPTION),
+    ],
+)
+def test_protection_by_word(word: str, protection: Protection) -> None:
+    assert access(**keys(protection=word)).protection is protection
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        ({"auth": "gmac"}, "encryption key"),
+        ({"auth": "low"}, "needs a password"),
+        ({"auth": "sha256", "password": "x" * 16, "protection": "auth+enc"}, "encryption key"),
+        ({"auth": "md5", "password": "x" * 16}, "off by default"),
+        ({"auth": "sha1", "password": "x" * 16}, "off by default"),
+        ({"auth": "ecdsa"}, "there is no authentication mechanism"),
+        ({"auth": "none", "password": "12345678"}, "does nothing"),
+        ({"protection": "both"}, "write one of none, auth, enc, auth\\+enc"),
+        ({"ek": "0011", "ak": AK, "system_title": TITLE}, "32 hex digits"),
+        ({"ek": EK, "ak": AK, "system_title": "00"}, "8 octets"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_right_form(words: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        access(**words)
+
+
+def test_md5_needs_a_permission() -> None:
+    entry = access(auth="md5", password="x" * 16, permitted=allow(Weakness.MD5_AUTHENTICATION))
+    assert entry.mechanism.identifier == 3
+
+
+def test_title_and_counters_are_kept_for_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    first, second = access(ek=EK, ak=AK), access(ek=EK, ak=AK)
+    assert first.system_title == second.system_title
+    assert first.counter().next() != second.counter().next()
+
+
+def test_a_number_given_only_raises_the_counter() -> None:
+    store = MemoryCounterStore()
+    assert access(**keys(counters=store, invocation_counter=1000)).counter().next() == 1000
+    assert access(**keys(counters=store, invocation_counter=5)).counter().next() > 1000
+
+
+def test_secrets_are_not_shown() -> None:
+    text = repr(access(**keys())) + repr(access(password="correct horse"))
+    for secret in (EK, EK.lower(), AK, AK.lower(), "correct horse"):
+        assert secret not in text
+
+
+# -- against a meter --------------------------------------------------------------------------------------------------
+
+
+def guarded() -> Meter:
+    meter = Meter("KFM1020012345678")
+    meter.add(ENERGY, value=12_345_678, scaler_unit=(0, Unit.WATT_HOUR))
+    meter.offer(
+        PUBLIC_ASSOCIATION,
+        AssociationDescription(
+            client=1,
+            mechanism=MECHANISMS[5],
+            keys=Keys(Key(bytes.fromhex(EK)), Key(bytes.fromhex(AK)), temporary=True),
+            protection=AUTHENTICATED_ENCRYPTION,
+        ),
+    )
+    return meter
+
+
+async def read(url: str, **words: Any) -> str:
+    async with AsyncClient.open(url, **words) as client:
+        return str(await client.quantity(ENERGY))
+
+
+def test_a_counter_that_fell_behind_is_read_from_the_meter() -> None:
+    async def run() -> None:
+        async with serving(guarded(), "tcp://127.0.0.1:0") as server:
+            url = f"tcp://{server.url.place}?client=1"
+            assert await read(url, **keys(invocation_counter=5000)) == "12345678 Wh"
+            # Another installation of the same client, whose counters begin anew.
+            with pytest.raises(ServiceError):
+                await read(url, **keys())
+            assert await read(url, **keys(counter_object="0.0.43.1.0.255")) == "12345678 Wh"
+
+    asyncio.run(run())
+
+
+def test_dedicated_keys_with_our_own_meter() -> None:
+    async def run() -> None:
+        async with serving(guarded(), "tcp://127.0.0.1:0") as server:
+            url = f"tcp://{server.url.place}?client=1"
+            assert await read(url, **keys(dedicated=True)) == "12345678 Wh"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("framing", ["tcp", "udp", "hdlc+tcp"])
+def test_every_medium_of_a_network(framing: str) -> None:
+    async def run() -> None:
+        async with serving(guarded(), f"{framing}://127.0.0.1:0") as server:
+            url = f"{framing}://{server.url.place}?client=1"
+            assert await read(url, **keys()) == "12345678 Wh"
+
+    asyncio.run(run())
+
+
+def test_a_weaker_meter_is_refused() -> None:
+    plain = Meter("KFM1020012345678")
+    plain.add(ENERGY, value=1, scaler_unit=(0, Unit.WATT_HOUR))
+
+    async def run() -> None:
+        async with serving(plain, "tcp://127.0.0.1:0") as server:
+            url = f"tcp://{server.url.place}?client=16"
+            with pytest.raises(AssociationRejected, match="context"):
+                await read(url, **keys())
+
+    asyncio.run(run())
+
+
+def test_sec_09_a_password_in_clear_over_ip_warns_once_for_each_client() -> None:
+    client = Client.open("tcp://127.0.0.1:1?client=2", password="12345678")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            with pytest.raises(ConnectionFailed):
+                client.connect()
+    assert [each.category for each in caught] == [SecurityWarning]

@@ -1,0 +1,130 @@
+"""However a session ends, the meter is told and the line is given back."""
+
+from __future__ import annotations
+
+import pytest
+
+from cosem import Client, Clock
+from cosem.client.access import Access
+from cosem.errors import ConnectionLost, RemoteProtocolError, TimedOut
+from cosem.io.stream import Stream
+from cosem.protocol.profile.address import ConnectionUrl
+
+HDLC = ConnectionUrl.parse("hdlc+tcp://192.0.2.1:4059?client=16&server=1")
+WRAPPER = ConnectionUrl.parse("tcp://192.0.2.1:4059?client=16&server=1")
+
+# Client 16 to server 1; the AARE is that of the captured session with conformance 0x00101D, PDU size 125.
+AARE = bytes.fromhex(
+    "0001000100100 02B 6129A109060760857405080101A203020100A305A103020100BE10040E0800065F1F040000181D007D0007".replace(
+        " ", ""
+    )
+)
+
+
+class Scripted:
+    """A stream that answers what the script says, or raises it."""
+
+    def __init__(self, *script: bytes | BaseException) -> None:
+        self.script = list(script)
+        self.written: list[bytes] = []
+        self.closed = False
+        self.time = 0.0
+
+    async def read(self, deadline: float | None, /) -> bytes:
+        if not self.script:
+            assert deadline is not None
+            self.time = deadline
+            return b""
+        step = self.script.pop(0)
+        if isinstance(step, BaseException):
+            raise step
+        return step
+
+    async def write(self, octets: bytes, /) -> None:
+        if self.closed:
+            raise ConnectionLost("closed")
+        self.written.append(octets)
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def now(self) -> float:
+        return self.time
+
+
+def client(url: ConnectionUrl, stream: Scripted) -> Client:
+    async def opener(_url: ConnectionUrl, _seconds: float) -> Stream:
+        return stream
+
+    return Client(url, Access(), opener=opener)
+
+
+def test_ctrl_c_in_the_middle_of_an_exchange_closes_the_line() -> None:
+    stream = Scripted(AARE, KeyboardInterrupt())
+    meter = client(WRAPPER, stream)
+    with pytest.raises(KeyboardInterrupt), meter:
+        meter.clock()
+    assert stream.closed
+
+
+def test_ctrl_c_while_hdlc_is_being_set_up_says_disc() -> None:
+    stream = Scripted(KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        client(HDLC, stream).connect()
+    assert stream.closed
+
+
+def test_an_error_of_the_caller_between_operations_releases_in_good_order() -> None:
+    stream = Scripted(AARE)
+    with pytest.raises(ZeroDivisionError), client(WRAPPER, stream):
+        _ = 1 / 0
+    assert stream.closed
+    assert stream.written[-1][8:9] == b"\x62"  # RLRQ; the meter did not answer and is left all the same
+
+
+def test_a_meter_that_says_nothing_to_the_release_is_left_after_a_while() -> None:
+    stream = Scripted(AARE)
+    with client(WRAPPER, stream):
+        pass
+    assert stream.closed
+    assert stream.time <= 3.0
+
+
+def test_nonsense_closes_the_session_with_the_layer_named() -> None:
+    stream = Scripted(AARE, bytes.fromhex("0099"), b"\xff" * 20)
+    meter = client(WRAPPER, stream)
+    with meter, pytest.raises(RemoteProtocolError) as broken:
+        meter.get(Clock().time)
+    assert broken.value.layer == "wrapper"
+    assert stream.closed
+
+
+def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
+    stream = Scripted(AARE)
+    meter = client(WRAPPER, stream)
+    with meter:
+        with pytest.raises(TimedOut):
+            meter.clock()
+        assert stream.closed
+        late = bytes.fromhex("0001000100100010 C401C1000600000001".replace(" ", ""))
+        stream.script.append(late)
+        with pytest.raises(ConnectionLost):
+            meter.get(Clock().time)
+
+
+def test_half_an_answer_and_then_nothing_is_a_time_out_of_the_link_or_the_response() -> None:
+    stream = Scripted(AARE, bytes.fromhex("00010001001000"))
+    meter = client(WRAPPER, stream)
+    with meter, pytest.raises((TimedOut, RemoteProtocolError)):
+        meter.clock()
+    assert stream.closed
+
+
+def test_twice_the_same_answer_is_noticed() -> None:
+    answer = bytes.fromhex("0001000100100009") + bytes.fromhex("C401C2000600000001")
+    first = bytes.fromhex("0001000100100009") + bytes.fromhex("C401C1000600000001")
+    stream = Scripted(AARE, first + first, answer)
+    meter = client(WRAPPER, stream)
+    with meter, pytest.raises(RemoteProtocolError):
+        meter.get(Clock().time)
+        meter.get(Clock().time)
