@@ -117,6 +117,7 @@ ANSWERS: dict[type[CosemError], tuple[StateError, ServiceErrorCode]] = {
     SecurityError: (StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.DECIPHERING_ERROR),
     RemoteProtocolError: (StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.OPERATION_NOT_POSSIBLE),
     LocalProtocolError: (StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.SERVICE_NOT_SUPPORTED),
+    CosemError: (StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.OTHER_REASON),
 }
 """What a server answers when it cannot take an APDU: the exception-response by the blame of the error."""
 
@@ -270,16 +271,19 @@ class ServerAssociation:
             self._meet(policy, request)
             initiate = self._initiate(policy, request.user_information)
             self._authenticate(policy, request)
+            dedicated_key = self._dedicated_key(policy, initiate)
         except _Rejection as rejection:
             self._reject(rejection)
         except (DecodeError, SecurityError) as error:
             self._reject(_Rejection(AcseServiceUser.NO_REASON_GIVEN, error=error))
         else:
-            self._accept(policy, initiate)
+            self._accept(policy, initiate, dedicated_key)
 
     def _meet(self, policy: ServerPolicy, request: AssociationRequest) -> None:
         title = request.calling_ap_title or b""
         if policy.security is None:
+            # Without keys a title is still part of what some proofs bind.
+            self._client_title = title if len(title) == TITLE_OCTETS else b""
             return
         if len(title) != TITLE_OCTETS:
             raise _Rejection(AcseServiceUser.CALLING_AP_TITLE_NOT_RECOGNIZED)
@@ -318,7 +322,18 @@ class ServerAssociation:
             )
             self._challenges.check()
 
-    def _accept(self, policy: ServerPolicy, initiate: InitiateRequest) -> None:
+    def _dedicated_key(self, policy: ServerPolicy, initiate: InitiateRequest) -> Key | None:
+        """Return the dedicated key that the client chose; one that everybody could read is no key."""
+        if initiate.dedicated_key is None:
+            return None
+        security = self._security
+        if security is None or policy.required is Protection.NONE:
+            raise _Rejection(AcseServiceUser.NO_REASON_GIVEN)
+        if len(initiate.dedicated_key) != security.suite.key_octets:
+            raise _Rejection(AcseServiceUser.NO_REASON_GIVEN)
+        return Key(initiate.dedicated_key)
+
+    def _accept(self, policy: ServerPolicy, initiate: InitiateRequest, dedicated_key: Key | None) -> None:
         negotiated = Negotiated(
             application_context=policy.application_context,
             mechanism=MechanismId(policy.mechanism.identifier),
@@ -346,8 +361,9 @@ class ServerAssociation:
             answer,
             None if challenges is None else challenges.server,
         )
-        if initiate.dedicated_key is not None and self._security is not None:
-            self._security.use_dedicated(Key(initiate.dedicated_key))
+        if dedicated_key is not None:
+            assert self._security is not None
+            self._security.use_dedicated(dedicated_key)
             self._dedicated = True
         self._step(Step.ACCEPTED if challenges is None else Step.AUTHENTICATION_REQUIRED)
         if challenges is None:
@@ -418,6 +434,9 @@ class ServerAssociation:
         listed: tuple[object, ...] = getattr(request, "attributes", ()) or getattr(request, "methods", ())
         if len(listed) > self._limits.listed:
             raise LocalProtocolError(f"{len(listed)} items in one list, at most {self._limits.listed} are served")
+        carried = _carried(request)
+        if carried is not None and len(carried) != len(listed):
+            raise RemoteProtocolError(f"{len(carried)} values for {len(listed)} items in one list")
         self._request = request
         self._events.append(Requested(request))
 
@@ -620,6 +639,13 @@ def _check_mechanism(policy: ServerPolicy, asked: MechanismId | bytes | None) ->
     if not asked:
         raise _Rejection(AcseServiceUser.AUTHENTICATION_REQUIRED)
     raise _Rejection(AcseServiceUser.AUTHENTICATION_MECHANISM_NAME_NOT_RECOGNISED)
+
+
+def _carried(request: Any) -> tuple[Data, ...] | None:
+    """Return the values that belong to the items of a list, or None where there are none."""
+    if isinstance(request, SetRequestWithList):
+        return request.values
+    return request.parameters if isinstance(request, ActionRequestWithList) else None
 
 
 def _is_reply_to_hls(request: ActionRequestNormal) -> bool:
