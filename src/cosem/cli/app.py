@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from cosem.cli import browse, read
+from cosem.cli import act, browse, profile, read, set_
 from cosem.cli.failure import BAD_USAGE, Ended, Phase, complain, exit_code
 from cosem.cli.report import put
 from cosem.errors import CosemError
@@ -76,8 +76,14 @@ def _version() -> str:
         return "from a source tree, not installed"
 
 
-for verb in (read.read, browse.browse):
-    app.command()(verb)
+for name, verb in (
+    ("read", read.read),
+    ("browse", browse.browse),
+    ("profile", profile.profile),
+    ("set", set_.set_),
+    ("act", act.act),
+):
+    app.command(name)(verb)
 
 
 def run(args: Sequence[str] | None = None) -> int:

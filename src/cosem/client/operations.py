@@ -12,7 +12,7 @@ from cosem.client.services import Services
 from cosem.errors import ConnectionLost, CosemError
 from cosem.protocol.association.context import Negotiated, Notified
 from cosem.protocol.model.classes.access_control import AssociationLN
-from cosem.protocol.model.classes.data_storage import ExtendedRegister, ProfileGenericVersion0, Register
+from cosem.protocol.model.classes.data_storage import ExtendedRegister, ProfileGenericCommon, Register
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.reference import AttributeRef, MethodRef
 from cosem.protocol.model.rights import ObjectListElement
@@ -74,7 +74,7 @@ class Operations:
     @operation
     async def profile(
         self,
-        profile: ProfileGenericVersion0,
+        profile: ProfileGenericCommon,
         *,
         since: datetime | DateTime | None = None,
         until: datetime | DateTime | None = None,

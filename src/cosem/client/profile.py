@@ -11,7 +11,7 @@ from cosem.client.services import Services
 from cosem.errors import CosemError, DataAccessError
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.codec import columns
-from cosem.protocol.model.classes.data_storage import ProfileGenericVersion0, ScalerUnit, SortMethod
+from cosem.protocol.model.classes.data_storage import ProfileGenericCommon, ScalerUnit, SortMethod
 from cosem.protocol.model.declare import object_for
 from cosem.protocol.model.reference import AttributeRef, BufferRef
 from cosem.protocol.model.selection import CLOCK_TIME, CaptureObject
@@ -49,7 +49,7 @@ class ProfileRows:
     `capture_period` is in seconds, 0 when rows are captured on events.
     """
 
-    profile: ProfileGenericVersion0
+    profile: ProfileGenericCommon
     columns: tuple[ProfileColumn, ...]
     rows: Sequence[tuple[Any, ...]]
     capture_period: int
@@ -84,7 +84,7 @@ class ProfileRows:
 
 async def read_profile(
     services: Services,
-    profile: ProfileGenericVersion0,
+    profile: ProfileGenericCommon,
     since: datetime | DateTime | None,
     until: datetime | DateTime | None,
 ) -> ProfileRows:

@@ -14,6 +14,7 @@ from cosem.client.operations import Operations
 from cosem.client.profile import SCALER_UNIT_OF
 from cosem.client.services import LIST_LENGTH, LISTS, Services
 from cosem.errors import (
+    ActionError,
     ConfigurationError,
     ConnectionLost,
     CosemError,
@@ -110,10 +111,27 @@ async def read_references(
     for number, answer in zip(asked, found, strict=True):
         answers[number] = answer
     for number, answer in enumerate(answers):
-        other = await _of_another_class(services, answer, directory)
+        other = await _of_another_class(client, answer, directory)
         if other is not None:
             answers[number] = (await _read(services, [(answer.asked, other)]))[0]
     return answers
+
+
+async def listed_otherwise(
+    client: Operations,
+    reference: Reference,
+    tried: int,
+    refusal: DataAccessError | ActionError,
+    directory: ObjectDirectory,
+) -> ObjectListElement | None:
+    """Return the object as the meter lists it, when class `tried` was a guess that `refusal` shows to be wrong."""
+    services = client.services
+    if reference.class_id is not None or refusal.result not in ANOTHER_CLASS or services is None:
+        return None
+    if not services.exchange.open:
+        return None
+    listed = await directory.find(services, reference.instance, tried)
+    return None if listed is None or listed.class_id == tried else listed
 
 
 async def _attribute(services: Services, reference: Reference, directory: ObjectDirectory) -> AttributeRef[Any]:
@@ -134,24 +152,15 @@ def _nothing(reference: Reference) -> AttributeRef[Any]:
     return AttributeRef(address.class_id, address.version, address.instance, 0, str(reference.member), ANY)
 
 
-async def _of_another_class(services: Services, answer: Answer, directory: ObjectDirectory) -> AttributeRef[Any] | None:
+async def _of_another_class(client: Operations, answer: Answer, directory: ObjectDirectory) -> AttributeRef[Any] | None:
     """Return the attribute as the meter's object list has it, where that differs from what was tried in vain."""
-    error = answer.error
-    if answer.asked.class_id is not None or not isinstance(error, DataAccessError):
+    if not isinstance(answer.error, DataAccessError):
         return None
-    if error.result not in ANOTHER_CLASS or not services.exchange.open:
-        return None
-    tried = answer.attribute
     try:
-        listed = await directory.find(services, tried.instance, tried.class_id)
+        listed = await listed_otherwise(client, answer.asked, answer.attribute.class_id, answer.error, directory)
+        return None if listed is None else catalogue.resolve(answer.asked, listed.class_id, listed.version)
     except CosemError:
-        return None  # The session was lost over the list; the answers so far are still good.
-    if listed is None or listed.class_id == tried.class_id:
-        return None
-    try:
-        return catalogue.resolve(answer.asked, listed.class_id, listed.version)
-    except ConfigurationError:
-        return None
+        return None  # Without a list, or when the session is lost over it, the answers so far are still good.
 
 
 async def _read(services: Services, wanted: Sequence[tuple[Reference, AttributeRef[Any]]]) -> list[Answer]:

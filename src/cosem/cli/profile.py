@@ -1,0 +1,228 @@
+"""`cosem profile`: the rows of a load profile or event log, as a table, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import typer
+
+from cosem.cli.options import Connection, connected
+from cosem.cli.report import escaped, flags_text, plain_value, put_json, put_table, say, value_text
+from cosem.cli.session import session
+from cosem.client.profile import ProfileColumn, ProfileRows
+from cosem.errors import ConfigurationError, ShapeError
+from cosem.protocol.model import catalogue
+from cosem.protocol.model.classes.data_storage import ProfileGeneric
+from cosem.protocol.model.reference import parse_reference
+from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.quantity import Quantity
+
+FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""With these a text in a cell would be run as a formula by a spreadsheet."""
+
+_MOMENT: Final = "2024-02-29, 2024-02-29T13:45 (the meter's local time) or 2024-02-29T13:45+01:00"
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: when it was captured as far as that is known, what is to be noted about it, and its values."""
+
+    time: datetime | str | None
+    notes: tuple[str, ...]
+    values: tuple[Any, ...]
+
+    @property
+    def local(self) -> str:
+        """The time on the meter's clock, with its offset from UTC where the meter gives one."""
+        return self.time.isoformat(sep=" ") if isinstance(self.time, datetime) else self.time or ""
+
+    @property
+    def utc(self) -> str:
+        """The time in UTC, empty where the meter gives no offset."""
+        if not isinstance(self.time, datetime) or self.time.tzinfo is None:
+            return ""
+        return self.time.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ") + "Z"
+
+
+@connected
+def profile(
+    connection: Connection,
+    obis: Annotated[str, typer.Argument(metavar="OBIS", help="The profile, such as 1.0.99.1.0.255 or P.01.")],
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help=f"First row: {_MOMENT}.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Last row, in the same forms.", show_default=False)
+    ] = None,
+    format: Annotated[Format, typer.Option(help="How to print the rows.")] = Format.TABLE,
+) -> None:
+    """Read the rows of a profile, with columns, scalers and units as the meter describes them.
+
+    null-data is filled in: times are counted on by the capture period, values repeat those of the row before.
+    """
+    wanted = parse_reference(obis)
+    if wanted.class_id not in (None, ProfileGeneric.class_id) or wanted.member is not None:
+        raise ConfigurationError(f"{obis!r}: a profile has class 7 and no attribute is named: 1.0.99.1.0.255")
+    first, last = _moment("--since", since), _moment("--until", until)
+    if first and last and (first.tzinfo is None) == (last.tzinfo is None) and first > last:
+        raise ConfigurationError(f"--since {since} comes after --until {until}")
+    with session(connection) as client:
+        found = client.profile(ProfileGeneric(wanted.instance), since=first, until=last)
+    rows = filled(found)
+    _SHOW[Format.JSON if connection.json else format](connection, found, rows)
+    say(f"{len(rows)} rows")
+
+
+def filled(found: ProfileRows) -> list[Row]:
+    """Return the rows with their times, and with the values that null-data stands for."""
+    step = timedelta(seconds=-found.capture_period if found.newest_first else found.capture_period)
+    measured = [number for number, column in enumerate(found.columns) if not column.is_time]
+    before: dict[int, Any] = {}
+    time: datetime | None = None
+    rows: list[Row] = []
+    for row, moment in zip(found.rows, found.moments(), strict=True):
+        notes: list[str] = []
+        shown: datetime | str | None
+        if moment is not None:
+            shown, time = _point(moment)
+            notes += _clock_notes(moment)
+        elif time is not None and step:
+            shown = time = time + step
+            notes.append("time computed")
+        else:
+            shown = time = None
+        values: list[Any] = []
+        for number in measured:
+            value = row[number]
+            if value is None and number in before:
+                notes.append("values repeated")
+            value = before.get(number) if value is None else value
+            before[number] = value
+            values.append(_scaled(found.columns[number], value))
+        rows.append(Row(shown, tuple(dict.fromkeys(notes)), tuple(values)))
+    return rows
+
+
+def cell(value: Any) -> str:
+    """Return a value as a cell of CSV that no spreadsheet takes for a formula and no terminal obeys."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    text = value_text(value)
+    guarded = text.startswith(FORMULA_STARTS) and not isinstance(value, int | float)
+    return escaped(f"'{text}" if guarded else text)
+
+
+def _point(moment: DateTime) -> tuple[datetime | str, datetime | None]:
+    """Return a moment to show and one to count on from, which differ when the meter left fields open."""
+    try:
+        time = moment.to_datetime(naive=True)
+    except ShapeError:
+        return str(moment), None
+    return time, time
+
+
+def _clock_notes(moment: DateTime) -> list[str]:
+    status = moment.status
+    return flags_text(status).split(", ") if status else []
+
+
+def _scaled(column: ProfileColumn, value: Any) -> Any:
+    unit = column.scaler_unit
+    if unit is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return Quantity.of(value, unit.scaler, unit.unit).value
+
+
+def _label(column: ProfileColumn) -> str:
+    captured = column.captured
+    attribute = "" if captured.attribute_index == 2 else f":{captured.attribute_index}"
+    element = f"[{captured.data_index}]" if captured.data_index else ""
+    return f"{captured.logical_name}{attribute}{element}"
+
+
+def _unit(column: ProfileColumn) -> str:
+    return "" if column.scaler_unit is None else column.scaler_unit.unit.symbol
+
+
+def _measured(found: ProfileRows) -> list[ProfileColumn]:
+    return [column for column in found.columns if not column.is_time]
+
+
+def _table(_: Connection, found: ProfileRows, rows: list[Row]) -> None:
+    columns = _measured(found)
+    names = [catalogue.lookup(each.captured.logical_name).name for each in columns]
+    headings = [f"{_label(each)}\n{name}\n{_unit(each)}" for each, name in zip(columns, names, strict=True)]
+    put_table(
+        ("time", "status", *headings),
+        [(row.local, ", ".join(row.notes), *(_shown(value) for value in row.values)) for row in rows],
+        right=headings,
+    )
+
+
+def _csv(_: Connection, found: ProfileRows, rows: list[Row]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    units = [(_label(each), _unit(each)) for each in _measured(found)]
+    writer.writerow(("time", "utc", "status", *(f"{label} ({unit})" if unit else label for label, unit in units)))
+    for row in rows:
+        writer.writerow((row.local, row.utc, "; ".join(row.notes), *("" if v is None else cell(v) for v in row.values)))
+
+
+def _json(connection: Connection, found: ProfileRows, rows: list[Row]) -> None:
+    put_json(
+        {
+            "url": connection.url,
+            "profile": str(found.profile.instance),
+            "capture_period": found.capture_period,
+            "columns": [
+                {
+                    "reference": str(each.captured),
+                    "obis": str(each.captured.logical_name),
+                    "name": catalogue.lookup(each.captured.logical_name).name,
+                    "unit": _unit(each) or None,
+                    "scaler": None if each.scaler_unit is None else each.scaler_unit.scaler,
+                }
+                for each in _measured(found)
+            ],
+            "rows": [
+                {
+                    "time": row.local.replace(" ", "T", 1) if isinstance(row.time, datetime) else row.time,
+                    "utc": row.utc.replace(" ", "T") or None,
+                    "status": list(row.notes),
+                    "values": [plain_value(value) for value in row.values],
+                }
+                for row in rows
+            ],
+        }
+    )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:f}" if isinstance(value, Decimal) else value_text(value)
+
+
+def _moment(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ConfigurationError(f"{option} {text!r} is no time: write {_MOMENT}") from None
+
+
+_SHOW: Final = {Format.TABLE: _table, Format.CSV: _csv, Format.JSON: _json}
