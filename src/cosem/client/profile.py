@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
@@ -10,13 +10,15 @@ from typing import Any, Final
 from cosem.client.services import Services
 from cosem.errors import CosemError, DataAccessError
 from cosem.protocol.apdu.get import DataAccessResult
+from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.codec import columns
+from cosem.protocol.codec.columns import Rows
 from cosem.protocol.model.classes.data_storage import ProfileGenericCommon, ScalerUnit, SortMethod
 from cosem.protocol.model.declare import object_for
 from cosem.protocol.model.reference import AttributeRef, BufferRef
 from cosem.protocol.model.selection import CLOCK_TIME, CaptureObject
 from cosem.protocol.values.dates import DateTime
-from cosem.readings import extract
+from cosem.readings import extract, frames
 from cosem.readings.reading import Reading
 
 SCALER_UNIT_OF: Final = {(3, 2): 3, (4, 2): 3, (5, 2): 4, (5, 3): 4}
@@ -51,7 +53,7 @@ class ProfileRows:
 
     profile: ProfileGenericCommon
     columns: tuple[ProfileColumn, ...]
-    rows: Sequence[tuple[Any, ...]]
+    rows: Rows
     capture_period: int
     newest_first: bool = False
 
@@ -73,6 +75,17 @@ class ProfileRows:
             newest_first=self.newest_first,
             zone=zone,
         )
+
+    def arrays(self) -> dict[str, Any]:
+        """Return every column as a numpy array under what it captured, as in `3/1.0.1.8.0.255/2` (extra `columns`)."""
+        return frames.arrays(self.rows, self._names())
+
+    def table(self) -> Any:
+        """Return the rows as a `pyarrow.Table`, its columns named as in `arrays` (extra `columns`)."""
+        return frames.table(self.rows, self._names())
+
+    def _names(self) -> list[str]:
+        return [str(column.captured) for column in self.columns]
 
     def moments(self) -> list[DateTime | None]:
         """Return the clock's date-time of each row as the meter wrote it; None where it is null-data or no column."""
@@ -101,7 +114,7 @@ async def read_profile(
         0 if isinstance(period, CosemError) else int(period),
         sort_method is SortMethod.LAST_IN_FIRST_OUT,
     )
-    return found if since is None and until is None else _between(found, since, until)
+    return found if since is None and until is None else between(found, since, until)
 
 
 async def _described(services: Services, captured: Iterable[CaptureObject]) -> tuple[ProfileColumn, ...]:
@@ -121,7 +134,9 @@ async def _buffer(
     services: Services, buffer: BufferRef, since: datetime | DateTime | None, until: datetime | DateTime | None
 ) -> bytes:
     """Read the buffer by range; where the meter does not serve that, whole."""
-    if since is None and until is None:
+    negotiated = services.exchange.negotiated
+    selective = negotiated is not None and negotiated.allows(Conformance.SELECTIVE_ACCESS)
+    if not selective or (since is None and until is None):
         return await services.get_octets(buffer)
     start = EARLIEST if since is None else since
     end = LATEST if until is None else until
@@ -138,7 +153,7 @@ LATEST: Final = DateTime(2099, 12, 31, hour=23, minute=59, second=59)
 """What stands for an end of a range that was left open."""
 
 
-def _between(found: ProfileRows, since: datetime | DateTime | None, until: datetime | DateTime | None) -> ProfileRows:
+def between(found: ProfileRows, since: datetime | DateTime | None, until: datetime | DateTime | None) -> ProfileRows:
     """Leave out the rows that lie outside: some meters round the ends, and some send everything."""
     first, last = _bound(since), _bound(until)
     step = timedelta(seconds=-found.capture_period if found.newest_first else found.capture_period)
@@ -151,7 +166,8 @@ def _between(found: ProfileRows, since: datetime | DateTime | None, until: datet
             time += step
         if time is None or (_reached(first, time) and _reached(time, last)):
             kept.append(row)
-    return ProfileRows(found.profile, found.columns, kept, found.capture_period, found.newest_first)
+    rows = Rows(kept, found.rows.tags, None)
+    return ProfileRows(found.profile, found.columns, rows, found.capture_period, found.newest_first)
 
 
 def _bound(end: datetime | DateTime | None) -> datetime | None:

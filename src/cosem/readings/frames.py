@@ -32,9 +32,10 @@ def tuples(octets: Octets, limits: Limits = TRANSFER) -> Rows:
     return rows(octets, limits)
 
 
-def arrays(octets: Octets, names: Sequence[str] | None = None, limits: Limits = TRANSFER) -> dict[str, AnyArray]:
+def arrays(buffer: Octets | Rows, names: Sequence[str] | None = None, limits: Limits = TRANSFER) -> dict[str, AnyArray]:
     """Return each column as a numpy array, under its name, or its number as text when no names are given.
 
+    The rows are those of the octets of a buffer, or were made of one already.
     Numbers, floats and booleans are arrays of their own size in the machine's byte order; numbers of several types in
     one column share int64, or uint64 when they need it. Octets, dates and times of one length are raw (`V12`). Where
     null-data stands among any of these the array is masked. Everything else is an array of Python objects. A buffer
@@ -43,7 +44,7 @@ def arrays(octets: Octets, names: Sequence[str] | None = None, limits: Limits = 
     when numpy is not installed.
     """
     np = _imported("numpy")
-    found = rows(octets, limits)
+    found = buffer if isinstance(buffer, Rows) else rows(buffer, limits)
     layout = found.layout
     if layout is not None:
         columns = [_strided(np, found, layout, index) for index in range(len(layout.columns))]
@@ -54,10 +55,10 @@ def arrays(octets: Octets, names: Sequence[str] | None = None, limits: Limits = 
     return dict(zip(_names(names, len(columns)), columns, strict=True))
 
 
-def table(octets: Octets, names: Sequence[str] | None = None, limits: Limits = TRANSFER) -> Any:
+def table(buffer: Octets | Rows, names: Sequence[str] | None = None, limits: Limits = TRANSFER) -> Any:
     """Return the buffer as a `pyarrow.Table`; null-data is null there. Raises as `arrays` does."""
     np, arrow = _imported("numpy"), _imported("pyarrow")
-    columns = arrays(octets, names, limits)
+    columns = arrays(buffer, names, limits)
     return arrow.table({name: _arrow_column(np, arrow, name, values) for name, values in columns.items()})
 
 
