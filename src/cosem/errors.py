@@ -5,6 +5,7 @@ CosemError
 ├── RemoteProtocolError      the peer broke the protocol
 │   └── DecodeError          … with octets that do not say what they claim to say
 ├── SecurityError            protection is missing, weaker than agreed, or does not verify
+│   └── InvocationCounterError   … or verifies, with a number that was used before
 ├── ServiceError             the peer answered, and the answer is no
 │   ├── AssociationRejected
 │   ├── DataAccessError
@@ -80,6 +81,20 @@ class SecurityError(CosemError):
     """Protection is missing, weaker than agreed, or does not verify."""
 
     retry = Retry.NEW_SESSION
+
+
+class InvocationCounterError(SecurityError):
+    """A message verifies, but its invocation counter is not above the last one: a replay, or a counter set back.
+
+    `number` is the one it has, `expected` the least that would have been accepted.
+    """
+
+    def __init__(self, number: int, expected: int) -> None:
+        super().__init__(
+            f"invocation counter {number} was used before (the last was {expected - 1}): a replayed or late message"
+        )
+        self.number = number
+        self.expected = expected
 
 
 class ServiceError(CosemError):

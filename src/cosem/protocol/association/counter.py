@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from cosem.errors import ConfigurationError, LocalProtocolError, Retry, SecurityError
+from cosem.errors import ConfigurationError, InvocationCounterError, LocalProtocolError, Retry, SecurityError
 from cosem.protocol.crypto.gcm import COUNTER_MAXIMUM
 from cosem.protocol.crypto.key import Key
 
@@ -151,11 +151,9 @@ class ReceivedCounter:
             raise self.refusal(number)
         self.last = number
 
-    def refusal(self, number: int) -> SecurityError:
+    def refusal(self, number: int) -> InvocationCounterError:
         """Return the error for a number that is not greater than every one before."""
-        return SecurityError(
-            f"invocation counter {number} was used before (the last was {self.last}): a replayed or late message"
-        )
+        return InvocationCounterError(number, self.last + 1)
 
     def keep(self) -> None:
         """Make durable what was accepted so far."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, cast
 from cosem.errors import (
     CosemError,
     DecodeError,
+    InvocationCounterError,
     LocalProtocolError,
     RemoteProtocolError,
     SecurityError,
@@ -18,6 +19,8 @@ from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.acse import (
     AUTHENTICATION,
+    VERSION_1,
+    AcseServiceProvider,
     AcseServiceUser,
     ApplicationContext,
     AssociationRequest,
@@ -43,7 +46,7 @@ from cosem.protocol.apdu.action import (
     ActionResult,
 )
 from cosem.protocol.apdu.block import DataBlockSA
-from cosem.protocol.apdu.ciphered import PLAIN_TAGS
+from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, PLAIN_TAGS
 from cosem.protocol.apdu.exception import (
     ConfirmedService,
     ConfirmedServiceError,
@@ -97,7 +100,7 @@ from cosem.protocol.association.transfer import (
 )
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.reader import Limits, count
-from cosem.protocol.crypto.gcm import TITLE_OCTETS
+from cosem.protocol.crypto.gcm import COUNTER_MAXIMUM, TITLE_OCTETS
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import CHALLENGE_OCTETS, MECHANISMS, Challenges, Mechanism
 from cosem.protocol.values.data import Data, OctetString
@@ -105,7 +108,12 @@ from cosem.protocol.values.data import Data, OctetString
 ASSOCIATION_LN: Final = 15
 REPLY_TO_HLS_AUTHENTICATION: Final = 1
 CIPHERED: Final = frozenset((*PLAIN_TAGS, 0xDB, 0xDC))
+UNDER_DEDICATED_KEY: Final = frozenset((*DEDICATED_TAGS.values(), 0xDC))
+GENERAL: Final = frozenset((0xDB, 0xDC))
 ACSE: Final = frozenset((0x60, 0x62))
+SERVICES: Final = frozenset((0xC0, 0xC1, 0xC3))
+CONFIRMED: Final = 0x40
+"""The service class in the third octet of a service; without it nothing may be answered, not even a refusal."""
 
 DLMS_VERSION_TOO_LOW: Final = 1
 INCOMPATIBLE_CONFORMANCE: Final = 2
@@ -114,6 +122,7 @@ PDU_SIZE_TOO_SHORT: Final = 3
 
 ANSWERS: dict[type[CosemError], tuple[StateError, ServiceErrorCode]] = {
     DecodeError: (StateError.SERVICE_UNKNOWN, ServiceErrorCode.OTHER_REASON),
+    InvocationCounterError: (StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.INVOCATION_COUNTER_ERROR),
     SecurityError: (StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.DECIPHERING_ERROR),
     RemoteProtocolError: (StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.OPERATION_NOT_POSSIBLE),
     LocalProtocolError: (StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.SERVICE_NOT_SUPPORTED),
@@ -142,6 +151,16 @@ NEEDS: dict[type, Conformance] = {
     | Conformance.BLOCK_TRANSFER_WITH_ACTION,
 }
 """What must have been negotiated before a request is served."""
+
+
+LONG: Final = (GetResponseNormal, GetResponseWithList, ActionResponseNormal, ActionResponseWithList)
+"""Responses that have a form in blocks."""
+
+SETS_IN_BLOCKS: Final = (
+    SetRequestWithFirstDatablock,
+    SetRequestWithDatablock,
+    SetRequestWithListAndFirstDatablock,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +200,9 @@ class ServerAssociation:
         self._decoding = Limits(octets=self._limits.reassembled)
         self._security: SecurityContext | None = None
         self._protected = False
-        self._dedicated = False
+        self._under_dedicated_key = False
+        self._in_general_envelope = False
+        self._silent = False
         self._client_title = b""
         self._challenges: Challenges | None = None
         self._max_send = 0
@@ -190,34 +211,53 @@ class ServerAssociation:
         self._opening: Any = None
         self._arrived = 0
         self._leaving: Outgoing | None = None
+        self._leaving_to: type | None = None
         self._arriving: Incoming | None = None
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
     def receive(self, octets: bytes) -> None:
         """Take one APDU from the client; what is wrong with it is answered and reported as `Refused`."""
+        self._silent = False
         try:
             self._receive(octets)
         except CosemError as error:
             self._refuse(error)
+        finally:
+            self._silent = False
 
     def respond(self, response: Apdu) -> None:
-        """Answer the request that was handed out last, in blocks where it is too long for one APDU."""
+        """Answer the request that was handed out last, in blocks where it is too long for one APDU.
+
+        A request of an unconfirmed service is at an end thereby, and nothing is sent.
+        """
         request = self._request
         if request is None:
             raise LocalProtocolError("nothing was asked")
         self._request = None
-        plain = self._form(request, response).encode()
+        response = self._form(request, response)
+        if not request.invoke_id_and_priority & CONFIRMED:
+            return
+        plain = response.encode()
         longest = longest_plain(self._max_send, protected=self._protected)
-        if longest is not None and len(plain) > longest:
-            plain = self._first_block(request, response, longest)
-        self._emit(plain)
+        if longest is None or len(plain) <= longest:
+            self._emit(plain)
+        elif isinstance(response, LONG):
+            self._emit(self._first_block(request, response, longest))
+        else:
+            self._outgoing.append(
+                ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.PDU_TOO_LONG).encode()
+            )
 
     def notify(self, notification: Apdu) -> None:
         """Send a notification that nobody asked for."""
         if self.state is not State.ASSOCIATED:
             raise LocalProtocolError(f"no notification in state {self.state.value}")
-        self._emit(notification.encode())
+        plain = notification.encode()
+        longest = longest_plain(self._max_send, protected=self._protected)
+        if longest is not None and len(plain) > longest:
+            raise LocalProtocolError(f"a notification of {len(plain)} octets, the client takes at most {longest}")
+        self._emit(plain)
 
     def abort(self) -> None:
         """Forget the association: the layer below is gone."""
@@ -240,7 +280,12 @@ class ServerAssociation:
     @property
     def answering(self) -> bool:
         """True while the APDU received last has an answer, made or still to be made by the meter."""
-        return bool(self._outgoing) or self._request is not None
+        return bool(self._outgoing) or (self.asked and bool(self._request.invoke_id_and_priority & CONFIRMED))
+
+    @property
+    def asked(self) -> bool:
+        """True while a request was handed out that the meter has not dealt with."""
+        return self._request is not None
 
     # -- what arrives -------------------------------------------------------------------------------------------------
 
@@ -252,6 +297,9 @@ class ServerAssociation:
             raise SecurityError("a ciphered APDU outside a ciphered association")
         if self._security is not None and (tag in CIPHERED or (self._protected and tag not in ACSE)):
             octets = self._security.unprotect(octets).apdu
+            # The answer comes as the question came: under the same key, in the same kind of envelope.
+            self._under_dedicated_key, self._in_general_envelope = tag in UNDER_DEDICATED_KEY, tag in GENERAL
+        self._silent = octets[0] in SERVICES and len(octets) > 2 and not octets[2] & CONFIRMED
         received = apdus.decode(octets)
         handler = self._HANDLERS.get(type(received))
         if handler is None:
@@ -262,8 +310,11 @@ class ServerAssociation:
         if self.state is not State.IDLE:
             self.abort()
         self._step(Step.ASSOCIATION_REQUEST)
+        self._refused = 0
         policy = self.policy
         try:
+            if not request.protocol_version.startswith(VERSION_1):
+                raise _Rejection(AcseServiceProvider.NO_COMMON_ACSE_VERSION)
             if policy is None:
                 raise _Rejection(AcseServiceUser.AUTHENTICATION_FAILURE)
             _check_context(policy, request)
@@ -272,8 +323,13 @@ class ServerAssociation:
             initiate = self._initiate(policy, request.user_information)
             self._authenticate(policy, request)
             dedicated_key = self._dedicated_key(policy, initiate)
+            if not initiate.response_allowed:
+                self._silent = True
+                raise _Unconfirmed
         except _Rejection as rejection:
             self._reject(rejection)
+        except (InvocationCounterError, _Unconfirmed):
+            raise
         except (DecodeError, SecurityError) as error:
             self._reject(_Rejection(AcseServiceUser.NO_REASON_GIVEN, error=error))
         else:
@@ -346,14 +402,7 @@ class ServerAssociation:
         self.negotiated = negotiated
         self._max_send = negotiated.max_send_pdu_size
         self._protected = policy.required is not Protection.NONE
-        answer = InitiateResponse(
-            negotiated_conformance=negotiated.conformance,
-            server_max_receive_pdu_size=policy.max_receive_pdu_size,
-            vaa_name=negotiated.vaa_name,
-        ).encode()
-        if self._protected:
-            assert self._security is not None
-            answer = self._security.protect(answer)
+        answer = self._initiate_response(negotiated)
         challenges = self._challenges
         self._respond_association(
             AssociationResult.ACCEPTED,
@@ -364,10 +413,20 @@ class ServerAssociation:
         if dedicated_key is not None:
             assert self._security is not None
             self._security.use_dedicated(dedicated_key)
-            self._dedicated = True
         self._step(Step.ACCEPTED if challenges is None else Step.AUTHENTICATION_REQUIRED)
         if challenges is None:
             self._events.append(Associated(negotiated))
+
+    def _initiate_response(self, negotiated: Negotiated) -> bytes:
+        answer = InitiateResponse(
+            negotiated_conformance=negotiated.conformance,
+            server_max_receive_pdu_size=negotiated.max_receive_pdu_size,
+            vaa_name=negotiated.vaa_name,
+        ).encode()
+        if not self._protected:
+            return answer
+        assert self._security is not None
+        return self._security.protect(answer)
 
     def _reject(self, rejection: _Rejection) -> None:
         information = None
@@ -382,7 +441,11 @@ class ServerAssociation:
         self._events.append(Refused(error, authentication=rejection.diagnostic in _AUTHENTICATION))
 
     def _respond_association(
-        self, result: AssociationResult, diagnostic: AcseServiceUser, information: bytes | None, challenge: bytes | None
+        self,
+        result: AssociationResult,
+        diagnostic: AcseServiceUser | AcseServiceProvider,
+        information: bytes | None,
+        challenge: bytes | None,
     ) -> None:
         policy = self.policy
         hls = policy is not None and challenge is not None
@@ -401,11 +464,19 @@ class ServerAssociation:
             ).encode()
         )
 
-    def _released(self, _request: ReleaseRequest) -> None:
-        if self.state not in (State.ASSOCIATED, State.AUTHENTICATING):
+    def _released(self, request: ReleaseRequest) -> None:
+        negotiated = self.negotiated
+        if self.state not in (State.ASSOCIATED, State.AUTHENTICATING) or negotiated is None:
             raise RemoteProtocolError("a release request without an association")
+        # Many clients leave the protected InitiateRequest out, which is let pass. Where it is there, it must verify.
+        information, answer = request.user_information, None
+        if information and information[0] in CIPHERED:
+            if self._security is None:
+                raise SecurityError("a ciphered release request outside a ciphered association")
+            InitiateRequest.decode(self._security.unprotect(information).apdu)
+            answer = self._initiate_response(negotiated)
         self._step(Step.RELEASE_REQUEST)
-        self._outgoing.append(ReleaseResponse(reason=ReleaseResponseReason.NORMAL).encode())
+        self._outgoing.append(ReleaseResponse(reason=ReleaseResponseReason.NORMAL, user_information=answer).encode())
         self._step(Step.RELEASE_RESPONSE)
         self._forget()
         self._events.append(Released())
@@ -425,7 +496,7 @@ class ServerAssociation:
             raise LocalProtocolError(f"{kind.__name__} was not negotiated")
         continuation = self._CONTINUATIONS.get(kind)
         if continuation is None:
-            self._leaving = self._arriving = None
+            self._leaving = self._arriving = self._opening = None
             self._ask(request)
         else:
             continuation(self, request)
@@ -443,7 +514,7 @@ class ServerAssociation:
     def _proof(self, request: Any) -> None:
         policy, challenges = self.policy, self._challenges
         assert policy is not None and challenges is not None
-        if not isinstance(request, ActionRequestNormal) or not _is_reply_to_hls(request):
+        if self._silent or not isinstance(request, ActionRequestNormal) or not _is_reply_to_hls(request):
             raise RemoteProtocolError("a service before the client proved itself")
         self._step(Step.PROOF)
         mechanism, proof = policy.mechanism, request.parameters
@@ -468,14 +539,12 @@ class ServerAssociation:
         if isinstance(response, GetResponseNormal | GetResponseWithList):
             if not self.negotiated.allows(Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ):
                 return GetResponseNormal(invoke_id, DataAccessResult.OTHER_REASON).encode()
-            self._leaving = Outgoing(_long_get(response), longest)
+            self._leaving, self._leaving_to = Outgoing(_long_get(response), longest), GetRequestNext
             return self._get_block(invoke_id)
-        if isinstance(response, ActionResponseNormal | ActionResponseWithList):
-            if not self.negotiated.allows(Conformance.BLOCK_TRANSFER_WITH_ACTION):
-                return _action(invoke_id, ActionResult.OTHER_REASON, None).encode()
-            self._leaving = Outgoing(_long_action(response), longest)
-            return self._action_block(invoke_id)
-        raise LocalProtocolError(f"{type(response).__name__} has no block form")
+        if not self.negotiated.allows(Conformance.BLOCK_TRANSFER_WITH_ACTION):
+            return _action(invoke_id, ActionResult.OTHER_REASON, None).encode()
+        self._leaving, self._leaving_to = Outgoing(_long_action(response), longest), ActionRequestNextPblock
+        return self._action_block(invoke_id)
 
     def _get_block(self, invoke_id: int) -> bytes:
         assert self._leaving is not None
@@ -488,8 +557,8 @@ class ServerAssociation:
         return ActionResponseWithPblock(invoke_id, DataBlockSA(block.last, block.number, block.octets)).encode()
 
     def _next_get_block(self, request: GetRequestNext) -> None:
-        invoke_id, leaving = request.invoke_id_and_priority, self._leaving
-        if leaving is None or leaving.finished or request.block_number != leaving.number:
+        invoke_id, leaving = request.invoke_id_and_priority, self._leaving_for(request)
+        if leaving is None or request.block_number != leaving.number:
             fault = (
                 DataAccessResult.NO_LONG_GET_IN_PROGRESS
                 if leaving is None
@@ -500,9 +569,14 @@ class ServerAssociation:
             return
         self._emit(self._get_block(invoke_id))
 
-    def _next_action_block(self, request: ActionRequestNextPblock) -> None:
+    def _leaving_for(self, request: GetRequestNext | ActionRequestNextPblock) -> Outgoing | None:
+        """Return the transfer that this request goes on with, or None when there is none of its service."""
         leaving = self._leaving
-        if leaving is None or leaving.finished or request.block_number != leaving.number:
+        return None if leaving is None or leaving.finished or self._leaving_to is not type(request) else leaving
+
+    def _next_action_block(self, request: ActionRequestNextPblock) -> None:
+        leaving = self._leaving_for(request)
+        if leaving is None or request.block_number != leaving.number:
             self._leaving = None
             fault = ActionResult.NO_LONG_ACTION_IN_PROGRESS
             self._emit(_action(request.invoke_id_and_priority, fault, None).encode())
@@ -515,17 +589,17 @@ class ServerAssociation:
 
     def _later_arriving(self, request: Any) -> None:
         opening, arriving = self._opening, self._arriving
-        is_set = isinstance(
-            request, SetRequestWithFirstDatablock | SetRequestWithDatablock | SetRequestWithListAndFirstDatablock
-        )
+        is_set = isinstance(request, SETS_IN_BLOCKS)
         invoke_id = request.invoke_id_and_priority
-        if opening is None or arriving is None:
+        if opening is None or arriving is None or is_set is not isinstance(opening, SETS_IN_BLOCKS):
+            self._opening = self._arriving = None
             if is_set:
                 self._emit(SetResponseNormal(invoke_id, DataAccessResult.NO_LONG_SET_IN_PROGRESS).encode())
             else:
                 self._emit(_action(invoke_id, ActionResult.NO_LONG_ACTION_IN_PROGRESS, None).encode())
             return
         block = request.datablock if is_set else request.pblock
+        in_order = block.block_number == arriving.number + 1
         try:
             self._arrived = block.block_number
             octets = arriving.add(Block(block.last_block, block.block_number, block.raw_data))
@@ -533,8 +607,8 @@ class ServerAssociation:
         except RemoteProtocolError:
             self._opening = self._arriving = None
             if is_set:
-                fault = SetResponseLastDatablock(invoke_id, DataAccessResult.LONG_SET_ABORTED, block.block_number)
-                self._emit(fault.encode())
+                result = DataAccessResult.LONG_SET_ABORTED if in_order else DataAccessResult.DATA_BLOCK_NUMBER_INVALID
+                self._emit(SetResponseLastDatablock(invoke_id, result, block.block_number).encode())
             else:
                 self._emit(_action(invoke_id, ActionResult.LONG_ACTION_ABORTED, None).encode())
             return
@@ -559,19 +633,27 @@ class ServerAssociation:
     # -- small things -------------------------------------------------------------------------------------------------
 
     def _refuse(self, error: CosemError) -> None:
-        self._refused += 1
         self._leaving = self._arriving = self._opening = None
-        state_error, service_error = next(answer for kind, answer in ANSWERS.items() if isinstance(error, kind))
-        refusal = ExceptionResponse(state_error, service_error).encode()
-        self._outgoing.append(refusal)
+        if not self._silent:
+            state_error, service_error = next(answer for kind, answer in ANSWERS.items() if isinstance(error, kind))
+            expected = min(error.expected, COUNTER_MAXIMUM) if isinstance(error, InvocationCounterError) else None
+            self._outgoing.append(ExceptionResponse(state_error, service_error, expected).encode())
         self._events.append(Refused(error))
+        if self.state is State.ASSOCIATING:
+            self._step(Step.ABORT)
+            self._forget()
+        self._refused += isinstance(error, SecurityError)
         if self._refused >= self._limits.refused_apdus and self.state is not State.IDLE:
             self.abort()
 
     def _emit(self, plain: bytes) -> None:
+        if self._silent:
+            return
         if self._protected:
             assert self._security is not None
-            plain = self._security.protect(plain, dedicated=self._dedicated)
+            plain = self._security.protect(
+                plain, dedicated=self._under_dedicated_key, general=self._in_general_envelope
+            )
         self._outgoing.append(plain)
 
     def _step(self, step: Step) -> None:
@@ -582,10 +664,10 @@ class ServerAssociation:
 
     def _forget(self) -> None:
         self.negotiated = self._security = self._challenges = None
-        self._protected = self._dedicated = False
+        self._protected = self._under_dedicated_key = self._in_general_envelope = False
         self._client_title = b""
         self._max_send = self._refused = self._arrived = 0
-        self._request = self._opening = self._leaving = self._arriving = None
+        self._request = self._opening = self._leaving = self._leaving_to = self._arriving = None
 
     _HANDLERS: ClassVar[Mapping[type, Callable[..., None]]] = {
         AssociationRequest: _requested_association,
@@ -620,12 +702,23 @@ class _Rejection(Exception):
     """Why an association is refused; only what the AARE may say leaves this module."""
 
     def __init__(
-        self, diagnostic: AcseServiceUser, *, initiate_error: int | None = None, error: CosemError | None = None
+        self,
+        diagnostic: AcseServiceUser | AcseServiceProvider,
+        *,
+        initiate_error: int | None = None,
+        error: CosemError | None = None,
     ) -> None:
         super().__init__(diagnostic)
         self.diagnostic = diagnostic
         self.initiate_error = initiate_error
         self.error = error
+
+
+class _Unconfirmed(RemoteProtocolError):
+    """A client that wants no answer: such associations are not offered, and a refusal would be an answer."""
+
+    def __init__(self) -> None:
+        super().__init__("an association without confirmation is not offered")
 
 
 def _check_context(policy: ServerPolicy, request: AssociationRequest) -> None:

@@ -314,7 +314,8 @@ def test_sec_03_a_replayed_request_is_refused() -> None:
     side, octets = both.passed[-2]
     assert side == "client"
     both.server.receive(octets)
-    assert both.server.outgoing() == [bytes.fromhex("D80105")]
+    used = int.from_bytes(octets[3:7], "big")
+    assert both.server.outgoing() == [bytes.fromhex("D80106") + (used + 1).to_bytes(4, "big")]
 
 
 def test_sec_07_a_weaker_context_in_the_answer_is_refused() -> None:
@@ -466,7 +467,7 @@ def test_nothing_but_our_errors_comes_out_of_a_client(octets: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "octets", [b"", b"\xff", b"\xc0", bytes.fromhex("C00199"), bytes.fromhex("C401C1000600000001")]
+    "octets", [b"", b"\xff", b"\xc0", bytes.fromhex("C001D9"), bytes.fromhex("C401C1000600000001")]
 )
 def test_a_server_answers_nonsense_with_an_exception_response(octets: bytes) -> None:
     both = associated()
