@@ -10,7 +10,7 @@ import math
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final
 
 from cosem.errors import ConfigurationError
@@ -18,6 +18,8 @@ from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription,
 from cosem.meter.behaviour.clock import standard_offset
 from cosem.meter.behaviour.profile_generic import RECOMPUTED
 from cosem.meter.device import Meter, system_clock
+from cosem.meter.item import FromSource
+from cosem.meter.objects import Objects
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
@@ -31,6 +33,7 @@ LOAD_PROFILE: Final = ProfileGeneric("1.0.99.1.0.255")
 EVENT_LOG: Final = ProfileGeneric("0.0.99.98.0.255")
 CAPTURE_PERIOD: Final = 900
 LOAD_PROFILE_ENTRIES: Final = 10 * 96
+EVENT_LOG_ENTRIES: Final = 100
 
 PASSWORD_CLIENT: Final = 32
 MANAGEMENT_CLIENT: Final = 1
@@ -52,7 +55,7 @@ def household(
     With `security` "none" client 16 reads everything. With "low" that takes client 32 and `password`, with "gmac"
     client 1, `keys` and authenticated encryption; client 16 is the public client then.
     """
-    meter = Meter(f"KFM1020{number % 1_000_000_000:09}", zone=zone, clock=clock, counters=counters)
+    meter = Meter(f"KFM{_serial(number)}", zone=zone, clock=clock, counters=counters)
     furnish(meter, number)
     for description in _associations(security, keys, password):
         meter.offer(description)
@@ -60,43 +63,63 @@ def household(
 
 
 def furnish(meter: Meter, number: int) -> None:
-    """Put the objects of a household electricity meter into `meter`."""
-    house = _Household(number, meter.zone)
-    serial = meter.name[3:]
-    meter.add(Data("0.0.96.1.0.255"), value=serial)
-    meter.add(Data("1.0.0.2.0.255"), value="1.0.0")
-    status = meter.add(Data("0.0.96.10.1.255"), value=Unsigned(0))
-    event = meter.add(Data("0.0.96.11.0.255"), value=house.last_event)
-    meter.add(Data("0.0.96.14.0.255"), value=house.tariff)
-    imported, day, night, exported = (
-        meter.add(Register(name), value=value, scaler_unit=(0, Unit.WATT_HOUR))
+    """Put the objects of a household electricity meter into `meter`, which has none yet."""
+    meter.management.use(_objects(), _Household(number, meter.zone))
+
+
+@lru_cache(maxsize=1)
+def _objects() -> Objects:
+    """Return the objects that all household meters share."""
+    objects = Objects()
+    objects.add(Data("0.0.96.1.0.255"), value=FromSource(_Household.serial))
+    objects.add(Data("1.0.0.2.0.255"), value="1.0.0")
+    status = objects.add(Data("0.0.96.10.1.255"), value=Unsigned(0))
+    event = objects.add(Data("0.0.96.11.0.255"), value=FromSource(_Household.last_event))
+    objects.add(Data("0.0.96.14.0.255"), value=FromSource(_Household.tariff))
+    energies = [
+        objects.add(Register(name), value=FromSource(value), scaler_unit=(0, Unit.WATT_HOUR))
         for name, value in (
-            ("1.0.1.8.0.255", house.imported),
-            ("1.0.1.8.1.255", partial(house.imported_in, 0)),
-            ("1.0.1.8.2.255", partial(house.imported_in, 1)),
-            ("1.0.2.8.0.255", house.exported),
+            ("1.0.1.8.0.255", _Household.imported),
+            ("1.0.1.8.1.255", _Household.imported_by_day),
+            ("1.0.1.8.2.255", _Household.imported_by_night),
+            ("1.0.2.8.0.255", _Household.exported),
         )
-    )
-    meter.add(Register("1.0.1.7.0.255"), value=house.power, scaler_unit=(0, Unit.WATT))
-    meter.add(Register("1.0.2.7.0.255"), value=house.exported_power, scaler_unit=(0, Unit.WATT))
+    ]
+    for name, value, scaler, unit in (
+        ("1.0.1.7.0.255", _Household.power, 0, Unit.WATT),
+        ("1.0.2.7.0.255", _Household.exported_power, 0, Unit.WATT),
+        ("1.0.14.7.0.255", _Household.frequency, -2, Unit.HERTZ),
+    ):
+        objects.add(Register(name), value=FromSource(value), scaler_unit=(scaler, unit))
     for phase, c in enumerate((31, 51, 71)):
-        current, voltage = partial(house.current, phase), partial(house.voltage, phase)
-        meter.add(Register(f"1.0.{c}.7.0.255"), value=current, scaler_unit=(-2, Unit.AMPERE))
-        meter.add(Register(f"1.0.{c + 1}.7.0.255"), value=voltage, scaler_unit=(-1, Unit.VOLT))
-    meter.add(Register("1.0.14.7.0.255"), value=house.frequency, scaler_unit=(-2, Unit.HERTZ))
-    meter.add(
+        current = FromSource(_of_phase(_Household.current, phase))
+        voltage = FromSource(_of_phase(_Household.voltage, phase))
+        objects.add(Register(f"1.0.{c}.7.0.255"), value=current, scaler_unit=(-2, Unit.AMPERE))
+        objects.add(Register(f"1.0.{c + 1}.7.0.255"), value=voltage, scaler_unit=(-1, Unit.VOLT))
+    objects.add(
         LOAD_PROFILE,
-        capture_objects=(Clock().time, status.value, imported.value, day.value, night.value, exported.value),
+        capture_objects=(Clock().time, status.value, *(energy.value for energy in energies)),
         capture_period=CAPTURE_PERIOD,
         profile_entries=LOAD_PROFILE_ENTRIES,
         buffer=RECOMPUTED,
     )
-    meter.add(
+    objects.add(
         EVENT_LOG,
         capture_objects=(Clock().time, event.value),
-        profile_entries=100,
-        buffer=house.events,
+        profile_entries=EVENT_LOG_ENTRIES,
+        buffer=FromSource(_Household.events),
     )
+    return objects
+
+
+def _serial(number: int) -> str:
+    return f"1020{number % 1_000_000_000:09}"
+
+
+def _of_phase(
+    figure: Callable[[_Household, int, datetime], object], phase: int
+) -> Callable[[_Household, datetime], object]:
+    return lambda house, time: figure(house, phase, time)
 
 
 def _associations(security: str, keys: Keys | None, password: Secret | None) -> tuple[AssociationDescription, ...]:
@@ -153,12 +176,23 @@ class _Household:
         self._amplitudes = (0.1, 0.25, 0.15 * self._chance("amplitude"))
         self._phases = tuple(2 * math.pi * self._chance(f"phase {wave}") for wave in _WAVES)
 
+    def serial(self, _: datetime) -> str:
+        """The serial number on its plate."""
+        return _serial(self._number)
+
     def imported(self, time: datetime) -> DoubleLongUnsigned:
         """Wh since it was installed."""
-        return DoubleLongUnsigned(self.imported_in(0, time) + self.imported_in(1, time))
+        return DoubleLongUnsigned(self._imported(0, time) + self._imported(1, time))
 
-    def imported_in(self, tariff: int, time: datetime) -> DoubleLongUnsigned:
-        """Wh in one tariff: 0 by day, 1 by night."""
+    def imported_by_day(self, time: datetime) -> DoubleLongUnsigned:
+        """Wh in tariff 1."""
+        return self._imported(0, time)
+
+    def imported_by_night(self, time: datetime) -> DoubleLongUnsigned:
+        """Wh in tariff 2."""
+        return self._imported(1, time)
+
+    def _imported(self, tariff: int, time: datetime) -> DoubleLongUnsigned:
         days, slot, part = self._place(time)
         sums = _cumulated(self._variant)[tariff]
         today = sums[slot] + (sums[slot + 1] - sums[slot]) * part

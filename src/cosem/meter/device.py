@@ -10,13 +10,13 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, TypeVar, cast
 
-from cosem.errors import ConfigurationError, LocalProtocolError, ShapeError
+from cosem.errors import ConfigurationError, LocalProtocolError
 from cosem.meter import behaviour as behaviours
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters
 from cosem.meter.behaviour import association_ln, data, profile_generic, sap_assignment, security_setup
-from cosem.meter.item import LOGICAL_NAME, Item, Refusal, Visit
+from cosem.meter.item import Item, Refusal, Visit
 from cosem.meter.lockout import Lockout
-from cosem.meter.values import encode_value
+from cosem.meter.objects import Objects, declared, held
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.association.context import Negotiated
 from cosem.protocol.association.counter import CounterStore
@@ -25,10 +25,9 @@ from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.model.classes.access_control import AssociationLNVersion1
 from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.time_and_event import Clock
-from cosem.protocol.model.declare import Attribute, InterfaceClass, object_for
+from cosem.protocol.model.declare import InterfaceClass, object_for
 from cosem.protocol.model.reference import AttributeRef
 from cosem.protocol.profile.communication import Station
-from cosem.protocol.values.data import Data
 from cosem.protocol.values.obis import Obis
 
 MANAGEMENT: Final = 1
@@ -38,7 +37,6 @@ LONGEST_NAME: Final = 16
 """Octets of a logical device name: three of the manufacturer, the rest to tell its devices apart."""
 
 DEFAULT_PERIOD: Final = 900
-PROFILE_GENERIC: Final = 7
 
 EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
@@ -55,14 +53,14 @@ def system_clock() -> datetime:
 class LogicalDevice:
     """One logical device: a name, a SAP, its objects and the associations it offers."""
 
-    __slots__ = ("_associations", "_ciphered", "_items", "_profiles", "meter", "name", "sap")
+    __slots__ = ("_associations", "_ciphered", "_objects", "meter", "name", "sap", "source")
 
     def __init__(self, meter: Meter, sap: int, name: str) -> None:
         self.meter = meter
         self.sap = sap
         self.name = _checked_name(name)
-        self._items: dict[Obis, Item] = {}
-        self._profiles: tuple[Item, ...] = ()
+        self.source: Any = None
+        self._objects = Objects()
         self._associations: tuple[AssociationDescription, ...] = ()
         self._ciphered: tuple[bool, ...] = (False,)
 
@@ -75,33 +73,19 @@ class LogicalDevice:
         with the meter's present local time. Attributes in `writable` may be written by managing clients. Raises
         ConfigurationError for an unknown attribute, a value that does not fit, or a second object of that name.
         """
-        if address.instance in self._items:
-            raise ConfigurationError(f"{address!r}: there is an object with this logical name already")
-        behaviour = behaviours.of(address.class_id)
-        item = Item(address, {}, behaviour)
-        handed: dict[int, object] = {}
-        for name, value in values.items():
-            declared = _declared(type(address), name)
-            index = declared.index
-            if index == LOGICAL_NAME:
-                raise ConfigurationError(f"{address!r}: the logical name is given by the address")
-            if index in behaviour.adopts:
-                handed[index] = value
-            elif callable(value):
-                item.values[index] = value
-            else:
-                item.values[index] = _encoded(address, declared, value)
-        item.writable = frozenset(_declared(type(address), name).index for name in writable)
-        if behaviour.adopt is not None:
-            try:
-                behaviour.adopt(item, handed)
-            except (ConfigurationError, ShapeError) as error:
-                raise ConfigurationError(f"{address!r}: {error}") from error
-        self._items[address.instance] = item
-        if address.class_id == PROFILE_GENERIC:
-            self._profiles += (item,)
-            profile_generic.catch_up(item, self.visit())
-        return address
+        added = self._own().add(address, writable=writable, **values)
+        self.settle()  # from now on profiles capture
+        return added
+
+    def use(self, objects: Objects, source: Any = None) -> None:
+        """Begin with objects that many devices share; `source` is what their `FromSource` values ask.
+
+        Raises ConfigurationError when the device has objects already.
+        """
+        if len(self._objects):
+            raise ConfigurationError(f"{self!r} has objects already")
+        self._objects = objects.share()
+        self.source = source
 
     def offer(self, *descriptions: AssociationDescription) -> None:
         """Offer associations; each client SAP has one. Raises ConfigurationError when it has one already."""
@@ -124,10 +108,12 @@ class LogicalDevice:
 
     def put(self, reference: AttributeRef[Any], value: object) -> None:
         """Change an attribute from inside the meter, which needs no right."""
-        item = self._item(reference)
-        declared = _declared(item.kind, reference.name)
+        item = self.owned(self._item(reference))
+        attribute = declared(item.kind, reference.name)
+        if attribute.index in item.behaviour.adopts:
+            raise ConfigurationError(f"{reference}: this is given when the object is added")
         self.meter.settle()
-        item.values[declared.index] = value if callable(value) else _encoded(reference, declared, value)
+        item.values[attribute.index] = held(reference, attribute, value)
 
     # -- what dispatch and behaviours ask -----------------------------------------------------------------------------
 
@@ -146,13 +132,19 @@ class LogicalDevice:
 
     def find(self, instance: Obis, association: AssociationDescription | None = None) -> Item | None:
         """Return the object with this logical name, as far as an association can see it at all."""
-        return self._items.get(instance) or self._furniture(association).get(instance)
+        return self._objects.find(instance) or self._furniture(association).get(instance)
 
     def items(self, association: AssociationDescription | None = None) -> Iterator[Item]:
         """Return all objects: first those that every device has, then the others as they were added."""
-        own = self._items
+        own = self._objects
         standard = (item for item in self._furniture(association).values() if item.instance not in own)
-        return chain(standard, own.values())
+        return chain(standard, own)
+
+    def owned(self, item: Item) -> Item:
+        """Return the same object as one that may change without those of other devices."""
+        if not self._objects.shared:
+            return item
+        return self._own().find(item.instance) or item
 
     def visit(self, association: AssociationDescription | None = None, negotiated: Negotiated | None = None) -> Visit:
         """Return what a request of now is served with."""
@@ -197,15 +189,27 @@ class LogicalDevice:
     @property
     def measuring_period(self) -> int:
         """Seconds between two captures of the first profile that captures on time, 15 minutes without one."""
-        periods = (cast("profile_generic.Profile", item.state).period for item in self._profiles)
+        periods = (cast("profile_generic.Profile", item.state).period for item in self._objects.profiles)
         return next((period for period in periods if period), DEFAULT_PERIOD)
 
     def settle(self) -> None:
         """Capture what was due until now, before anything changes."""
-        if self._profiles:
+        if self._objects.profiles:
             visit = self.visit()
-            for item in self._profiles:
+            for item in self._objects.profiles:
                 profile_generic.catch_up(item, visit)
+
+    def restart(self) -> None:
+        """Let profiles go on from a clock that was set: what it jumped over was never measured."""
+        if self._objects.profiles:
+            visit = self.visit()
+            for item in self._objects.profiles:
+                profile_generic.restart(item, visit)
+
+    def _own(self) -> Objects:
+        if self._objects.shared:
+            self._objects = self._objects.copy()
+        return self._objects
 
     def _number(self, association: AssociationDescription | None) -> int:
         if association is None:
@@ -222,7 +226,7 @@ class LogicalDevice:
         return item
 
     def __repr__(self) -> str:
-        return f"LogicalDevice({self.sap}, {self.name!r}, {len(self._items)} objects)"
+        return f"LogicalDevice({self.sap}, {self.name!r}, {len(self._objects)} objects)"
 
 
 class Meter:
@@ -304,6 +308,8 @@ class Meter:
             raise LocalProtocolError("a meter's clock is set to an aware time")
         self.settle()
         self._shift = moment - self._clock()
+        for device in self.devices.values():
+            device.restart()
 
     def settle(self) -> None:
         """Capture what was due until now in all profiles."""
@@ -392,21 +398,6 @@ def _furniture(management: bool, ciphered: tuple[bool, ...], number: int) -> Map
         counter = DataObject(_named(0, 0, 43, 1, e))
         items.append(Item(counter, behaviour=data.INVOCATION_COUNTER, state=place))
     return {item.instance: item for item in items}
-
-
-def _declared(kind: type[InterfaceClass], name: str) -> Attribute[Any]:
-    for declared in kind.declared_attributes.values():
-        if declared.name == name:
-            return declared
-    known = ", ".join(declared.name for declared in kind.declared_attributes.values())
-    raise ConfigurationError(f"{kind.__name__} has no attribute {name!r}; it has {known}")
-
-
-def _encoded(address: object, declared: Attribute[Any], value: object) -> Data:
-    try:
-        return encode_value(declared.shape, value)
-    except (ShapeError, LocalProtocolError) as error:
-        raise ConfigurationError(f"{address!r}: {declared.name}: {error}") from error
 
 
 def _checked_name(name: str) -> str:

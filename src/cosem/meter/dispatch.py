@@ -135,7 +135,7 @@ def _write(
         item = authorize(visit, Service.SET, attribute.class_id, attribute.instance_id, index, access)
         decode_exactly(item.shape(index), value)
         visit.device.meter.settle()
-        item.write(visit, index, value)
+        visit.device.owned(item).write(visit, index, value)
     except Refusal as refusal:
         return refusal.result
     except (ShapeError, LocalProtocolError):

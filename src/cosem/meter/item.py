@@ -27,6 +27,16 @@ Asked: TypeAlias = Callable[[datetime], object]
 LOGICAL_NAME: Final = 1
 
 
+@dataclass(frozen=True, slots=True)
+class FromSource:
+    """A value that is asked of the device's `source`, with the meter's present local time.
+
+    It lets many meters of one kind share their objects, each with a source of its own.
+    """
+
+    ask: Callable[[Any, datetime], object]
+
+
 class Refusal(Exception):
     """Why a service is refused; it ends in a response and never leaves the meter."""
 
@@ -129,10 +139,10 @@ class Item:
             if read is None:
                 raise Refusal(DataAccessResult.OBJECT_UNAVAILABLE)
             return read(visit, self)
-        if not callable(held):
+        if not callable(held) and not isinstance(held, FromSource):
             return held  # type: ignore[no-any-return]  # `add` has encoded it
         try:
-            return encode_value(self.shape(index), held(visit.time))
+            return encode_value(self.shape(index), answered(held, visit))
         except CosemError as error:
             # The description of the meter is at fault; its client must not suffer more than this one answer.
             raise Refusal(DataAccessResult.HARDWARE_FAULT) from error
@@ -147,6 +157,14 @@ class Item:
             raise Refusal(DataAccessResult.TYPE_UNMATCHED)
         self.values[index] = value
 
+    def copy(self) -> Item:
+        """Return an item with the same values that can change without this one."""
+        copied = Item.__new__(Item)
+        for name in Item.__slots__:
+            setattr(copied, name, getattr(self, name))
+        copied.values = dict(self.values)
+        return copied
+
     def shape(self, index: int) -> Shape[Any]:
         """Return the declared shape of attribute `index`."""
         declared = self.kind.declared_attributes.get(index)
@@ -154,6 +172,13 @@ class Item:
 
     def __repr__(self) -> str:
         return f"Item({self.kind.__name__} {self.instance})"
+
+
+def answered(value: FromSource | Asked, visit: Visit) -> object:
+    """Ask for a value."""
+    if isinstance(value, FromSource):
+        return value.ask(visit.device.source, visit.time)
+    return value(visit.time)
 
 
 def refused(error: ShapeError) -> Refusal:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 from cosem.errors import ConfigurationError, CosemError, ShapeError
 from cosem.meter.behaviour import clock
-from cosem.meter.item import Behaviour, Item, Refusal, Visit
+from cosem.meter.item import Asked, Behaviour, FromSource, Item, Refusal, Visit, answered
 from cosem.meter.values import encode_value
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model.classes.data_storage import SortMethod
@@ -62,6 +62,11 @@ class Profile:
         """Return what the columns hold at the time of `visit`; null-data where one cannot be read."""
         return tuple(_captured(visit, column) for column in self.columns)
 
+    @property
+    def stores(self) -> bool:
+        """Whether rows are kept here."""
+        return isinstance(self.source, CapturedRows)
+
     def last_time(self, time: datetime) -> datetime:
         """Return the last time to capture that is not after `time`, in UTC; days begin in local standard time."""
         return _utc(time) - timedelta(seconds=_seconds(time) % self.period, microseconds=time.microsecond)
@@ -109,6 +114,11 @@ class CapturedRows:
             time = (last - timedelta(seconds=back * profile.period)).astimezone(visit.time.tzinfo)
             self._rows.append(profile.row(visit.at(time)))
 
+    def restart(self, profile: Profile, visit: Visit) -> None:
+        """Take the time of `visit` for the last look."""
+        if profile.period:
+            self._captured = profile.last_time(visit.time)
+
     def capture(self, profile: Profile, visit: Visit) -> None:
         self.catch_up(profile, visit)
         self._rows.append(profile.row(visit))
@@ -149,16 +159,16 @@ class RecomputedRows:
 
 
 class AskedRows:
-    """Rows that a callable gives, for the time of the read."""
+    """Rows that are asked for at each read."""
 
     __slots__ = ("_ask",)
 
-    def __init__(self, ask: Callable[[datetime], object]) -> None:
+    def __init__(self, ask: FromSource | Asked) -> None:
         self._ask = ask
 
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
         try:
-            return _rows(self._ask(visit.time))[-profile.entries :]
+            return _rows(answered(self._ask, visit), len(profile.columns))[-profile.entries :]
         except CosemError as error:
             raise Refusal(DataAccessResult.HARDWARE_FAULT) from error
 
@@ -179,6 +189,13 @@ def catch_up(item: Item, visit: Visit) -> None:
         profile.source.catch_up(profile, visit)
 
 
+def restart(item: Item, visit: Visit) -> None:
+    """Go on capturing from the time of `visit`, to which the clock was set."""
+    profile: Profile = item.state
+    if isinstance(profile.source, CapturedRows):
+        profile.source.restart(profile, visit)
+
+
 def _adopt(item: Item, given: dict[int, Any]) -> None:
     """Make the profile of what its description gives, and fill in what it leaves out."""
     values = item.values
@@ -197,18 +214,26 @@ def _adopt(item: Item, given: dict[int, Any]) -> None:
         if not period:
             raise ConfigurationError("capture_period: a recomputed profile needs one")
         source = RecomputedRows()
-    elif callable(buffer):
+    elif callable(buffer) or isinstance(buffer, FromSource):
         source = AskedRows(buffer)
     else:
-        source = CapturedRows(_rows(buffer), entries)
+        source = CapturedRows(_rows(buffer, len(columns)), entries)
     item.state = Profile(columns, period, entries, method == SortMethod.LAST_IN_FIRST_OUT, source)
 
 
-def _rows(given: object) -> tuple[Row, ...]:
-    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
-        raise ShapeError("a buffer is a sequence of rows, each a tuple of values")
-    rows = cast("Sequence[Sequence[object]]", given)
-    return tuple(tuple(encode_value(ANY, value) for value in row) for row in rows)
+def _rows(given: object, width: int) -> tuple[Row, ...]:
+    if not isinstance(given, list | tuple):
+        raise ShapeError("a buffer is a sequence of rows")
+    return tuple(_row(row, width) for row in cast("Sequence[object]", given))
+
+
+def _row(given: object, width: int) -> Row:
+    if not isinstance(given, list | tuple):
+        raise ShapeError("a row is a tuple of values")
+    row = tuple(encode_value(ANY, value) for value in cast("Sequence[object]", given))
+    if len(row) != width:
+        raise ShapeError(f"a row has {width} values, one for each capture object, not {len(row)}")
+    return row
 
 
 def _buffer(visit: Visit, item: Item) -> Data:

@@ -1,0 +1,105 @@
+"""The objects of a logical device as one table, which many meters of one kind may share until one of them differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeVar
+
+from cosem.errors import ConfigurationError, LocalProtocolError, ShapeError
+from cosem.meter import behaviour as behaviours
+from cosem.meter.item import LOGICAL_NAME, FromSource, Item
+from cosem.meter.values import encode_value
+from cosem.protocol.model.declare import Attribute, InterfaceClass
+from cosem.protocol.values.data import Data
+from cosem.protocol.values.obis import Obis
+
+PROFILE_GENERIC: Final = 7
+
+C = TypeVar("C", bound=InterfaceClass)
+
+
+class Objects:
+    """Objects by logical name. `shared` once more than one device may use them: then they do not change any more."""
+
+    __slots__ = ("_items", "profiles", "shared")
+
+    def __init__(self) -> None:
+        self._items: dict[Obis, Item] = {}
+        self.profiles: tuple[Item, ...] = ()
+        self.shared = False
+
+    def add(self, address: C, /, *, writable: Iterable[str] = (), **values: object) -> C:
+        """Add an object (see `LogicalDevice.add`)."""
+        assert not self.shared
+        if address.instance in self._items:
+            raise ConfigurationError(f"{address!r}: there is an object with this logical name already")
+        behaviour = behaviours.of(address.class_id)
+        item = Item(address, {}, behaviour)
+        handed: dict[int, object] = {}
+        for name, value in values.items():
+            attribute = declared(address, name)
+            index = attribute.index
+            if index == LOGICAL_NAME:
+                raise ConfigurationError(f"{address!r}: the logical name is given by the address")
+            if index in behaviour.adopts:
+                handed[index] = value
+            else:
+                item.values[index] = held(address, attribute, value)
+        item.writable = frozenset(declared(address, name).index for name in writable)
+        if behaviour.adopt is not None:
+            try:
+                behaviour.adopt(item, handed)
+            except (ConfigurationError, ShapeError) as error:
+                raise ConfigurationError(f"{address!r}: {error}") from error
+        self._items[address.instance] = item
+        if address.class_id == PROFILE_GENERIC:
+            self.profiles += (item,)
+        return address
+
+    def find(self, instance: Obis) -> Item | None:
+        """Return the object with this logical name."""
+        return self._items.get(instance)
+
+    def share(self) -> Objects:
+        """Return the same objects for many devices. Profiles that store rows would mix them up and are refused."""
+        for item in self.profiles:
+            if item.state.stores:
+                raise ConfigurationError(f"{item}: the rows of a shared profile are recomputed or asked for")
+        self.shared = True
+        return self
+
+    def copy(self) -> Objects:
+        """Return objects of the same values for one device alone."""
+        copied = Objects()
+        copied._items = {instance: item.copy() for instance, item in self._items.items()}
+        copied.profiles = tuple(item for item in copied._items.values() if item.class_id == PROFILE_GENERIC)
+        return copied
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items.values())
+
+    def __contains__(self, instance: Obis) -> bool:
+        return instance in self._items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+def declared(address: InterfaceClass | type[InterfaceClass], name: str) -> Attribute[Any]:
+    """Return the declaration of an attribute by its name; ConfigurationError when the class has none."""
+    kind = address if isinstance(address, type) else type(address)
+    for attribute in kind.declared_attributes.values():
+        if attribute.name == name:
+            return attribute
+    known = ", ".join(attribute.name for attribute in kind.declared_attributes.values())
+    raise ConfigurationError(f"{kind.__name__} has no attribute {name!r}; it has {known}")
+
+
+def held(owner: object, attribute: Attribute[Any], value: object) -> Data | Any:
+    """Return what an item keeps of a value: Data, or what is asked for it."""
+    if callable(value) or isinstance(value, FromSource):
+        return value
+    try:
+        return encode_value(attribute.shape, value)
+    except (ShapeError, LocalProtocolError) as error:
+        raise ConfigurationError(f"{owner!r}: {attribute.name}: {error}") from error
