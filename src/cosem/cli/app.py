@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from cosem.cli import act, browse, profile, read, set_
+from cosem.cli import act, browse, decode, profile, read, set_
 from cosem.cli.failure import BAD_USAGE, Ended, Phase, complain, exit_code
 from cosem.cli.report import put
 from cosem.errors import CosemError
@@ -82,6 +82,7 @@ for name, verb in (
     ("profile", profile.profile),
     ("set", set_.set_),
     ("act", act.act),
+    ("decode", decode.decode),
 ):
     app.command(name)(verb)
 

@@ -24,6 +24,7 @@ from cosem.errors import (
     ShapeError,
     TimedOut,
 )
+from cosem.protocol.apdu.exception import ExceptionResponse, ServiceErrorCode
 from cosem.protocol.profile.address import ConnectionUrl
 
 ALL_READ: Final = 0
@@ -97,6 +98,8 @@ def explain(error: CosemError, phase: Phase, url: ConnectionUrl | None) -> Advic
         layer = error.layer
     elif isinstance(error, ConnectionFailed | ConnectionLost) and url is not None:
         layer = _medium(url)
+    if isinstance(error, ServiceRefused) and isinstance(error.response, ExceptionResponse):
+        remedy = _counter_remedy(error.response) or remedy
     if isinstance(error, AssociationRejected) and error.hint:
         remedy = f"{error.hint}; {remedy}"
     if error.retry is Retry.LATER and isinstance(error, ConnectionFailed):
@@ -120,6 +123,15 @@ def _silence(error: TimedOut, url: ConnectionUrl | None) -> Advice:
             "or a higher --invocation-counter where keys are used",
         )
     return Advice("application layer", f"an answer in the {error.phase} phase", "a longer --timeout, and once more")
+
+
+def _counter_remedy(response: ExceptionResponse) -> str | None:
+    """Name the counter where the meter says that ours is too low."""
+    if response.service_error is not ServiceErrorCode.INVOCATION_COUNTER_ERROR:
+        return None
+    if response.invocation_counter is None:
+        return "--invocation-counter read, or a higher number"
+    return f"--invocation-counter {response.invocation_counter}: the meter wants that or more"
 
 
 def _medium(url: ConnectionUrl) -> str:

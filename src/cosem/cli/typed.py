@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from enum import IntEnum, IntFlag
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, ShapeError
 from cosem.protocol.codec import axdr
@@ -133,10 +133,17 @@ def _element(given: object) -> Data:
 
 def _listed(given: object) -> list[Any]:
     found = _json(given)
-    if not isinstance(found, list):
+    if not _is_list(found):
         raise ConfigurationError(f"{given!r} is no list: write it as JSON, [1, 2]")
-    items: list[Any] = found
-    return items
+    return found
+
+
+def _is_list(found: object) -> TypeGuard[list[Any]]:
+    return isinstance(found, list)
+
+
+def _is_object(found: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(found, dict)
 
 
 def _json(given: object) -> Any:
@@ -225,11 +232,10 @@ def _structure(shape: StructureShape[Any], given: object) -> Any:
     found = _json(given)
     declared = dict(shape.fields)
     named: dict[str, Any] = {}
-    if isinstance(found, dict):
+    if _is_object(found):
         named.update(found)
-    elif isinstance(found, list):
-        items: list[Any] = found
-        named.update(zip(declared, items, strict=False) if len(items) == len(declared) else {})
+    elif _is_list(found) and len(found) == len(declared):
+        named.update(zip(declared, found, strict=True))
     if named.keys() != declared.keys():
         raise ConfigurationError(f"{given!r}: {shape.name} is written as JSON with {', '.join(declared)}")
     return shape.kind(**{name: value_of(inner, named[name]) for name, inner in declared.items()})

@@ -1,0 +1,125 @@
+"""`cosem decode`: what octets from a log, a forum or a manual mean; offline, with or without keys."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cosem.cli.failure import SOME_FAILED, Ended
+from cosem.cli.layers import Dissector, Finding, with_titles
+from cosem.cli.options import Json, key
+from cosem.cli.paste import Part, parts
+from cosem.cli.report import escaped, put, put_json, say
+from cosem.errors import ConfigurationError
+from cosem.protocol.codec.dissect import as_dict, render
+from cosem.protocol.values.system_title import TITLE_OCTETS
+
+STANDARD_INPUT = "-"
+
+
+def decode(
+    octets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[HEX]",
+            help="Octets in any usual form, lines of a log or a trace; - or nothing reads them from standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Read them from a file.", show_default=False)
+    ] = None,
+    encryption_key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="KEY", help="Encryption key: file:PATH, env:NAME or hex.", show_default=False),
+    ] = None,
+    authentication_key: Annotated[
+        str | None,
+        typer.Option("--auth-key", metavar="KEY", help="Authentication key, in the same forms.", show_default=False),
+    ] = None,
+    system_title: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HEX",
+            help="System title of whoever sent a ciphered APDU, where neither it nor an AARQ or AARE says so; "
+            "may be given for each side.",
+            show_default=False,
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Decode octets: HDLC frames, wrapped APDUs, APDUs with or without LLC header, or Data; the layer is guessed.
+
+    Eats what -vv prints (TX: and RX: lines), logs of other tools, 0x prefixes, spaces, colons and quotes. Ciphered
+    APDUs show their header; with --key what is in them as well, and with --auth-key whether it is authentic.
+    """
+    dissector = Dissector(
+        key("--key", encryption_key),
+        key("--auth-key", authentication_key),
+        [_title(text) for text in system_title or ()],
+    )
+    found = [(part, dissector.dissect(part.octets)) for part in parts(_text(octets or [], file))]
+    findings = [each for _, those in found for each in those]
+    if json:
+        put_json({"parts": [_plain(part, those) for part, those in found]})
+    else:
+        for part, those in found:
+            _show(part, those)
+    if any(each.closed for each in findings):
+        say("hint: some of this is ciphered; --key and --auth-key look into it")
+    if not all(each.sound for each in findings):
+        raise Ended(SOME_FAILED)
+
+
+def _text(octets: list[str], file: Path | None) -> str:
+    if file is not None:
+        if octets:
+            raise ConfigurationError("give the octets or --file, not both")
+        try:
+            return file.read_text(encoding="utf-8", errors="replace")
+        except OSError as problem:
+            raise ConfigurationError(f"cannot read {file}: {problem.strerror}") from None
+    if octets and octets != [STANDARD_INPUT]:
+        return " ".join(octets)
+    if sys.stdin.isatty():
+        say("paste the octets, then Ctrl-D (on Windows Ctrl-Z and Enter)")
+    return sys.stdin.read()
+
+
+def _title(text: str) -> bytes:
+    try:
+        title = bytes.fromhex(text.removeprefix("0x").replace(":", " "))
+    except ValueError:
+        title = b""
+    if len(title) != TITLE_OCTETS:
+        raise ConfigurationError(f"--system-title {text!r}: write {2 * TITLE_OCTETS} hex digits, as 4B464D1020304050")
+    return title
+
+
+def _show(part: Part, findings: list[Finding]) -> None:
+    for finding in findings:
+        words = [part.direction, part.time, f"{finding.layer}, {len(finding.octets)} octets"]
+        put(escaped(" ".join(filter(None, words))))
+        for line in render(with_titles(finding.tree, finding.octets), finding.octets).splitlines():
+            put(escaped(line.rstrip()))
+        put("")
+
+
+def _plain(part: Part, findings: list[Finding]) -> dict[str, Any]:
+    return {
+        "direction": part.direction or None,
+        "time": part.time or None,
+        "octets": part.octets.hex().upper(),
+        "layers": [
+            {
+                "layer": finding.layer,
+                "octets": finding.octets.hex().upper(),
+                "sound": finding.sound,
+                "tree": as_dict(with_titles(finding.tree, finding.octets)),
+            }
+            for finding in findings
+        ],
+    }
