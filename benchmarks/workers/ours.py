@@ -102,6 +102,7 @@ def session():
     url = f"tcp://{host}:{port}?client={given['client']}&server={given['server']}"
     registers = [Register(name).value for name in given["registers"]]
     keys = {"ek": given["encryption_key"], "ak": given["authentication_key"], "system_title": given["title"]}
+    keys["counters"] = MemoryCounterStore()  # the peers do not keep theirs on disk either
 
     def once():
         with Client.open(url, auth="gmac", invocation_counter=next_counter(), **keys) as meter:

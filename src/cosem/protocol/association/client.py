@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, TypeAlias, cast
+from typing import Any, ClassVar, Final, TypeAlias
 
 from cosem.errors import (
     AssociationRejected,
@@ -456,11 +456,12 @@ class ClientAssociation:
 
     def _check_negotiated(self, request: Request) -> None:
         assert self.negotiated is not None
-        missing = NEEDS[type(request)] & ~self.negotiated.conformance
-        if isinstance(request, GetRequestNormal | SetRequestNormal) and request.access_selection is not None:
-            missing |= Conformance.SELECTIVE_ACCESS & ~self.negotiated.conformance
-        if missing:
-            raise LocalProtocolError(f"the association does not have {missing!r}")
+        needs = NEEDS[type(request)]
+        if isinstance(request, (GetRequestNormal, SetRequestNormal)) and request.access_selection is not None:
+            needs |= Conformance.SELECTIVE_ACCESS
+        # As plain numbers, for each operation on flags calls back into Python several times.
+        if int(needs) & ~int(self.negotiated.conformance):
+            raise LocalProtocolError(f"the association does not have {needs & ~self.negotiated.conformance!r}")
 
     def _in_blocks(self, pending: _Pending, longest: int) -> bytes:
         request = pending.request
@@ -482,7 +483,7 @@ class ClientAssociation:
         return cut.later(request.invoke_id_and_priority, carried).encode()
 
     def _answered(self, answer: Any) -> None:
-        kind = cast("type[object]", type(answer))
+        kind: type[object] = type(answer)
         pending = self._pending
         if pending is None or kind not in ANSWERS[type(pending.request)]:
             raise RemoteProtocolError(f"{kind.__name__} answers nothing that was asked")

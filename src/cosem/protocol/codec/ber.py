@@ -13,7 +13,7 @@ from cosem.errors import DecodeError
 from cosem.protocol.codec.dissect import octets_text
 from cosem.protocol.codec.forms import Form, OpenEnum, Unfit
 from cosem.protocol.codec.reader import count, put_length
-from cosem.protocol.codec.schema import Body
+from cosem.protocol.codec.schema import Body, Wire
 from cosem.protocol.codec.source import DecodeSource, EncodeSource
 from cosem.protocol.codec.walk import Walk
 
@@ -228,6 +228,11 @@ class BerSequence(Body):
     loose_end = False
     """Whether the octets given end the sequence and its last component, whatever their lengths say."""
 
+    def __init__(self, cls: type[Wire], fields: dict[str, Form]) -> None:
+        super().__init__(cls, fields)
+        self._by_tag = {component.tag: (name, component) for name, component in self._by_name().items()}
+        self._last = max(self._by_tag)
+
     def walk(self, walk: Walk, offset: int) -> tuple[Any, int]:
         tag, start, stop = self._frame(walk, offset)
         if tag != self.cls.TAG[0]:
@@ -264,7 +269,7 @@ class BerSequence(Body):
         return tag, start, len(walk.octets)
 
     def _components(self, walk: Walk, offset: int, stop: int) -> tuple[dict[str, Any], int]:
-        by_tag = {component.tag: (name, component) for name, component in self._by_name().items()}
+        by_tag = self._by_tag
         values: dict[str, Any] = {}
         while offset < stop:
             tag, start, end = element(walk.octets, offset, stop)
@@ -273,7 +278,7 @@ class BerSequence(Body):
             name, component = by_tag[tag]
             if name in values:
                 raise DecodeError(f"{name} comes twice", offset)
-            if self.loose_end and component is by_tag[max(by_tag)][1]:
+            if self.loose_end and tag == self._last:
                 end = stop
             walk.open(name, offset)
             values[name] = component.contents.read(walk, start, end)

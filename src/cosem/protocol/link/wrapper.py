@@ -62,6 +62,12 @@ class _Wrapper(ABC):
             self._receive_datagram(bytes(octets))
             return
         pending = self._pending
+        if not pending and len(octets) >= HEADER.size:
+            # Most reads bring one whole APDU, which then is not copied into `pending` and out again.
+            source, destination, length = self._header(octets, 0)
+            if len(octets) == HEADER.size + length:
+                self._take(bytes(octets[HEADER.size :]), source, destination)
+                return
         pending += octets
         start, need = 0, HEADER.size
         while len(pending) - start >= HEADER.size:
@@ -96,6 +102,8 @@ class _Wrapper(ABC):
 
     def deadline(self) -> float | None:
         """Tell when `tick` is wanted next."""
+        if self._begun is None and self._settings.inactivity_time_out is None:
+            return None
         times = [time for time, _ in self._clocks()]
         return min(times) if times else None
 
