@@ -195,7 +195,7 @@ def simulated_meter() -> Iterator[dict[str, Any]]:
     """Our meter, for the sessions; only the clients' time counts."""
     registers = ["1.0.1.8.0.255", "1.0.2.8.0.255"]
     keys = [octets.ENCRYPTION_KEY.hex(), octets.AUTHENTICATION_KEY.hex()]
-    command = [OURS_PYTHON, WORKERS / "meter.py", str(CLIENT), *keys, *registers]
+    command = [OURS_PYTHON, WORKERS / "meter.py", *keys, *registers]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
