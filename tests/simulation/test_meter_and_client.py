@@ -173,9 +173,9 @@ def test_profile_by_range_by_entry_and_whole_in_blocks(scheme: str) -> None:
 
     async def dialogue(services: Services) -> None:
         hour = await services.get(PROFILE.buffer.range(BEGIN - timedelta(hours=1), BEGIN))
-        assert [int(row[1]) for row in hour] == [1_000_000 - 900 * back for back in (4, 3, 2, 1, 0)]  # type: ignore
+        assert [int(row[1]) for row in hour] == [1_000_000 - 900 * back for back in (4, 3, 2, 1, 0)]
         first = await services.get(PROFILE.buffer.entries(1, 2, first_column=2))
-        assert [[int(cell) for cell in row] for row in first] == [[1_000_000 - 900 * 959], [1_000_000 - 900 * 958]]  # type: ignore
+        assert [[int(cell) for cell in row] for row in first] == [[1_000_000 - 900 * 959], [1_000_000 - 900 * 958]]
         assert len(await services.get(PROFILE.buffer)) == 960
         assert await services.get(PROFILE.entries_in_use) == 960
 
@@ -229,7 +229,7 @@ def test_hls_gmac_with_everything_protected(scheme: str) -> None:
     secure(bench.meter)
 
     async def dialogue(services: Services) -> None:
-        assert await services.get(ENERGY.value) >= 1_000_000  # type: ignore
+        assert await services.get(ENERGY.value) >= 1_000_000
         await services.set(SERIAL.value, OctetString(b"another"))
         assert await services.get(SERIAL.value) == b"another"
         assert len(await services.get(PROFILE.buffer)) == 960

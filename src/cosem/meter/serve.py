@@ -81,7 +81,8 @@ class Server:
         self._connection_limits = connection_limits
         self._listener: Listener | None = None
         self._line: asyncio.Task[None] | None = None
-        self._check(beyond_loopback)
+        self._beyond_loopback = beyond_loopback
+        self._check()
 
     @property
     def url(self) -> ConnectionUrl:
@@ -99,9 +100,10 @@ class Server:
         return ListenStatistics() if self._listener is None else self._listener.statistics
 
     async def start(self) -> None:
-        """Begin to serve. Raises ConnectionFailed when the port cannot be had."""
+        """Begin to serve. Raises ConnectionFailed when the port cannot be had, ConfigurationError when it must not."""
         if self._listener is not None or self._line is not None:
             raise ConfigurationError("the server was started already")
+        self._check()  # the meter may have changed
         await self._STARTS[self._url.medium](self)
 
     async def wait_closed(self) -> None:
@@ -127,7 +129,7 @@ class Server:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _check(self, beyond_loopback: bool) -> None:
+    def _check(self) -> None:
         if self._url.sign_on is not None:
             raise ConfigurationError("a meter with IEC 62056-21 sign-on is not available in this version")
         if self._is_loopback():
@@ -137,7 +139,7 @@ class Server:
             raise ConfigurationError(
                 f"demo keys, which everybody knows, are served on loopback only (127.0.0.1), not on {place}"
             )
-        if not beyond_loopback:
+        if not self._beyond_loopback:
             raise ConfigurationError(
                 f"{place} can be reached from elsewhere: listen on 127.0.0.1, or allow it with beyond_loopback=True"
             )

@@ -34,7 +34,7 @@ def test_twenty_meters_differ() -> None:
 
 
 def test_energy_never_runs_backwards_and_tariffs_add_up() -> None:
-    rows = [tuple(int(cell) for cell in row[2:]) for row in meter(3).value(LOAD_PROFILE.buffer)]  # type: ignore[arg-type]
+    rows = [tuple(int(cell) for cell in row[2:]) for row in meter(3).value(LOAD_PROFILE.buffer)]
     assert len(rows) == 960
     for before, after in pairwise(rows):
         assert all(later >= earlier for earlier, later in zip(before, after, strict=True))
@@ -52,8 +52,8 @@ def test_a_day_of_profile_has_96_rows_at_the_quarters() -> None:
 def test_outages_come_in_pairs_and_not_from_the_future() -> None:
     rows = meter(3).value(EVENT_LOG.buffer)
     assert rows
-    assert {int(row[1]) for row in rows} <= {1, 2}  # type: ignore[arg-type]
-    times = [DateTime.from_octets(bytes(row[0])).to_datetime() for row in rows]  # type: ignore[arg-type]
+    assert {int(row[1]) for row in rows} <= {1, 2}
+    times = [DateTime.from_octets(bytes(row[0])).to_datetime() for row in rows]
     assert times == sorted(times)
     assert times[-1] <= NOW
 

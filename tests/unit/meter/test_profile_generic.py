@@ -146,7 +146,7 @@ def test_days_begin_in_standard_time() -> None:
     meter = Meter("KFM1", clock=now, zone=ZoneInfo("Europe/Berlin"))
     meter.add(ENERGY, value=1)
     meter.add(PROFILE, capture_objects=COLUMNS, capture_period=86400, profile_entries=200, buffer=RECOMPUTED)
-    times = [DateTime.from_octets(bytes(row[0])) for row in meter.value(PROFILE.buffer)]  # type: ignore[arg-type]
+    times = [DateTime.from_octets(bytes(row[0])) for row in meter.value(PROFILE.buffer)]
     assert {(time.hour, time.deviation) for time in times} == {(0, -60), (1, -120)}
     assert {time.to_datetime().astimezone(UTC).hour for time in times} == {23}
 
