@@ -14,7 +14,15 @@ from cosem.client.access import Access as ClientAccess
 from cosem.client.access import access
 from cosem.client.exchange import Exchange
 from cosem.client.services import Services
-from cosem.errors import AssociationRejected, ConnectionLost, CosemError, DataAccessError, ServiceRefused, TimedOut
+from cosem.errors import (
+    AssociationRejected,
+    ConfigurationError,
+    ConnectionLost,
+    CosemError,
+    DataAccessError,
+    ServiceRefused,
+    TimedOut,
+)
 from cosem.io.simulated import Faults, SimulatedStream, World
 from cosem.meter import (
     PUBLIC_ASSOCIATION,
@@ -31,6 +39,8 @@ from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import named
+from cosem.protocol.link.hdlc.address import HdlcAddress, client_address
+from cosem.protocol.link.hdlc.frame import FINAL, UI, encode
 from cosem.protocol.model import AssociationLN, Clock, Data, ProfileGeneric, Register, object_for
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
@@ -71,13 +81,13 @@ def make_meter(world: World) -> Meter:
     return meter
 
 
-def secure(meter: Meter) -> Meter:
+def secure(meter: Meter, keys: Keys = KEYS) -> Meter:
     meter.offer(
         PUBLIC_ASSOCIATION,
         AssociationDescription(
             client=1,
             mechanism=named("gmac"),
-            keys=KEYS,
+            keys=keys,
             protection=AUTHENTICATED_ENCRYPTION,
             rights=Rights(Access.MANAGE),
         ),
@@ -336,3 +346,35 @@ def test_garbage_on_a_connection_ends_that_connection() -> None:
 
     bench.world.run(main())
     assert bench.ends[0] is not None
+
+
+def test_a_request_outside_any_hdlc_connection_is_not_heard() -> None:
+    bench = Bench(scheme="hdlc+tcp")
+    request = bytes.fromhex("E6E600C001C1000100002A0000FF0200")
+    server, client = HdlcAddress.of(1, None, 1).encode(), client_address(16).encode()
+
+    async def main() -> bytes:
+        near, far = bench.world.pair()
+        bench.world.spawn(bench._attend(far, "home"))
+        await near.write(encode(server, client, UI | FINAL, request))
+        heard = await near.read(bench.world.now() + 5)
+        await near.close()
+        return heard
+
+    assert bench.world.run(main()) == b""
+    bench.world.run()
+    assert bench.ends == [None]
+
+
+def test_a_meter_whose_counters_cannot_be_kept_says_so_and_ends_the_connection() -> None:
+    class Full(MemoryCounterStore):
+        def lease(self, name: str, count: int, at_least: int = 0) -> range:
+            raise ConfigurationError("the disk is full")
+
+    bench = Bench()
+    bench.meter = Meter("KFM1020012345678", counters=Full())
+    secure(bench.meter, replace(KEYS, temporary=False))
+    with pytest.raises(CosemError):
+        bench.run(lambda services: services.get(ENERGY.value), 1, bench.gmac())
+    bench.world.run()
+    assert all(end is None or isinstance(end, CosemError) for end in bench.ends)

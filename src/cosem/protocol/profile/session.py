@@ -175,7 +175,9 @@ class ServerSession:
         for event in self.link.events():
             pair = SapPair(event.client, event.server)
             if isinstance(event, ApduReceived):
-                self._deliver(pair, event.apdu, now)
+                # In a frame outside any connection nothing can be answered, and no association begins.
+                if not event.unsolicited or pair in self.associations:
+                    self._deliver(pair, event.apdu, now)
             elif isinstance(event, LinkDisconnected):
                 association = self.associations.pop(pair, None)
                 if association is not None:
