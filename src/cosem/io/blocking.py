@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
+import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from cosem.errors import ConnectionFailed, ConnectionLost, LocalProtocolError, TimedOut
@@ -72,11 +74,18 @@ def open_serial(path: str, baud: int, character_format: str = "8N1") -> SerialSt
 
 
 class SocketStream:
-    """A Stream over a connected stream socket."""
+    """A Stream over a connected stream socket.
+
+    The socket does not block; what blocks is waiting for it, which is done only where there is something to wait for.
+    With time-outs of the socket itself, each read and write would change its mode and ask whether it is ready first:
+    three calls of the system in place of one to write, and of two to read.
+    """
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._gone: ConnectionLost | None = None
+        self._readable = _readiness(connected)
+        connected.setblocking(False)
 
     def now(self) -> float:
         return time.monotonic()
@@ -85,24 +94,37 @@ class SocketStream:
         if self._gone is not None:
             raise self._gone
         try:
-            self._socket.settimeout(None if deadline is None else max(deadline - time.monotonic(), 0.0))
-            octets = self._socket.recv(LARGEST_READ)
+            while self._readable(None if deadline is None else max(deadline - time.monotonic(), 0.0)):
+                try:
+                    octets = self._socket.recv(LARGEST_READ)
+                except BlockingIOError:  # a readiness that was none, which systems permit themselves
+                    continue
+                if not octets:
+                    raise self._lose(failure.closed_by_peer())
+                return octets
         except OSError as error:
-            if _is_deadline(error):
-                return b""
             raise self._lose(failure.connection_lost(error)) from error
-        if not octets:
-            raise self._lose(failure.closed_by_peer())
-        return octets
+        return b""
 
     async def write(self, octets: bytes, /) -> None:
         if self._gone is not None:
             raise self._gone
-        left = memoryview(octets)
+        try:
+            sent = self._socket.send(octets)
+            if sent < len(octets):
+                self._send_slowly(memoryview(octets)[sent:])
+        except BlockingIOError:
+            self._send_slowly(memoryview(octets))
+        except OSError as error:
+            raise self._lose(failure.connection_lost(error)) from error
+
+    def _send_slowly(self, left: memoryview) -> None:
+        """Send what the system does not take at once."""
         try:
             self._socket.settimeout(WRITE_TIMEOUT)
             while left:
                 left = left[self._socket.send(left) :]
+            self._socket.setblocking(False)
         except OSError as error:
             if _is_deadline(error):
                 raise TimedOut("write", WRITE_TIMEOUT) from error
@@ -216,6 +238,15 @@ def _addresses(host: str, port: int, kind: socket.SocketKind) -> list[tuple[sock
     except UnicodeError as error:  # a label of the name is empty or too long
         raise ConnectionFailed(f"{host!r} is not a known host; check its spelling, or give the IP address") from error
     return [(family, kind, number, address) for family, kind, number, _, address in found]
+
+
+def _readiness(connected: socket.socket) -> Callable[[float | None], object]:
+    """Return what waits so many seconds until there is something to read, and tells whether there is."""
+    if sys.platform == "win32":  # has no poll
+        return lambda seconds: select.select([connected], [], [], seconds)[0]
+    poll = select.poll()
+    poll.register(connected, select.POLLIN)
+    return lambda seconds: poll.poll(None if seconds is None else seconds * 1000)
 
 
 def _is_deadline(error: OSError) -> bool:
