@@ -159,6 +159,13 @@ def test_rows_that_were_given_and_rows_that_are_asked_for() -> None:
     assert meter.value(PROFILE.entries_in_use) == 10
 
 
+def test_rows_without_capture_objects_are_given_as_they_are() -> None:
+    meter = Meter("KFM1", clock=Now())
+    meter.add(PROFILE, buffer=[(1,), (2, 3)])
+    assert meter.value(PROFILE.buffer) == ((1,), (2, 3))
+    assert refusal(meter, RangeSelection.between(NOON, NOON)) == DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
+
+
 def test_rows_asked_for_in_vain_are_a_fault_of_the_meter() -> None:
     meter = make(Now(), buffer=lambda time: [(time,)], capture_period=0)
     assert refusal(meter, EntrySelection()) == DataAccessResult.HARDWARE_FAULT

@@ -231,7 +231,7 @@ def _row(given: object, width: int) -> Row:
     if not isinstance(given, list | tuple):
         raise ShapeError("a row is a tuple of values")
     row = tuple(encode_value(ANY, value) for value in cast("Sequence[object]", given))
-    if len(row) != width:
+    if width and len(row) != width:  # without any capture object nobody can ask for one
         raise ShapeError(f"a row has {width} values, one for each capture object, not {len(row)}")
     return row
 
