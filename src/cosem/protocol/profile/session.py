@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from cosem.errors import TimedOut
+from cosem.errors import RemoteProtocolError, TimedOut
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.association.client import ClientAssociation, Request
 from cosem.protocol.association.context import AssociationEvent, Refused, Released
 from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.state import State
-from cosem.protocol.link import ApduReceived, ClientLink, LinkConnected, LinkDisconnected, ServerLink
+from cosem.protocol.link import ApduReceived, ClientLink, LinkConnected, LinkDisconnected, LinkEvent, ServerLink
 from cosem.protocol.profile.timing import ServerTiming, Timing
 
 
@@ -25,6 +26,9 @@ class Connected:
 class Disconnected:
     """The lower layers are gone, by agreement or because the peer left."""
 
+
+HELD: Final = 16
+"""How many APDUs of one client wait behind a request that the meter has not answered yet."""
 
 SessionEvent: TypeAlias = Connected | Disconnected | AssociationEvent
 
@@ -41,6 +45,7 @@ class ClientSession:
         self.association = association
         self._timing = timing
         self._events: list[SessionEvent] = []
+        self._arrived: deque[LinkEvent] = deque()
         self._phase: str | None = None
         self._expires: float | None = None
 
@@ -106,6 +111,9 @@ class ClientSession:
         if self._phase is not None and self._expires is not None and now >= self._expires:
             phase = self._phase
             self._phase = self._expires = None
+            # What is answered from now on answers nothing: a late answer must never be taken for the next one.
+            self.association.abort()
+            self._events += self.association.events()
             raise TimedOut(phase, getattr(self._timing, phase))
 
     def _wait(self, phase: str, seconds: float, now: float) -> None:
@@ -116,16 +124,11 @@ class ClientSession:
             self.link.send(apdu, now)
 
     def _collect(self, now: float) -> None:
-        for event in self.link.events():
+        self._arrived.extend(self.link.events())
+        while self._arrived:
+            event = self._arrived.popleft()
             if isinstance(event, ApduReceived):
-                self.association.receive(event.apdu)
-                if self.association.awaiting:
-                    if self._phase is not None:
-                        self._wait(self._phase, getattr(self._timing, self._phase), now)
-                    self._flush(now)
-                else:
-                    self._phase = self._expires = None
-                self._events += self.association.events()
+                self._take(event.apdu, now)
             elif isinstance(event, LinkConnected):
                 self._phase = self._expires = None
                 self._events.append(Connected())
@@ -134,6 +137,22 @@ class ClientSession:
                 self.association.abort()
                 self._events += self.association.events()
                 self._events.append(Disconnected())
+
+    def _take(self, apdu: bytes, now: float) -> None:
+        association = self.association
+        awaited = association.awaiting
+        try:
+            association.receive(apdu)
+        finally:
+            self._events += association.events()
+            said = association.outgoing()
+            if awaited and not association.awaiting:
+                self._phase = self._expires = None
+            elif said and self._phase is not None:
+                # Only what brings the exchange on buys time; notifications, of which there may be many, do not.
+                self._wait(self._phase, getattr(self._timing, self._phase), now)
+            for each in said:
+                self.link.send(each, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +182,7 @@ class ServerSession:
         self._events: list[tuple[SapPair, AssociationEvent]] = []
         self._heard: float | None = None
         self._unproved: dict[SapPair, float] = {}
+        self._held: dict[SapPair, deque[bytes]] = {}
 
     def receive(self, octets: bytes, now: float) -> None:
         """Take octets from the stream.
@@ -179,16 +199,20 @@ class ServerSession:
                 if not event.unsolicited or pair in self.associations:
                     self._deliver(pair, event.apdu, now)
             elif isinstance(event, LinkDisconnected):
+                self._held.pop(pair, None)
                 association = self.associations.pop(pair, None)
                 if association is not None:
                     association.abort()
                     self._take(pair, association, now)
 
     def respond(self, pair: SapPair, response: Apdu, now: float) -> None:
-        """Answer the request of `pair`."""
+        """Answer the request of `pair`; what the client sent behind it is taken up then."""
         association = self.associations[pair]
         association.respond(response)
         self._take(pair, association, now)
+        held = self._held.get(pair)
+        while held and not association.asked:
+            self._hand_over(pair, association, held.popleft(), now)
 
     def notify(self, pair: SapPair, notification: Apdu, now: float) -> None:
         """Send a notification that nobody asked for."""
@@ -232,6 +256,15 @@ class ServerSession:
         association = self.associations.get(pair)
         if association is None:
             association = self.associations[pair] = self._open(pair)
+        if not association.asked:
+            self._hand_over(pair, association, apdu, now)
+            return
+        held = self._held.setdefault(pair, deque())
+        if len(held) >= HELD:
+            raise RemoteProtocolError(f"more than {HELD} APDUs behind one that is still being answered")
+        held.append(apdu)
+
+    def _hand_over(self, pair: SapPair, association: ServerAssociation, apdu: bytes, now: float) -> None:
         association.receive(apdu)
         if not association.answering:
             self.link.acknowledge(now, client=pair.client, server=pair.server)
