@@ -45,8 +45,8 @@ from cosem.protocol.apdu.action import (
     MethodDescriptor,
 )
 from cosem.protocol.apdu.block import DataBlockSA
-from cosem.protocol.apdu.ciphered import PLAIN_TAGS
-from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse
+from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, PLAIN_TAGS
+from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse, ServiceErrorCode
 from cosem.protocol.apdu.get import (
     DataAccessResult,
     GetRequestNext,
@@ -114,6 +114,9 @@ ACTION_RESPONSE: Final = 0xC7
 NOTIFICATIONS: Final = frozenset((0x0F, 0xC2))
 """First octets of what a server may say unasked: data-notification, event-notification."""
 
+UNASKED: Final = NOTIFICATIONS | {GLOBAL_TAGS[0xC2], DEDICATED_TAGS[0xC2]}
+"""The same, and the envelopes that hold nothing else."""
+
 CIPHERED: Final = frozenset((*PLAIN_TAGS, 0xDB, 0xDC))
 """First octets of the envelopes."""
 
@@ -166,6 +169,13 @@ REJECTION_HINTS: dict[int, str] = {
 """What to try, by ACSE service user diagnostic."""
 
 
+SERVICE_ERROR_HINTS: dict[int, str] = {
+    ServiceErrorCode.DECIPHERING_ERROR: "other keys, or an invocation counter that the meter has seen before",
+    ServiceErrorCode.INVOCATION_COUNTER_ERROR: "ours was too low: read the meter's counter, or begin higher",
+}
+"""What may be the cause, by the service error of an exception-response."""
+
+
 class _Pending:
     """A request whose answer is due, and the blocks of either that are under way."""
 
@@ -179,7 +189,7 @@ class _Pending:
 
 
 class ClientAssociation:
-    """One application association as its client sees it; takes and gives whole APDUs.
+    """One application association as its client sees it; takes and gives whole APDUs. It is opened once.
 
     Args:
         settings: what to ask for.
@@ -192,6 +202,8 @@ class ClientAssociation:
     ) -> None:
         if settings.protection is not Protection.NONE and security is None:
             raise LocalProtocolError("protection was asked for without keys")
+        if settings.dedicated_key is not None and settings.protection is Protection.NONE:
+            raise LocalProtocolError("a dedicated key needs protection: without, it would go over the line in clear")
         self.settings = settings
         self.state = State.IDLE
         self.negotiated: Negotiated | None = None
@@ -207,6 +219,7 @@ class ClientAssociation:
         self._events: deque[AssociationEvent] = deque()
         self._invoke_id = 0
         self._pending: _Pending | None = None
+        self._spent = False
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
@@ -216,8 +229,15 @@ class ClientAssociation:
         return self._invoke_id | (CONFIRMED if confirmed else 0) | (HIGH_PRIORITY if high_priority else 0)
 
     def associate(self) -> None:
-        """Ask the server to open the association (AARQ)."""
+        """Ask the server to open the association (AARQ).
+
+        Raises:
+            LocalProtocolError: it was asked before; what is fresh for one association is stale for the next.
+        """
+        if self._spent:
+            raise LocalProtocolError("every association takes an engine of its own, with fresh challenge and keys")
         self._step(Step.ASSOCIATION_REQUEST)
+        self._spent = True
         settings, authenticates = self.settings, self._mechanism_id is not MechanismId.LOWEST
         initiate = self._protect_initiate(self._initiate_request().encode())
         request = AssociationRequest(
@@ -235,7 +255,7 @@ class ClientAssociation:
 
         Args:
             request: with an invoke-id from `invoke_id_and_priority`.
-            raw: give the Data of a GET as octets, undecoded.
+            raw: give the Data of a GET of one attribute as octets, undecoded.
 
         Raises:
             LocalProtocolError: not associated, an answer is still due, or the service was not negotiated.
@@ -244,6 +264,8 @@ class ClientAssociation:
             raise LocalProtocolError(f"no service in state {self.state.value}")
         if self._pending is not None:
             raise LocalProtocolError("the answer to the last request is still due")
+        if raw and not isinstance(request, GetRequestNormal):
+            raise LocalProtocolError("only the Data of one attribute can be had undecoded")
         self._check_negotiated(request)
         plain = request.encode()
         negotiated = self.negotiated
@@ -268,7 +290,7 @@ class ClientAssociation:
         if self.state is not State.IDLE:
             self._step(Step.ABORT)
             self._events.append(Released())
-        self._pending = None
+        self._forget()
 
     def receive(self, octets: bytes) -> None:
         """Take one APDU from the server.
@@ -279,30 +301,15 @@ class ClientAssociation:
             AssociationRejected: the server refused the association.
             ServiceRefused: the server refused the service.
         """
-        if not octets:
-            raise DecodeError("an empty APDU", 0)
-        protection = Protection.NONE
-        if self._security is not None and (octets[0] in CIPHERED or (self._protected and octets[0] not in IN_CLEAR)):
-            try:
-                opened = self._security.unprotect(octets)
-            except SecurityError as error:
-                if octets[0] not in NOTIFICATIONS:
-                    raise
-                self._events.append(Notified(octets, protection, error=error))
-                return
-            octets, protection = opened.apdu, opened.protection
-        tag = octets[0]
-        if tag in NOTIFICATIONS:
-            self._notified(octets, protection)
-        elif tag == GET_RESPONSE and octets[1:4:2] == NORMAL_DATA and self._pending is not None and self._pending.raw:
-            self._check_invoke_id(octets[2])
-            self._finish(Response(None, octets[4:]))
-        else:
-            received = apdus.decode(octets)
-            handler = self._HANDLERS.get(type(received))
-            if handler is None:
-                raise RemoteProtocolError(f"{type(received).__name__} is nothing a server sends")
-            handler(self, received)
+        try:
+            self._receive(octets)
+        except CosemError:
+            # An association that did not come about as asked has not come about at all.
+            if self.state in (State.ASSOCIATING, State.AUTHENTICATING):
+                self._step(Step.ABORT)
+            if self.state is State.IDLE:
+                self._forget()
+            raise
 
     def outgoing(self) -> list[bytes]:
         """Drain the APDUs to be sent."""
@@ -319,6 +326,38 @@ class ClientAssociation:
     def awaiting(self) -> bool:
         """True while an answer is due."""
         return self._pending is not None or self.state in (State.ASSOCIATING, State.AUTHENTICATING, State.RELEASING)
+
+    # -- what arrives -------------------------------------------------------------------------------------------------
+
+    def _receive(self, octets: bytes) -> None:
+        if not octets:
+            raise DecodeError("an empty APDU", 0)
+        protection = Protection.NONE
+        if self._security is not None and (octets[0] in CIPHERED or (self._protected and octets[0] not in IN_CLEAR)):
+            try:
+                opened = self._security.unprotect(octets)
+            except (SecurityError, DecodeError) as error:
+                if octets[0] not in UNASKED:
+                    raise
+                self._events.append(Notified(octets, protection, error=error))
+                return
+            octets, protection = opened.apdu, opened.protection
+        tag = octets[0]
+        if tag in NOTIFICATIONS:
+            self._notified(octets, protection)
+        elif tag == GET_RESPONSE and octets[1:4:2] == NORMAL_DATA and self._takes_raw():
+            self._check_invoke_id(octets[2])
+            self._finish(Response(None, octets[4:]))
+        else:
+            received = apdus.decode(octets)
+            handler = self._HANDLERS.get(type(received))
+            if handler is None:
+                raise RemoteProtocolError(f"{type(received).__name__} is nothing a server sends")
+            handler(self, received)
+
+    def _takes_raw(self) -> bool:
+        pending = self._pending
+        return pending is not None and pending.raw and pending.arriving is None
 
     # -- opening and closing ------------------------------------------------------------------------------------------
 
@@ -339,7 +378,8 @@ class ClientAssociation:
     def _authentication_value(self) -> bytes | None:
         if self._mechanism.challenges:
             return self._challenge
-        return self.settings.secret.reveal() if self.settings.secret is not None else None
+        secret = self.settings.secret
+        return secret.reveal() if self._mechanism.secret and secret is not None else None
 
     def _associated(self, response: AssociationResponse) -> None:
         if self.state is not State.ASSOCIATING:
@@ -359,15 +399,27 @@ class ClientAssociation:
     def _rejection(self, response: AssociationResponse) -> AssociationRejected:
         diagnostic = response.result_source_diagnostic
         reason = f"the meter rejected the association: {diagnostic.name.lower().replace('_', ' ')}"
-        information = response.user_information
-        if information is not None and information[:1] == b"\x0e":
-            reason = f"{reason}, {ConfirmedServiceError.decode(information).text}"
+        explanation = self._explanation(response)
+        if explanation is not None:
+            reason = f"{reason}, {explanation.text}"
         return AssociationRejected(
             reason,
             result=int(response.result),
             diagnostic=int(diagnostic),
             hint=REJECTION_HINTS.get(diagnostic, "") if isinstance(diagnostic, AcseServiceUser) else "",
         )
+
+    def _explanation(self, response: AssociationResponse) -> ConfirmedServiceError | None:
+        """Return what a refusal says beside its diagnostic; whether that can be read changes nothing about it."""
+        information = response.user_information or b""
+        try:
+            if self._security is not None and information[:1] and information[0] in CIPHERED:
+                if response.responding_ap_title:
+                    self._security.meet(response.responding_ap_title)
+                information = self._security.unprotect(information).apdu
+            return ConfirmedServiceError.decode(information)
+        except (SecurityError, DecodeError):
+            return None
 
     def _compare(self, response: AssociationResponse) -> None:
         """Compare AARE with AARQ: what a server grants must be what was asked for, and not a mirror of it."""
@@ -377,8 +429,13 @@ class ClientAssociation:
                 f"the meter answered with context {response.application_context_name!r}, "
                 f"asked was {settings.application_context!r}"
             )
-        if self._mechanism.challenges and response.mechanism_name not in (None, self._mechanism_id):
+        if response.mechanism_name not in (None, self._mechanism_id):
             raise SecurityError(f"the meter answered with mechanism {response.mechanism_name!r}")
+        if (
+            not self._mechanism.challenges
+            and response.result_source_diagnostic is AcseServiceUser.AUTHENTICATION_REQUIRED
+        ):
+            raise SecurityError("the meter wants a proof, which was not asked for")
         if self._security is not None and response.responding_ap_title:
             self._security.meet(response.responding_ap_title)
 
@@ -429,7 +486,7 @@ class ClientAssociation:
     def _proved(self, response: ActionResponseNormal) -> None:
         returned = response.response
         proof = returned.return_parameters
-        if returned.result is not ActionResult.SUCCESS or not isinstance(proof, bytes):
+        if returned.result is not ActionResult.SUCCESS:
             self._step(Step.PROOF_REFUSED)
             raise AssociationRejected(
                 f"the meter did not accept our proof: {returned.result.name.lower().replace('_', ' ')}",
@@ -438,7 +495,9 @@ class ClientAssociation:
                 hint=REJECTION_HINTS[AcseServiceUser.AUTHENTICATION_FAILURE],
             )
         assert self._challenges is not None
-        if not self._mechanism.server_proof_holds(self._challenges, bytes(proof), self.settings.secret, self._security):
+        if not isinstance(proof, bytes) or not self._mechanism.server_proof_holds(
+            self._challenges, bytes(proof), self.settings.secret, self._security
+        ):
             self._step(Step.PROOF_REFUSED)
             raise SecurityError("the meter could not prove that it knows the secret")
         self._pending = None
@@ -450,6 +509,7 @@ class ClientAssociation:
         if self.state is not State.RELEASING:
             raise RemoteProtocolError("a release response that nobody asked for")
         self._step(Step.RELEASE_RESPONSE)
+        self._forget()
         self._events.append(Released())
 
     # -- services -----------------------------------------------------------------------------------------------------
@@ -488,14 +548,32 @@ class ClientAssociation:
         if pending is None or kind not in ANSWERS[type(pending.request)]:
             raise RemoteProtocolError(f"{kind.__name__} answers nothing that was asked")
         self._check_invoke_id(answer.invoke_id_and_priority)
-        if self.state is State.AUTHENTICATING and isinstance(answer, ActionResponseNormal):
+        if self.state is State.AUTHENTICATING:
+            if not isinstance(answer, ActionResponseNormal):
+                raise RemoteProtocolError(f"{kind.__name__} is no answer to a proof")
             self._proved(answer)
             return
         continuation = self._CONTINUATIONS.get(kind)
         if continuation is None:
-            self._finish(Response(answer))
+            self._take_whole(pending, answer)
         else:
             continuation(self, pending, answer)
+
+    def _complete(self, pending: _Pending, answer: Any) -> None:
+        """Take a whole answer. A refusal may come at any time; anything else must fit what was asked."""
+        if not _is_refusal(answer):
+            if pending.leaving is not None and not pending.leaving.finished:
+                raise RemoteProtocolError(f"{type(answer).__name__} came before the last block was sent")
+            asked, answered = _items(pending.request), _results(answer)
+            if asked != answered:
+                raise RemoteProtocolError(f"{_counted(answered)} answered to {_counted(asked)} asked")
+        self._finish(Response(answer))
+
+    def _take_whole(self, pending: _Pending, answer: Any) -> None:
+        """Take a response in one piece, which nothing may have come before."""
+        if pending.arriving is not None and not _is_refusal(answer):
+            raise RemoteProtocolError(f"{type(answer).__name__} came in the middle of a block transfer")
+        self._complete(pending, answer)
 
     def _check_invoke_id(self, octet: int) -> None:
         pending = self._pending
@@ -515,7 +593,7 @@ class ClientAssociation:
             self._emit(GetRequestNext(request.invoke_id_and_priority, answer.result.block_number).encode())
         elif isinstance(request, GetRequestWithList):
             head = bytes((GET_RESPONSE, 3, request.invoke_id_and_priority))
-            self._finish(Response(GetResponseWithList.decode(head + value, self._limits)))
+            self._complete(pending, GetResponseWithList.decode(head + value, self._limits))
         elif pending.raw:
             self._finish(Response(None, value))
         else:
@@ -524,12 +602,14 @@ class ClientAssociation:
 
     def _action_block(self, pending: _Pending, answer: ActionResponseWithPblock) -> None:
         request, block = pending.request, answer.pblock
+        if pending.leaving is not None and not pending.leaving.finished:
+            raise RemoteProtocolError("a block of the answer came before the last one of the request was sent")
         value = self._gather(pending, Block(block.last_block, block.block_number, block.raw_data))
         if value is None:
             self._emit(ActionRequestNextPblock(request.invoke_id_and_priority, block.block_number).encode())
         elif isinstance(request, ActionRequestWithList):
             head = bytes((ACTION_RESPONSE, 3, request.invoke_id_and_priority))
-            self._finish(Response(ActionResponseWithList.decode(head + value, self._limits)))
+            self._complete(pending, ActionResponseWithList.decode(head + value, self._limits))
         else:
             data = axdr.decode_all(value, self._limits)
             returned = ActionResponseWithOptionalData(ActionResult.SUCCESS, data)
@@ -537,7 +617,8 @@ class ClientAssociation:
 
     def _gather(self, pending: _Pending, block: Block) -> bytes | None:
         if pending.arriving is None:
-            pending.arriving = Incoming(self.settings.limits.reassembled)
+            limits = self.settings.limits
+            pending.arriving = Incoming(limits.reassembled, limits.blocks)
         return pending.arriving.add(block)
 
     def _acknowledged(self, pending: _Pending, answer: SetResponseDatablock | ActionResponseNextPblock) -> None:
@@ -548,17 +629,29 @@ class ClientAssociation:
             raise RemoteProtocolError("the last block was acknowledged like one before it")
         self._emit(self._next_block(pending))
 
-    def _set_finished(self, _pending: _Pending, answer: SetResponseLastDatablock) -> None:
-        self._finish(Response(SetResponseNormal(answer.invoke_id_and_priority, answer.result)))
+    def _set_finished(self, pending: _Pending, answer: SetResponseLastDatablock) -> None:
+        self._check_last(pending, answer.block_number, refused=answer.result is not DataAccessResult.SUCCESS)
+        self._complete(pending, SetResponseNormal(answer.invoke_id_and_priority, answer.result))
 
-    def _set_list_finished(self, _pending: _Pending, answer: SetResponseLastDatablockWithList) -> None:
-        self._finish(Response(SetResponseWithList(answer.invoke_id_and_priority, answer.results)))
+    def _set_list_finished(self, pending: _Pending, answer: SetResponseLastDatablockWithList) -> None:
+        self._check_last(pending, answer.block_number, refused=False)
+        self._complete(pending, SetResponseWithList(answer.invoke_id_and_priority, answer.results))
+
+    def _check_last(self, pending: _Pending, number: int, *, refused: bool) -> None:
+        leaving = pending.leaving
+        if leaving is None:
+            raise RemoteProtocolError("the last block was acknowledged where none was sent")
+        if not refused and number != leaving.number:
+            raise RemoteProtocolError(f"block {number} was acknowledged as the last, sent was {leaving.number}")
 
     def _refused(self, answer: ExceptionResponse | ConfirmedServiceError) -> None:
         self._pending = None
-        if self.state in (State.ASSOCIATING, State.AUTHENTICATING):
+        if self.state is State.RELEASING:
             self._step(Step.ABORT)
         raise ServiceRefused(f"the meter refused the service: {_told(answer)}", answer)
+
+    def _forget(self) -> None:
+        self._pending = self._challenges = self.negotiated = None
 
     def _finish(self, response: Response) -> None:
         self._pending = None
@@ -578,7 +671,8 @@ class ClientAssociation:
     def _emit(self, plain: bytes) -> None:
         if self._protected:
             assert self._security is not None
-            plain = self._security.protect(plain, dedicated=self._dedicated)
+            # The proofs go under the global key, as peers have it; all that follows under the dedicated one.
+            plain = self._security.protect(plain, dedicated=self._dedicated and self.state is State.ASSOCIATED)
         self._outgoing.append(plain)
 
     def _step(self, step: Step) -> None:
@@ -611,7 +705,36 @@ def _told(answer: ExceptionResponse | ConfirmedServiceError) -> str:
     if isinstance(answer, ConfirmedServiceError):
         return answer.text
     words = f"{answer.state_error.name}, {answer.service_error.name}".lower().replace("_", " ")
-    return words if answer.invocation_counter is None else f"{words} (the meter expects {answer.invocation_counter})"
+    if answer.invocation_counter is not None:
+        return f"{words} (ours was too low: the meter expects {answer.invocation_counter} or above)"
+    hint = SERVICE_ERROR_HINTS.get(answer.service_error)
+    return words if hint is None else f"{words} ({hint})"
+
+
+def _is_refusal(answer: Any) -> bool:
+    """Tell whether a single response says no; it may then stand for a whole list."""
+    if isinstance(answer, GetResponseNormal):
+        return isinstance(answer.result, DataAccessResult)
+    if isinstance(answer, SetResponseNormal):
+        return answer.result is not DataAccessResult.SUCCESS
+    return isinstance(answer, ActionResponseNormal) and answer.response.result is not ActionResult.SUCCESS
+
+
+def _items(request: Request) -> int | None:
+    """Return how many things a list asks for, None where the request is no list."""
+    if isinstance(request, GetRequestWithList | SetRequestWithList):
+        return len(request.attributes)
+    return len(request.methods) if isinstance(request, ActionRequestWithList) else None
+
+
+def _results(answer: Any) -> int | None:
+    if isinstance(answer, GetResponseWithList | SetResponseWithList):
+        return len(answer.results)
+    return len(answer.responses) if isinstance(answer, ActionResponseWithList) else None
+
+
+def _counted(items: int | None) -> str:
+    return "one thing" if items is None else f"a list of {items}"
 
 
 @dataclass(frozen=True, slots=True)

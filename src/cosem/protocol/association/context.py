@@ -34,12 +34,12 @@ IMPLEMENTED_LOGICAL_NAME_SERVICES = (
 
 @dataclass(frozen=True, slots=True)
 class AssociationLimits:
-    """Bounds that hold whatever a peer claims; sizes in octets."""
+    """Bounds that hold whatever a peer claims; sizes in octets, `blocks` for one transfer."""
 
     smallest_pdu: int = 64
     reassembled: int = 16 * 1024 * 1024
+    blocks: int = 65_536
     listed: int = 64
-    notifications: int = 256
     refused_apdus: int = 3
 
 

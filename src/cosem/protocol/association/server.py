@@ -584,7 +584,7 @@ class ServerAssociation:
         self._emit(self._action_block(request.invoke_id_and_priority))
 
     def _first_arriving(self, request: Any) -> None:
-        self._opening, self._arriving = request, Incoming(self._limits.reassembled)
+        self._opening, self._arriving = request, Incoming(self._limits.reassembled, self._limits.blocks)
         self._later_arriving(request)
 
     def _later_arriving(self, request: Any) -> None:

@@ -82,10 +82,14 @@ class Outgoing:
 
 
 class Incoming:
-    """Joins blocks; anything but the next number, an empty block before the last, or too much in total is refused."""
+    """Joins blocks; anything but the next number, an empty block before the last, or too much in total is refused.
 
-    def __init__(self, limit: int) -> None:
+    `limit` is the most octets in all, `blocks` the most blocks, so that a peer that sends octet by octet ends too.
+    """
+
+    def __init__(self, limit: int, blocks: int) -> None:
         self._limit = limit
+        self._blocks = blocks
         self._chunks: list[bytes] = []
         self._total = 0
         self.number = FIRST_BLOCK_NUMBER - 1
@@ -95,12 +99,14 @@ class Incoming:
 
         Raises:
             RemoteProtocolError: the number is not the next one, or the block is empty and not the last.
-            DecodeError: the value grows beyond the limit for a reassembled transfer.
+            DecodeError: the value grows beyond the limits for a reassembled transfer.
         """
         if block.number != self.number + 1:
             raise RemoteProtocolError(f"block {block.number} where block {self.number + 1} was due")
         if not block.octets and not block.last:
             raise RemoteProtocolError(f"block {block.number} is empty and not the last")
+        if block.number > self._blocks:
+            raise DecodeError(f"more than {self._blocks} blocks in one transfer")
         self._total += len(block.octets)
         if self._total > self._limit:
             raise DecodeError(f"more than {self._limit} octets in one block transfer")
