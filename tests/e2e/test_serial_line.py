@@ -3,51 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import select
-import sys
-import threading
-import tty
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-
-import pytest
 
 from cosem import AsyncClient, Client, Meter, ProfileGeneric, Register, Unit
 from cosem.meter import serving
-
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
+from lines import serial_line
 
 ENERGY = Register("1.0.1.8.0.255")
-
-
-@contextmanager
-def line() -> Iterator[tuple[str, str]]:
-    """Give the names of the two ends of a serial line."""
-    ends = [os.openpty() for _ in range(2)]
-    for _, slave in ends:
-        tty.setraw(slave)
-    stop_read, stop_write = os.pipe()
-    one, other = ends[0][0], ends[1][0]
-
-    def carry() -> None:
-        while True:
-            ready, _, _ = select.select([one, other, stop_read], [], [])
-            if stop_read in ready:
-                return
-            for end in ready:
-                os.write(other if end == one else one, os.read(end, 4096))
-
-    wire = threading.Thread(target=carry)
-    wire.start()
-    try:
-        yield os.ttyname(ends[0][1]), os.ttyname(ends[1][1])
-    finally:
-        os.write(stop_write, b"x")
-        wire.join()
-        for descriptor in (stop_read, stop_write, *ends[0], *ends[1]):
-            os.close(descriptor)
 
 
 def described() -> Meter:
@@ -59,7 +21,7 @@ def described() -> Meter:
 
 def scenario(read: Any) -> None:
     async def run() -> None:
-        with line() as (meters_end, clients_end):
+        with serial_line() as (meters_end, clients_end):
             url = f"hdlc+serial://{meters_end}?baud=9600"
             async with serving(described(), url, beyond_loopback=True):
                 await read(f"hdlc+serial://{clients_end}?baud=9600")

@@ -127,7 +127,9 @@ class Bench:
         entry = entry or access()
         counter = entry.counter() if entry.secured else None
         session = ClientSession(
-            profile.lower_layers.client(url), entry.association(self.entropy, counter), profile.application.timing
+            profile.lower_layers.client(url),
+            entry.association(profile.application, self.entropy, counter),
+            profile.application.timing,
         )
         exchange = Exchange(session, near)
         try:

@@ -17,6 +17,7 @@ from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import CHALLENGE_OCTETS, MECHANISMS, Mechanism
 from cosem.protocol.dialect import STANDARD, Dialect
+from cosem.protocol.profile.communication import ApplicationUse
 from cosem.protocol.values.obis import Obis
 from cosem.store.counters import default_counter_store
 from cosem.store.identity import client_system_title
@@ -94,8 +95,10 @@ class Access:
             counter.raise_to(self.invocation_counter, operator_approved=True)
         return counter
 
-    def association(self, entropy: Callable[[int], bytes], counter: InvocationCounter | None) -> ClientAssociation:
-        """Return an engine for one new association; `entropy` gives unpredictable octets."""
+    def association(
+        self, use: ApplicationUse, entropy: Callable[[int], bytes], counter: InvocationCounter | None
+    ) -> ClientAssociation:
+        """Return an engine for one new association within what the profile allows; `entropy` gives chance."""
         security = None
         if self.secured:
             assert self.encryption_key is not None and self.system_title is not None and counter is not None
@@ -115,7 +118,8 @@ class Access:
             protection=self.protection,
             dedicated_key=Key(entropy(DEDICATED_KEY_OCTETS)) if self.dedicated and security is not None else None,
             dialect=self.dialect,
-            max_receive_pdu_size=self.max_receive_pdu_size,
+            conformance=use.conformance,
+            max_receive_pdu_size=min(self.max_receive_pdu_size, use.max_pdu_size),
         )
         challenge = entropy(CHALLENGE_OCTETS) if self.mechanism.challenges else b""
         return ClientAssociation(settings, challenge=challenge, security=security)

@@ -109,7 +109,7 @@ class _Connection(Operations):
     async def _dial(
         self, url: ConnectionUrl, entry: Access, counter: InvocationCounter | None
     ) -> tuple[Exchange, Negotiated]:
-        association = entry.association(self._entropy, counter)
+        association = entry.association(self.communication.application, self._entropy, counter)
         session = ClientSession(self.communication.lower_layers.client(url), association, self.timing)
         exchange = Exchange(session, await self._opener(url, self.timing.connect))
         try:
