@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from cosem.cli import act, browse, decode, profile, read, set_
+from cosem.cli import act, browse, collect, decode, profile, read, set_
 from cosem.cli.failure import BAD_USAGE, Ended, Phase, complain, exit_code
 from cosem.cli.report import put
 from cosem.errors import CosemError
@@ -85,6 +85,7 @@ for name, verb in (
     ("decode", decode.decode),
 ):
     app.command(name)(verb)
+app.command("collect", help=collect.HELP)(collect.collect)
 
 
 def run(args: Sequence[str] | None = None) -> int:
