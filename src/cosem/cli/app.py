@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from cosem.cli import act, browse, collect, decode, profile, read, set_
+from cosem.cli import act, browse, collect, decode, demo, profile, read, set_, simulate
 from cosem.cli.failure import BAD_USAGE, Ended, Phase, complain, exit_code
 from cosem.cli.report import put
 from cosem.errors import CosemError
@@ -83,6 +83,8 @@ for name, verb in (
     ("set", set_.set_),
     ("act", act.act),
     ("decode", decode.decode),
+    ("simulate", simulate.simulate),
+    ("demo", demo.demo),
 ):
     app.command(name)(verb)
 app.command("collect", help=collect.HELP)(collect.collect)

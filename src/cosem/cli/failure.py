@@ -100,8 +100,6 @@ def explain(error: CosemError, phase: Phase, url: ConnectionUrl | None) -> Advic
         layer = _medium(url)
     if isinstance(error, ServiceRefused) and isinstance(error.response, ExceptionResponse):
         remedy = _counter_remedy(error.response) or remedy
-    if isinstance(error, AssociationRejected) and error.hint:
-        remedy = f"{error.hint}; {remedy}"
     if error.retry is Retry.LATER and isinstance(error, ConnectionFailed):
         remedy = f"{remedy}, and again later"
     return Advice(layer, expected, remedy)

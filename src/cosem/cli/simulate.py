@@ -1,0 +1,202 @@
+"""`cosem simulate`: meters on this machine, to read and to try things on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from shlex import quote
+from typing import Annotated, Any, Final
+
+import typer
+
+from cosem.cli.failure import NOT_CONNECTED, Ended
+from cosem.cli.options import Json
+from cosem.cli.report import put, put_json, say
+from cosem.errors import ConfigurationError, TransportError
+from cosem.meter import describe
+from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys, demo_keys
+from cosem.meter.demo import SECURITIES, household
+from cosem.meter.serve import Server
+from cosem.protocol.crypto.key import Secret
+from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.values.obis import Obis
+from cosem.store.counters import default_counter_store
+from cosem.store.directory import default_state_directory
+
+HIGHEST_PORT: Final = 0xFFFF
+EXAMPLE: Final = Obis("1.0.1.8.0.255")
+LOGICAL_DEVICE_NAME: Final = Obis("0.0.42.0.0.255")
+"""What the printed command reads: energy where the meter counts it, else what every meter has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The secrets of simulated meters, and the options with which the client gives them."""
+
+    keys: Keys | None = None
+    password: Secret | None = None
+    options: tuple[str, ...] = ()
+
+
+def simulate(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE.toml]", help="A description; left out: household meters.", show_default=False),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many meters; ports count up from the first.")] = 1,
+    listen: Annotated[
+        str, typer.Option(metavar="URL", help="Where: tcp, udp or hdlc+tcp; port 0 takes any that is free.")
+    ] = "tcp://127.0.0.1:4059",
+    security: Annotated[
+        str,
+        typer.Option(
+            metavar="none|low|gmac",
+            help="Household meters: open to client 16, a password for client 32, or GMAC and authenticated "
+            "encryption for client 1. Keys are made anew at each start.",
+        ),
+    ] = "none",
+    keys: Annotated[
+        Path | None,
+        typer.Option("--keys", metavar="DIR", help="Where new keys and passwords are put.", show_default=False),
+    ] = None,
+    use_demo_keys: Annotated[
+        bool, typer.Option("--demo-keys", help="Use the published example keys; only on loopback.")
+    ] = False,
+    beyond_loopback: Annotated[
+        bool, typer.Option("--beyond-loopback", help="Listen where other machines can reach the meters.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Simulate meters until Ctrl-C; each is printed with its URL and how to read it.
+
+    The form of FILE.toml is that of `cosem.meter.describe`: [meter], [[object]], [[profile]] and [[association]].
+    """
+    urls = places(ConnectionUrl.parse(listen), count)
+    if file is not None:
+        if count != 1:
+            raise ConfigurationError("a file describes one meter: leave --count out, or the file")
+        found = Secrets()
+        meters = [describe.load(file, counters=default_counter_store(), allow_demo_keys=use_demo_keys)]
+    else:
+        found = make_secrets(security, use_demo_keys, keys or default_state_directory() / f"simulate-{_mark(urls[0])}")
+        meters = [
+            household(number, security=security, keys=found.keys, password=found.password)
+            for number in range(1, count + 1)
+        ]
+    servers = [Server(meter, url, beyond_loopback=beyond_loopback) for meter, url in zip(meters, urls, strict=True)]
+    for notice in dict.fromkeys(notice for server in servers for notice in server.notices):
+        say(f"notice: {notice}")
+    try:
+        asyncio.run(serve(servers, lambda: announce(servers, found, as_json=json)))
+    except TransportError as error:
+        say(f"error: cannot listen: {error}")
+        raise Ended(NOT_CONNECTED) from None
+    except KeyboardInterrupt:
+        pass  # where the system has no signal handlers of the event loop
+    say("stopped")
+
+
+def places(first: ConnectionUrl, count: int) -> list[ConnectionUrl]:
+    """Return where `count` meters listen: on ports counted up from the first, or on any free ones."""
+    if first.port is None:
+        if count > 1:
+            raise ConfigurationError(f"{first.place} is one line: it takes one meter, not {count}")
+        return [first]
+    if first.port and first.port + count - 1 > HIGHEST_PORT:
+        raise ConfigurationError(f"{count} ports from {first.port} on go beyond {HIGHEST_PORT}")
+    return [replace(first, port=first.port + number if first.port else 0) for number in range(count)]
+
+
+def make_secrets(security: str, use_demo_keys: bool, directory: Path) -> Secrets:
+    """Return what the meters ask for, made by chance and put into files that nobody else can read."""
+    if security not in SECURITIES:
+        raise ConfigurationError(f"--security {security!r}: write one of {', '.join(SECURITIES)}")
+    if use_demo_keys:
+        if security != "gmac":
+            raise ConfigurationError("--demo-keys goes with --security gmac")
+        return Secrets(keys=demo_keys(), options=("--demo-keys",))
+    if security == "none":
+        return Secrets()
+    if security == "low":
+        password = Secret(secrets.token_hex(4).encode())
+        path = private_file(directory / "password", password)
+        return Secrets(password=password, options=("--password", f"file:{path}"))
+    made = Keys.random()
+    ek = private_file(directory / "ek.hex", made.encryption)
+    ak = private_file(directory / "ak.hex", made.authentication)
+    return Secrets(keys=made, options=("--ek", f"file:{ek}", "--ak", f"file:{ak}"))
+
+
+def private_file(path: Path, secret: Secret) -> Path:
+    """Write a secret, keys in hexadecimal, into a file that only this user can read, and say where it is."""
+    text = secret.reveal().hex().upper() if path.suffix == ".hex" else secret.reveal().decode("ascii")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # an old one might be a link, or open to others
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(f"{text}\n")
+    except OSError as problem:
+        raise ConfigurationError(f"cannot write {path}: {problem.strerror}; name another place with --keys") from None
+    say(f"new {path.stem} in {path}, which only you can read")
+    return path
+
+
+async def serve(servers: Sequence[Server], started: Callable[[], None]) -> None:
+    """Serve until the process is asked to stop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as running:
+        for server in servers:
+            await running.enter_async_context(server)
+        started()
+        await stop.wait()
+
+
+def announce(servers: Sequence[Server], found: Secrets, *, as_json: bool) -> None:
+    """Print one line for each meter: its name, its URL, and the command that reads it."""
+    lines = [_described(server, found) for server in servers]
+    if as_json:
+        put_json({"meters": lines})
+    else:
+        for line in lines:
+            put(f"{line['meter']}  {line['url']}  {line['command']}")
+    sys.stdout.flush()
+    say("stop with Ctrl-C")
+
+
+def _described(server: Server, found: Secrets) -> dict[str, Any]:
+    offered = server.meter.management.associations
+    association = next((each for each in offered if each.client != PUBLIC_CLIENT), offered[0])
+    url = replace(server.url, client=association.client)
+    options = found.options or _placeholders(association)
+    example = EXAMPLE if server.meter.management.find(EXAMPLE) is not None else LOGICAL_DEVICE_NAME
+    command = " ".join(("cosem read", *map(quote, (str(url), str(example), *options))))
+    return {"meter": server.meter.name, "url": str(url), "client": association.client, "command": command}
+
+
+def _placeholders(association: AssociationDescription) -> tuple[str, ...]:
+    """Return the options for what a description holds and is not shown."""
+    options: list[str] = []
+    if association.mechanism.identifier:
+        options += ["--auth", association.mechanism.name]
+    if association.mechanism.secret:
+        options += ["--password", "file:PATH"]
+    if association.keys is not None:
+        options += ["--ek", "file:PATH", "--ak", "file:PATH"]
+    return tuple(options)
+
+
+def _mark(url: ConnectionUrl) -> str:
+    """Return what tells the secrets of simulators apart that run at the same time."""
+    return str(url.port or f"process-{os.getpid()}")
