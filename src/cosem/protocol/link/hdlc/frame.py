@@ -52,6 +52,7 @@ def _kind(control: int) -> Kind:
 
 
 KINDS = tuple(_kind(control) for control in range(256))
+OCTET = tuple(bytes((octet,)) for octet in range(256))
 
 
 class Frame(NamedTuple):
@@ -99,6 +100,9 @@ class Frame(NamedTuple):
         return frame
 
 
+_frame = tuple.__new__  # the constructor of a named tuple takes its fields one by one, and twice as long
+
+
 def encode(destination: bytes, source: bytes, control: int, information: bytes = b"", segmented: bool = False) -> bytes:
     """Return the octets of a frame as sent, with both flags; the caller keeps to the size of the length field."""
     length = 5 + len(destination) + len(source)
@@ -106,7 +110,7 @@ def encode(destination: bytes, source: bytes, control: int, information: bytes =
         length += 2 + len(information)
     assert length <= MAXIMUM_FRAME
     start = (0xA800 if segmented else 0xA000) | length
-    header = start.to_bytes(2, "big") + destination + source + bytes((control,))
+    header = start.to_bytes(2, "big") + destination + source + OCTET[control]
     if not information:
         return b"\x7e%b%b\x7e" % (header, check_sequence(header))
     return b"\x7e%b%b%b%b\x7e" % (header, check_sequence(header), information, check_sequence(information, GOOD))
@@ -191,11 +195,11 @@ class FrameReader:
                 at += 1
                 continue
             length = (data[at + 1] & 7) << 8 | data[at + 2]
-            source = behind_address(data, at + 3)
+            source = at + 4 if data[at + 3] & 1 else behind_address(data, at + 3)
             if source == at + 7 and end < at + 11:
                 self._at, self._need = at, 11  # a four-octet destination: the source may be as long
                 return None
-            control = behind_address(data, source)
+            control = source + 1 if data[source] & 1 and source else behind_address(data, source)
             behind = control + 3 - at  # the header with its check and the flag before it
             if data[at + 1] & 0xF0 != 0xA0 or not control or not (length == behind - 1 or length > behind + 1):
                 self.counters["resynchronisations"] += 1
@@ -231,13 +235,8 @@ class FrameReader:
             self._at = stop
             self._need = 0
             self.counters["frames_received"] += 1
-            return Frame(
-                data[at + 3 : source],
-                data[source:control],
-                data[control],
-                data[body : stop - 2],
-                bool(data[at + 1] & 8),
-            )
+            parts = data[at + 3 : source], data[source:control], data[control], data[body : stop - 2]
+            return _frame(Frame, (*parts, data[at + 1] & 8 == 8))
 
 
 def behind_address(data: bytes, at: int) -> int:
