@@ -184,7 +184,9 @@ class SecurityContext:
                 raise SecurityError(_PEER_UNKNOWN)
             else:
                 at = 1
-            at = _past_length(apdu, at)
+            # One octet of length is read here, since nearly every APDU has that; anything else goes through all checks.
+            size = len(apdu) - at - 1
+            at = at + 1 if HEADER_OCTETS <= size < 0x80 and apdu[at] == size else _past_length(apdu, at)
             start = at + HEADER_OCTETS
             control = apdu[at]
             opening = self._openings[dedicated].get(control)
@@ -207,7 +209,7 @@ class SecurityContext:
                 )
             if control & _BROADCAST and not _is_unconfirmed(plain):
                 raise SecurityError("under the broadcast key, which many hold, only unconfirmed services are let in")
-            return Unprotected(plain, protection, number, title)
+            return _tuple(Unprotected, (plain, protection, number, title))
         except SecurityError:
             self.refused += 1
             raise
@@ -357,6 +359,7 @@ class _Opening(NamedTuple):
     has_tag: bool
 
 
+_tuple = tuple.__new__  # the constructor of a named tuple takes its fields one by one, and twice as long
 _PEER_UNKNOWN: Final = "the peer's system title is not known, and nothing of it can be verified without"
 _AUTHENTICATED: Final = int(Protection.AUTHENTICATION)
 _BROADCAST: Final = int(SecurityControl.BROADCAST_KEY)

@@ -74,13 +74,13 @@ class Gcm:
         if mode == _AUTHENTICATED_ENCRYPTION:
             if size < 0:
                 raise SecurityError(f"a protected APDU ends in a tag of {TAG_OCTETS} octets, this has {len(protected)}")
+            encrypt, key = self._encrypt, self._authentication_key
             # The tag is encrypted along and cut off again: that is cheaper than cutting it off first.
-            plaintext = self._encrypt(nonce, protected, None)[:size]
-            if self._authentication_key is None:
+            plaintext = encrypt(nonce, protected, None)[:size]
+            if key is None:
                 self._demand_permission()
                 return plaintext
-            tag = self._encrypt(nonce, plaintext, _OCTET[control] + self._authentication_key)[size : size + TAG_OCTETS]
-            if compare_digest(tag, protected[size:]):
+            if compare_digest(encrypt(nonce, plaintext, _OCTET[control] + key)[size:-4], protected[size:]):
                 return plaintext
             raise SecurityError(_TAG_IS_WRONG)
         if mode == _AUTHENTICATED:
