@@ -1,0 +1,97 @@
+"""How many times the client waits for the meter: on a slow network nothing else counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cosem import AsyncClient, Meter, Register, Unit
+from cosem.client.access import access
+from cosem.io.simulated import World
+from cosem.io.stream import Stream
+from cosem.meter import AssociationDescription, Keys
+from cosem.meter.attend import attend
+from cosem.protocol.association.counter import MemoryCounterStore
+from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.protocol.profile.address import ConnectionUrl
+
+ENCRYPTION_KEY = bytes.fromhex("11223344556677889900AABBCCDDEEFF")
+AUTHENTICATION_KEY = bytes.fromhex("D1D2D3D4D5D6D7D8D9DADBDCDDDEDF00")
+REGISTERS = [Register(f"1.0.{quantity}.8.{tariff}.255") for quantity in (1, 2) for tariff in range(5)]
+
+PUBLIC: dict[str, Any] = {}
+SECURED: dict[str, Any] = {
+    "auth": "gmac",
+    "ek": ENCRYPTION_KEY,
+    "ak": AUTHENTICATION_KEY,
+    "system_title": bytes.fromhex("4D4D4D0000000001"),
+}
+
+
+class Counted:
+    """A stream that counts how often the other side was asked and answered."""
+
+    def __init__(self, inner: Stream) -> None:
+        self.inner = inner
+        self.asked = self.answered = 0
+
+    async def read(self, deadline: float | None, /) -> bytes:
+        octets = await self.inner.read(deadline)
+        self.answered += bool(octets)
+        return octets
+
+    async def write(self, octets: bytes, /) -> None:
+        self.asked += 1
+        await self.inner.write(octets)
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+    def now(self) -> float:
+        return self.inner.now()
+
+
+def described() -> Meter:
+    meter = Meter("KFM1020012345678")
+    for number, register in enumerate(REGISTERS):
+        meter.add(register, value=1000 + number, scaler_unit=(3, Unit.WATT_HOUR))
+    keys = Keys(Key(ENCRYPTION_KEY), Key(AUTHENTICATION_KEY), temporary=True)
+    meter.offer(
+        AssociationDescription(client=16),
+        AssociationDescription(client=1, mechanism=MECHANISMS[5], keys=keys, protection=AUTHENTICATED_ENCRYPTION),
+    )
+    return meter
+
+
+@pytest.mark.parametrize(
+    ("client_address", "words", "round_trips"),
+    [
+        pytest.param(16, PUBLIC, 3, id="open, list, release"),
+        pytest.param(1, SECURED, 4, id="open, prove, list, release"),
+    ],
+)
+def test_ten_registers_in_as_few_round_trips_as_there_can_be(
+    client_address: int, words: dict[str, Any], round_trips: int
+) -> None:
+    world = World(1)
+    near, far = world.pair(latency=0.3)
+    counted = Counted(near)
+
+    async def opener(_url: ConnectionUrl, _seconds: float) -> Stream:
+        return counted
+
+    def chance(octets: int) -> bytes:
+        return bytes(world.random.randrange(256) for _ in range(octets))
+
+    async def read() -> list[Any]:
+        entry = access(counters=MemoryCounterStore(), **words)
+        url = ConnectionUrl.parse(f"tcp://192.0.2.1:4059?client={client_address}")
+        async with AsyncClient(url, entry, opener=opener, entropy=chance) as client:
+            return await client.many([register.value for register in REGISTERS])
+
+    world.spawn(attend(described(), far, entropy=chance))
+    assert world.run(read()) == [1000 + number for number in range(10)]
+    assert (counted.asked, counted.answered) == (round_trips, round_trips)
