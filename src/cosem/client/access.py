@@ -74,6 +74,10 @@ class Access:
             raise ConfigurationError(f"a client system title of {TITLE_OCTETS} octets is needed with keys")
         if self.mechanism.secret and self.secret is None:
             raise ConfigurationError(f"authentication {self.mechanism.name} needs a password")
+        if self.dedicated and self.protection is Protection.NONE:
+            raise ConfigurationError(
+                "a dedicated key needs protection, without which it would go over the line in clear"
+            )
         if not self.secured and self.mechanism.identifier == 0 and self.secret is not None:
             raise ConfigurationError("a password does nothing with authentication none; write auth low or leave it out")
 

@@ -1,0 +1,439 @@
+"""Client and server joined by an adversary who replays, reorders, truncates, flips, downgrades, reflects and injects.
+
+The machine below moves APDUs between the two engines, or makes the adversary do so. What must hold in every state: no
+engine raises anything but our errors, a server answers an APDU with one APDU at most, and under protection nothing is
+taken that the other side did not make for this purpose, and no counter moves for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from cosem.errors import CosemError, ServiceError
+from cosem.protocol import apdu as apdus
+from cosem.protocol.apdu import Apdu
+from cosem.protocol.apdu.acse import (
+    AcseServiceUser,
+    ApplicationContext,
+    AssociationRequest,
+    AssociationResponse,
+    AssociationResult,
+)
+from cosem.protocol.apdu.action import (
+    ActionRequestNormal,
+    ActionResponseNormal,
+    ActionResponseWithOptionalData,
+    ActionResult,
+    MethodDescriptor,
+)
+from cosem.protocol.apdu.exception import ExceptionResponse
+from cosem.protocol.apdu.get import (
+    AttributeDescriptor,
+    AttributeDescriptorWithSelection,
+    DataAccessResult,
+    GetRequestNormal,
+    GetRequestWithList,
+    GetResponseNormal,
+    GetResponseWithList,
+)
+from cosem.protocol.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
+from cosem.protocol.apdu.notification import DataNotification
+from cosem.protocol.apdu.set import SetRequestNormal, SetResponseNormal
+from cosem.protocol.association.client import ClientAssociation, Request
+from cosem.protocol.association.context import (
+    Associated,
+    AssociationEvent,
+    ClientSettings,
+    Notified,
+    Requested,
+    Response,
+)
+from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore, ReceivedCounter
+from cosem.protocol.association.security import Protection, SecurityContext
+from cosem.protocol.association.server import ServerAssociation, ServerPolicy
+from cosem.protocol.association.state import State
+from cosem.protocol.crypto.key import Key, Secret
+from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.protocol.values.data import DoubleLongUnsigned, OctetString
+from cosem.protocol.values.obis import Obis
+from pair import AK, BOTH, CLIENT_TITLE, EK, SERVER_TITLE
+
+ENERGY = AttributeDescriptor(3, Obis("1.0.1.8.0.255"), 2)
+ITEM = AttributeDescriptorWithSelection(ENERGY)
+METHOD = MethodDescriptor(3, Obis("1.0.1.8.0.255"), 1)
+SECRET = Secret(b"a long shared secret")
+
+MODES: dict[str, tuple[int, Protection, bool]] = {
+    "none": (0, Protection.NONE, False),
+    "low": (1, Protection.NONE, False),
+    "gmac": (5, Protection.NONE, False),
+    "none, ciphered": (0, BOTH, False),
+    "low, authenticated": (1, Protection.AUTHENTICATION, False),
+    "gmac, authenticated": (5, Protection.AUTHENTICATION, False),
+    "gmac, ciphered": (5, BOTH, False),
+    "gmac, ciphered, dedicated": (5, BOTH, True),
+    "sha256, ciphered": (6, BOTH, False),
+}
+"""Mechanism, protection, and whether a dedicated key is used."""
+
+REQUESTS: dict[str, Callable[[int], Request]] = {
+    "get": lambda i: GetRequestNormal(i, ENERGY),
+    "list": lambda i: GetRequestWithList(i, (ITEM,) * 3),
+    "set": lambda i: SetRequestNormal(i, ENERGY, None, DoubleLongUnsigned(7)),
+    "long set": lambda i: SetRequestNormal(i, ENERGY, None, OctetString(b"z" * 300)),
+    "action": lambda i: ActionRequestNormal(i, METHOD, OctetString(b"q")),
+    "long action": lambda i: ActionRequestNormal(i, METHOD, OctetString(b"q" * 300)),
+}
+
+FORGED: list[bytes] = [
+    GetRequestNormal(0xC1, ENERGY).encode(),
+    SetRequestNormal(0x01, ENERGY, None, DoubleLongUnsigned(666)).encode(),
+    ActionRequestNormal(0xC1, METHOD).encode(),
+    GetResponseNormal(0xC1, DoubleLongUnsigned(666)).encode(),
+    SetResponseNormal(0xC2, DataAccessResult.SUCCESS).encode(),
+    DataNotification(1, b"", DoubleLongUnsigned(666)).encode(),
+    InitiateResponse(negotiated_conformance=Conformance.GET, server_max_receive_pdu_size=100).encode(),
+    AssociationRequest(
+        application_context_name=ApplicationContext.LOGICAL_NAME,
+        user_information=InitiateRequest(
+            proposed_conformance=Conformance.GET, client_max_receive_pdu_size=100
+        ).encode(),
+    ).encode(),
+    bytes.fromhex("D80101"),
+    bytes.fromhex("D8010600FFFFFF"),
+    bytes.fromhex("0E010601"),
+    bytes.fromhex("6203800100"),
+    bytes.fromhex("6303800100"),
+    b"",
+]
+
+
+def weakened(octets: bytes) -> bytes:
+    """Return an AARQ or AARE that asks for less, or says that less was granted."""
+    try:
+        apdu: Any = apdus.decode(octets)
+    except CosemError:
+        return octets
+    if not isinstance(apdu, AssociationRequest | AssociationResponse):
+        return octets
+    initiate: Any = InitiateRequest(proposed_conformance=Conformance.GET, client_max_receive_pdu_size=64)
+    if isinstance(apdu, AssociationResponse):
+        initiate = InitiateResponse(negotiated_conformance=Conformance.GET, server_max_receive_pdu_size=64)
+    return replace(
+        apdu,
+        application_context_name=ApplicationContext.LOGICAL_NAME,
+        mechanism_name=None,
+        user_information=initiate.encode(),
+    ).encode()
+
+
+ALTERATIONS: dict[str, Callable[[bytes, int, int], bytes]] = {
+    "replay": lambda octets, at, bits: octets,
+    "truncate": lambda octets, at, bits: octets[: at % (len(octets) + 1)],
+    "flip": lambda octets, at, bits: (
+        octets[: (at := at % len(octets))] + bytes((octets[at] ^ bits,)) + octets[at + 1 :] if octets else octets
+    ),
+    "extend": lambda octets, at, bits: octets + bytes((bits,)),
+    "weaken": lambda octets, at, bits: weakened(octets),
+    "other security control": lambda octets, at, bits: octets[:2] + bytes((bits,)) + octets[3:],
+}
+
+
+def sealed(octets: bytes) -> set[bytes]:
+    """Return the part of an APDU that is bound to a key: what stands around it anybody may alter.
+
+    That is all of it, what ACSE carries, or the proof in an ACTION.
+    """
+    apdu: Any = apdus.decode(octets)
+    if octets[0] in range(0x60, 0x64):
+        return {apdu.user_information} if apdu.user_information else set()
+    if isinstance(apdu, ActionRequestNormal) and isinstance(apdu.parameters, bytes):
+        return {bytes(apdu.parameters)}
+    if isinstance(apdu, ActionResponseNormal) and isinstance(apdu.response.return_parameters, bytes):
+        return {bytes(apdu.response.return_parameters)}
+    return {octets}
+
+
+class Adversary(RuleBasedStateMachine):
+    """Both engines, what is under way between them, and everything that ever was."""
+
+    @initialize(mode=st.sampled_from(sorted(MODES)), opened=st.booleans())
+    def begin(self, mode: str, opened: bool) -> None:
+        self.mechanism, self.protection, self.dedicated = MODES[mode]
+        self.protected = self.protection is not Protection.NONE
+        self.drawn = 0
+        self.archive: list[bytes] = list(FORGED)
+        self.made: dict[str, set[bytes]] = {"client": set(), "server": set()}
+        self.asked: list[Apdu] = []
+        self.given: list[tuple[Apdu, Apdu]] = []
+        self.proved: set[bytes] = set()
+        stores = MemoryCounterStore()
+        self.counters = {side: InvocationCounter(stores, side) for side in ("client", "server")}
+        self.received = {"client": ReceivedCounter(), "server": ReceivedCounter()}
+        titled = self.protected or MECHANISMS[self.mechanism].titles
+        self.server = ServerAssociation(
+            ServerPolicy(
+                application_context=self.settings_of().application_context,
+                mechanism=MECHANISMS[self.mechanism],
+                secret=SECRET,
+                required=self.protection,
+                security=(lambda title: self.context("server", SERVER_TITLE, title)) if titled else None,
+                own_title=SERVER_TITLE if titled else None,
+                max_receive_pdu_size=200,
+            ),
+            self.chance,
+        )
+        self.dial()
+        if opened:
+            self.carry(4)
+
+    def chance(self, octets: int) -> bytes:
+        self.drawn += 1
+        return self.drawn.to_bytes(octets, "big")
+
+    def context(self, side: str, own: bytes, peer: bytes | None) -> SecurityContext:
+        return SecurityContext(
+            0,
+            own,
+            peer,
+            EK,
+            AK,
+            required=self.protection,
+            counter=self.counters[side],
+            received=self.received[side],
+        )
+
+    def settings_of(self) -> ClientSettings:
+        return ClientSettings(
+            mechanism=MECHANISMS[self.mechanism],
+            secret=SECRET,
+            protection=self.protection,
+            max_receive_pdu_size=200,
+            dedicated_key=Key(self.chance(16)) if self.dedicated else None,
+        )
+
+    def dial(self) -> None:
+        """Begin anew on a fresh connection: a fresh engine for the client, an idle one for the server."""
+        self.server.abort()
+        self.server.outgoing()
+        self.server.events()
+        self.challenge = self.chance(16)
+        titled = self.protected or MECHANISMS[self.mechanism].titles
+        self.client = ClientAssociation(
+            self.settings_of(),
+            challenge=self.challenge,
+            security=self.context("client", CLIENT_TITLE, None) if titled else None,
+        )
+        self.under_way: dict[str, list[bytes]] = {"client": [], "server": []}
+        self.request: Apdu | None = None
+        self.client.associate()
+        self.gather("client")
+
+    def gather(self, side: str) -> None:
+        engine = self.client if side == "client" else self.server
+        for octets in engine.outgoing():
+            self.made[side].update(sealed(octets))
+            self.archive.append(octets)
+            self.under_way[side].append(octets)
+
+    # -- what the two do ---------------------------------------------------------------------------------------------
+
+    @rule(kind=st.sampled_from(sorted(REQUESTS)))
+    def ask(self, kind: str) -> None:
+        if self.client.state is not State.ASSOCIATED or self.client.awaiting:
+            return
+        request = REQUESTS[kind](self.client.invoke_id_and_priority())
+        self.client.send(request)
+        self.request = request
+        self.asked.append(request)
+        self.gather("client")
+
+    @rule()
+    def release(self) -> None:
+        if self.client.state is State.ASSOCIATED and not self.client.awaiting:
+            self.client.release()
+            self.gather("client")
+
+    @rule(kind=st.sampled_from(sorted(REQUESTS)))
+    def converse(self, kind: str) -> None:
+        """Ask and be answered, if the adversary has not spoilt it."""
+        self.ask(kind)
+        self.carry(12)
+
+    @rule(opened=st.booleans())
+    def dial_again(self, opened: bool) -> None:
+        self.dial()
+        if opened:
+            self.carry(4)
+
+    @rule(times=st.integers(1, 12))
+    def carry(self, times: int) -> None:
+        """Carry what is under way, as a wire does."""
+        for _ in range(times):
+            for side in ("client", "server"):
+                if self.under_way[side]:
+                    self.deliver(side, self.under_way[side].pop(0))
+
+    # -- what the adversary does ---------------------------------------------------------------------------------------
+
+    @rule(
+        side=st.sampled_from(("client", "server")),
+        which=st.integers(0, 5) | st.integers(0, 10_000),
+        alteration=st.sampled_from(sorted(ALTERATIONS)),
+        at=st.integers(0, 300),
+        bits=st.integers(1, 255),
+    )
+    def insert(self, side: str, which: int, alteration: str, at: int, bits: int) -> None:
+        """Say as `side` what anybody ever said, perhaps altered; the newest is the likeliest."""
+        if self.client.state is not State.ASSOCIATED:
+            self.carry(4)
+        octets = self.archive[-1 - which % len(self.archive)]
+        self.deliver(side, ALTERATIONS[alteration](octets, at, bits))
+
+    @rule(side=st.sampled_from(("client", "server")), octets=st.binary(max_size=40))
+    def inject(self, side: str, octets: bytes) -> None:
+        self.deliver(side, octets)
+
+    @rule(kind=st.sampled_from(sorted(REQUESTS)))
+    def interrupt(self, kind: str) -> None:
+        """Refuse a request in the server's name, so that the true answer comes when the next one is due."""
+        self.ask(kind)
+        self.deliver("server", bytes.fromhex("D80101"))
+        self.ask(kind)
+        self.carry(12)
+
+    @rule(mirrored=st.booleans(), challenge_mirrored=st.booleans(), proof=st.sampled_from(("own", "zeros", "none")))
+    def impersonate(self, mirrored: bool, challenge_mirrored: bool, proof: str) -> None:
+        """Answer in the meter's place, without its keys."""
+        self.dial()
+        request: Any = apdus.decode(self.under_way["client"].pop())
+        earlier = [octets for octets in self.archive if octets[:1] == b"\x61"]
+        accepted: Any = apdus.decode(earlier[-1]) if earlier else None
+        plain = InitiateResponse(negotiated_conformance=Conformance(0xFFFFFF), server_max_receive_pdu_size=200)
+        answer = AssociationResponse(
+            application_context_name=request.application_context_name,
+            result=AssociationResult.ACCEPTED,
+            result_source_diagnostic=AcseServiceUser.AUTHENTICATION_REQUIRED,
+            responding_ap_title=CLIENT_TITLE if mirrored else SERVER_TITLE,
+            mechanism_name=request.mechanism_name,
+            responding_authentication_value=self.challenge if challenge_mirrored else bytes(range(16)),
+            user_information=accepted.user_information if self.protected and accepted else plain.encode(),
+        )
+        client = self.client
+        self.deliver("server", answer.encode())
+        if self.client is not client or client.state is not State.AUTHENTICATING or self.protected:
+            return
+        proved: Any = apdus.decode(self.under_way["client"].pop())
+        forged = {"own": proved.parameters, "zeros": OctetString(bytes(len(proved.parameters))), "none": None}[proof]
+        returned = ActionResponseWithOptionalData(ActionResult.SUCCESS, forged)
+        self.deliver("server", ActionResponseNormal(proved.invoke_id_and_priority, returned).encode())
+
+    @precondition(lambda self: any(self.under_way.values()))
+    @rule(side=st.sampled_from(("client", "server")), what=st.sampled_from(("lose", "swap", "double")))
+    def disturb(self, side: str, what: str) -> None:
+        queue = self.under_way[side]
+        if what == "lose":
+            del queue[:1]
+        elif what == "swap":
+            queue.reverse()
+        else:
+            queue += queue[:1]
+
+    # -- what must hold ------------------------------------------------------------------------------------------------
+
+    def deliver(self, said_by: str, octets: bytes) -> None:
+        taker = "server" if said_by == "client" else "client"
+        genuine = any(part in octets for part in self.made[said_by])
+        before = self.last(taker)
+        if taker == "server":
+            self.server.receive(octets)
+            self.serve()
+        else:
+            try:
+                self.client.receive(octets)
+            except ServiceError:
+                pass
+            except CosemError:
+                self.check(self.client.events())
+                self.judge(genuine, before, taker)
+                self.dial()
+                return
+            self.check(self.client.events())
+        self.judge(genuine, before, taker)
+        self.gather(taker)
+
+    def last(self, side: str) -> int:
+        return self.received[side].last
+
+    def judge(self, genuine: bool, before: int, taker: str) -> None:
+        after = self.last(taker)
+        assert after >= before
+        if not genuine:
+            assert after == before, "a counter moved for an APDU that the other side never made"
+
+    def serve(self) -> None:
+        said = 0
+        for event in self.server.events():
+            if isinstance(event, Associated):
+                challenges = self.server._challenges
+                self.proved.add(b"" if challenges is None else challenges.client)
+            if isinstance(event, Requested):
+                if self.protected:
+                    assert event.apdu in self.asked, "a request that was never made, or made once and served twice"
+                    self.asked.remove(event.apdu)
+                said += 1
+                self.server.respond(self.response(event.apdu))
+        assert said <= 1
+        outgoing = self.server.outgoing()
+        assert len(outgoing) <= 1
+        self.server._outgoing = outgoing
+
+    def response(self, request: Any) -> Apdu:
+        self.drawn += 1
+        invoke_id, unique = request.invoke_id_and_priority, OctetString(str(self.drawn).encode() * 80)
+        response: Apdu
+        if isinstance(request, GetRequestNormal):
+            short = DoubleLongUnsigned(self.drawn)
+            response = GetResponseNormal(invoke_id, unique if self.drawn % 2 else short)
+        elif isinstance(request, GetRequestWithList):
+            response = GetResponseWithList(invoke_id, (unique,) * len(request.attributes))
+        elif isinstance(request, SetRequestNormal):
+            response = SetResponseNormal(invoke_id, DataAccessResult.SUCCESS)
+        elif isinstance(request, ActionRequestNormal):
+            returned = ActionResponseWithOptionalData(ActionResult.SUCCESS, unique)
+            response = ActionResponseNormal(invoke_id, returned)
+        else:
+            response = ExceptionResponse.decode(bytes.fromhex("D80101"))
+        self.given.append((request, response))
+        return response
+
+    def check(self, events: list[AssociationEvent]) -> None:
+        for event in events:
+            if isinstance(event, Associated):
+                assert event.negotiated.protection is self.protection
+                if MECHANISMS[self.mechanism].challenges:
+                    assert self.challenge in self.proved, "associated with somebody who proved nothing"
+            elif isinstance(event, Response) and self.protected:
+                assert (self.request, event.apdu) in self.given, "a value that was not given to this request"
+                self.given.remove((self.request, event.apdu))  # type: ignore[arg-type]
+                self.request = None
+            elif isinstance(event, Notified) and event.apdu is not None:
+                assert event.protection & self.protection == self.protection
+
+
+Adversary.TestCase.settings = settings(
+    max_examples=300,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+
+
+class TestAdversary(Adversary.TestCase):  # type: ignore[name-defined, misc]
+    """Hypothesis plays the adversary."""
