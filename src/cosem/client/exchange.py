@@ -88,7 +88,8 @@ class Exchange:
         session, stream = self.session, self.stream
         try:
             while True:
-                found = self._sort(session.events(), wanted)
+                events = session.events()
+                found = self._sort(events, wanted) if events else None
                 while octets := session.outgoing():
                     await stream.write(octets)
                 if found is not None:

@@ -158,6 +158,16 @@ ANSWERS: dict[type, tuple[type, ...]] = {
 }
 """What may answer a request; a single refusal may stand for a whole list."""
 
+LISTED: dict[type, str] = {
+    GetRequestWithList: "attributes",
+    SetRequestWithList: "attributes",
+    ActionRequestWithList: "methods",
+    GetResponseWithList: "results",
+    SetResponseWithList: "results",
+    ActionResponseWithList: "responses",
+}
+"""The field in which a list asks or answers."""
+
 REJECTION_HINTS: dict[int, str] = {
     AcseServiceUser.NO_REASON_GIVEN: "check client address, mechanism and keys",
     AcseServiceUser.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED: "try with or without ciphering",
@@ -543,7 +553,7 @@ class ClientAssociation:
         return cut.later(request.invoke_id_and_priority, carried).encode()
 
     def _answered(self, answer: Any) -> None:
-        kind: type[object] = type(answer)
+        kind: type[object] = answer.__class__
         pending = self._pending
         if pending is None or kind not in ANSWERS[type(pending.request)]:
             raise RemoteProtocolError(f"{kind.__name__} answers nothing that was asked")
@@ -564,7 +574,7 @@ class ClientAssociation:
         if not _is_refusal(answer):
             if pending.leaving is not None and not pending.leaving.finished:
                 raise RemoteProtocolError(f"{type(answer).__name__} came before the last block was sent")
-            asked, answered = _items(pending.request), _results(answer)
+            asked, answered = _items(pending.request), _items(answer)
             if asked != answered:
                 raise RemoteProtocolError(f"{_counted(answered)} answered to {_counted(asked)} asked")
         self._finish(Response(answer))
@@ -720,17 +730,10 @@ def _is_refusal(answer: Any) -> bool:
     return isinstance(answer, ActionResponseNormal) and answer.response.result is not ActionResult.SUCCESS
 
 
-def _items(request: Request) -> int | None:
-    """Return how many things a list asks for, None where the request is no list."""
-    if isinstance(request, GetRequestWithList | SetRequestWithList):
-        return len(request.attributes)
-    return len(request.methods) if isinstance(request, ActionRequestWithList) else None
-
-
-def _results(answer: Any) -> int | None:
-    if isinstance(answer, GetResponseWithList | SetResponseWithList):
-        return len(answer.results)
-    return len(answer.responses) if isinstance(answer, ActionResponseWithList) else None
+def _items(asked_or_answered: object) -> int | None:
+    """Return how many things a list asks for or answers, None where it is no list."""
+    listed = LISTED.get(type(asked_or_answered))
+    return None if listed is None else len(getattr(asked_or_answered, listed))
 
 
 def _counted(items: int | None) -> str:

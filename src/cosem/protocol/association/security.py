@@ -6,8 +6,9 @@ control octet, the invocation counter, and then ciphertext or plaintext with its
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hmac import compare_digest
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cosem import danger
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, SecurityError
@@ -163,7 +164,9 @@ class SecurityContext:
         control = self._control
         counter = ring.counter.next().to_bytes(4, "big")
         protected = ring.gcm.protect(control, self._own_title + counter, apdu)
-        return front + _length(HEADER_OCTETS + len(protected)) + _OCTET[control] + counter + protected
+        size = HEADER_OCTETS + len(protected)
+        length = _OCTET[size] if size < 0x80 else _length(size)
+        return b"".join((front, length, _OCTET[control], counter, protected))
 
     def unprotect(self, apdu: bytes) -> Unprotected:
         """Return what is in the envelope, after everything that can be verified was verified.
@@ -209,7 +212,7 @@ class SecurityContext:
                 )
             if control & _BROADCAST and not _is_unconfirmed(plain):
                 raise SecurityError("under the broadcast key, which many hold, only unconfirmed services are let in")
-            return _tuple(Unprotected, (plain, protection, number, title))
+            return _unprotected(Unprotected, (plain, protection, number, title))
         except SecurityError:
             self.refused += 1
             raise
@@ -318,14 +321,15 @@ class SecurityContext:
     def _accepted(self) -> tuple[dict[int, _Opening], dict[int, _Opening]]:
         """Return, for global and for dedicated envelopes, the security control octets that are let in."""
         accepted: tuple[dict[int, _Opening], dict[int, _Opening]] = ({}, {})
-        for mode in (Protection.AUTHENTICATION, Protection.ENCRYPTION, AUTHENTICATED_ENCRYPTION):
-            verified = mode if self._authentication_key is not None else mode & Protection.ENCRYPTION
-            has_tag = bool(verified & Protection.AUTHENTICATION)
-            if not verified or verified & self.required != self.required:
+        required = int(self.required)  # plain numbers: each operation on flags calls back into Python several times
+        for mode in (_AUTHENTICATED, _ENCRYPTED, _AUTHENTICATED | _ENCRYPTED):
+            verified = _PROTECTIONS[mode if self._authentication_key is not None else mode & _ENCRYPTED]
+            has_tag = bool(int(verified) & _AUTHENTICATED)
+            if not verified or int(verified) & required != required:
                 continue
             if not has_tag and not self._may_skip_verifying:
                 continue
-            control = int(mode) | self.suite.identifier
+            control = mode | self.suite.identifier
             accepted[0][control] = _Opening(self._global.gcm, self._global.received, verified, has_tag)
             if self._broadcast is not None:
                 ring = self._broadcast
@@ -359,9 +363,11 @@ class _Opening(NamedTuple):
     has_tag: bool
 
 
-_tuple = tuple.__new__  # the constructor of a named tuple takes its fields one by one, and twice as long
+# The constructor of a named tuple takes its fields one by one, and twice as long as that of the tuple it is.
+_unprotected: Final[Callable[[type[Unprotected], tuple[Any, ...]], Unprotected]] = vars(tuple)["__new__"]
 _PEER_UNKNOWN: Final = "the peer's system title is not known, and nothing of it can be verified without"
 _AUTHENTICATED: Final = int(Protection.AUTHENTICATION)
+_ENCRYPTED: Final = int(Protection.ENCRYPTION)
 _BROADCAST: Final = int(SecurityControl.BROADCAST_KEY)
 _COMPRESSION: Final = int(SecurityControl.COMPRESSION)
 _OCTET: Final = tuple(bytes((value,)) for value in range(256))
@@ -407,8 +413,7 @@ _PROTECTION_NAMES: Final = {Protection.AUTHENTICATION: "authentication", Protect
 
 
 def _length(size: int) -> bytes:
-    if size < 0x80:
-        return _OCTET[size]
+    """Return the octets of a length above 127."""
     octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
     return _OCTET[0x80 | len(octets)] + octets
 

@@ -28,7 +28,9 @@ def element(octets: bytes, offset: int, stop: int) -> tuple[int, int, int]:
     tag = octets[offset]
     if tag & 0x1F == 0x1F:
         raise DecodeError(f"need a tag of one octet, have 0x{tag:02X}", offset)
-    size, start = count(octets[:stop], offset + 1)
+    size, start = octets[offset + 1] if offset + 1 < stop else 0x80, offset + 2
+    if size > 0x7F:
+        size, start = count(octets[:stop], offset + 1)
     if size > stop - start:
         raise DecodeError(f"need {size} octets, have {stop - start}", start)
     return tag, start, start + size

@@ -16,6 +16,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cosem.errors import ConfigurationError
@@ -58,6 +59,7 @@ class ConnectionUrl:
         _settle_addresses(self)
 
     @classmethod
+    @lru_cache(maxsize=1024)  # the same meters are opened again and again, and their URLs never change
     def parse(cls, text: str) -> ConnectionUrl:
         """Read a URL as a person types it. Raises ConfigurationError that names the fault and shows a right URL."""
         scheme, separator, rest = text.strip().partition("://")

@@ -43,6 +43,8 @@ class ClientSession:
     def __init__(self, link: ClientLink, association: ClientAssociation, timing: Timing) -> None:
         self.link = link
         self.association = association
+        self.outgoing = link.outgoing
+        """Drains the octets to be written: just what the link has, for it is asked three times an exchange."""
         self._timing = timing
         self._events: list[SessionEvent] = []
         self._arrived: deque[LinkEvent] = deque()
@@ -83,10 +85,6 @@ class ClientSession:
         """Take octets from the stream."""
         self.link.receive(octets, now)
         self._collect(now)
-
-    def outgoing(self) -> bytes:
-        """Drain the octets to be written."""
-        return self.link.outgoing()
 
     def events(self) -> list[SessionEvent]:
         """Drain what happened."""

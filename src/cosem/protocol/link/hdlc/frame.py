@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from binascii import crc_hqx
 from collections import Counter
+from collections.abc import Callable
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cosem.errors import DecodeError
 from cosem.protocol.link.hdlc.fcs import GOOD, REVERSED, START, check_sequence
@@ -100,7 +101,8 @@ class Frame(NamedTuple):
         return frame
 
 
-_frame = tuple.__new__  # the constructor of a named tuple takes its fields one by one, and twice as long
+# The constructor of a named tuple takes its fields one by one, and twice as long as that of the tuple it is.
+_frame: Callable[[type[Frame], tuple[Any, ...]], Frame] = vars(tuple)["__new__"]
 
 
 def encode(destination: bytes, source: bytes, control: int, information: bytes = b"", segmented: bool = False) -> bytes:
