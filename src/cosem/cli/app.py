@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Annotated, Any, Final
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from cosem.cli import act, browse, collect, decode, demo, profile, read, set_, simulate
 from cosem.cli.failure import BAD_USAGE, Ended, Phase, complain, exit_code
@@ -17,6 +18,9 @@ from cosem.errors import CosemError
 
 CLICK_BAD_USAGE: Final = 2
 """What typer ends with when the command line makes no sense to it."""
+
+
+NEGATIVE: Final = re.compile(r"-[0-9][0-9xXa-fA-F.]*")
 
 
 class Root(TyperGroup):
@@ -35,6 +39,17 @@ class Root(TyperGroup):
             if over.code == CLICK_BAD_USAGE:
                 sys.exit(BAD_USAGE)
             raise
+
+
+class Valued(TyperCommand):
+    """A command whose last argument may be a negative number, which is no option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Set a negative number behind `--`, as those have to write it who know that convention."""
+        numbers = [each for each in args if NEGATIVE.fullmatch(each)]
+        if len(numbers) == 1 and "--" not in args:
+            args = [*(each for each in args if each not in numbers), "--", *numbers]
+        return super().parse_args(ctx, args)
 
 
 app = typer.Typer(
@@ -80,13 +95,13 @@ for name, verb in (
     ("read", read.read),
     ("browse", browse.browse),
     ("profile", profile.profile),
-    ("set", set_.set_),
-    ("act", act.act),
     ("decode", decode.decode),
     ("simulate", simulate.simulate),
     ("demo", demo.demo),
 ):
     app.command(name)(verb)
+app.command("set", cls=Valued)(set_.set_)
+app.command("act", cls=Valued)(act.act)
 app.command("collect", help=collect.HELP)(collect.collect)
 
 

@@ -14,7 +14,7 @@ from cosem.protocol.apdu import AssociationRequest, AssociationResponse, GetResp
 from cosem.protocol.apdu.ciphered import SecurityControl
 from cosem.protocol.association.envelope import is_dedicated, is_envelope, is_of_client, open_envelope
 from cosem.protocol.codec import axdr
-from cosem.protocol.codec.dissect import Node, data_nodes, data_text
+from cosem.protocol.codec.dissect import MALFORMED, Node, data_nodes, data_text
 from cosem.protocol.codec.reader import TRANSFER
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.link import dissect as frames
@@ -44,7 +44,10 @@ class Finding:
     @property
     def sound(self) -> bool:
         """True when nothing in it is damaged, unknown, or refused to open."""
-        return self.layer == NOISE or not any(_is_unsound(parent, node) for parent, node in _every(self.tree))
+        return self.layer == NOISE or not any(
+            node.name in UNSOUND or node.text.startswith(NOT_OPENED) or node.text.endswith(", damaged")
+            for node in _every(self.tree)
+        )
 
     @property
     def closed(self) -> bool:
@@ -52,7 +55,7 @@ class Finding:
         return any(
             any(child.name == "protected" for child in node.children)
             and not any(child.name == "plain" for child in node.children)
-            for _, node in _every(self.tree)
+            for node in _every(self.tree)
         )
 
 
@@ -265,6 +268,9 @@ def with_titles(node: Node, octets: bytes) -> Node:
     return replace(node, text=text, children=tuple(with_titles(child, inside) for child in node.children))
 
 
+UNSOUND: Final = frozenset((MALFORMED, "noise"))
+"""Nodes whose octets are not what they claim to be, or nothing at all."""
+
 NOISE: Final = "noise"
 """The layer of octets between frames: they belong to nothing, and harm nothing."""
 
@@ -311,23 +317,16 @@ def _cut(layer: str, octets: bytes, node: Node) -> Finding:
 
 
 def _unknown(octets: bytes, why: str) -> Finding:
-    return Finding("unknown", octets, Node("octets", 0, len(octets), "", (Node("error", 0, len(octets), why),)))
+    return Finding("unknown", octets, Node("octets", 0, len(octets), "", (Node(MALFORMED, 0, len(octets), why),)))
 
 
 def _at(octets: bytes, node: Node) -> bytes:
     return octets[node.offset : node.offset + node.length]
 
 
-def _every(node: Node) -> Iterator[tuple[Node, Node]]:
-    """Go through all nodes of a tree, each with the one above it (the topmost with itself)."""
-    stack = [(node, node)]
+def _every(node: Node) -> Iterator[Node]:
+    stack = [node]
     while stack:
-        parent, item = stack.pop()
-        yield parent, item
-        stack.extend((item, child) for child in item.children)
-
-
-def _is_unsound(parent: Node, node: Node) -> bool:
-    if node.name == "error":  # which is also the name of a field of ConfirmedServiceError
-        return parent.name != "confirmed-service-error"
-    return node.name == "noise" or node.text.startswith(NOT_OPENED) or node.text.endswith(", damaged")
+        item = stack.pop()
+        yield item
+        stack.extend(item.children)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -91,8 +90,7 @@ def warnings_on_stderr() -> Generator[None, None, None]:
         say(f"warning: {message}")
 
     with warnings.catch_warnings():
-        if not sys.warnoptions:
-            warnings.simplefilter("always", SecurityWarning)
+        warnings.simplefilter("always", SecurityWarning)
         warnings.showwarning = show
         yield
 

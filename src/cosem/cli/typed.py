@@ -54,9 +54,11 @@ def data_of(type_name: str, given: object) -> Data:
     if read is None:
         raise ConfigurationError(f"{type_name!r} is no data type: write one of {', '.join(_BY_NAME)}")
     try:
-        return read(given)
+        value = read(given)
+        axdr.encode(value)  # which is where texts and floats are checked
     except (LocalProtocolError, DecodeError) as error:
         raise ConfigurationError(f"{type_name}: {error}") from None
+    return value
 
 
 def _number(kind: type[tags.Number]) -> Callable[[object], Data]:
