@@ -27,7 +27,7 @@ from cosem.protocol.codec.reader import (
     length,
     put_length,
 )
-from cosem.protocol.codec.scalars import DISPATCH, WRITERS, Writer, every, leaf_name, need, short
+from cosem.protocol.codec.scalars import DISPATCH, SIMPLE, WRITERS, Writer, every, leaf_name, need, short
 from cosem.protocol.values.data import (
     Array,
     CompactArray,
@@ -50,6 +50,8 @@ def decode(octets: Octets, offset: int = 0, limits: Limits = DEFAULT) -> tuple[D
     if type(octets) is not bytes or not 0 <= offset < len(octets) or len(octets) - offset > limits.octets:
         octets = admit(octets, offset, limits)  # converts, or says what is wrong; most calls need neither
     if offset < len(octets) and octets[offset] in _CONTAINERS:
+        if octets[offset] == Structure.TAG and (few := _few(octets, offset, limits)) is not None:
+            return few
         return (_container if len(octets) - offset < _BULK else _bulk)(octets, offset, limits)
     try:
         return DISPATCH[octets[offset]](octets, offset + 1)
@@ -107,11 +109,35 @@ _Frame: TypeAlias = tuple[Iterator[None], list[Any], type[Array] | type[Structur
 _CONTAINERS = frozenset((Array.TAG, Structure.TAG, CompactArray.TAG))
 _KINDS: tuple[type[Array] | type[Structure], ...] = (Array, Array, Structure)  # by tag; null-data is never looked up
 _WRITERS: dict[type, Writer] = {**WRITERS, CompactArray: write_compact}
+_FEW = 4
+"""Up to so many values are decoded faster one by one."""
 _BULK = 16 * 1024
 """Octets from which on it pays to let the collector rest."""
 _INTEGER, _UNSIGNED, _ENUMERATED = every(Integer), every(Unsigned), every(Enumerated)
 _u16 = struct.Struct(">xH").unpack_from  # x: past the tag
 _u32 = struct.Struct(">xI").unpack_from
+
+
+def _few(octets: bytes, offset: int, limits: Limits) -> tuple[Structure, int] | None:
+    """Decode a structure of a few simple values, as a scaler_unit or a time is; None for anything else.
+
+    What `_container` sets up for the general case takes longer than the values themselves do.
+    """
+    try:
+        n = octets[offset + 1]
+        if n > _FEW or limits.nodes is not None or limits.depth < 1:
+            return None
+        items: list[Any] = []
+        offset += 2
+        for _ in range(n):
+            simple = SIMPLE[octets[offset]]
+            if simple is None:
+                return None
+            value, offset = simple(octets, offset + 1)
+            items.append(value)
+    except (IndexError, struct.error, DecodeError):
+        return None  # the general decoder says what is wrong, and where
+    return Structure(items), offset
 
 
 def _bulk(octets: bytes, offset: int, limits: Limits) -> tuple[Any, int]:

@@ -10,7 +10,7 @@ from cosem.errors import DecodeError
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.dissect import data_nodes, data_text, octets_text
 from cosem.protocol.codec.reader import count, length, put_length
-from cosem.protocol.codec.scalars import DECODERS
+from cosem.protocol.codec.scalars import SIMPLE
 from cosem.protocol.codec.source import DecodeSource, EncodeSource
 from cosem.protocol.codec.walk import Walk
 from cosem.protocol.values.data import OctetString
@@ -27,8 +27,6 @@ class NullData(Enum):
 
 
 NULL_DATA: Final = NullData.NULL_DATA
-_SIMPLE: Final = tuple(DECODERS.get(tag) for tag in range(256))
-"""By the tag of Data: its decoder, None for containers and for what is no tag."""
 
 
 class OpenEnum(IntEnum):
@@ -297,7 +295,7 @@ class DataForm(Form):
         value, stop, simple = source.name(), source.name("o"), source.name("d")
         # Most Data are no container: they are decoded from here, since the checks of `axdr.decode` are those of the
         # APDU around them.
-        source.line(f"{simple} = {source.constant(_SIMPLE, 'simple')}[octets[{source.at()}]]")
+        source.line(f"{simple} = {source.constant(SIMPLE, 'simple')}[octets[{source.at()}]]")
         source.line(f"if {simple}: {value}, {stop} = {simple}(octets, {source.at(1)})")
         source.line(f"else: {value}, {stop} = {source.constant(axdr.decode, 'data')}(octets, {source.at()}, limits)")
         if self.nullable:

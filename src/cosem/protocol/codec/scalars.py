@@ -175,6 +175,9 @@ DECODERS: dict[int, Decoder] = {
 DISPATCH: tuple[Decoder, ...] = tuple(DECODERS.get(tag) or _unknown(tag) for tag in range(256))
 """The same for every octet that can stand where a tag does; one that is no tag raises DecodeError."""
 
+SIMPLE: tuple[Decoder | None, ...] = tuple(DECODERS.get(tag) for tag in range(256))
+"""The same again, with None for containers and for what is no tag."""
+
 SIZES: dict[int, int] = {
     0: 0,
     3: 1,
