@@ -65,17 +65,28 @@ def hdlc():
 
 
 def decipher():
-    unprotect = unprotecting()
-    return lambda: unprotect().apdu
+    context, received, octets = secured()
+
+    def once():
+        received.last = -1  # it must forget that it has seen these octets
+        return context.unprotect(octets).apdu
+
+    return once
 
 
 def ciphered_get():
-    unprotect, decode = unprotecting(), apdu.decode
-    return lambda: decode(unprotect().apdu).result
+    context, received, octets = secured()
+    decode = apdu.decode
+
+    def once():
+        received.last = -1
+        return decode(context.unprotect(octets).apdu).result
+
+    return once
 
 
-def unprotecting():
-    """Deciphering of the same octets again and again, so the counter must forget that it has seen them."""
+def secured():
+    """The context that opens the ciphered GET-response, the counter it keeps of the meter, and the octets."""
     received = ReceivedCounter()
     context = SecurityContext(
         0,
@@ -86,13 +97,7 @@ def unprotecting():
         counter=InvocationCounter(MemoryCounterStore(), "benchmark"),
         received=received,
     )
-    octets = given["ciphered"]
-
-    def once():
-        received.last = -1
-        return context.unprotect(octets)
-
-    return once
+    return context, received, given["ciphered"]
 
 
 def session():

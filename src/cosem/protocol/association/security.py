@@ -195,9 +195,9 @@ class SecurityContext:
             opening = self._openings[dedicated].get(control)
             if opening is None:
                 raise self._refusal(control, dedicated)
-            gcm, received, protection, has_tag = opening
+            unprotect, received, protection, has_tag = opening
             counter = apdu[at + 1 : start]
-            plain = gcm.unprotect(control, title + counter, apdu[start:])
+            plain = unprotect(control, title + counter, apdu[start:])
             number = int.from_bytes(counter, "big")
             if number <= received.last:
                 raise received.refusal(number)
@@ -330,12 +330,14 @@ class SecurityContext:
             if not has_tag and not self._may_skip_verifying:
                 continue
             control = mode | self.suite.identifier
-            accepted[0][control] = _Opening(self._global.gcm, self._global.received, verified, has_tag)
+            accepted[0][control] = _Opening(self._global.gcm.unprotect, self._global.received, verified, has_tag)
             if self._broadcast is not None:
                 ring = self._broadcast
-                accepted[0][control | _BROADCAST] = _Opening(ring.gcm, ring.received, verified, has_tag)
+                accepted[0][control | _BROADCAST] = _Opening(ring.gcm.unprotect, ring.received, verified, has_tag)
             if self._dedicated is not None:
-                accepted[1][control] = _Opening(self._dedicated.gcm, self._dedicated.received, verified, has_tag)
+                accepted[1][control] = _Opening(
+                    self._dedicated.gcm.unprotect, self._dedicated.received, verified, has_tag
+                )
         return accepted
 
     def __repr__(self) -> str:
@@ -357,7 +359,7 @@ class _Ring(NamedTuple):
 class _Opening(NamedTuple):
     """How one security control octet is opened, what is verified thereby, and whether that includes a tag."""
 
-    gcm: Gcm
+    unprotect: Callable[[int, bytes, bytes], bytes]
     received: ReceivedCounter
     protection: Protection
     has_tag: bool

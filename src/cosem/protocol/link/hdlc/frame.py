@@ -193,17 +193,18 @@ class FrameReader:
             if end - at < 9:
                 self._at, self._need = at, 9
                 return None
-            if data[at + 1] == FLAG:
+            first = data[at + 1]
+            if first == FLAG:
                 at += 1
                 continue
-            length = (data[at + 1] & 7) << 8 | data[at + 2]
+            length = (first & 7) << 8 | data[at + 2]
             source = at + 4 if data[at + 3] & 1 else behind_address(data, at + 3)
             if source == at + 7 and end < at + 11:
                 self._at, self._need = at, 11  # a four-octet destination: the source may be as long
                 return None
             control = source + 1 if data[source] & 1 and source else behind_address(data, source)
             behind = control + 3 - at  # the header with its check and the flag before it
-            if data[at + 1] & 0xF0 != 0xA0 or not control or not (length == behind - 1 or length > behind + 1):
+            if first & 0xF0 != 0xA0 or not control or not (length == behind - 1 or length > behind + 1):
                 self.counters["resynchronisations"] += 1
                 at += 1
                 continue
@@ -237,8 +238,9 @@ class FrameReader:
             self._at = stop
             self._need = 0
             self.counters["frames_received"] += 1
-            parts = data[at + 3 : source], data[source:control], data[control], data[body : stop - 2]
-            return _frame(Frame, (*parts, data[at + 1] & 8 == 8))
+            information = data[body : stop - 2]
+            parts = data[at + 3 : source], data[source:control], data[control], information, (first & 8) == 8
+            return _frame(Frame, parts)
 
 
 def behind_address(data: bytes, at: int) -> int:
