@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from importlib import metadata
+from io import TextIOWrapper
 from typing import Annotated, Any, Final
 
 import typer
@@ -107,6 +108,9 @@ app.command("collect", help=collect.HELP)(collect.collect)
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know fewer characters than a unit has
     try:
         typer.main.get_command(app).main(args, prog_name="cosem")
     except SystemExit as over:

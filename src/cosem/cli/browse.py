@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cosem.cli.options import Connection, connected
+from cosem.cli.progress import working
 from cosem.cli.report import put_json, put_table, say
 from cosem.cli.session import session
 from cosem.protocol.model import catalogue
@@ -27,7 +28,7 @@ def browse(connection: Connection, only: Only = None) -> None:
     Rights: r may be read, w may be written; methods are those that may be run.
     """
     pattern = None if only is None else ObisPattern(only)
-    with session(connection) as client:
+    with session(connection) as client, working("reading the object list", quiet=connection.verbose > 0):
         listed = client.browse()
     found = [each for each in listed if pattern is None or pattern.matches(each.logical_name)]
     if connection.json:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from cosem.cli.options import Connection, connected
+from cosem.cli.progress import working
 from cosem.cli.report import escaped, flags_text, plain_value, put_json, put_table, say, value_text
 from cosem.cli.session import session
 from cosem.client.profile import ProfileColumn, ProfileRows
@@ -80,7 +81,7 @@ def profile(
     first, last = _moment("--since", since), _moment("--until", until)
     if first and last and (first.tzinfo is None) == (last.tzinfo is None) and first > last:
         raise ConfigurationError(f"--since {since} comes after --until {until}")
-    with session(connection) as client:
+    with session(connection) as client, working("reading the profile", quiet=connection.verbose > 0):
         found = client.profile(ProfileGeneric(wanted.instance), since=first, until=last)
     rows = filled(found)
     _SHOW[Format.JSON if connection.json else format](connection, found, rows)

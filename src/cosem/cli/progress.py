@@ -10,6 +10,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
+def working(what: str, *, quiet: bool = False) -> Generator[None, None, None]:
+    """Show on a terminal that something is under way whose length nobody knows; `quiet` where other lines come."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield
+        return
+    with console.status(what):
+        yield
+
+
+@contextmanager
 def progress(what: str, total: int) -> Generator[Callable[[], None], None, None]:
     """Show a bar as long as the body runs; it is given what to call when one of `total` is done."""
     bar = Progress(

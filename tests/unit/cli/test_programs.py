@@ -202,6 +202,17 @@ def test_the_process_ends_with_the_exit_code(tmp_path: Path, words: tuple[str, .
     assert "Traceback" not in ran.stderr
 
 
+def test_an_output_that_knows_few_characters_is_no_traceback(tmp_path: Path, served: Any) -> None:
+    poor = environment(tmp_path) | {"PYTHONIOENCODING": "ascii"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "cosem", "read", served.wrapper, "1.8.0"],
+        env=poor,
+        capture_output=True,
+        timeout=60,
+    )
+    assert (ran.returncode, b"1234567.8" in ran.stdout, ran.stderr) == (0, True, b"")
+
+
 def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path, served: Any) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "cosem", "profile", served.household, "1.0.99.1.0.255", "--json"],
