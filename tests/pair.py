@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.acse import ApplicationContext
+from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import AssociationEvent, ClientSettings, Requested
 from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
 from cosem.protocol.association.security import Protection, SecurityContext
-from cosem.protocol.association.server import ServerAssociation, ServerPolicy
+from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 

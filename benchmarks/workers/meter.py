@@ -12,10 +12,11 @@ import time
 from cosem.errors import CosemError
 from cosem.protocol.apdu.acse import ApplicationContext
 from cosem.protocol.apdu.get import GetResponseNormal
+from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import Requested
 from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, SecurityContext
-from cosem.protocol.association.server import ServerAssociation, ServerPolicy
+from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.link.wrapper import WrapperServer

@@ -45,7 +45,8 @@ from cosem.protocol.apdu.get import (
 from cosem.protocol.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
 from cosem.protocol.apdu.notification import DataNotification
 from cosem.protocol.apdu.set import SetRequestNormal, SetResponseNormal
-from cosem.protocol.association.client import ClientAssociation, Request
+from cosem.protocol.association.admission import ServerPolicy
+from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import (
     Associated,
     AssociationEvent,
@@ -56,7 +57,8 @@ from cosem.protocol.association.context import (
 )
 from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore, ReceivedCounter
 from cosem.protocol.association.security import Protection, SecurityContext
-from cosem.protocol.association.server import ServerAssociation, ServerPolicy
+from cosem.protocol.association.server import ServerAssociation
+from cosem.protocol.association.services import Request
 from cosem.protocol.association.state import State
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS

@@ -23,10 +23,11 @@ from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, Re
 from cosem.protocol.apdu.dissection import dissect
 from cosem.protocol.apdu.get import AttributeDescriptor, GetRequestNormal, GetResponseNormal
 from cosem.protocol.apdu.initiate import InitiateRequest, InitiateResponse
+from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import ClientSettings, Requested
 from cosem.protocol.association.security import Protection
-from cosem.protocol.association.server import ServerAssociation, ServerPolicy
+from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.state import State
 from cosem.protocol.codec import axdr, columns
 from cosem.protocol.codec.dissect import as_dict, render

@@ -22,10 +22,10 @@ from cosem.io.simulated import SimulatedStream, World
 from cosem.meter import PUBLIC_ASSOCIATION, Access, AssociationDescription, Keys, Meter, Rights, attend
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.initiate import Conformance, InitiateRequest
+from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import ClientSettings
 from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
-from cosem.protocol.association.server import ServerPolicy
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS, named
 from cosem.protocol.model import Clock, Register

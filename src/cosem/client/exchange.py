@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from cosem.errors import ConnectionLost, CosemError, ServiceError
 from cosem.io.stream import Stream
-from cosem.protocol.association.client import Request
 from cosem.protocol.association.context import Associated, Negotiated, Notified, Released, Response
+from cosem.protocol.association.services import Request
 from cosem.protocol.profile.session import ClientSession, Connected, Disconnected, SessionEvent
 
 E = TypeVar("E")

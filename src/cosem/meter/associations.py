@@ -11,6 +11,7 @@ from cosem.errors import ConfigurationError
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.apdu.acse import ApplicationContext
 from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES, AssociationLimits
 from cosem.protocol.association.counter import (
     CounterStore,
@@ -20,7 +21,6 @@ from cosem.protocol.association.counter import (
     counter_name,
 )
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
-from cosem.protocol.association.server import ServerPolicy
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism
 

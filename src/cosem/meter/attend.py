@@ -10,8 +10,9 @@ from cosem.errors import ConnectionLost, CosemError, RemoteProtocolError, TimedO
 from cosem.io.stream import Stream
 from cosem.meter import dispatch
 from cosem.meter.device import Meter
+from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import Associated, AssociationEvent, Negotiated, Refused, Released, Requested
-from cosem.protocol.association.server import ServerAssociation, ServerPolicy
+from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.state import State
 from cosem.protocol.profile.communication import CommunicationProfile
 from cosem.protocol.profile.session import SapPair, ServerSession

@@ -18,9 +18,9 @@ from cosem.meter.item import Item, Refusal, Visit
 from cosem.meter.lockout import Lockout
 from cosem.meter.objects import Objects, declared, held
 from cosem.protocol.apdu.get import DataAccessResult
+from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import Negotiated
 from cosem.protocol.association.counter import CounterStore
-from cosem.protocol.association.server import ServerPolicy
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.model.classes.access_control import AssociationLNVersion1
 from cosem.protocol.model.classes.data_storage import Data as DataObject

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final
 
 from cosem.errors import (
-    AssociationRejected,
     CosemError,
     DecodeError,
     LocalProtocolError,
@@ -17,10 +15,8 @@ from cosem.errors import (
     ServiceRefused,
 )
 from cosem.protocol import apdu as apdus
-from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.acse import (
     AUTHENTICATION,
-    AcseServiceUser,
     AssociationRequest,
     AssociationResponse,
     AssociationResult,
@@ -32,21 +28,16 @@ from cosem.protocol.apdu.acse import (
 from cosem.protocol.apdu.action import (
     ActionRequestNextPblock,
     ActionRequestNormal,
-    ActionRequestWithFirstPblock,
     ActionRequestWithList,
-    ActionRequestWithListAndFirstPblock,
-    ActionRequestWithPblock,
     ActionResponseNextPblock,
     ActionResponseNormal,
     ActionResponseWithList,
     ActionResponseWithOptionalData,
     ActionResponseWithPblock,
     ActionResult,
-    MethodDescriptor,
 )
 from cosem.protocol.apdu.block import DataBlockSA
-from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, PLAIN_TAGS
-from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse, ServiceErrorCode
+from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse
 from cosem.protocol.apdu.get import (
     DataAccessResult,
     GetRequestNext,
@@ -56,13 +47,9 @@ from cosem.protocol.apdu.get import (
     GetResponseWithDatablock,
     GetResponseWithList,
 )
-from cosem.protocol.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
+from cosem.protocol.apdu.initiate import Conformance, InitiateRequest
 from cosem.protocol.apdu.set import (
     SetRequestNormal,
-    SetRequestWithDatablock,
-    SetRequestWithFirstDatablock,
-    SetRequestWithList,
-    SetRequestWithListAndFirstDatablock,
     SetResponseDatablock,
     SetResponseLastDatablock,
     SetResponseLastDatablockWithList,
@@ -71,7 +58,6 @@ from cosem.protocol.apdu.set import (
 )
 from cosem.protocol.association import state
 from cosem.protocol.association.context import (
-    DLMS_VERSION,
     Associated,
     AssociationEvent,
     ClientSettings,
@@ -80,7 +66,25 @@ from cosem.protocol.association.context import (
     Released,
     Response,
 )
+from cosem.protocol.association.long import CUTS
+from cosem.protocol.association.opening import compare, negotiate, proof_rejection, refusal_text, rejection
 from cosem.protocol.association.security import Protection, SecurityContext
+from cosem.protocol.association.services import (
+    ACSE_OF_SERVERS,
+    ANSWERS,
+    CIPHERED,
+    CONFIRMED,
+    ERRORS,
+    HIGH_PRIORITY,
+    NEEDS,
+    NOTIFICATIONS,
+    REPLY_TO_HLS_AUTHENTICATION,
+    UNASKED,
+    Request,
+    counted,
+    is_refusal,
+    items,
+)
 from cosem.protocol.association.state import State, Step
 from cosem.protocol.association.transfer import (
     FIRST_BLOCK_NUMBER,
@@ -89,101 +93,19 @@ from cosem.protocol.association.transfer import (
     Incoming,
     Outgoing,
     longest_plain,
-    sequence_of,
 )
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.reader import Limits
 from cosem.protocol.crypto.mechanism import Challenges
 from cosem.protocol.values.data import OctetString
-from cosem.protocol.values.obis import Obis
-
-Request: TypeAlias = (
-    GetRequestNormal
-    | GetRequestWithList
-    | SetRequestNormal
-    | SetRequestWithList
-    | ActionRequestNormal
-    | ActionRequestWithList
-)
 
 GET_RESPONSE: Final = 0xC4
+ACTION_RESPONSE: Final = 0xC7
 NORMAL_DATA: Final = b"\x01\x00"
 """Octets 1 and 3 of a get-response-normal with data."""
 
-ACTION_RESPONSE: Final = 0xC7
-NOTIFICATIONS: Final = frozenset((0x0F, 0xC2))
-"""First octets of what a server may say unasked: data-notification, event-notification."""
-
-UNASKED: Final = NOTIFICATIONS | {GLOBAL_TAGS[0xC2], DEDICATED_TAGS[0xC2]}
-"""The same, and the envelopes that hold nothing else."""
-
-CIPHERED: Final = frozenset((*PLAIN_TAGS, 0xDB, 0xDC))
-"""First octets of the envelopes."""
-
-IN_CLEAR: Final = frozenset((0x61, 0x63, 0x0E, 0xD8))
-"""First octets of what comes in clear even on a protected association: ACSE, and the errors, which carry no data."""
-
-CONFIRMED: Final = 0x40
-HIGH_PRIORITY: Final = 0x80
-REPLY_TO_HLS_AUTHENTICATION: Final = MethodDescriptor(15, Obis("0.0.40.0.0.255"), 1)
-
-NEEDS: dict[type, Conformance] = {
-    GetRequestNormal: Conformance.GET,
-    GetRequestWithList: Conformance.GET | Conformance.MULTIPLE_REFERENCES,
-    SetRequestNormal: Conformance.SET,
-    SetRequestWithList: Conformance.SET | Conformance.MULTIPLE_REFERENCES,
-    ActionRequestNormal: Conformance.ACTION,
-    ActionRequestWithList: Conformance.ACTION | Conformance.MULTIPLE_REFERENCES,
-}
-"""What must have been negotiated before a request may leave."""
-
-ANSWERS: dict[type, tuple[type, ...]] = {
-    GetRequestNormal: (GetResponseNormal, GetResponseWithDatablock),
-    GetRequestWithList: (GetResponseWithList, GetResponseWithDatablock, GetResponseNormal),
-    SetRequestNormal: (SetResponseNormal, SetResponseDatablock, SetResponseLastDatablock),
-    SetRequestWithList: (
-        SetResponseWithList,
-        SetResponseDatablock,
-        SetResponseLastDatablockWithList,
-        SetResponseLastDatablock,
-        SetResponseNormal,
-    ),
-    ActionRequestNormal: (ActionResponseNormal, ActionResponseWithPblock, ActionResponseNextPblock),
-    ActionRequestWithList: (
-        ActionResponseWithList,
-        ActionResponseWithPblock,
-        ActionResponseNextPblock,
-        ActionResponseNormal,
-    ),
-}
-"""What may answer a request; a single refusal may stand for a whole list."""
-
-LISTED: dict[type, str] = {
-    GetRequestWithList: "attributes",
-    SetRequestWithList: "attributes",
-    ActionRequestWithList: "methods",
-    GetResponseWithList: "results",
-    SetResponseWithList: "results",
-    ActionResponseWithList: "responses",
-}
-"""The field in which a list asks or answers."""
-
-REJECTION_HINTS: dict[int, str] = {
-    AcseServiceUser.NO_REASON_GIVEN: "check client address, mechanism and keys",
-    AcseServiceUser.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED: "try with or without ciphering",
-    AcseServiceUser.AUTHENTICATION_MECHANISM_NAME_NOT_RECOGNISED: "try another --auth",
-    AcseServiceUser.AUTHENTICATION_MECHANISM_NAME_REQUIRED: "try --auth low or --auth gmac",
-    AcseServiceUser.AUTHENTICATION_FAILURE: "wrong password or key, or not those of this client address",
-    AcseServiceUser.AUTHENTICATION_REQUIRED: "give a password or keys",
-}
-"""What to try, by ACSE service user diagnostic."""
-
-
-SERVICE_ERROR_HINTS: dict[int, str] = {
-    ServiceErrorCode.DECIPHERING_ERROR: "other keys, or an invocation counter that the meter has seen before",
-    ServiceErrorCode.INVOCATION_COUNTER_ERROR: "ours was too low: read the meter's counter, or begin higher",
-}
-"""What may be the cause, by the service error of an exception-response."""
+IN_CLEAR: Final = ACSE_OF_SERVERS | ERRORS
+"""First octets of what a server may say in clear whatever was agreed."""
 
 
 class _Pending:
@@ -396,87 +318,19 @@ class ClientAssociation:
             raise RemoteProtocolError("an association response that nobody asked for")
         if response.result is not AssociationResult.ACCEPTED:
             self._step(Step.REJECTED)
-            raise self._rejection(response)
-        self._compare(response)
-        self.negotiated = self._negotiate(response)
+            raise rejection(response, self._security)
+        compare(self.settings, response)
+        if self._security is not None and response.responding_ap_title:
+            self._security.meet(response.responding_ap_title)
+        self.negotiated = negotiate(self.settings, response, self._security)
+        if self._security is not None and self.settings.dedicated_key is not None:
+            self._security.use_dedicated(self.settings.dedicated_key)
         if not self._mechanism.challenges:
             self._step(Step.ACCEPTED)
             self._events.append(Associated(self.negotiated))
             return
         self._step(Step.AUTHENTICATION_REQUIRED)
         self._prove(response)
-
-    def _rejection(self, response: AssociationResponse) -> AssociationRejected:
-        diagnostic = response.result_source_diagnostic
-        reason = f"the meter rejected the association: {diagnostic.name.lower().replace('_', ' ')}"
-        explanation = self._explanation(response)
-        if explanation is not None:
-            reason = f"{reason}, {explanation.text}"
-        return AssociationRejected(
-            reason,
-            result=int(response.result),
-            diagnostic=int(diagnostic),
-            hint=REJECTION_HINTS.get(diagnostic, "") if isinstance(diagnostic, AcseServiceUser) else "",
-        )
-
-    def _explanation(self, response: AssociationResponse) -> ConfirmedServiceError | None:
-        """Return what a refusal says beside its diagnostic; whether that can be read changes nothing about it."""
-        information = response.user_information or b""
-        try:
-            if self._security is not None and information[:1] and information[0] in CIPHERED:
-                if response.responding_ap_title:
-                    self._security.meet(response.responding_ap_title)
-                information = self._security.unprotect(information).apdu
-            return ConfirmedServiceError.decode(information)
-        except (SecurityError, DecodeError):
-            return None
-
-    def _compare(self, response: AssociationResponse) -> None:
-        """Compare AARE with AARQ: what a server grants must be what was asked for, and not a mirror of it."""
-        settings = self.settings
-        if response.application_context_name != settings.application_context:
-            raise SecurityError(
-                f"the meter answered with context {response.application_context_name!r}, "
-                f"asked was {settings.application_context!r}"
-            )
-        if response.mechanism_name not in (None, self._mechanism_id):
-            raise SecurityError(f"the meter answered with mechanism {response.mechanism_name!r}")
-        if (
-            not self._mechanism.challenges
-            and response.result_source_diagnostic is AcseServiceUser.AUTHENTICATION_REQUIRED
-        ):
-            raise SecurityError("the meter wants a proof, which was not asked for")
-        if self._security is not None and response.responding_ap_title:
-            self._security.meet(response.responding_ap_title)
-
-    def _negotiate(self, response: AssociationResponse) -> Negotiated:
-        settings, information = self.settings, response.user_information
-        if not information:
-            raise RemoteProtocolError("the association response carries no InitiateResponse")
-        if information[0] in CIPHERED:
-            if self._security is None:
-                raise SecurityError("the InitiateResponse is ciphered and there are no keys to read it")
-            information = self._security.unprotect(information).apdu
-        elif self._protected:
-            raise SecurityError("the InitiateResponse came in clear where protection was asked for")
-        initiate = InitiateResponse.decode(information)
-        if initiate.negotiated_dlms_version_number != DLMS_VERSION:
-            raise RemoteProtocolError(f"DLMS version {initiate.negotiated_dlms_version_number} instead of 6")
-        size = initiate.server_max_receive_pdu_size
-        if 0 < size < settings.limits.smallest_pdu:
-            raise RemoteProtocolError(f"the meter takes only PDUs of {size} octets")
-        if self._security is not None and settings.dedicated_key is not None:
-            self._security.use_dedicated(settings.dedicated_key)
-        return Negotiated(
-            application_context=settings.application_context,
-            mechanism=self._mechanism_id,
-            conformance=initiate.negotiated_conformance & settings.conformance,
-            max_send_pdu_size=size,
-            max_receive_pdu_size=settings.max_receive_pdu_size,
-            protection=settings.protection,
-            peer_title=response.responding_ap_title,
-            vaa_name=initiate.vaa_name,
-        )
 
     def _prove(self, response: AssociationResponse) -> None:
         challenges = Challenges(
@@ -498,12 +352,7 @@ class ClientAssociation:
         proof = returned.return_parameters
         if returned.result is not ActionResult.SUCCESS:
             self._step(Step.PROOF_REFUSED)
-            raise AssociationRejected(
-                f"the meter did not accept our proof: {returned.result.name.lower().replace('_', ' ')}",
-                result=1,
-                diagnostic=int(AcseServiceUser.AUTHENTICATION_FAILURE),
-                hint=REJECTION_HINTS[AcseServiceUser.AUTHENTICATION_FAILURE],
-            )
+            raise proof_rejection(returned.result.name)
         assert self._challenges is not None
         if not isinstance(proof, bytes) or not self._mechanism.server_proof_holds(
             self._challenges, bytes(proof), self.settings.secret, self._security
@@ -571,17 +420,17 @@ class ClientAssociation:
 
     def _complete(self, pending: _Pending, answer: Any) -> None:
         """Take a whole answer. A refusal may come at any time; anything else must fit what was asked."""
-        if not _is_refusal(answer):
+        if not is_refusal(answer):
             if pending.leaving is not None and not pending.leaving.finished:
                 raise RemoteProtocolError(f"{type(answer).__name__} came before the last block was sent")
-            asked, answered = _items(pending.request), _items(answer)
+            asked, answered = items(pending.request), items(answer)
             if asked != answered:
-                raise RemoteProtocolError(f"{_counted(answered)} answered to {_counted(asked)} asked")
+                raise RemoteProtocolError(f"{counted(answered)} answered to {counted(asked)} asked")
         self._finish(Response(answer))
 
     def _take_whole(self, pending: _Pending, answer: Any) -> None:
         """Take a response in one piece, which nothing may have come before."""
-        if pending.arriving is not None and not _is_refusal(answer):
+        if pending.arriving is not None and not is_refusal(answer):
             raise RemoteProtocolError(f"{type(answer).__name__} came in the middle of a block transfer")
         self._complete(pending, answer)
 
@@ -658,7 +507,7 @@ class ClientAssociation:
         self._pending = None
         if self.state is State.RELEASING:
             self._step(Step.ABORT)
-        raise ServiceRefused(f"the meter refused the service: {_told(answer)}", answer)
+        raise ServiceRefused(f"the meter refused the service: {refusal_text(answer)}", answer)
 
     def _forget(self) -> None:
         self._pending = self._challenges = self.negotiated = None
@@ -709,76 +558,3 @@ class ClientAssociation:
         SetResponseLastDatablockWithList: _set_list_finished,
     }
     """Answers that are only a part: who goes on from there. Every other one is the whole answer."""
-
-
-def _told(answer: ExceptionResponse | ConfirmedServiceError) -> str:
-    if isinstance(answer, ConfirmedServiceError):
-        return answer.text
-    words = f"{answer.state_error.name}, {answer.service_error.name}".lower().replace("_", " ")
-    if answer.invocation_counter is not None:
-        return f"{words} (ours was too low: the meter expects {answer.invocation_counter} or above)"
-    hint = SERVICE_ERROR_HINTS.get(answer.service_error)
-    return words if hint is None else f"{words} ({hint})"
-
-
-def _is_refusal(answer: Any) -> bool:
-    """Tell whether a single response says no; it may then stand for a whole list."""
-    if isinstance(answer, GetResponseNormal):
-        return isinstance(answer.result, DataAccessResult)
-    if isinstance(answer, SetResponseNormal):
-        return answer.result is not DataAccessResult.SUCCESS
-    return isinstance(answer, ActionResponseNormal) and answer.response.result is not ActionResult.SUCCESS
-
-
-def _items(asked_or_answered: object) -> int | None:
-    """Return how many things a list asks for or answers, None where it is no list."""
-    listed = LISTED.get(type(asked_or_answered))
-    return None if listed is None else len(getattr(asked_or_answered, listed))
-
-
-def _counted(items: int | None) -> str:
-    return "one thing" if items is None else f"a list of {items}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """How a request that is too long leaves: which octets are cut, and what carries the first and the later blocks."""
-
-    needed: Conformance
-    octets: Callable[[Any], bytes]
-    first: Callable[[Any, DataBlockSA], Apdu]
-    later: Callable[[int, DataBlockSA], Apdu]
-
-
-CUTS: Mapping[type, _Cut] = {
-    SetRequestNormal: _Cut(
-        Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE,
-        lambda request: axdr.encode(request.value),
-        lambda request, block: SetRequestWithFirstDatablock(
-            request.invoke_id_and_priority, request.attribute, request.access_selection, block
-        ),
-        SetRequestWithDatablock,
-    ),
-    SetRequestWithList: _Cut(
-        Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE,
-        lambda request: sequence_of(request.values),
-        lambda request, block: SetRequestWithListAndFirstDatablock(
-            request.invoke_id_and_priority, request.attributes, block
-        ),
-        SetRequestWithDatablock,
-    ),
-    ActionRequestNormal: _Cut(
-        Conformance.BLOCK_TRANSFER_WITH_ACTION,
-        lambda request: axdr.encode(request.parameters),
-        lambda request, block: ActionRequestWithFirstPblock(request.invoke_id_and_priority, request.method, block),
-        ActionRequestWithPblock,
-    ),
-    ActionRequestWithList: _Cut(
-        Conformance.BLOCK_TRANSFER_WITH_ACTION,
-        lambda request: sequence_of(request.parameters),
-        lambda request, block: ActionRequestWithListAndFirstPblock(
-            request.invoke_id_and_priority, request.methods, block
-        ),
-        ActionRequestWithPblock,
-    ),
-}

@@ -6,13 +6,9 @@ SET and ACTION.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cosem.errors import DecodeError, LocalProtocolError, RemoteProtocolError
-from cosem.protocol.codec import axdr
-from cosem.protocol.codec.reader import put_length
-from cosem.protocol.values.data import Data
 
 FIRST_BLOCK_NUMBER = 1
 
@@ -31,15 +27,6 @@ def longest_plain(max_pdu_size: int, *, protected: bool) -> int | None:
     if max_pdu_size == 0:
         return None
     return max_pdu_size - (ENVELOPE_OVERHEAD if protected else 0)
-
-
-def sequence_of(values: Sequence[Data]) -> bytes:
-    """Return a SEQUENCE OF Data, which is what the blocks of a list carry."""
-    out = bytearray()
-    put_length(len(values), out)
-    for value in values:
-        axdr.encode_into(value, out)
-    return bytes(out)
 
 
 @dataclass(frozen=True, slots=True)

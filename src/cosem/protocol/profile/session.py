@@ -9,9 +9,10 @@ from typing import Final, TypeAlias
 
 from cosem.errors import RemoteProtocolError, TimedOut
 from cosem.protocol.apdu import Apdu
-from cosem.protocol.association.client import ClientAssociation, Request
+from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import AssociationEvent, Refused, Released
 from cosem.protocol.association.server import ServerAssociation
+from cosem.protocol.association.services import Request
 from cosem.protocol.association.state import State
 from cosem.protocol.link import ApduReceived, ClientLink, LinkConnected, LinkDisconnected, LinkEvent, ServerLink
 from cosem.protocol.profile.timing import ServerTiming, Timing

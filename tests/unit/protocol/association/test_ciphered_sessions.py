@@ -19,11 +19,12 @@ from cosem.errors import AssociationRejected, CosemError, InvocationCounterError
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
 from cosem.protocol.apdu.get import AttributeDescriptor, GetRequestNormal, GetResponseNormal
+from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import Associated, ClientSettings, Released, Requested, Response
 from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
 from cosem.protocol.association.security import Protection, SecurityContext
-from cosem.protocol.association.server import ServerAssociation, ServerPolicy
+from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.state import State
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS

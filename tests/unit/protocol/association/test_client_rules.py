@@ -60,9 +60,10 @@ from cosem.protocol.apdu.set import (
     SetResponseNormal,
     SetResponseWithList,
 )
-from cosem.protocol.association.client import ClientAssociation, Request
+from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import Associated, ClientSettings, Notified, Response
 from cosem.protocol.association.security import Protection, SecurityContext
+from cosem.protocol.association.services import Request
 from cosem.protocol.association.state import State
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS

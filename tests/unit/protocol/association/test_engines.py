@@ -40,7 +40,8 @@ from cosem.protocol.apdu.get import (
 )
 from cosem.protocol.apdu.initiate import Conformance, InitiateResponse
 from cosem.protocol.apdu.set import SetRequestNormal, SetRequestWithList, SetResponseNormal, SetResponseWithList
-from cosem.protocol.association.client import ClientAssociation, Request
+from cosem.protocol.association.admission import ServerPolicy
+from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import (
     IMPLEMENTED_LOGICAL_NAME_SERVICES,
     Associated,
@@ -52,7 +53,8 @@ from cosem.protocol.association.context import (
     Response,
 )
 from cosem.protocol.association.security import Protection
-from cosem.protocol.association.server import ServerAssociation, ServerPolicy
+from cosem.protocol.association.server import ServerAssociation
+from cosem.protocol.association.services import Request
 from cosem.protocol.association.state import State
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS

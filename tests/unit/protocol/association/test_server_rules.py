@@ -51,11 +51,12 @@ from cosem.protocol.apdu.set import (
     SetResponseNormal,
     SetResponseWithList,
 )
+from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import Associated, Refused, Requested
 from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore, ReceivedCounter
 from cosem.protocol.association.security import Protection, SecurityContext
-from cosem.protocol.association.server import ServerAssociation, ServerPolicy
+from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.state import State
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS, Challenges

@@ -7,9 +7,10 @@ import pytest
 from cosem.errors import RemoteProtocolError, ServiceRefused, TimedOut
 from cosem.protocol.apdu.action import ActionRequestNormal, MethodDescriptor
 from cosem.protocol.apdu.get import AttributeDescriptor, GetRequestNormal, GetResponseNormal
+from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import Associated, ClientSettings, Notified, Requested, Response
-from cosem.protocol.association.server import ServerAssociation, ServerPolicy
+from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.state import State
 from cosem.protocol.link.wrapper import WrapperClient, WrapperServer
 from cosem.protocol.profile.session import HELD, ClientSession, ServerSession

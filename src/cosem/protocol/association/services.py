@@ -1,0 +1,177 @@
+"""What belongs together in the services of logical name referencing: needs, answers, lists, and first octets.
+
+These are facts of IEC 62056-5-3 that both roles go by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+from cosem.protocol.apdu.action import (
+    ActionRequestNextPblock,
+    ActionRequestNormal,
+    ActionRequestWithFirstPblock,
+    ActionRequestWithList,
+    ActionRequestWithListAndFirstPblock,
+    ActionRequestWithPblock,
+    ActionResponseNextPblock,
+    ActionResponseNormal,
+    ActionResponseWithList,
+    ActionResponseWithOptionalData,
+    ActionResponseWithPblock,
+    ActionResult,
+    MethodDescriptor,
+)
+from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, PLAIN_TAGS
+from cosem.protocol.apdu.get import (
+    DataAccessResult,
+    GetRequestNext,
+    GetRequestNormal,
+    GetRequestWithList,
+    GetResponseNormal,
+    GetResponseWithDatablock,
+    GetResponseWithList,
+)
+from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.apdu.set import (
+    SetRequestNormal,
+    SetRequestWithDatablock,
+    SetRequestWithFirstDatablock,
+    SetRequestWithList,
+    SetRequestWithListAndFirstDatablock,
+    SetResponseDatablock,
+    SetResponseLastDatablock,
+    SetResponseLastDatablockWithList,
+    SetResponseNormal,
+    SetResponseWithList,
+)
+from cosem.protocol.values.data import Data, OctetString
+from cosem.protocol.values.obis import Obis
+
+Request: TypeAlias = (
+    GetRequestNormal
+    | GetRequestWithList
+    | SetRequestNormal
+    | SetRequestWithList
+    | ActionRequestNormal
+    | ActionRequestWithList
+)
+"""A whole request, as a client makes it and a meter gets it, however it travelled."""
+
+CIPHERED: Final = frozenset((*PLAIN_TAGS, 0xDB, 0xDC))
+"""First octets of the envelopes."""
+
+UNDER_DEDICATED_KEY: Final = frozenset((*DEDICATED_TAGS.values(), 0xDC))
+GENERAL: Final = frozenset((0xDB, 0xDC))
+"""First octets of the envelopes under the dedicated key, and of those that fit every service."""
+
+ACSE_OF_CLIENTS: Final = frozenset((0x60, 0x62))
+ACSE_OF_SERVERS: Final = frozenset((0x61, 0x63))
+ERRORS: Final = frozenset((0x0E, 0xD8))
+"""First octets of what comes in clear even on a protected association; errors carry no data."""
+
+SERVICES_OF_CLIENTS: Final = frozenset((0xC0, 0xC1, 0xC3))
+NOTIFICATIONS: Final = frozenset((0x0F, 0xC2))
+UNASKED: Final = NOTIFICATIONS | {GLOBAL_TAGS[0xC2], DEDICATED_TAGS[0xC2]}
+"""First octets of what a server says unasked, and of the envelopes that hold nothing else."""
+
+CONFIRMED: Final = 0x40
+"""The service class in the third octet of a service; without it nothing may be answered, not even a refusal."""
+
+HIGH_PRIORITY: Final = 0x80
+
+REPLY_TO_HLS_AUTHENTICATION: Final = MethodDescriptor(15, Obis("0.0.40.0.0.255"), 1)
+"""The method of the current association that takes the client's proof and returns the server's."""
+
+
+def takes_proof(method: MethodDescriptor) -> bool:
+    """Tell whether a method is reply_to_HLS_authentication, of whichever instance of Association LN."""
+    expected = REPLY_TO_HLS_AUTHENTICATION
+    return (method.class_id, method.method_id) == (expected.class_id, expected.method_id)
+
+
+NEEDS: Final[Mapping[type, Conformance]] = {
+    GetRequestNormal: Conformance.GET,
+    GetRequestNext: Conformance.GET | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ,
+    GetRequestWithList: Conformance.GET | Conformance.MULTIPLE_REFERENCES,
+    SetRequestNormal: Conformance.SET,
+    SetRequestWithFirstDatablock: Conformance.SET | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE,
+    SetRequestWithDatablock: Conformance.SET | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE,
+    SetRequestWithList: Conformance.SET | Conformance.MULTIPLE_REFERENCES,
+    SetRequestWithListAndFirstDatablock: Conformance.SET
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE,
+    ActionRequestNormal: Conformance.ACTION,
+    ActionRequestNextPblock: Conformance.ACTION | Conformance.BLOCK_TRANSFER_WITH_ACTION,
+    ActionRequestWithFirstPblock: Conformance.ACTION | Conformance.BLOCK_TRANSFER_WITH_ACTION,
+    ActionRequestWithPblock: Conformance.ACTION | Conformance.BLOCK_TRANSFER_WITH_ACTION,
+    ActionRequestWithList: Conformance.ACTION | Conformance.MULTIPLE_REFERENCES,
+    ActionRequestWithListAndFirstPblock: Conformance.ACTION
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.BLOCK_TRANSFER_WITH_ACTION,
+}
+"""What must have been negotiated before a request may leave, and before it is served."""
+
+ANSWERS: Final[Mapping[type, tuple[type, ...]]] = {
+    GetRequestNormal: (GetResponseNormal, GetResponseWithDatablock),
+    GetRequestWithList: (GetResponseWithList, GetResponseWithDatablock, GetResponseNormal),
+    SetRequestNormal: (SetResponseNormal, SetResponseDatablock, SetResponseLastDatablock),
+    SetRequestWithList: (
+        SetResponseWithList,
+        SetResponseDatablock,
+        SetResponseLastDatablockWithList,
+        SetResponseLastDatablock,
+        SetResponseNormal,
+    ),
+    ActionRequestNormal: (ActionResponseNormal, ActionResponseWithPblock, ActionResponseNextPblock),
+    ActionRequestWithList: (
+        ActionResponseWithList,
+        ActionResponseWithPblock,
+        ActionResponseNextPblock,
+        ActionResponseNormal,
+    ),
+}
+"""What may answer a request; a single refusal may stand for a whole list."""
+
+LISTED: Final[Mapping[type, str]] = {
+    GetRequestWithList: "attributes",
+    SetRequestWithList: "attributes",
+    ActionRequestWithList: "methods",
+    GetResponseWithList: "results",
+    SetResponseWithList: "results",
+    ActionResponseWithList: "responses",
+}
+"""The field in which a list asks or answers."""
+
+
+def is_refusal(answer: Any) -> bool:
+    """Tell whether a single response says no; it may then stand for a whole list."""
+    if isinstance(answer, GetResponseNormal):
+        return isinstance(answer.result, DataAccessResult)
+    if isinstance(answer, SetResponseNormal):
+        return answer.result is not DataAccessResult.SUCCESS
+    return isinstance(answer, ActionResponseNormal) and answer.response.result is not ActionResult.SUCCESS
+
+
+def items(asked_or_answered: object) -> int | None:
+    """Return how many things a list asks for or answers, None where it is no list."""
+    listed = LISTED.get(type(asked_or_answered))
+    return None if listed is None else len(getattr(asked_or_answered, listed))
+
+
+def counted(number: int | None) -> str:
+    """Say how many things a list has; None is no list."""
+    return "one thing" if number is None else f"a list of {number}"
+
+
+def carried(request: Any) -> tuple[Data, ...] | None:
+    """Return the values that belong to the items of a list, or None where there are none."""
+    if isinstance(request, SetRequestWithList):
+        return request.values
+    return request.parameters if isinstance(request, ActionRequestWithList) else None
+
+
+def action_response(invoke_id: int, result: ActionResult, data: OctetString | None = None) -> ActionResponseNormal:
+    """Return the response of one method."""
+    return ActionResponseNormal(invoke_id, ActionResponseWithOptionalData(result, data))
