@@ -44,19 +44,25 @@ def put_json(value: object) -> None:
 
 
 def put_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()) -> None:
-    """Write a table on stdout; cells are shown as they are, `right` names columns to set flush right."""
+    """Write a table on stdout; cells are shown as they are, `right` names columns whose numbers are set flush right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     flush = set(right)
     for heading in headings:
         table.add_column(Text(heading), justify="right" if heading in flush else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(escaped(cell)) for cell in row))
+        table.add_row(*(_cell(cell, heading in flush) for heading, cell in zip(headings, row, strict=True)))
     terminal = sys.stdout.isatty()
     sink = StringIO()
     console = Console(file=sink, width=Console().width if terminal else UNLIMITED, highlight=False, no_color=True)
     console.print(table)
     for line in sink.getvalue().splitlines():
         put(line.rstrip())
+
+
+def _cell(text: str, numeric: bool) -> Text:
+    """Return one cell; words in a column of numbers stand on the left, so that a long one moves none of them away."""
+    words = numeric and not text.replace(".", "", 1).lstrip("-").isdecimal()
+    return Text(escaped(text), justify="left" if words else None)
 
 
 def escaped(text: str) -> str:
