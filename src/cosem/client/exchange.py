@@ -58,14 +58,25 @@ class Exchange:
 
     async def wait_for_notification(self, seconds: float | None) -> Notified | None:
         """Wait for something the meter says unasked; None when nothing comes in time."""
-        until = None if seconds is None else self.stream.now() + seconds
-        while not self.notifications:
-            octets = await self.stream.read(until)
-            if not octets:
-                return None
-            self.session.receive(octets, self.stream.now())
-            self._sort(self.session.events(), Notified)
-        return self.notifications.popleft()
+        session, stream = self.session, self.stream
+        until = None if seconds is None else stream.now() + seconds
+        try:
+            while not self.notifications:
+                due = [at for at in (until, session.deadline()) if at is not None]
+                octets = await stream.read(min(due, default=None))
+                if octets:
+                    session.receive(octets, stream.now())
+                else:
+                    session.tick(stream.now())
+                self._sort(session.events(), Notified)
+                while octets := session.outgoing():
+                    await stream.write(octets)
+                if until is not None and stream.now() >= until:
+                    break
+        except CosemError:
+            await self._drop()
+            raise
+        return self.notifications.popleft() if self.notifications else None
 
     async def close(self) -> None:
         """Release the association and take the layers down, in good order as far as the meter takes part.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cosem import Client, Clock
+from cosem import Client, Clock, Register
 from cosem.client.access import Access
 from cosem.errors import ConnectionLost, RemoteProtocolError, TimedOut
 from cosem.io.stream import Stream
@@ -128,3 +128,40 @@ def test_twice_the_same_answer_is_noticed() -> None:
     with meter, pytest.raises(RemoteProtocolError):
         meter.get(Clock().time)
         meter.get(Clock().time)
+
+
+# A push of an Aidon meter, as published, in a wrapper from server 1 to client 16.
+PUSH = bytes.fromhex("000100010010001D") + bytes.fromhex("0F40000000000101020309060100010700FF0600002B2A02020F00161B")
+
+
+def test_a_notification_is_waited_for_and_the_session_goes_on() -> None:
+    answer = bytes.fromhex("0001000100100009") + bytes.fromhex("C401C1000600000005")
+    stream = Scripted(AARE, PUSH[:10], PUSH[10:], answer)
+    with client(WRAPPER, stream) as meter:
+        notified = meter.notification(60)
+        assert notified is not None
+        assert notified.error is None
+        assert meter.get(Register("1.0.1.8.0.255").value) == 5
+
+
+def test_no_notification_in_time_is_none_and_no_harm() -> None:
+    stream = Scripted(AARE)
+    with client(WRAPPER, stream) as meter:
+        assert meter.notification(60) is None
+        assert stream.time == 60.0
+        assert not stream.closed
+
+
+def test_a_notification_that_came_in_between_is_kept() -> None:
+    answer = bytes.fromhex("0001000100100009") + bytes.fromhex("C401C1000600000005")
+    stream = Scripted(AARE, PUSH + answer)
+    with client(WRAPPER, stream) as meter:
+        assert meter.get(Register("1.0.1.8.0.255").value) == 5
+        assert meter.notification(0) is not None
+
+
+def test_a_line_that_breaks_while_waiting_ends_the_session() -> None:
+    stream = Scripted(AARE, ConnectionLost("the peer closed the connection"))
+    with client(WRAPPER, stream) as meter, pytest.raises(ConnectionLost):
+        meter.notification(60)
+    assert stream.closed
