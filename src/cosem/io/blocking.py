@@ -8,7 +8,8 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from struct import Struct
+from typing import Any, Final, TypeAlias, TypeVar
 
 from cosem.errors import ConnectionFailed, ConnectionLost, LocalProtocolError, TimedOut
 from cosem.io import failure
@@ -16,6 +17,16 @@ from cosem.io.serial_line import SerialPort, configure_port, is_write_timeout, l
 from cosem.io.stream import CONNECT_TIMEOUT, LARGEST_READ, WRITE_TIMEOUT
 
 R = TypeVar("R")
+
+_LINUX_64: Final = sys.platform == "linux" and sys.maxsize > 1 << 32
+_TIMEVAL: Final = Struct("@ll") if _LINUX_64 else None
+"""How seconds and microseconds are told to a socket; None where that differs, or was not tried."""
+
+_AT_ONCE: Final = 0 if sys.platform == "win32" else socket.MSG_DONTWAIT
+"""Take or give what can be now, even where the socket blocks; on Windows none here does."""
+
+_LATE: Final = 0.01
+"""Seconds by which a read may end too late."""
 
 
 def run(operation: Coroutine[Any, Any, R]) -> R:
@@ -76,16 +87,14 @@ def open_serial(path: str, baud: int, character_format: str = "8N1") -> SerialSt
 class SocketStream:
     """A Stream over a connected stream socket.
 
-    The socket does not block; what blocks is waiting for it, which is done only where there is something to wait for.
-    With time-outs of the socket itself, each read and write would change its mode and ask whether it is ready first:
-    three calls of the system in place of one to write, and of two to read.
+    With time-outs of Python's sockets each read and write would ask first whether the socket is ready. Where the system
+    can wait within a read itself (see `_patient`) a read is one call of the system, and elsewhere two.
     """
 
     def __init__(self, connected: socket.socket) -> None:
         self._socket = connected
         self._gone: ConnectionLost | None = None
-        self._readable = _readiness(connected)
-        connected.setblocking(False)
+        self._receive = _watchful(connected) if _TIMEVAL is None else _patient(connected, _TIMEVAL)
 
     def now(self) -> float:
         return time.monotonic()
@@ -94,23 +103,20 @@ class SocketStream:
         if self._gone is not None:
             raise self._gone
         try:
-            while self._readable(None if deadline is None else max(deadline - time.monotonic(), 0.0)):
-                try:
-                    octets = self._socket.recv(LARGEST_READ)
-                except BlockingIOError:  # a readiness that was none, which systems permit themselves
-                    continue
-                if not octets:
-                    raise self._lose(failure.closed_by_peer())
-                return octets
+            octets = self._receive(deadline)
+        except BlockingIOError:
+            return b""
         except OSError as error:
             raise self._lose(failure.connection_lost(error)) from error
-        return b""
+        if not octets:
+            raise self._lose(failure.closed_by_peer())
+        return octets
 
     async def write(self, octets: bytes, /) -> None:
         if self._gone is not None:
             raise self._gone
         try:
-            sent = self._socket.send(octets)
+            sent = self._socket.send(octets, _AT_ONCE)
             if sent < len(octets):
                 self._send_slowly(memoryview(octets)[sent:])
         except BlockingIOError:
@@ -120,13 +126,15 @@ class SocketStream:
 
     def _send_slowly(self, left: memoryview) -> None:
         """Send what the system does not take at once."""
+        before = self._socket.gettimeout()
         try:
             self._socket.settimeout(WRITE_TIMEOUT)
             while left:
                 left = left[self._socket.send(left) :]
-            self._socket.setblocking(False)
+            self._socket.settimeout(before)
         except OSError as error:
             if _is_deadline(error):
+                self._socket.settimeout(before)
                 raise TimedOut("write", WRITE_TIMEOUT) from error
             raise self._lose(failure.connection_lost(error)) from error
 
@@ -238,6 +246,49 @@ def _addresses(host: str, port: int, kind: socket.SocketKind) -> list[tuple[sock
     except UnicodeError as error:  # a label of the name is empty or too long
         raise ConnectionFailed(f"{host!r} is not a known host; check its spelling, or give the IP address") from error
     return [(family, kind, number, address) for family, kind, number, _, address in found]
+
+
+Receive: TypeAlias = Callable[[float | None], bytes]
+"""Returns what there is before a deadline, none at the end of the stream; raises BlockingIOError after the deadline."""
+
+
+def _patient(connected: socket.socket, timeval: Struct) -> Receive:
+    """Return what receives from a socket that blocks, for as long as the system was last told to wait."""
+    connected.setblocking(True)
+    receive, set_option = connected.recv, connected.setsockopt
+    told = 0.0  # for ever
+
+    def receive_before(deadline: float | None) -> bytes:
+        nonlocal told
+        while True:
+            left = 0.0
+            if deadline is not None and (left := deadline - time.monotonic()) <= 0:
+                return receive(LARGEST_READ, _AT_ONCE)
+            if not left <= told <= left + _LATE or (deadline is None and told):
+                # Requests that wait equally long have to tell it once, for a little more is told than is left.
+                told = left + _LATE / 2 if left else 0.0
+                seconds, part = divmod(int(told * 1_000_000), 1_000_000)
+                set_option(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval.pack(seconds, part))
+            try:
+                return receive(LARGEST_READ)
+            except BlockingIOError:  # it waited for as long as it was told to
+                continue
+
+    return receive_before
+
+
+def _watchful(connected: socket.socket) -> Receive:
+    """Return what receives from a socket that does not block, watching it until there is something to read."""
+    connected.setblocking(False)
+    readable = _readiness(connected)
+
+    def receive_before(deadline: float | None) -> bytes:
+        while readable(None if deadline is None else max(deadline - time.monotonic(), 0.0)):
+            with contextlib.suppress(BlockingIOError):  # a readiness that was none, which systems permit themselves
+                return connected.recv(LARGEST_READ)
+        raise BlockingIOError
+
+    return receive_before
 
 
 def _readiness(connected: socket.socket) -> Callable[[float | None], object]:

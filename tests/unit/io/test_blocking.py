@@ -14,8 +14,12 @@ from cosem.io import blocking
 from cosem.io.stream import LineStream, Stream
 
 
-@pytest.fixture
-def pair() -> Iterator[tuple[blocking.SocketStream, socket.socket]]:
+@pytest.fixture(params=["as this system waits", "as any system waits"])
+def pair(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[blocking.SocketStream, socket.socket]]:
+    if request.param == "as any system waits":
+        monkeypatch.setattr(blocking, "_TIMEVAL", None)
     near, far = socket.socketpair()
     stream = blocking.SocketStream(near)
     yield stream, far
@@ -45,6 +49,18 @@ def test_a_deadline_gives_nothing(pair: tuple[blocking.SocketStream, socket.sock
     assert blocking.run(stream.read(start - 1)) == b""
     far.sendall(b"\x01")
     assert blocking.run(stream.read(start - 1)) == b"\x01", "what is there already is returned even so"
+
+
+def test_every_read_has_a_deadline_of_its_own(pair: tuple[blocking.SocketStream, socket.socket]) -> None:
+    stream, far = pair
+    for seconds in (0.2, 0.02, 0.02, 0.1):
+        start = stream.now()
+        assert blocking.run(stream.read(start + seconds)) == b""
+        assert seconds <= stream.now() - start < seconds + 0.1
+    later = threading.Timer(0.1, far.sendall, (b"\x01",))
+    later.start()
+    assert blocking.run(stream.read(None)) == b"\x01", "without a deadline, the one before does not count"
+    later.join()
 
 
 def test_the_end_comes_after_the_last_octets(pair: tuple[blocking.SocketStream, socket.socket]) -> None:
@@ -93,6 +109,7 @@ def test_a_write_that_nobody_takes_times_out(
     with pytest.raises(TimedOut) as late:
         blocking.run(stream.write(bytes(8_000_000)))
     assert late.value.phase == "write"
+    assert blocking.run(stream.read(soon(stream, 0.02))) == b"", "a deadline is one as before"
 
 
 def test_a_reset_is_a_lost_connection() -> None:
