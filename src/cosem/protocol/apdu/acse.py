@@ -24,7 +24,7 @@ from cosem.protocol.codec.ber import (
     Named,
     Whole,
     element,
-    put,
+    enclosed,
 )
 from cosem.protocol.codec.schema import OpenEnum, Wire, wire
 from cosem.protocol.codec.walk import Walk
@@ -130,9 +130,7 @@ class _AuthenticationValue(Contents):
         return walk.octets[start + (tag == self.BITSTRING and start < end) : end]
 
     def write(self, value: Any) -> bytes:
-        out = bytearray()
-        put(self.CHARSTRING, super().write(value), out)
-        return bytes(out)
+        return enclosed(self.CHARSTRING, super().write(value))
 
 
 class _UserInformation(Contents):

@@ -12,9 +12,9 @@ from typing import Any, NoReturn, cast
 from cosem.errors import DecodeError
 from cosem.protocol.codec.dissect import octets_text
 from cosem.protocol.codec.forms import Form, OpenEnum, Unfit
-from cosem.protocol.codec.reader import count, put_length
+from cosem.protocol.codec.reader import Limits, count, put_length
 from cosem.protocol.codec.schema import Body, Wire
-from cosem.protocol.codec.source import DecodeSource, EncodeSource
+from cosem.protocol.codec.source import DecodeSource, EncodeSource, Refused
 from cosem.protocol.codec.walk import Walk
 
 OCTET_STRING, INTEGER, OBJECT_IDENTIFIER = 0x04, 0x02, 0x06
@@ -38,9 +38,17 @@ def element(octets: bytes, offset: int, stop: int) -> tuple[int, int, int]:
 
 def put(tag: int, contents: bytes, out: bytearray) -> None:
     """Append an element to `out`."""
-    out.append(tag)
-    put_length(len(contents), out)
-    out += contents
+    out += enclosed(tag, contents)
+
+
+def enclosed(tag: int, contents: bytes) -> bytes:
+    """Return an element."""
+    size = len(contents)
+    if size < 0x80:
+        return bytes((tag, size)) + contents
+    out = bytearray((tag,))
+    put_length(size, out)
+    return bytes(out) + contents
 
 
 class Contents:
@@ -83,8 +91,12 @@ class Named(Contents):
 
     def __init__(self, kind: type[OpenEnum]) -> None:
         self.kind = kind
+        self._named = {bytes((member,)): member for member in kind if member < 0x80}
 
     def read(self, walk: Walk, offset: int, stop: int) -> OpenEnum:
+        named = self._named.get(walk.octets[offset:stop])
+        if named is not None:
+            return named
         number = Whole().read(walk, offset, stop)
         if not 0 <= number <= 255:
             raise DecodeError(f"need a number from 0 to 255, have {number}", offset)
@@ -125,9 +137,12 @@ class Identifier(Contents):
     def __init__(self, prefix: bytes, kind: type[OpenEnum]) -> None:
         self.prefix = prefix
         self.kind = kind
+        self._named = {prefix + bytes((member,)): member for member in kind if member < 0x80}
 
     def read(self, walk: Walk, offset: int, stop: int) -> OpenEnum | bytes:
         octets = walk.octets[offset:stop]
+        if octets in self._named:
+            return self._named[octets]
         if len(octets) == len(self.prefix) + 1 and octets.startswith(self.prefix) and octets[-1] < 0x80:
             return self.kind(octets[-1])
         if not octets or octets[-1] >= 0x80:
@@ -153,6 +168,9 @@ class Inside(Contents):
         self.contents = contents
 
     def read(self, walk: Walk, offset: int, stop: int) -> Any:
+        inside = offset + 2
+        if inside <= stop and walk.octets[offset] == self.tag and stop - inside == walk.octets[offset + 1] < 0x80:
+            return self.contents.read(walk, inside, stop)
         tag, start, end = element(walk.octets, offset, stop)
         if tag != self.tag:
             raise DecodeError(f"need tag 0x{self.tag:02X}, have 0x{tag:02X}", offset)
@@ -161,9 +179,7 @@ class Inside(Contents):
         return self.contents.read(walk, start, end)
 
     def write(self, value: Any) -> bytes:
-        out = bytearray()
-        put(self.tag, self.contents.write(value), out)
-        return bytes(out)
+        return enclosed(self.tag, self.contents.write(value))
 
     def text(self, value: Any) -> str:
         return self.contents.text(value)
@@ -186,9 +202,7 @@ class Alternatives(Contents):
     def write(self, value: Any) -> bytes:
         for tag, (kind, contents) in self.choices.items():
             if type(value) is kind:
-                out = bytearray()
-                put(tag, contents.write(value), out)
-                return bytes(out)
+                return enclosed(tag, contents.write(value))
         raise Unfit(f"need one of {', '.join(kind.__name__ for kind, _ in self.choices.values())}, have {value!r}")
 
     def text(self, value: Any) -> str:
@@ -225,7 +239,7 @@ class Component(Form):
 
 
 class BerSequence(Body):
-    """IMPLICIT SEQUENCE under the tag of the class. It is walked, not compiled: a session has two of them."""
+    """IMPLICIT SEQUENCE under the tag of the class. Its contents are not compiled: a session has four of them."""
 
     loose_end = False
     """Whether the octets given end the sequence and its last component, whatever their lengths say."""
@@ -234,6 +248,7 @@ class BerSequence(Body):
         super().__init__(cls, fields)
         self._by_tag = {component.tag: (name, component) for name, component in self._by_name().items()}
         self._last = max(self._by_tag)
+        self._needed = fields.keys() - self.defaults.keys()
 
     def walk(self, walk: Walk, offset: int) -> tuple[Any, int]:
         tag, start, stop = self._frame(walk, offset)
@@ -288,24 +303,61 @@ class BerSequence(Body):
             offset = end
         return values, stop
 
+    def _read(self, octets: bytes, limits: Limits) -> Any:
+        """Decode octets with short lengths and nothing wrong; of all others the walk tells more."""
+        stop = len(octets)
+        if octets[0] != self.cls.TAG[0] or octets[1] != stop - 2 or not 2 < stop <= min(0x81, limits.octets):
+            raise Refused
+        walk = Walk(octets, limits)
+        by_tag, offset = self._by_tag, 2
+        values: dict[str, Any] = {}
+        while offset < stop:
+            tag, size, start = octets[offset], octets[offset + 1], offset + 2
+            offset = start + size
+            found = by_tag.get(tag)
+            if (
+                found is None
+                or size > 0x7F
+                or offset > stop
+                or (self.loose_end and tag == self._last and offset < stop)
+            ):
+                raise Refused
+            name, component = found
+            if name in values:
+                raise Refused
+            values[name] = component.contents.read(walk, start, offset)
+        if not self._needed <= values.keys():
+            raise Refused
+        return self.cls(**values)
+
     def _by_name(self) -> dict[str, Component]:
         return cast("dict[str, Component]", self.fields)
 
     def codec(self) -> list[str]:
-        self.namespace["write"] = self.write
+        names = self.namespace
+        names["read"], names["enclosed"] = self._read, enclosed
+        lines: list[str] = []
+        for name, component in self._by_name().items():
+            names[f"write_{name}"] = component.contents.write
+            line = f"contents += enclosed({component.tag}, write_{name}(self.{name}))"
+            lines.append(f"if self.{name} != default_{name}: {line}" if name in self.defaults else line)
         return [
             "def decode(octets, limits=DEFAULT):",
+            "    if octets.__class__ is not bytes: octets = bytes(octets)",
+            "    try:",
+            "        return read(octets, limits)",
+            "    except WRONG: pass",
             "    return walked(cls, octets, limits)",
             "def decode_from(octets, offset, limits=DEFAULT):",
             "    return walked_from(cls, bytes(octets), offset, limits)",
             "def encode(self):",
-            "    out = bytearray()",
-            "    self.encode_into(out)",
-            "    return bytes(out)",
-            "def encode_into(self, out):",
             "    try:",
-            "        write(self, out)",
+            "        contents = b''",
+            *(f"        {line}" for line in lines),
+            f"        return enclosed({self.cls.TAG[0]}, contents)",
             "    except UNFIT as error: raise explained(self, error) from None",
+            "def encode_into(self, out):",
+            "    out += self.encode()",
         ]
 
 
