@@ -8,7 +8,7 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -153,8 +153,8 @@ async def serve(servers: Sequence[Server], started: Callable[[], None]) -> None:
     """Serve until the process is asked to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):  # Windows
+    if sys.platform != "win32":  # whose event loops take no signal handlers
+        for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as running:
         for server in servers:

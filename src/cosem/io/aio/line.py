@@ -93,7 +93,7 @@ class SerialStream:
         try:
             number = self._port.fileno()
             self._loop.add_reader(number, look)
-        except (NotImplementedError, AttributeError, OSError):  # the loop or the port cannot
+        except (RuntimeError, AttributeError, OSError):  # the loop (it says not implemented) or the port cannot
             await asyncio.sleep(POLL_INTERVAL if seconds is None else min(POLL_INTERVAL, seconds))
             return
         try:

@@ -56,6 +56,9 @@ class Unfit(Exception):
         self.path: list[str] = []
 
 
+UNUSED: Final = "this form is never asked for this by itself"
+
+
 class Form:
     """Base of all forms. `smallest` is the least number of octets of one value."""
 
@@ -63,19 +66,19 @@ class Form:
 
     def decoding(self, source: DecodeSource) -> str:
         """Write the lines that decode, and return the expression of the value."""
-        raise NotImplementedError  # pragma: no cover
+        raise AssertionError(UNUSED)  # pragma: no cover
 
     def encoding(self, source: EncodeSource, value: str) -> None:
         """Write the lines that encode the expression `value`."""
-        raise NotImplementedError  # pragma: no cover
+        raise AssertionError(UNUSED)  # pragma: no cover
 
     def walk(self, walk: Walk, offset: int) -> tuple[Any, int]:
         """Decode one value step by step; raise DecodeError."""
-        raise NotImplementedError  # pragma: no cover
+        raise AssertionError(UNUSED)  # pragma: no cover
 
     def check(self, value: Any) -> None:
         """Raise Unfit when `value` cannot be encoded."""
-        raise NotImplementedError  # pragma: no cover
+        raise AssertionError(UNUSED)  # pragma: no cover
 
     def text(self, value: Any) -> str:
         """Say what a value means, for the dissection."""

@@ -22,12 +22,13 @@ import sys
 import types
 import typing
 from collections.abc import Callable
-from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar, cast, dataclass_transform, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar, cast, dataclass_transform, get_args, get_origin
 
 from cosem.errors import DecodeError, LocalProtocolError
 from cosem.protocol.codec.dissect import Node
 from cosem.protocol.codec.forms import (
     NULL_DATA,
+    UNUSED,
     Boolean,
     DataForm,
     Default,
@@ -103,6 +104,8 @@ NullableData: TypeAlias = Annotated[Data | NullData | None, Optional(DataForm(nu
 
 _S = TypeVar("_S", bound="Wire")
 
+UNDECLARED: Final = "a subclass of Wire gets its codec from @wire"
+
 
 class Wire:
     """Base of everything with a wire form of its own: frozen, comparable, hashable."""
@@ -114,7 +117,7 @@ class Wire:
 
     def encode(self) -> bytes:
         """Return the octets; raise LocalProtocolError that names the field which does not fit."""
-        raise NotImplementedError  # pragma: no cover
+        raise AssertionError(UNDECLARED)  # pragma: no cover
 
     def encode_into(self, out: bytearray) -> None:
         """Append the octets to `out`."""
@@ -123,12 +126,12 @@ class Wire:
     @classmethod
     def decode(cls: type[_S], octets: Octets, limits: Limits = DEFAULT) -> _S:
         """Decode octets that are this and nothing else; raise DecodeError with path and offset."""
-        raise NotImplementedError  # pragma: no cover
+        raise AssertionError(UNDECLARED)  # pragma: no cover
 
     @classmethod
     def decode_from(cls: type[_S], octets: Octets, offset: int, limits: Limits = DEFAULT) -> tuple[_S, int]:
         """Decode at `offset` and return the value with the offset after it; raise DecodeError."""
-        raise NotImplementedError  # pragma: no cover
+        raise AssertionError(UNDECLARED)  # pragma: no cover
 
     @classmethod
     def walk(cls: type[_S], octets: Octets, limits: Limits = DEFAULT) -> _S:
@@ -203,11 +206,11 @@ class Body(Form):
 
     def codec(self) -> list[str]:
         """Return the source of `decode`, `decode_from`, `encode` and `encode_into`."""
-        raise NotImplementedError  # pragma: no cover
+        raise AssertionError(UNUSED)  # pragma: no cover
 
     def walk_fields(self, walk: Walk, offset: int) -> tuple[dict[str, Any], int]:
         """Decode the fields step by step."""
-        raise NotImplementedError  # pragma: no cover
+        raise AssertionError(UNUSED)  # pragma: no cover
 
     def walk(self, walk: Walk, offset: int) -> tuple[Any, int]:
         tag = self.cls.TAG

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ class Refused(Exception):
     """A compiled decoder will not go on; the walk over the same octets says why."""
 
 
-class Source:
+class Source(ABC):
     """Lines of one function and the objects that they name."""
 
     def __init__(self, namespace: dict[str, Any], depth: int = 2) -> None:
@@ -39,9 +40,9 @@ class Source:
         self.namespace[name] = value
         return name
 
+    @abstractmethod
     def flush(self) -> None:
         """Write what has been held back to be merged."""
-        raise NotImplementedError  # pragma: no cover
 
     @contextmanager
     def block(self, header: str) -> Generator[None, None, None]:

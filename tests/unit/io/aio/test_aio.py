@@ -394,7 +394,7 @@ def test_serial_line() -> None:
 
 def test_serial_line_that_the_loop_cannot_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     def cannot(*_: object) -> None:
-        raise NotImplementedError
+        raise RuntimeError
 
     monkeypatch.setattr(asyncio.SelectorEventLoop, "add_reader", cannot)
     asyncio.run(serial_scenario())
