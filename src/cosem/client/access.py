@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
@@ -22,7 +23,7 @@ from cosem.protocol.values.obis import Obis
 from cosem.store.counters import default_counter_store
 from cosem.store.identity import client_system_title
 
-DEDICATED_KEY_OCTETS = 16
+KEY_OCTETS = 16
 
 PROTECTIONS: dict[str, Protection] = {
     "none": Protection.NONE,
@@ -73,7 +74,7 @@ class Access:
         if self.secured and (self.system_title is None or len(self.system_title) != TITLE_OCTETS):
             raise ConfigurationError(f"a client system title of {TITLE_OCTETS} octets is needed with keys")
         if self.mechanism.secret and self.secret is None:
-            raise ConfigurationError(f"authentication {self.mechanism.name} needs a password")
+            raise ConfigurationError(f"authentication {self.mechanism.name} needs a password (password, --password)")
         if self.dedicated and self.protection is Protection.NONE:
             raise ConfigurationError(
                 "a dedicated key needs protection, without which it would go over the line in clear"
@@ -120,7 +121,7 @@ class Access:
             mechanism=self.mechanism,
             secret=self.secret,
             protection=self.protection,
-            dedicated_key=Key(entropy(DEDICATED_KEY_OCTETS)) if self.dedicated and security is not None else None,
+            dedicated_key=Key(entropy(KEY_OCTETS)) if self.dedicated and security is not None else None,
             dialect=self.dialect,
             conformance=use.conformance,
             max_receive_pdu_size=min(self.max_receive_pdu_size, use.max_pdu_size),
@@ -178,6 +179,9 @@ def access(**words: Unpack[AccessWords]) -> Access:
     secured = chosen is not Protection.NONE or mechanism.titles
     title = words.get("system_title")
     counters = words.get("counters")
+    if ek is None and chosen is Protection.NONE and mechanism.titles and mechanism.secret:
+        # The proof binds both system titles but no key: nothing is ciphered, and a key of chance opens nothing.
+        ek, counters = Key(secrets.token_bytes(KEY_OCTETS)), MemoryCounterStore()
     return Access(
         mechanism=mechanism,
         secret=_secret(password),

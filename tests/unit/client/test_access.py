@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from cosem.errors import AssociationRejected, ConfigurationError, ConnectionFail
 from cosem.meter import PUBLIC_ASSOCIATION, AssociationDescription, Keys, serving
 from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
-from cosem.protocol.crypto.key import Key
+from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 
 EK = "11223344556677889900AABBCCDDEEFF"
@@ -175,3 +176,22 @@ def test_sec_09_a_password_in_clear_over_ip_warns_once_for_each_client() -> None
             with pytest.raises(ConnectionFailed):
                 client.connect()
     assert [each.category for each in caught] == [SecurityWarning]
+
+
+def test_sha256_needs_a_secret_and_no_key_where_nothing_is_ciphered() -> None:
+    async def run() -> None:
+        meter = Meter("KFM1020012345678")
+        meter.offer(
+            AssociationDescription(client=2, mechanism=MECHANISMS[6], secret=Secret(b"a long HLS secret")),
+        )
+        meter.add(ENERGY, value=12_345_678, scaler_unit=(0, Unit.WATT_HOUR))
+        async with serving(meter, "tcp://127.0.0.1:0") as server:
+            url = str(replace(server.url, client=2))
+            async with AsyncClient.open(url, auth="sha256", password="a long HLS secret", system_title=TITLE) as client:
+                assert client.negotiated is not None
+                assert client.negotiated.protection is Protection.NONE
+                assert str(await client.quantity(ENERGY)) == "12345678 Wh"
+            with pytest.raises(AssociationRejected):
+                await AsyncClient.open(url, auth="sha256", password="another secret 17", system_title=TITLE).connect()
+
+    asyncio.run(run())
