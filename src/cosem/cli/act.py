@@ -34,7 +34,13 @@ def act(
     type_name: TypeName = None,
     write: Write = False,
 ) -> None:
-    """Run a method. Without --write, show the typed argument and the octets of the request, and send nothing."""
+    """Run a method. Without --write, show the typed argument and the octets of the request, and send nothing.
+
+    \b
+    Examples:
+      cosem act tcp://192.0.2.7:4059 1.0.1.8.0.255:reset
+      cosem act tcp://192.0.2.7:4059 70/0.0.96.3.10.255/1 0 --write
+    """
     asked = parse_reference(reference)
     method, given = _typed(asked, catalogue.resolve_method(asked), argument, type_name)
     described = _show(connection, method, given, sent=write)

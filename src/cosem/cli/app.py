@@ -13,8 +13,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from cosem.cli import act, browse, collect, decode, demo, profile, read, set_, simulate
-from cosem.cli.failure import BAD_USAGE, Ended, Phase, complain, exit_code
-from cosem.cli.report import put
+from cosem.cli.failure import BAD_USAGE, INTERRUPTED, Ended, Phase, complain, exit_code
+from cosem.cli.report import put, say
 from cosem.errors import CosemError
 
 CLICK_BAD_USAGE: Final = 2
@@ -26,6 +26,14 @@ NEGATIVE: Final = re.compile(r"-[0-9][0-9xXa-fA-F.]*")
 
 class Root(TyperGroup):
     """The group of all verbs; here, and only here, an error becomes an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the verb; Ctrl-C ends it with one line, after everything was released on the way out."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            say("interrupted")
+            raise Ended(INTERRUPTED) from None
 
     def main(self, args: Sequence[str] | None = None, *others: Any, **settings: Any) -> Any:
         """Run a command line; always ends with SystemExit."""
@@ -79,6 +87,7 @@ def cosem(
       2   could not connect or associate
       3   the session was lost midway
       64  bad usage
+      130 interrupted with Ctrl-C
     """
     if version:
         put(_version())

@@ -26,6 +26,11 @@ def browse(connection: Connection, only: Only = None) -> None:
     """List the objects of a meter with their names, classes and access rights.
 
     Rights: r may be read, w may be written; methods are those that may be run.
+
+    \b
+    Examples:
+      cosem browse tcp://192.0.2.7:4059
+      cosem browse 'hdlc+serial:///dev/ttyUSB0?baud=9600' --only 1.*.1-2.8.*.255
     """
     pattern = None if only is None else ObisPattern(only)
     with session(connection) as client, working("reading the object list", quiet=connection.verbose > 0):

@@ -28,7 +28,8 @@ fails, and each failure is named.
 
 The file:"""
 
-HELP: Final = "\n\n\b\n".join((INTRODUCTION, *cleandoc(plans.FORM).split("\n\n")))
+EXAMPLES: Final = "Examples:\n  cosem collect street.toml\n  cosem collect street.toml --json > collected.json"
+HELP: Final = "\n\n\b\n".join((INTRODUCTION, *cleandoc(plans.FORM).split("\n\n"), EXAMPLES))
 """The form of the file, paragraph by paragraph as it stands there."""
 
 
@@ -38,7 +39,11 @@ def collect(
 ) -> None:
     plan = plans.load(file)
     with warnings_on_stderr(), ReadingStore(plan.store) as store:
-        collected = run(plan, store)
+        try:
+            collected = run(plan, store)
+        except KeyboardInterrupt:
+            say(f"what was read so far is kept in {plan.store}; collecting again goes on from there")
+            raise
     show(collected, plan.store, as_json=json)
     code = verdict(collected)
     if code:

@@ -55,6 +55,12 @@ def decode(
 
     Eats what -vv prints (TX: and RX: lines), logs of other tools, 0x prefixes, spaces, colons and quotes. Ciphered
     APDUs show their header; with --key what is in them as well, and with --auth-key whether it is authentic.
+
+    \b
+    Examples:
+      cosem decode 7EA0080221219305D17E
+      cosem read tcp://192.0.2.7:4059 1.8.0 -vv 2>&1 | cosem decode
+      cosem decode --file trace.txt --key file:ek.hex --auth-key file:ak.hex
     """
     dissector = Dissector(
         key("--key", encryption_key),

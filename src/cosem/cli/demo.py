@@ -68,6 +68,11 @@ def demo(
 
     Some speak the TCP wrapper and some HDLC; some are open, some want a password, and some authenticate with GMAC and
     encrypt everything. Keys and passwords are made for this run and forgotten after it.
+
+    \b
+    Examples:
+      cosem demo
+      cosem demo --store meters.sqlite --json
     """
     with ReadingStore(store) as readings, warnings.catch_warnings():
         # The passwords in clear never leave this machine.

@@ -32,6 +32,9 @@ COUNTER_OBJECT: Final = Obis("0.0.43.1.0.255")
 
 WEAK_MECHANISMS: Final = {"md5": Weakness.MD5_AUTHENTICATION, "sha1": Weakness.SHA1_AUTHENTICATION}
 
+LAST: Final = 0xFFFF_FFFF
+"""The greatest invocation counter."""
+
 _ACCESS: Final = "Access to the meter"
 _KEY: Final = "file:PATH, env:NAME or hex"
 
@@ -168,9 +171,14 @@ class Connection:
         if self.counter_object is not None:
             raise ConfigurationError("--counter-object goes with --invocation-counter read, not with a number")
         try:
-            return int(given, 0), None
+            number = int(given, 0)
         except ValueError:
-            raise ConfigurationError(f"--invocation-counter {given!r}: write a number, or read") from None
+            number = -1
+        if not 0 <= number <= LAST:
+            raise ConfigurationError(
+                f"--invocation-counter {given!r}: write a number, or read; it counts from 0 to {LAST}"
+            )
+        return number, None
 
 
 def connected(command: Callable[Concatenate[Connection, P], None]) -> Callable[..., None]:

@@ -74,6 +74,11 @@ def profile(
     """Read the rows of a profile, with columns, scalers and units as the meter describes them.
 
     null-data is filled in: times are counted on by the capture period, values repeat those of the row before.
+
+    \b
+    Examples:
+      cosem profile tcp://192.0.2.7:4059 1.0.99.1.0.255 --since 2026-11-20
+      cosem profile tcp://192.0.2.7:4059 P.01 --since 2026-11-20T00:00+01:00 --format csv
     """
     wanted = parse_reference(obis)
     if wanted.class_id not in (None, ProfileGeneric.class_id) or wanted.member is not None:
@@ -85,7 +90,7 @@ def profile(
         found = client.profile(ProfileGeneric(wanted.instance), since=first, until=last)
     rows = filled(found)
     _SHOW[Format.JSON if connection.json else format](connection, found, rows)
-    say(f"{len(rows)} rows")
+    say("1 row" if len(rows) == 1 else f"{len(rows)} rows")
 
 
 def filled(found: ProfileRows) -> list[Row]:

@@ -14,6 +14,7 @@ from cosem.client.resolve import Answer, ObjectDirectory, check, read_references
 from cosem.errors import CosemError, DataAccessError, ShapeError
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.reference import parse_reference
+from cosem.protocol.profile.address import ConnectionUrl
 
 References = Annotated[
     list[str],
@@ -32,21 +33,27 @@ def read(connection: Connection, references: References) -> None:
 
     The class is that of the reference, else that of the catalogue; where the meter has the object under another class,
     its object list is read once and the question put again.
+
+    \b
+    Examples:
+      cosem read tcp://192.0.2.7:4059 1.0.1.8.0.255 0.0.1.0.0.255
+      cosem read 'hdlc+tcp://192.0.2.7:4059?physical=17' 1.8.0 3/1.0.1.7.0.255/2
+      cosem read 'tcp://192.0.2.7?client=1' 1.8.0 --ek file:ek.hex --ak file:ak.hex
     """
     wanted = [parse_reference(text) for text in references]
     check(wanted)
     with session(connection) as client:
         answers = client.bind(read_references)(wanted, ObjectDirectory())
-    show(answers, as_json=connection.json, place=connection.url)
+    show(answers, as_json=connection.json, place=connection.address())
     failed = [answer.error for answer in answers if answer.error is not None]
     if failed:
         raise Ended(SESSION_LOST if SESSION_LOST in map(exit_code, failed) else SOME_FAILED)
 
 
-def show(answers: list[Answer], *, as_json: bool, place: str) -> None:
+def show(answers: list[Answer], *, as_json: bool, place: ConnectionUrl) -> None:
     """Print what was read on stdout, and on stderr what was not."""
     if as_json:
-        put_json({"url": place, "readings": [plain(answer) for answer in answers]})
+        put_json({"url": str(place), "readings": [plain(answer) for answer in answers]})
     else:
         good = [answer for answer in answers if answer.error is None]
         if good:
@@ -62,7 +69,7 @@ def show(answers: list[Answer], *, as_json: bool, place: str) -> None:
             say(f"error: {answer.asked}: {_reason(answer)}")
         else:  # the end of the session is the fate of all that was still to be read, and told once
             told.append(error)
-            complain(error)
+            complain(error, url=place)
 
 
 def plain(answer: Answer) -> dict[str, Any]:

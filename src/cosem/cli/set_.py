@@ -41,6 +41,11 @@ def set_(
 
     The value has the type that the class declares; where the class takes any, --type names it. A register takes its
     raw value, without scaler and unit. What was written is read back.
+
+    \b
+    Examples:
+      cosem set tcp://192.0.2.7:4059 0.0.1.0.0.255:time '2026-11-21 09:00:00 +01:00'
+      cosem set tcp://192.0.2.7:4059 0.0.96.3.10.255:4 1 --type enum --write
     """
     asked = parse_reference(reference)
     attribute, given = _typed(asked, catalogue.resolve(asked), value, type_name)

@@ -76,7 +76,36 @@ def simulate(
 ) -> None:
     """Simulate meters until Ctrl-C; each is printed with its URL and how to read it.
 
-    The form of FILE.toml is that of `cosem.meter.describe`: [meter], [[object]], [[profile]] and [[association]].
+    FILE.toml describes one meter of your own:
+
+    \b
+      [meter]
+      name = "KFM1020012345678"        # logical device name
+      zone = "Europe/Berlin"
+      template = "household"           # begin with the objects of a household meter
+
+    \b
+      [[object]]
+      class = "Register"               # by name or number; attributes by their names
+      instance = "1.0.1.8.0.255"
+      value = 12345678
+      scaler_unit = [0, "Wh"]
+
+    \b
+      [[association]]                  # with none of these, client 16 reads everything
+      client = 1
+      auth = "gmac"
+      protection = "auth+enc"
+      encryption_key = "file:ek.hex"   # or env:NAME
+      authentication_key = "file:ak.hex"
+      access = "manage"                # public, read or manage
+
+    \b
+    Examples:
+      cosem simulate
+      cosem simulate --count 5 --listen hdlc+tcp://127.0.0.1:5000
+      cosem simulate --security gmac
+      cosem simulate meter.toml --listen 'tcp://[::1]:4059'
     """
     urls = places(ConnectionUrl.parse(listen), count)
     if file is not None:
