@@ -86,7 +86,7 @@ def explain(error: CosemError, phase: Phase, url: ConnectionUrl | None) -> Advic
     """Return the advice for an error that happened in that phase."""
     if isinstance(error, TimedOut):
         return _silence(error, url)
-    if isinstance(error, ConnectionLost) and phase is Phase.CONNECTING and url is not None:
+    if isinstance(error, ConnectionLost) and phase is Phase.CONNECTING and url is not None and url.medium != "udp":
         return Advice(
             _medium(url),
             "a meter that keeps the connection while the association is opened",
@@ -146,7 +146,8 @@ _ADVICE: Final[tuple[tuple[type[CosemError], tuple[str, str, str]], ...]] = (
         (
             "application layer (association)",
             "an AARE with result accepted",
-            "--auth, --password, --ek and --ak as the meter's owner gave them for this client address",
+            "--auth, --password, --ek and --ak as the meter's owner gave them for this client address; "
+            "another client or server in the URL",
         ),
     ),
     (

@@ -141,7 +141,8 @@ class Server:
             )
         if not self._beyond_loopback:
             raise ConfigurationError(
-                f"{place} can be reached from elsewhere: listen on 127.0.0.1, or allow it with beyond_loopback=True"
+                f"{place} can be reached from elsewhere: listen on 127.0.0.1, "
+                "or allow it with beyond_loopback=True (on the command line --beyond-loopback)"
             )
 
     def _is_loopback(self) -> bool:
