@@ -197,7 +197,7 @@ class SecurityContext:
                 raise self._refusal(control, dedicated)
             unprotect, received, protection, has_tag = opening
             counter = apdu[at + 1 : start]
-            plain = unprotect(control, title + counter, apdu[start:])
+            plain = unprotect(title + counter, apdu[start:])
             number = int.from_bytes(counter, "big")
             if number <= received.last:
                 raise received.refusal(number)
@@ -306,7 +306,7 @@ class SecurityContext:
 
     def _check_protection(self) -> None:
         for protection in (self.required, self.applied):
-            if protection & Protection.AUTHENTICATION and self._authentication_key is None:
+            if int(protection) & _AUTHENTICATED and self._authentication_key is None:
                 raise ConfigurationError(f"{_written(protection)} needs an authentication key")
             if protection is Protection.ENCRYPTION and not self._may_skip_verifying:
                 raise ConfigurationError(
@@ -330,13 +330,15 @@ class SecurityContext:
             if not has_tag and not self._may_skip_verifying:
                 continue
             control = mode | self.suite.identifier
-            accepted[0][control] = _Opening(self._global.gcm.unprotect, self._global.received, verified, has_tag)
+            accepted[0][control] = _Opening(self._global.gcm.opening(control), self._global.received, verified, has_tag)
             if self._broadcast is not None:
                 ring = self._broadcast
-                accepted[0][control | _BROADCAST] = _Opening(ring.gcm.unprotect, ring.received, verified, has_tag)
+                accepted[0][control | _BROADCAST] = _Opening(
+                    ring.gcm.opening(control | _BROADCAST), ring.received, verified, has_tag
+                )
             if self._dedicated is not None:
                 accepted[1][control] = _Opening(
-                    self._dedicated.gcm.unprotect, self._dedicated.received, verified, has_tag
+                    self._dedicated.gcm.opening(control), self._dedicated.received, verified, has_tag
                 )
         return accepted
 
@@ -359,7 +361,7 @@ class _Ring(NamedTuple):
 class _Opening(NamedTuple):
     """How one security control octet is opened, what is verified thereby, and whether that includes a tag."""
 
-    unprotect: Callable[[int, bytes, bytes], bytes]
+    unprotect: Callable[[bytes, bytes], bytes]
     received: ReceivedCounter
     protection: Protection
     has_tag: bool
