@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from enum import KEEP, IntFlag
+from operator import index
 from typing import Annotated, Any
 
 from cosem.errors import DecodeError
@@ -67,8 +68,10 @@ class ConformanceForm(Form):
 
     def encoding(self, source: EncodeSource, value: str) -> None:
         source.put("I", str(self._HEAD))
-        source.put("B", f"{value} >> 16")
-        source.put("H", f"{value} & 0xFFFF")
+        number = source.name("number")
+        source.line(f"{number} = {source.constant(index, 'index')}({value})  # flags are slow to take apart")
+        source.put("B", f"{number} >> 16")
+        source.put("H", f"{number} & 0xFFFF")
 
     def walk(self, walk: Walk, offset: int) -> tuple[Conformance, int]:
         if int.from_bytes(walk.octets[offset : offset + 3], "big") == self._OLD_HEAD:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
@@ -148,7 +147,7 @@ class ClientAssociation:
         self._dedicated = settings.dedicated_key is not None
         self._limits = Limits(octets=settings.limits.reassembled)
         self._outgoing: list[bytes] = []
-        self._events: deque[AssociationEvent] = deque()
+        self._events: list[AssociationEvent] = []
         self._invoke_id = 0
         self._pending: _Pending | None = None
         self._spent = False
@@ -250,8 +249,7 @@ class ClientAssociation:
 
     def events(self) -> list[AssociationEvent]:
         """Drain what happened."""
-        drained = list(self._events)
-        self._events.clear()
+        drained, self._events = self._events, []
         return drained
 
     @property
@@ -420,12 +418,11 @@ class ClientAssociation:
 
     def _complete(self, pending: _Pending, answer: Any) -> None:
         """Take a whole answer. A refusal may come at any time; anything else must fit what was asked."""
-        if not is_refusal(answer):
-            if pending.leaving is not None and not pending.leaving.finished:
-                raise RemoteProtocolError(f"{type(answer).__name__} came before the last block was sent")
-            asked, answered = items(pending.request), items(answer)
-            if asked != answered:
-                raise RemoteProtocolError(f"{counted(answered)} answered to {counted(asked)} asked")
+        leaving, asked, answered = pending.leaving, items(pending.request), items(answer)
+        if leaving is not None and not leaving.finished and not is_refusal(answer):
+            raise RemoteProtocolError(f"{type(answer).__name__} came before the last block was sent")
+        if asked != answered and not is_refusal(answer):
+            raise RemoteProtocolError(f"{counted(answered)} answered to {counted(asked)} asked")
         self._finish(Response(answer))
 
     def _take_whole(self, pending: _Pending, answer: Any) -> None:

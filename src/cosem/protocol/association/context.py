@@ -78,7 +78,7 @@ class Negotiated:
 
     def allows(self, needed: Conformance) -> bool:
         """True when every service in `needed` was negotiated."""
-        return needed & self.conformance == needed
+        return not int(needed) & ~int(self.conformance)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ class State(Enum):
     ASSOCIATED = "associated"
     RELEASING = "releasing"
 
+    __hash__ = object.__hash__  # each is one object, and that of Enum is slow
+
 
 class Step(Enum):
     """What can happen to an association, named after the APDU or the fact that brings it about."""
@@ -34,6 +36,8 @@ class Step(Enum):
     RELEASE_REQUEST = "release request"
     RELEASE_RESPONSE = "release response"
     ABORT = "abort"
+
+    __hash__ = object.__hash__
 
 
 TRANSITIONS: dict[State, dict[Step, State]] = {
