@@ -178,7 +178,7 @@ def _add_profile(meter: Meter, table: Table) -> None:
     instance = table.text("instance")
     address = table.guarded(lambda: ProfileGeneric(instance))
     table.name(instance)
-    columns = table.given("columns", _columns)
+    columns = table.given("columns", partial(_columns, device))
     values: dict[str, object] = {
         "capture_objects": columns,
         "capture_period": table.integer("period", 0),
@@ -280,11 +280,19 @@ def _interface_class(given: object, version: int | None) -> type[InterfaceClass]
     return found
 
 
-def _columns(given: object) -> tuple[object, ...]:
+def _columns(device: LogicalDevice, given: object) -> tuple[object, ...]:
     if not isinstance(given, list):
         raise ConfigurationError("expected a list of references such as 1.0.1.8.0.255:value")
-    given = cast("list[object]", given)
-    return tuple(catalogue.resolve(parse_reference(str(text))) for text in given)
+    return tuple(_column(device, str(text)) for text in cast("list[object]", given))
+
+
+def _column(device: LogicalDevice, text: str) -> object:
+    """Return what a column captures; the class is that of the object, which the description must have."""
+    reference = parse_reference(text)
+    item = device.find(reference.instance)
+    if item is None or reference.class_id not in (None, item.class_id):
+        raise ConfigurationError(f"{text}: there is no such object here; describe it with [[object]]")
+    return catalogue.resolve(reference, item.class_id, item.version)
 
 
 def _value(shape: Shape[Any], given: object) -> object:

@@ -168,6 +168,14 @@ AK = 'authentication_key = "603DEB1015CA71BE2B73AEF0857D7781"\n'
             r"\[\[profile\]\] 1 \(.*\): columns: expected",
         ),
         (
+            METER + "[[profile]]\ninstance = '1.0.99.1.0.255'\ncolumns = ['1.0.9.8.0.255:value']\n",
+            r"\[\[profile\]\] 1 \(.*\): columns: 1\.0\.9\.8\.0\.255:value: there is no such object here",
+        ),
+        (
+            METER + OBJECT + "[[profile]]\ninstance = '1.0.99.1.0.255'\ncolumns = ['1/1.0.1.8.0.255/2']\n",
+            r"\[\[profile\]\] 1 \(.*\): columns: 1/1\.0\.1\.8\.0\.255/2: there is no such object here",
+        ),
+        (
             METER + "[[profile]]\ninstance = '1.0.99.1.0.255'\ncolumns = []\nrecomputed = true\n",
             r"\[\[profile\]\] 1 \(.*\): .*capture_period",
         ),
