@@ -99,7 +99,7 @@ def _octets(given: object) -> bytes:
     text = str(given)
     if text.startswith(TEXT):
         return text.removeprefix(TEXT).encode()
-    digits = _FILLING.sub("", text)
+    digits = text if text.startswith("-") else _FILLING.sub("", text)  # a negative number is not its digits
     try:
         return bytes.fromhex(digits)
     except ValueError:

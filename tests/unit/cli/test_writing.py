@@ -175,3 +175,9 @@ def test_what_does_not_fit_is_refused(type_name: str, text: str) -> None:
 )
 def test_a_declared_type_is_taken(attribute: Any, text: str, octets: str) -> None:
     assert axdr.encode(attribute.encode(typed.value_of(attribute.shape, text))).hex().upper() == octets
+
+
+def test_a_negative_number_is_not_taken_for_octets(cosem: Callable[..., Any]) -> None:
+    ran = cosem("set", "tcp://192.0.2.7", "0.0.96.1.0.255", "-42", "--type", "octet-string")
+    assert ran.code == 64
+    assert "'-42' is not hexadecimal" in ran.err
