@@ -411,10 +411,12 @@ class ClientAssociation:
             self._proved(answer)
             return
         continuation = self._CONTINUATIONS.get(kind)
-        if continuation is None:
-            self._take_whole(pending, answer)
-        else:
+        if continuation is not None:
             continuation(self, pending, answer)
+            return
+        if pending.arriving is not None and not is_refusal(answer):
+            raise RemoteProtocolError(f"{kind.__name__} came in the middle of a block transfer")
+        self._complete(pending, answer)
 
     def _complete(self, pending: _Pending, answer: Any) -> None:
         """Take a whole answer. A refusal may come at any time; anything else must fit what was asked."""
@@ -424,12 +426,6 @@ class ClientAssociation:
         if asked != answered and not is_refusal(answer):
             raise RemoteProtocolError(f"{counted(answered)} answered to {counted(asked)} asked")
         self._finish(Response(answer))
-
-    def _take_whole(self, pending: _Pending, answer: Any) -> None:
-        """Take a response in one piece, which nothing may have come before."""
-        if pending.arriving is not None and not is_refusal(answer):
-            raise RemoteProtocolError(f"{type(answer).__name__} came in the middle of a block transfer")
-        self._complete(pending, answer)
 
     def _check_invoke_id(self, octet: int) -> None:
         pending = self._pending

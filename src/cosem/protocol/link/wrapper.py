@@ -13,6 +13,8 @@ from cosem.protocol.link import ApduReceived, LinkConnected, LinkDisconnected, L
 LAYER = "wrapper"
 VERSION = 1
 HEADER = Struct(">HHHH")  # version, source wPort, destination wPort, length
+HEADER_OCTETS = HEADER.size
+_unpack = HEADER.unpack_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class _Wrapper(ABC):
         self._settings = settings
         self._datagram = datagram
         self._pending = bytearray()
-        self._need = HEADER.size
+        self._need = HEADER_OCTETS
         self._begun: float | None = None  # when the header, or the body, under way began
         self._moved: float | None = None  # when octets last went either way
         self._broken: RemoteProtocolError | None = None
@@ -62,21 +64,24 @@ class _Wrapper(ABC):
             self._receive_datagram(bytes(octets))
             return
         pending = self._pending
-        if not pending and len(octets) >= HEADER.size:
+        size = len(octets) - HEADER_OCTETS
+        if not pending and size >= 0:
             # Most reads bring one whole APDU, which then is not copied into `pending` and out again.
-            source, destination, length = self._header(octets, 0)
-            if len(octets) == HEADER.size + length:
-                self._take(bytes(octets[HEADER.size :]), source, destination)
+            version, source, destination, length = _unpack(octets)
+            if version != VERSION or not 1 <= length <= self._settings.apdu_octets:
+                self._header(octets, 0)  # refuses it
+            if length == size:
+                self._take(bytes(octets[HEADER_OCTETS:]), source, destination)
                 return
         pending += octets
-        start, need = 0, HEADER.size
-        while len(pending) - start >= HEADER.size:
+        start, need = 0, HEADER_OCTETS
+        while len(pending) - start >= HEADER_OCTETS:
             source, destination, length = self._header(pending, start)
-            need = HEADER.size + length
+            need = HEADER_OCTETS + length
             if len(pending) - start < need:
                 break
-            self._take(bytes(pending[start + HEADER.size : start + need]), source, destination)
-            start, need = start + need, HEADER.size
+            self._take(bytes(pending[start + HEADER_OCTETS : start + need]), source, destination)
+            start, need = start + need, HEADER_OCTETS
         if start:
             del pending[:start]
         if not pending:
@@ -112,13 +117,13 @@ class _Wrapper(ABC):
         for time, limit in self._clocks():
             if now >= time:
                 self._pending.clear()
-                self._need, self._begun, self._moved = HEADER.size, None, None
+                self._need, self._begun, self._moved = HEADER_OCTETS, None, None
                 raise TimedOut("link", limit)
 
     def _clocks(self) -> list[tuple[float, float]]:
         """Return the clocks that run: when each ends, and its limit."""
         settings = self._settings
-        part = settings.header_time_out if self._need == HEADER.size else settings.body_time_out
+        part = settings.header_time_out if self._need == HEADER_OCTETS else settings.body_time_out
         pairs = ((self._begun, part), (self._moved, settings.inactivity_time_out))
         return [(begun + limit, limit) for begun, limit in pairs if begun is not None and limit is not None]
 
@@ -137,17 +142,17 @@ class _Wrapper(ABC):
         if not self._datagram:
             self._broken = error
             self._pending.clear()
-            self._need, self._begun = HEADER.size, None
+            self._need, self._begun = HEADER_OCTETS, None
         return error
 
     def _receive_datagram(self, octets: bytes) -> None:
-        if len(octets) < HEADER.size:
+        if len(octets) < HEADER_OCTETS:
             raise self._refuse(f"expected a datagram of at least 8 octets, not {len(octets)}", 0, "header")
         source, destination, length = self._header(octets, 0)
-        if len(octets) != HEADER.size + length:
-            have = len(octets) - HEADER.size
+        if len(octets) != HEADER_OCTETS + length:
+            have = len(octets) - HEADER_OCTETS
             raise self._refuse(f"expected a datagram with {length} octets after its header, not {have}", 6, "length")
-        self._take(octets[HEADER.size :], source, destination)
+        self._take(octets[HEADER_OCTETS:], source, destination)
 
     @abstractmethod
     def _take(self, apdu: bytes, source: int, destination: int) -> None:
