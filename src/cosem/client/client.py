@@ -111,7 +111,8 @@ class _Connection(Operations):
     ) -> tuple[Exchange, Negotiated]:
         association = entry.association(self.communication.application, self._entropy, counter)
         session = ClientSession(self.communication.lower_layers.client(url), association, self.timing)
-        exchange = Exchange(session, await self._opener(url, self.timing.connect))
+        stream = await self._opener(url, self.timing.connect)
+        exchange = Exchange(session, stream, datagrams=self.communication.lower_layers.datagrams)
         try:
             await exchange.connect()
             negotiated = await exchange.associate()
@@ -140,7 +141,7 @@ class _Connection(Operations):
         self._warned = True
         if self.access.protection is Protection.NONE:
             warnings.warn(
-                f"the password for {self.url.place} goes over the network in clear; use tls or an HLS mechanism",
+                f"the password for {self.url.place} goes over the network in clear; an HLS mechanism would not show it",
                 SecurityWarning,
                 stacklevel=4,
             )

@@ -26,12 +26,15 @@ class Exchange:
     answer must never be taken for the answer to the next question.
     """
 
-    def __init__(self, session: ClientSession, stream: Stream) -> None:
+    def __init__(self, session: ClientSession, stream: Stream, *, datagrams: bool = False) -> None:
         self.session = session
         self.stream = stream
         self.notifications: deque[Notified] = deque(maxlen=NOTIFICATIONS_KEPT)
         self.open = True
         self._linked = False
+        self._associated = False
+        self._datagrams = datagrams
+        """No connection whose end would tell the meter that its client has gone."""
 
     @property
     def negotiated(self) -> Negotiated | None:
@@ -47,7 +50,9 @@ class Exchange:
     async def associate(self) -> Negotiated:
         """Open the association and, with HLS, prove and be proved."""
         self.session.associate(self.stream.now())
-        return (await self._until(Associated)).negotiated
+        negotiated = (await self._until(Associated)).negotiated
+        self._associated = True
+        return negotiated
 
     async def request(self, request: Request, *, raw: bool = False) -> Response:
         """Send one request and wait for its whole answer."""
@@ -88,6 +93,7 @@ class Exchange:
             if self.open and self.negotiated is not None and not association.settings.dialect.no_release_request:
                 self.session.release(self.stream.now())
                 await self._until(Released)
+                self._associated = False
         with suppress(CosemError):
             if self.open and self._linked:
                 self._linked = False
@@ -130,13 +136,14 @@ class Exchange:
         return found
 
     async def _drop(self) -> None:
-        """Close the stream; where the lower layers have a word for leaving it is said, and not waited for."""
+        """Close the stream; a meter that would not notice is told so, and not waited for."""
         self.open = False
         linked, self._linked = self._linked, False
+        release, self._associated = self._associated and self._datagrams, False
         try:
             with suppress(CosemError):  # a link that has given up has said its last word itself
                 if linked:
-                    self.session.disconnect(self.stream.now())
+                    self.session.farewell(self.stream.now(), release=release)
             with suppress(CosemError):  # the line may be in no state to carry it
                 while octets := self.session.outgoing():
                     await self.stream.write(octets)

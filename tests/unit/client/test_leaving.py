@@ -165,3 +165,25 @@ def test_a_line_that_breaks_while_waiting_ends_the_session() -> None:
     with client(WRAPPER, stream) as meter, pytest.raises(ConnectionLost):
         meter.notification(60)
     assert stream.closed
+
+
+UDP = ConnectionUrl.parse("udp://192.0.2.1:4059?client=16&server=1")
+
+
+@pytest.mark.parametrize("ends", [KeyboardInterrupt(), None])
+def test_over_datagrams_a_meter_is_told_that_its_client_has_gone(ends: BaseException | None) -> None:
+    stream = Scripted(AARE, *([ends] if ends else []))
+    meter = client(UDP, stream)
+    with pytest.raises((KeyboardInterrupt, TimedOut)), meter:
+        meter.clock()
+    assert stream.closed
+    assert [octets[8:9] for octets in stream.written] == [b"\x60", b"\xc0", b"\x62"]  # AARQ, GET, RLRQ
+
+
+def test_ctrl_c_after_hdlc_is_set_up_says_disc() -> None:
+    # UA from server 1 to client 16, without parameters: those of the standard hold.
+    stream = Scripted(bytes.fromhex("7EA00721037301407E"), KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        client(HDLC, stream).connect()
+    assert stream.closed
+    assert stream.written[-1][5:6] == b"\x53"  # DISC

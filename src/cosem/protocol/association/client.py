@@ -211,10 +211,14 @@ class ClientAssociation:
     def release(self) -> None:
         """Ask the server to close the association (RLRQ)."""
         self._step(Step.RELEASE_REQUEST)
+        self._outgoing.append(self.release_request())
+
+    def release_request(self) -> bytes:
+        """Return the octets of an RLRQ: for a last word to a server whose answer nobody waits for."""
         information = None
         if self._protected and not self.settings.dialect.release_without_user_information:
             information = self._protect_initiate(self._initiate_request().encode())
-        self._outgoing.append(ReleaseRequest(reason=ReleaseRequestReason.NORMAL, user_information=information).encode())
+        return ReleaseRequest(reason=ReleaseRequestReason.NORMAL, user_information=information).encode()
 
     def abort(self) -> None:
         """Forget the association: the layer below is gone."""

@@ -110,7 +110,10 @@ def refusal_text(answer: ExceptionResponse | ConfirmedServiceError) -> str:
         return answer.text
     words = f"{answer.state_error.name}, {answer.service_error.name}".lower().replace("_", " ")
     if answer.invocation_counter is not None:
-        return f"{words} (ours was too low: the meter expects {answer.invocation_counter} or above)"
+        return (
+            f"{words} (ours was too low: the meter expects {answer.invocation_counter} or above; "
+            "where several clients share one key and title, trying again helps)"
+        )
     hint = SERVICE_ERROR_HINTS.get(answer.service_error)
     return words if hint is None else f"{words} ({hint})"
 

@@ -82,6 +82,15 @@ class ClientSession:
         self.link.disconnect(now)
         self._collect(now)
 
+    def farewell(self, now: float, *, release: bool) -> None:
+        """Say what the lower layers have for leaving, and before that RLRQ if asked to; nobody waits for an answer.
+
+        Where there is a connection below, its end is the end of the association, and RLRQ says nothing more.
+        """
+        if release:
+            self.link.send(self.association.release_request(), now, confirmed=False)
+        self.link.disconnect(now)
+
     def receive(self, octets: bytes, now: float) -> None:
         """Take octets from the stream."""
         self.link.receive(octets, now)
