@@ -16,10 +16,11 @@ from cosem.client.exchange import Exchange
 from cosem.client.operation import operation
 from cosem.client.operations import Operations
 from cosem.client.services import Services
-from cosem.errors import LocalProtocolError, SecurityWarning, ShapeError
+from cosem.errors import LocalProtocolError, SecurityWarning, ServiceRefused, ShapeError
 from cosem.io import blocking
 from cosem.io.open import open_async, open_blocking
 from cosem.io.stream import Stream
+from cosem.protocol.apdu.exception import ExceptionResponse
 from cosem.protocol.association.context import Negotiated
 from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import Protection
@@ -87,7 +88,10 @@ class _Connection(Operations):
 
     @operation
     async def connect(self) -> Negotiated:
-        """Reach the meter and open the association; on any failure everything is released again."""
+        """Reach the meter and open the association; on any failure everything is released again.
+
+        A meter that has seen greater invocation counters than ours says so; ours is raised then, and tried once more.
+        """
         if self.services is not None and self.services.exchange.open:
             raise LocalProtocolError("already connected")
         self._warn()
@@ -95,7 +99,15 @@ class _Connection(Operations):
             self._counter = self.access.counter()
             if self.access.counter_object is not None:
                 self._counter.raise_to(await self._read_counter())
-        exchange, negotiated = await self._dial(self.url, self.access, self._counter)
+        try:
+            exchange, negotiated = await self._dial(self.url, self.access, self._counter)
+        except ServiceRefused as refusal:
+            # The meter tells, unauthenticated, which counter it expects: that may raise ours once, within bounds.
+            expected = refusal.response.invocation_counter if isinstance(refusal.response, ExceptionResponse) else None
+            if expected is None or self._counter is None:
+                raise
+            self._counter.raise_to(expected)
+            exchange, negotiated = await self._dial(self.url, self.access, self._counter)
         self.services = Services(exchange)
         return negotiated
 

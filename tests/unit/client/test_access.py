@@ -13,7 +13,7 @@ import pytest
 from cosem import AsyncClient, Client, Meter, Register, Unit
 from cosem.client.access import access
 from cosem.danger import Weakness, allow
-from cosem.errors import AssociationRejected, ConfigurationError, ConnectionFailed, SecurityWarning, ServiceError
+from cosem.errors import AssociationRejected, ConfigurationError, ConnectionFailed, SecurityError, SecurityWarning
 from cosem.meter import PUBLIC_ASSOCIATION, AssociationDescription, Keys, serving
 from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
@@ -129,9 +129,29 @@ def test_a_counter_that_fell_behind_is_read_from_the_meter() -> None:
             url = f"tcp://{server.url.place}?client=1"
             assert await read(url, **keys(invocation_counter=5000)) == "12345678 Wh"
             # Another installation of the same client, whose counters begin anew.
-            with pytest.raises(ServiceError):
-                await read(url, **keys())
             assert await read(url, **keys(counter_object="0.0.43.1.0.255")) == "12345678 Wh"
+
+    asyncio.run(run())
+
+
+def test_a_counter_that_fell_behind_is_raised_to_what_the_meter_expects() -> None:
+    async def run() -> None:
+        async with serving(guarded(), "tcp://127.0.0.1:0") as server:
+            url = f"tcp://{server.url.place}?client=1"
+            assert await read(url, **keys(invocation_counter=5000)) == "12345678 Wh"
+            assert await read(url, **keys()) == "12345678 Wh"
+
+    asyncio.run(run())
+
+
+def test_sec_04_a_counter_is_not_raised_further_than_a_forger_may_push_it() -> None:
+    async def run() -> None:
+        async with serving(guarded(), "tcp://127.0.0.1:0") as server:
+            url = f"tcp://{server.url.place}?client=1"
+            assert await read(url, **keys(invocation_counter=(1 << 16) + 5000)) == "12345678 Wh"
+            ours = keys()
+            with pytest.raises(SecurityError, match="approve it as operator"):
+                await read(url, **ours)
 
     asyncio.run(run())
 
