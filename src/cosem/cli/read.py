@@ -13,7 +13,7 @@ from cosem.cli.session import session
 from cosem.client.resolve import Answer, ObjectDirectory, check, read_references
 from cosem.errors import CosemError, DataAccessError, ShapeError
 from cosem.protocol.model import catalogue
-from cosem.protocol.model.reference import parse_reference
+from cosem.protocol.model.reference import BufferRef, parse_reference
 from cosem.protocol.profile.address import ConnectionUrl
 
 References = Annotated[
@@ -60,6 +60,9 @@ def show(answers: list[Answer], *, as_json: bool, place: ConnectionUrl) -> None:
             put_table(
                 ("OBIS", "attribute", "name", "value", "unit"), [_row(answer) for answer in good], right=("value",)
             )
+    for answer in answers:
+        if answer.error is None and isinstance(answer.attribute, BufferRef):
+            say(f"hint: cosem profile {place} {answer.attribute.instance} shows these rows with their columns")
     told: list[CosemError] = []
     for answer in answers:
         error = answer.error

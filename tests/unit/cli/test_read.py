@@ -23,6 +23,12 @@ def test_a_register_has_its_scaler_and_unit(cosem: Cosem, served: Any) -> None:
     assert ran.err == ""
 
 
+def test_who_reads_a_buffer_is_told_what_shows_its_rows(cosem: Cosem, served: Any) -> None:
+    ran = cosem("read", served.wrapper, "7/1.0.99.1.0.255/2")
+    assert ran.code == 0
+    assert "cosem profile" in ran.err
+
+
 @pytest.mark.parametrize("reference", ["1-0:1.8.0*255", "1.0.1.8.0.255:value", "3/1.0.1.8.0.255/2", "0100010800FF:2"])
 def test_every_form_of_a_reference_names_the_same(cosem: Cosem, served: Any, reference: str) -> None:
     (reading,) = cosem("read", served.wrapper, reference, "--json").json["readings"]
