@@ -98,8 +98,7 @@ from cosem.protocol.codec.reader import Limits
 from cosem.protocol.crypto.mechanism import Challenges
 from cosem.protocol.values.data import OctetString
 
-GET_RESPONSE: Final = 0xC4
-ACTION_RESPONSE: Final = 0xC7
+GET_RESPONSE: Final = GetResponseNormal.TAG[0]
 NORMAL_DATA: Final = b"\x01\x00"
 """Octets 1 and 3 of a get-response-normal with data."""
 
@@ -448,7 +447,7 @@ class ClientAssociation:
         if value is None:
             self._emit(GetRequestNext(request.invoke_id_and_priority, answer.result.block_number).encode())
         elif isinstance(request, GetRequestWithList):
-            head = bytes((GET_RESPONSE, 3, request.invoke_id_and_priority))
+            head = bytes((*GetResponseWithList.TAG, request.invoke_id_and_priority))
             self._complete(pending, GetResponseWithList.decode(head + value, self._limits))
         elif pending.raw:
             self._finish(Response(None, value))
@@ -464,7 +463,7 @@ class ClientAssociation:
         if value is None:
             self._emit(ActionRequestNextPblock(request.invoke_id_and_priority, block.block_number).encode())
         elif isinstance(request, ActionRequestWithList):
-            head = bytes((ACTION_RESPONSE, 3, request.invoke_id_and_priority))
+            head = bytes((*ActionResponseWithList.TAG, request.invoke_id_and_priority))
             self._complete(pending, ActionResponseWithList.decode(head + value, self._limits))
         else:
             data = axdr.decode_all(value, self._limits)

@@ -20,11 +20,13 @@ from cosem.protocol.apdu.ciphered import (
     GlobalCiphered,
     SecurityControl,
 )
+from cosem.protocol.apdu.initiate import InitiateRequest
+from cosem.protocol.association.services import SERVICES_OF_CLIENTS
 from cosem.protocol.crypto.gcm import TAG_OCTETS, TITLE_OCTETS, Gcm, nonce
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.suite import PROTECTION_MASK, Protection
 
-CLIENT_SERVICES: Final = frozenset((0x01, 0x05, 0x06, 0xC0, 0xC1, 0xC3))
+CLIENT_SERVICES: Final = SERVICES_OF_CLIENTS | {InitiateRequest.TAG[0], 0x05, 0x06}  # read, write
 """First octets of the plain APDUs that a client sends; what else there is comes from servers."""
 
 

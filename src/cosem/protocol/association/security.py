@@ -13,7 +13,17 @@ from typing import Any, Final, NamedTuple
 from cosem import danger
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, SecurityError
 from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, PLAIN_TAGS, SecurityControl
+from cosem.protocol.apdu.exception import ExceptionResponse
+from cosem.protocol.apdu.notification import DataNotification
 from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
+from cosem.protocol.association.services import (
+    CONFIRMED,
+    CONFIRMED_BY_CHOICE,
+    ERRORS,
+    GENERAL_DEDICATED,
+    GENERAL_GLOBAL,
+    NOTIFICATIONS,
+)
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.gcm import TAG_OCTETS, TITLE_OCTETS, Gcm
 from cosem.protocol.crypto.key import Key
@@ -25,14 +35,8 @@ AUTHENTICATED_ENCRYPTION: Final = Protection.AUTHENTICATION | Protection.ENCRYPT
 HEADER_OCTETS: Final = 5
 PROOF_OCTETS: Final = HEADER_OCTETS + TAG_OCTETS
 
-GENERAL_GLOBAL: Final = 0xDB
-GENERAL_DEDICATED: Final = 0xDC
-
-GENERAL_ONLY: Final = frozenset((0x0F, 0xD8, 0xD9, 0xDA))
-"""data-notification, exception-response, access-request, access-response: they have no envelope of their own."""
-
-ERRORS: Final = frozenset((0x0E, 0xD8))
-"""confirmed-service-error and exception-response: a peer that cannot decipher can only say so in clear."""
+GENERAL_ONLY: Final = frozenset((DataNotification.TAG[0], ExceptionResponse.TAG[0], 0xD9, 0xDA))
+"""These and access-request and access-response have no envelope of their own."""
 
 
 class Unprotected(NamedTuple):
@@ -391,14 +395,12 @@ _ENVELOPES: Final = {
     **{tag: (plain, tag == DEDICATED_TAGS[plain]) for tag, plain in PLAIN_TAGS.items()},
 }
 
-_NEVER_CONFIRMED: Final = frozenset((0x0F, 0x16, 0x18, 0xC2))
-_CONFIRMED_BY_CHOICE: Final = frozenset((0xC1, 0xC3))
-_CONFIRMED: Final = 0x40
+_NEVER_CONFIRMED: Final = NOTIFICATIONS | {0x16, 0x18}  # unconfirmed-write, information-report
 
 
 def _is_unconfirmed(apdu: bytes) -> bool:
-    if apdu[0] in _CONFIRMED_BY_CHOICE:
-        return len(apdu) > 2 and not apdu[2] & _CONFIRMED
+    if apdu[0] in CONFIRMED_BY_CHOICE:
+        return len(apdu) > 2 and not apdu[2] & CONFIRMED
     return apdu[0] in _NEVER_CONFIRMED
 
 

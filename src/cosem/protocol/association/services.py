@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
+from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
 from cosem.protocol.apdu.action import (
     ActionRequestNextPblock,
     ActionRequestNormal,
@@ -23,7 +24,14 @@ from cosem.protocol.apdu.action import (
     ActionResult,
     MethodDescriptor,
 )
-from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, PLAIN_TAGS
+from cosem.protocol.apdu.ciphered import (
+    DEDICATED_TAGS,
+    GLOBAL_TAGS,
+    PLAIN_TAGS,
+    GeneralDedicatedCiphering,
+    GeneralGlobalCiphering,
+)
+from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse
 from cosem.protocol.apdu.get import (
     DataAccessResult,
     GetRequestNext,
@@ -34,6 +42,7 @@ from cosem.protocol.apdu.get import (
     GetResponseWithList,
 )
 from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.apdu.notification import DataNotification, EventNotification
 from cosem.protocol.apdu.set import (
     SetRequestNormal,
     SetRequestWithDatablock,
@@ -46,6 +55,7 @@ from cosem.protocol.apdu.set import (
     SetResponseNormal,
     SetResponseWithList,
 )
+from cosem.protocol.codec.schema import Wire
 from cosem.protocol.values.data import Data, OctetString
 from cosem.protocol.values.obis import Obis
 
@@ -59,21 +69,29 @@ Request: TypeAlias = (
 )
 """A whole request, as a client makes it and a meter gets it, however it travelled."""
 
-CIPHERED: Final = frozenset((*PLAIN_TAGS, 0xDB, 0xDC))
-"""First octets of the envelopes."""
 
-UNDER_DEDICATED_KEY: Final = frozenset((*DEDICATED_TAGS.values(), 0xDC))
-GENERAL: Final = frozenset((0xDB, 0xDC))
-"""First octets of the envelopes under the dedicated key, and of those that fit every service."""
+def _first_octets(*kinds: type[Wire]) -> frozenset[int]:
+    return frozenset(kind.TAG[0] for kind in kinds)
 
-ACSE_OF_CLIENTS: Final = frozenset((0x60, 0x62))
-ACSE_OF_SERVERS: Final = frozenset((0x61, 0x63))
-ERRORS: Final = frozenset((0x0E, 0xD8))
-"""First octets of what comes in clear even on a protected association; errors carry no data."""
 
-SERVICES_OF_CLIENTS: Final = frozenset((0xC0, 0xC1, 0xC3))
-NOTIFICATIONS: Final = frozenset((0x0F, 0xC2))
-UNASKED: Final = NOTIFICATIONS | {GLOBAL_TAGS[0xC2], DEDICATED_TAGS[0xC2]}
+GENERAL_GLOBAL: Final = GeneralGlobalCiphering.TAG[0]
+GENERAL_DEDICATED: Final = GeneralDedicatedCiphering.TAG[0]
+GENERAL: Final = frozenset((GENERAL_GLOBAL, GENERAL_DEDICATED))
+"""First octets of the envelopes that fit every service."""
+
+CIPHERED: Final = GENERAL | frozenset(PLAIN_TAGS)
+UNDER_DEDICATED_KEY: Final = frozenset((*DEDICATED_TAGS.values(), GENERAL_DEDICATED))
+"""First octets of all envelopes, and of those under the dedicated key."""
+
+ACSE_OF_CLIENTS: Final = _first_octets(AssociationRequest, ReleaseRequest)
+ACSE_OF_SERVERS: Final = _first_octets(AssociationResponse, ReleaseResponse)
+ERRORS: Final = _first_octets(ConfirmedServiceError, ExceptionResponse)
+"""First octets of what comes in clear even on a protected association: a peer that cannot decipher can only say so."""
+
+SERVICES_OF_CLIENTS: Final = _first_octets(GetRequestNormal, SetRequestNormal, ActionRequestNormal)
+CONFIRMED_BY_CHOICE: Final = _first_octets(SetRequestNormal, ActionRequestNormal)
+NOTIFICATIONS: Final = _first_octets(DataNotification, EventNotification)
+UNASKED: Final = NOTIFICATIONS | {tags[EventNotification.TAG[0]] for tags in (GLOBAL_TAGS, DEDICATED_TAGS)}
 """First octets of what a server says unasked, and of the envelopes that hold nothing else."""
 
 CONFIRMED: Final = 0x40
