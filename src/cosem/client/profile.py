@@ -13,16 +13,12 @@ from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.codec import columns
 from cosem.protocol.codec.columns import Rows
-from cosem.protocol.model.classes.data_storage import ProfileGenericCommon, ScalerUnit, SortMethod
-from cosem.protocol.model.declare import object_for
+from cosem.protocol.model.classes.data_storage import ProfileGenericCommon, ScalerUnit, SortMethod, scaler_unit_of
 from cosem.protocol.model.reference import AttributeRef, BufferRef
 from cosem.protocol.model.selection import CLOCK_TIME, CaptureObject
 from cosem.protocol.values.dates import DateTime
 from cosem.readings import extract, frames
 from cosem.readings.reading import Reading
-
-SCALER_UNIT_OF: Final = {(3, 2): 3, (4, 2): 3, (5, 2): 4, (5, 3): 4}
-"""Class and attribute of the values that have a scaler and unit, and the attribute that holds it."""
 
 FINAL_REFUSALS: Final = frozenset((DataAccessResult.READ_WRITE_DENIED, DataAccessResult.OBJECT_UNDEFINED))
 """Refusals of a selection that reading the whole buffer would meet as well."""
@@ -122,9 +118,9 @@ async def _described(services: Services, captured: Iterable[CaptureObject]) -> t
     described = list(captured)
     wanted: dict[CaptureObject, AttributeRef[Any]] = {}
     for column in described:
-        attribute = SCALER_UNIT_OF.get((column.class_id, column.attribute_index))
-        if attribute is not None:
-            wanted[column] = object_for(column.class_id, None, column.logical_name).attribute(attribute)
+        scaler_unit = scaler_unit_of(column.class_id, column.logical_name, column.attribute_index)
+        if scaler_unit is not None:
+            wanted[column] = scaler_unit
     answers = dict(zip(wanted, await services.get_many(list(wanted.values())), strict=True))
     units = {column: answer for column, answer in answers.items() if isinstance(answer, ScalerUnit)}
     return tuple(ProfileColumn(column, units.get(column)) for column in described)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cosem.client.operations import Operations
-from cosem.client.profile import SCALER_UNIT_OF
 from cosem.client.services import LIST_LENGTH, LISTS, Services
 from cosem.errors import (
     ActionError,
@@ -26,8 +25,8 @@ from cosem.errors import (
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.classes.access_control import AssociationLN
-from cosem.protocol.model.classes.data_storage import ScalerUnit
-from cosem.protocol.model.declare import REGISTRY, object_for
+from cosem.protocol.model.classes.data_storage import ScalerUnit, scaler_unit_of
+from cosem.protocol.model.declare import REGISTRY
 from cosem.protocol.model.reference import AttributeRef, Reference
 from cosem.protocol.model.rights import ObjectListElement
 from cosem.protocol.model.shape import ANY
@@ -209,11 +208,8 @@ async def _one(services: Services, attribute: AttributeRef[Any]) -> Any:
         return error
 
 
-def _scaler_unit_of(attribute: AttributeRef[Any]) -> AttributeRef[Any] | None:
-    number = SCALER_UNIT_OF.get((attribute.class_id, attribute.index))
-    if number is None:
-        return None
-    return object_for(attribute.class_id, attribute.version, attribute.instance).attribute(number)
+def _scaler_unit_of(attribute: AttributeRef[Any]) -> AttributeRef[ScalerUnit] | None:
+    return scaler_unit_of(attribute.class_id, attribute.instance, attribute.index)
 
 
 def _is_declared_somewhere(member: int | str | None) -> bool:

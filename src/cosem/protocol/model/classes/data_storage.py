@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cosem.protocol.model.declare import BufferAttribute, InterfaceClass, attribute, method
+from cosem.protocol.model.reference import AttributeRef
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.model.shape import (
     ANY,
@@ -127,3 +130,18 @@ class ProfileGenericVersion0(ProfileGenericCommon, class_id=7, version=0):
 
 class ProfileGeneric(ProfileGenericCommon, class_id=7, version=1):
     """Holds rows of captured values, such as a load profile or an event log. (class_id 7)"""
+
+
+_SCALED: Final[dict[tuple[int, int], type[Register | ExtendedRegister | DemandRegister]]] = {
+    (Register.class_id, Register.value.index): Register,
+    (ExtendedRegister.class_id, ExtendedRegister.value.index): ExtendedRegister,
+    (DemandRegister.class_id, DemandRegister.current_average_value.index): DemandRegister,
+    (DemandRegister.class_id, DemandRegister.last_average_value.index): DemandRegister,
+}
+"""The attributes whose values have a scaler and unit beside them."""
+
+
+def scaler_unit_of(class_id: int, instance: Obis, index: int) -> AttributeRef[ScalerUnit] | None:
+    """Return where the scaler and unit of an attribute's value are; None for attributes that have none."""
+    kind = _SCALED.get((class_id, index))
+    return None if kind is None else kind(instance).scaler_unit
