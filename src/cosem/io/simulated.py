@@ -119,11 +119,8 @@ class World:
         LocalProtocolError when `main` waits for something that never comes, or after `steps` things happened.
         """
         activity = None if main is None else self.spawn(main, "main")
-        try:
+        with _Signed(self):
             return self._run(activity, until, steps)
-        except Exception as error:  # nothing is swallowed: the seed is written on it
-            error.add_note(f"in World(seed={self.seed}) at {self._now:.6f} s")
-            raise
 
     def _run(self, main: Activity[Any] | None, until: float | None, steps: int) -> Any:
         last = self.steps + steps
@@ -143,6 +140,20 @@ class World:
         if not main.done:
             raise LocalProtocolError("main waits for something that will never happen")
         return main.result
+
+
+class _Signed:
+    """Writes the seed and the time on whatever error passes through, and lets it pass."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            error.add_note(f"in World(seed={self._world.seed}) at {self._world.now():.6f} s")
 
 
 class Activity(Generic[R]):
