@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format clean
+.PHONY: help setup demo test interop check bench format clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -18,6 +18,9 @@ demo: setup ## start simulated meters, collect them into one SQLite file, show t
 
 test: setup ## run every test; a choice of them with ARGS="tests/unit -k obis"
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+interop: setup ## ask the peers about every feature in both roles, and print the matrix
+	@$(BIN)/python -m pytest -n 2 tests/interop --matrix $(ARGS)
 
 check: setup ## lint, formatting, types (mypy and pyright, both strict), the floors of the house
 	$(BIN)/ruff check .

@@ -13,8 +13,19 @@ from cosem import AsyncClient, Client, Clock, ProfileGeneric, Register
 from cosem.errors import AssociationRejected, DataAccessError, SecurityWarning, ServiceError, TransportError
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.counter import MemoryCounterStore
+from interop.matrix import asks
 
 TITLE = "4D4D4D0000000001"
+
+FRAMINGS = [
+    pytest.param("wrapper", marks=asks("pydlms-client", "client", "TCP wrapper")),
+    pytest.param("hdlc", marks=asks("pydlms-client", "client", "HDLC")),
+]
+AUTHENTICATIONS = [
+    pytest.param("none", marks=asks("pydlms-client", "client", "no authentication", "GET", "GET with list")),
+    pytest.param("low", marks=asks("pydlms-client", "client", "low level security")),
+    pytest.param("gmac", marks=asks("pydlms-client", "client", "HLS GMAC", "ciphering with suite 0")),
+]
 
 Start = Callable[[str, str], Any]
 
@@ -40,8 +51,8 @@ def _passwords_in_clear_are_meant() -> Any:
         yield
 
 
-@pytest.mark.parametrize("auth", ["none", "low", "gmac"])
-@pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
+@pytest.mark.parametrize("auth", AUTHENTICATIONS)
+@pytest.mark.parametrize("framing", FRAMINGS)
 def test_a_session(pydlms_simulator: Start, framing: str, auth: str) -> None:
     simulator = pydlms_simulator(framing, auth)
     with Client.open(simulator.url, **how(simulator)) as meter:

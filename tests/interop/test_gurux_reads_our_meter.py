@@ -19,6 +19,7 @@ from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.data import DoubleLongUnsigned, LongUnsigned, OctetString, Unsigned
+from interop.matrix import asks
 
 EK = "11223344556677889900AABBCCDDEEFF"
 AK = "D1D2D3D4D5D6D7D8D9DADBDCDDDEDF00"
@@ -33,6 +34,16 @@ SECRETS: dict[str, dict[str, Any]] = {
     "low": {"password": PASSWORD},
     "gmac": {"ek": EK, "ak": AK, "system_title": TITLE, "counter": 1},
 }
+
+FRAMINGS = [
+    pytest.param("wrapper", marks=asks("gurux-dlms", "server", "TCP wrapper")),
+    pytest.param("hdlc", marks=asks("gurux-dlms", "server", "HDLC")),
+]
+AUTHENTICATIONS = [
+    pytest.param("none", marks=asks("gurux-dlms", "server", "no authentication", "GET", "GET with list")),
+    pytest.param("low", marks=asks("gurux-dlms", "server", "low level security", "GET in blocks", "selective access")),
+    pytest.param("gmac", marks=asks("gurux-dlms", "server", "HLS GMAC", "ciphering with suite 0")),
+]
 
 MIDNIGHT = datetime(2026, 11, 20, tzinfo=UTC)
 ROWS = [
@@ -95,8 +106,8 @@ def served(framing: str) -> Iterator[int]:
         thread.join()
 
 
-@pytest.mark.parametrize("auth", ["none", "low", "gmac"])
-@pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
+@pytest.mark.parametrize("auth", AUTHENTICATIONS)
+@pytest.mark.parametrize("framing", FRAMINGS)
 def test_register_list_objects_and_profile(gurux: Any, framing: str, auth: str) -> None:
     with served(framing) as port:
         answer = gurux(

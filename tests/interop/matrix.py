@@ -1,0 +1,136 @@
+"""What is asked of which independent implementation in which role of ours, and why a question cannot be asked.
+
+A test says with `@pytest.mark.interop(feature=…, peer=…, role=…)`, or with `asks`, which cells of the matrix it
+answers. `role` is our own part: "client" reads, commands or receives what the peer serves or pushes, "server" is our
+meter. `make interop` runs the tests and prints the matrix; `PYTHONPATH=tests python tests/interop/matrix.py` writes the
+reasons into `docs/interop.md`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+import pytest
+
+PEERS: Final = ("pydlms-client", "gurux-dlms", "dlms-cosem")
+ROLES: Final = ("client", "server")
+
+FEATURES: Final = (
+    *("TCP wrapper", "HDLC"),
+    *("no authentication", "low level security", "HLS MD5", "HLS SHA-1", "HLS GMAC", "HLS SHA-256", "HLS ECDSA"),
+    *("GET", "GET with list", "GET in blocks", "selective access", "attribute 0"),
+    *("SET", "SET with list", "SET in blocks", "ACTION", "ACTION with list", "ACTION in blocks"),
+    *("ACCESS", "general block transfer", "delta values"),
+    *("Read", "Read in blocks", "Write", "Write in blocks", "parameterized access", "InformationReport"),
+    *("DataNotification", "DataNotification-Confirm", "EventNotification"),
+    *("unconfirmed services", "broadcast", "pre-established association", "gateway prefix"),
+    *("ciphering with suite 0", "ciphering with suite 1", "ciphering with suite 2"),
+    *("dedicated key", "broadcast key", "general-glo-ciphering", "general-ded-ciphering"),
+    *("general-ciphering, identified key", "general-ciphering, wrapped key"),
+    *("general-ciphering, one-pass Diffie-Hellman", "general-ciphering, static unified"),
+    *("general-signing", "compression"),
+    *("key transfer", "key agreement", "certificates", "data protection"),
+    *("change of HLS secret", "user list", "add and remove object"),
+)
+"""The rows of the matrix."""
+
+
+class Cell(NamedTuple):
+    """One question: does `feature` work between us in `role` and `peer`?"""
+
+    feature: str
+    peer: str
+    role: str
+
+
+_CODEC_ONLY: Final = "it is a client's codec and has no meter"
+
+CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
+    {
+        **{Cell(feature, "dlms-cosem", "client"): _CODEC_ONLY for feature in FEATURES},
+        **{
+            Cell(feature, "gurux-dlms", "client"): "its server class does not work as installed" for feature in FEATURES
+        },
+    }
+)
+"""Why a question cannot be asked of a peer. A cell stands here or has a test, and never both."""
+
+DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "interop.md"
+BEGIN: Final = "<!-- reasons: written by tests/interop/matrix.py -->\n"
+
+
+def cell(feature: str, peer: str, role: str) -> Cell:
+    """Return the cell a test names; ValueError where the matrix has no such row, peer or role."""
+    for given, known in ((feature, FEATURES), (peer, PEERS), (role, ROLES)):
+        if given not in known:
+            raise ValueError(f"the interop matrix has no {given!r}; there are {', '.join(known)}")
+    return Cell(feature, peer, role)
+
+
+def asks(peer: str, role: str, *features: str) -> list[pytest.MarkDecorator]:
+    """Return the marks of a test, or of one of its parameters, that answers several cells."""
+    return [pytest.mark.interop(feature=feature, peer=peer, role=role) for feature in features]
+
+
+def table(outcomes: Mapping[Cell, str]) -> str:
+    """Return the matrix as text: a line for each feature, a column for each peer in each of our roles."""
+    columns = [(peer, role) for role in ROLES for peer in PEERS]
+    width = max(map(len, FEATURES)) + 2
+    widths = [len(f"{role}: {peer}") + 2 for peer, role in columns]
+    head = "our role: the peer".ljust(width)
+    lines = [head + "".join(f"{role}: {peer}".ljust(size) for (peer, role), size in zip(columns, widths, strict=True))]
+    notes: dict[str, int] = {}
+    for feature in FEATURES:
+        words = [_word(Cell(feature, peer, role), outcomes, notes) for peer, role in columns]
+        cells = "".join(word.ljust(size) for word, size in zip(words, widths, strict=True))
+        lines.append((feature.ljust(width) + cells).rstrip())
+    lines += ["", *(f"[{number}] {why}" for why, number in notes.items())]
+    return "\n".join(lines)
+
+
+def unasked(cells: Iterable[Cell]) -> list[Cell]:
+    """Return the cells that have neither a test nor a reason."""
+    tested = set(cells)
+    every = (Cell(feature, peer, role) for role in ROLES for peer in PEERS for feature in FEATURES)
+    return [each for each in every if each not in tested and each not in CANNOT]
+
+
+def reasons() -> str:
+    """Return why questions cannot be asked, as Markdown: by peer and role, a line for each reason."""
+    lines: list[str] = []
+    for role in ROLES:
+        for peer in PEERS:
+            whys: dict[str, list[str]] = {}
+            for feature in FEATURES:
+                why = CANNOT.get(Cell(feature, peer, role))
+                if why is not None:
+                    whys.setdefault(why, []).append(feature)
+            if not whys:
+                continue
+            lines += [f"\n### {peer}, we as {role}\n"]
+            for why, features in whys.items():
+                named = "everything" if len(features) == len(FEATURES) else ", ".join(features)
+                lines.append(f"- **{named}**: {why}.")
+    return "\n".join(lines) + "\n"
+
+
+def _word(asked: Cell, outcomes: Mapping[Cell, str], notes: dict[str, int]) -> str:
+    if asked in outcomes:
+        return outcomes[asked]
+    why = CANNOT.get(asked)
+    return "NOT ASKED" if why is None else f"[{notes.setdefault(why, len(notes) + 1)}]"
+
+
+def main() -> int:
+    """Write the reasons into the document."""
+    kept, _, _ = DOCUMENT.read_text().partition(BEGIN)
+    DOCUMENT.write_text(kept + BEGIN + reasons())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
