@@ -67,6 +67,28 @@ def pydlms_simulator() -> Iterator[Callable[[str, str], Simulator]]:
 
 
 @pytest.fixture
+def pydlms_meter() -> Iterator[Callable[..., int]]:
+    """Call it with the settings of `peers/pydlms_meter.py`: serves the peer's example meter, returns its port."""
+    with contextlib.ExitStack() as running:
+
+        def start(**settings: Any) -> int:
+            command = [peer("python"), "-I", str(DRIVERS / "pydlms_meter.py"), json.dumps(settings)]
+            return running.enter_context(listening(command, r"listening on 127\.0\.0\.1:(\d+)"))
+
+        yield start
+
+
+@pytest.fixture
+def pydlms() -> Callable[..., dict[str, Any]]:
+    """Call it with (port, operations, mechanism=5, …): runs `peers/pydlms_client.py`, returns its answer."""
+
+    def run(port: int, operations: list[list[Any]], **settings: Any) -> dict[str, Any]:
+        return drive("pydlms_client.py", json.dumps({"port": port, **settings}), json.dumps(operations))
+
+    return run
+
+
+@pytest.fixture
 def gurux() -> Callable[..., dict[str, Any]]:
     """Call it with (port, operations, auth="gmac", client=1, …): runs `peers/gurux_client.py`, returns its answer."""
 

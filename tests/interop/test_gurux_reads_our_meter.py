@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from queue import Queue
 from typing import Any
 
 import pytest
 
 from cosem import Data, Obis, ProfileGeneric, Register, Unit
-from cosem.meter import AssociationDescription, Keys, Meter, serving
+from cosem.meter import AssociationDescription, Keys, Meter
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.data import DoubleLongUnsigned, LongUnsigned, OctetString, Unsigned
 from interop.matrix import asks
+from interop.served import served
 
 EK = "11223344556677889900AABBCCDDEEFF"
 AK = "D1D2D3D4D5D6D7D8D9DADBDCDDDEDF00"
@@ -28,6 +24,7 @@ PASSWORD = "12345678"
 ENERGY = "1.0.1.8.0.255"
 PROFILE = "1.0.99.1.0.255"
 
+SCHEMES = {"wrapper": "tcp", "hdlc": "hdlc+tcp"}
 CLIENTS = {"none": 16, "low": 2, "gmac": 3}
 SECRETS: dict[str, dict[str, Any]] = {
     "none": {},
@@ -81,35 +78,10 @@ def described() -> Meter:
     return meter
 
 
-@contextmanager
-def served(framing: str) -> Iterator[int]:
-    """Serve the meter from a thread with a loop of its own, and say on which port."""
-    ready: Queue[int] = Queue()
-    ended = threading.Event()
-
-    async def run() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        async with serving(described(), f"{'tcp' if framing == 'wrapper' else 'hdlc+tcp'}://127.0.0.1:0") as server:
-            assert server.url.port is not None
-            ready.put(server.url.port)
-            watcher = threading.Thread(target=lambda: (ended.wait(), loop.call_soon_threadsafe(stop.set)))
-            watcher.start()
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    try:
-        yield ready.get(timeout=30)
-    finally:
-        ended.set()
-        thread.join()
-
-
 @pytest.mark.parametrize("auth", AUTHENTICATIONS)
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_register_list_objects_and_profile(gurux: Any, framing: str, auth: str) -> None:
-    with served(framing) as port:
+    with served(described(), SCHEMES[framing]) as port:
         answer = gurux(
             port,
             [
@@ -151,7 +123,7 @@ def test_register_list_objects_and_profile(gurux: Any, framing: str, auth: str) 
 
 @pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
 def test_small_pdus_and_short_frames(gurux: Any, framing: str) -> None:
-    with served(framing) as port:
+    with served(described(), SCHEMES[framing]) as port:
         answer = gurux(port, [["profile", PROFILE], ["objects"]], framing=framing, client=CLIENTS["none"], max_pdu=128)
     assert "error" not in answer
     whole, objects = answer["results"]
@@ -161,19 +133,19 @@ def test_small_pdus_and_short_frames(gurux: Any, framing: str) -> None:
 
 
 def test_a_wrong_password_is_rejected(gurux: Any) -> None:
-    with served("wrapper") as port:
+    with served(described()) as port:
         answer = gurux(port, [], client=CLIENTS["low"], auth="low", password="87654321")
     assert "error" in answer
 
 
 def test_a_wrong_key_is_rejected(gurux: Any) -> None:
     wrong = {**SECRETS["gmac"], "ek": "00" * 15 + "01"}
-    with served("wrapper") as port:
+    with served(described()) as port:
         answer = gurux(port, [["read", 3, ENERGY, 2]], client=CLIENTS["gmac"], auth="gmac", **wrong)
     assert "error" in answer
 
 
 def test_a_stranger_is_rejected(gurux: Any) -> None:
-    with served("wrapper") as port:
+    with served(described()) as port:
         answer = gurux(port, [["read", 3, ENERGY, 2]], client=99)
     assert "error" in answer

@@ -1,0 +1,36 @@
+"""Our meter, served to a peer from a thread with a loop of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Queue
+
+from cosem.meter import Meter, serving
+
+
+@contextmanager
+def served(meter: Meter, scheme: str = "tcp") -> Iterator[int]:
+    """Serve `meter` on loopback by the URL scheme given, and say on which port."""
+    ready: Queue[int] = Queue()
+    ended = threading.Event()
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        async with serving(meter, f"{scheme}://127.0.0.1:0") as server:
+            assert server.url.port is not None
+            ready.put(server.url.port)
+            watcher = threading.Thread(target=lambda: (ended.wait(), loop.call_soon_threadsafe(stop.set)))
+            watcher.start()
+            await stop.wait()
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    try:
+        yield ready.get(timeout=30)
+    finally:
+        ended.set()
+        thread.join()
