@@ -78,9 +78,11 @@ from cosem.protocol.association.services import (
     NEEDS,
     NOTIFICATIONS,
     REPLY_TO_HLS_AUTHENTICATION,
+    SHORT_INVOKE_ID,
     UNASKED,
     Request,
     counted,
+    invoke_id,
     is_refusal,
     items,
 )
@@ -279,7 +281,7 @@ class ClientAssociation:
         if tag in NOTIFICATIONS:
             self._notified(octets, protection)
         elif tag == GET_RESPONSE and octets[1:4:2] == NORMAL_DATA and self._takes_raw():
-            self._check_invoke_id(octets[2])
+            self._check_invoke_id(octets[2] & SHORT_INVOKE_ID.invoke_id)
             self._finish(Response(None, octets[4:]))
         else:
             received = apdus.decode(octets)
@@ -407,7 +409,7 @@ class ClientAssociation:
         pending = self._pending
         if pending is None or kind not in ANSWERS[type(pending.request)]:
             raise RemoteProtocolError(f"{kind.__name__} answers nothing that was asked")
-        self._check_invoke_id(answer.invoke_id_and_priority)
+        self._check_invoke_id(invoke_id(answer))
         if self.state is State.AUTHENTICATING:
             if not isinstance(answer, ActionResponseNormal):
                 raise RemoteProtocolError(f"{kind.__name__} is no answer to a proof")
@@ -430,13 +432,13 @@ class ClientAssociation:
             raise RemoteProtocolError(f"{counted(answered)} answered to {counted(asked)} asked")
         self._finish(Response(answer))
 
-    def _check_invoke_id(self, octet: int) -> None:
+    def _check_invoke_id(self, answered: int | None) -> None:
         pending = self._pending
         if pending is None:
             raise RemoteProtocolError("an answer that nobody asked for")
-        due = pending.request.invoke_id_and_priority
-        if (octet ^ due) & 0x0F and not self.settings.dialect.any_invoke_id:
-            raise RemoteProtocolError(f"the answer is to request {octet & 0x0F}, due was {due & 0x0F}")
+        due = invoke_id(pending.request)
+        if answered != due and not self.settings.dialect.any_invoke_id:
+            raise RemoteProtocolError(f"the answer is to request {answered}, due was {due}")
 
     def _get_block(self, pending: _Pending, answer: GetResponseWithDatablock) -> None:
         request, result = pending.request, answer.result.result

@@ -17,12 +17,12 @@ from cosem.protocol.apdu.exception import ExceptionResponse
 from cosem.protocol.apdu.notification import DataNotification
 from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
 from cosem.protocol.association.services import (
-    CONFIRMED,
     CONFIRMED_BY_CHOICE,
     ERRORS,
     GENERAL_DEDICATED,
     GENERAL_GLOBAL,
     NOTIFICATIONS,
+    is_unconfirmed,
 )
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.gcm import TAG_OCTETS, TITLE_OCTETS, Gcm
@@ -399,9 +399,7 @@ _NEVER_CONFIRMED: Final = NOTIFICATIONS | {0x16, 0x18}  # unconfirmed-write, inf
 
 
 def _is_unconfirmed(apdu: bytes) -> bool:
-    if apdu[0] in CONFIRMED_BY_CHOICE:
-        return len(apdu) > 2 and not apdu[2] & CONFIRMED
-    return apdu[0] in _NEVER_CONFIRMED
+    return is_unconfirmed(apdu) if apdu[0] in CONFIRMED_BY_CHOICE else apdu[0] in _NEVER_CONFIRMED
 
 
 def _checked_title(title: bytes) -> bytes:

@@ -81,13 +81,15 @@ from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.services import (
     ACSE_OF_CLIENTS,
     CIPHERED,
-    CONFIRMED,
     GENERAL,
     NEEDS,
     SERVICES_OF_CLIENTS,
     UNDER_DEDICATED_KEY,
     action_response,
     carried,
+    is_confirmed,
+    is_unconfirmed,
+    items,
     takes_proof,
 )
 from cosem.protocol.association.state import State, Step
@@ -167,7 +169,7 @@ class ServerAssociation:
             raise LocalProtocolError("nothing was asked")
         self._request = None
         response = self._form(request, response)
-        if not request.invoke_id_and_priority & CONFIRMED:
+        if not is_confirmed(request):
             return
         plain = response.encode()
         longest = longest_plain(self._max_send, protected=self._protected)
@@ -211,7 +213,7 @@ class ServerAssociation:
     @property
     def answering(self) -> bool:
         """True while the APDU received last has an answer, made or still to be made by the meter."""
-        return bool(self._outgoing) or (self.asked and bool(self._request.invoke_id_and_priority & CONFIRMED))
+        return bool(self._outgoing) or (self.asked and is_confirmed(self._request))
 
     @property
     def asked(self) -> bool:
@@ -230,7 +232,7 @@ class ServerAssociation:
             octets = self._security.unprotect(octets).apdu
             # The answer comes as the question came: under the same key, in the same kind of envelope.
             self._under_dedicated_key, self._in_general_envelope = tag in UNDER_DEDICATED_KEY, tag in GENERAL
-        self._silent = octets[0] in SERVICES_OF_CLIENTS and len(octets) > 2 and not octets[2] & CONFIRMED
+        self._silent = octets[0] in SERVICES_OF_CLIENTS and is_unconfirmed(octets)
         received = apdus.decode(octets)
         handler = self._HANDLERS.get(type(received))
         if handler is None:
@@ -314,12 +316,11 @@ class ServerAssociation:
             continuation(self, request)
 
     def _ask(self, request: Any) -> None:
-        listed: tuple[object, ...] = getattr(request, "attributes", ()) or getattr(request, "methods", ())
-        if len(listed) > self._limits.listed:
-            raise LocalProtocolError(f"{len(listed)} items in one list, at most {self._limits.listed} are served")
-        values = carried(request)
-        if values is not None and len(values) != len(listed):
-            raise RemoteProtocolError(f"{len(values)} values for {len(listed)} items in one list")
+        listed, values = items(request) or 0, carried(request)
+        if listed > self._limits.listed:
+            raise LocalProtocolError(f"{listed} items in one list, at most {self._limits.listed} are served")
+        if values is not None and len(values) != listed:
+            raise RemoteProtocolError(f"{len(values)} values for {listed} items in one list")
         self._request = request
         self._events.append(Requested(request))
 

@@ -1,4 +1,4 @@
-"""What belongs together in the services of logical name referencing: needs, answers, lists, and first octets.
+"""What belongs together in the services of logical name referencing: invocations, needs, answers, lists, first octets.
 
 These are facts of IEC 62056-5-3 that both roles go by.
 """
@@ -6,6 +6,7 @@ These are facts of IEC 62056-5-3 that both roles go by.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
@@ -95,9 +96,74 @@ UNASKED: Final = NOTIFICATIONS | {tags[EventNotification.TAG[0]] for tags in (GL
 """First octets of what a server says unasked, and of the envelopes that hold nothing else."""
 
 CONFIRMED: Final = 0x40
-"""The service class in the third octet of a service; without it nothing may be answered, not even a refusal."""
-
 HIGH_PRIORITY: Final = 0x80
+"""Service class and priority in the octet that has them: Invoke-Id-And-Priority, or the first octet of the long one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """How the APDUs of a service say which invocation they belong to, and whether it is to be answered.
+
+    Attributes:
+        field: what an APDU has it in; empty where a service has no invoke-id.
+        octet: which octet of an APDU has the service class.
+        invoke_id: the bits of the field that an answer repeats.
+        service_class: the bit of the field that is set when an answer is wanted.
+        confirmed: whether an answer is wanted where no field says so.
+    """
+
+    field: str = ""
+    octet: int = 0
+    invoke_id: int = 0
+    service_class: int = 0
+    confirmed: bool = True
+
+
+SHORT_INVOKE_ID: Final = Invocation(field="invoke_id_and_priority", octet=2, invoke_id=0x0F, service_class=CONFIRMED)
+LONG_INVOKE_ID: Final = Invocation(
+    field="long_invoke_id_and_priority", octet=1, invoke_id=0x00FF_FFFF, service_class=CONFIRMED << 24
+)
+WITHOUT_INVOKE_ID: Final = Invocation()
+NEVER_CONFIRMED: Final = Invocation(confirmed=False)
+
+INVOCATIONS: Final[Mapping[int, Invocation]] = {
+    **dict.fromkeys(
+        _first_octets(
+            *(GetRequestNormal, GetResponseNormal),
+            *(SetRequestNormal, SetResponseNormal),
+            *(ActionRequestNormal, ActionResponseNormal),
+        ),
+        SHORT_INVOKE_ID,
+    ),
+    **dict.fromkeys(_first_octets(DataNotification), LONG_INVOKE_ID),
+    **dict.fromkeys(_first_octets(EventNotification), NEVER_CONFIRMED),
+}
+"""The invocation of each service, by the first octet of its APDUs."""
+
+
+def is_confirmed(apdu: Any) -> bool:
+    """Tell whether an APDU wants an answer; without, nothing may be answered, not even a refusal."""
+    invocation = INVOCATIONS[apdu.TAG[0]]
+    if not invocation.field:
+        return invocation.confirmed
+    return bool(getattr(apdu, invocation.field) & invocation.service_class)
+
+
+def is_unconfirmed(octets: bytes) -> bool:
+    """Tell the same of a plain APDU that is not decoded yet, or cannot be: True when it wants no answer."""
+    invocation = INVOCATIONS.get(octets[0])
+    if invocation is None:
+        return False
+    if not invocation.field:
+        return not invocation.confirmed
+    return len(octets) > invocation.octet and not octets[invocation.octet] & CONFIRMED
+
+
+def invoke_id(apdu: Any) -> int | None:
+    """Return the invoke-id of an APDU, None where its service has none."""
+    invocation = INVOCATIONS[apdu.TAG[0]]
+    return getattr(apdu, invocation.field) & invocation.invoke_id if invocation.field else None
+
 
 REPLY_TO_HLS_AUTHENTICATION: Final = MethodDescriptor(15, Obis("0.0.40.0.0.255"), 1)
 """The method of the current association that takes the client's proof and returns the server's."""
