@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+from cosem.protocol.apdu.access import (
+    AccessRequest,
+    AccessRequestAction,
+    AccessRequestGet,
+    AccessRequestGetWithSelection,
+    AccessRequestSet,
+    AccessRequestSetWithSelection,
+    AccessResponse,
+    AccessResponseAction,
+    AccessResponseGet,
+    AccessResponseSet,
+)
 from cosem.protocol.apdu.acse import (
     AcseServiceProvider,
     AcseServiceUser,
@@ -93,6 +105,16 @@ from cosem.protocol.codec.schema import NULL_DATA, NullData
 __all__ = [
     "KINDS",
     "NULL_DATA",
+    "AccessRequest",
+    "AccessRequestAction",
+    "AccessRequestGet",
+    "AccessRequestGetWithSelection",
+    "AccessRequestSet",
+    "AccessRequestSetWithSelection",
+    "AccessResponse",
+    "AccessResponseAction",
+    "AccessResponseGet",
+    "AccessResponseSet",
     "AcseServiceProvider",
     "AcseServiceUser",
     "ActionRequest",

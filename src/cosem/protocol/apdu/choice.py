@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias, cast
 
 from cosem.errors import DecodeError
+from cosem.protocol.apdu.access import AccessRequest, AccessResponse
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
 from cosem.protocol.apdu.action import (
     ActionRequestNextPblock,
@@ -96,6 +97,8 @@ Apdu: TypeAlias = (
     | SetResponse
     | ActionRequest
     | ActionResponse
+    | AccessRequest
+    | AccessResponse
     | EventNotification
     | ExceptionResponse
     | Ciphered
@@ -170,6 +173,8 @@ _SINGLE: tuple[type[Wire], ...] = (
     DataNotification,
     EventNotification,
     ExceptionResponse,
+    AccessRequest,
+    AccessResponse,
     GeneralGlobalCiphering,
     GeneralDedicatedCiphering,
 )
@@ -181,8 +186,6 @@ _OTHERS: dict[int, str] = {
     0x0D: "write-response",
     0x16: "unconfirmed-write-request",
     0x18: "information-report",
-    0xD9: "access-request",
-    0xDA: "access-response",
     0xDD: "general-ciphering",
     0xDF: "general-signing",
     0xE0: "general-block-transfer",

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from cosem import danger
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, SecurityError
+from cosem.protocol.apdu.access import AccessRequest, AccessResponse
 from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, PLAIN_TAGS, SecurityControl
 from cosem.protocol.apdu.exception import ExceptionResponse
 from cosem.protocol.apdu.notification import DataNotification
@@ -35,8 +36,10 @@ AUTHENTICATED_ENCRYPTION: Final = Protection.AUTHENTICATION | Protection.ENCRYPT
 HEADER_OCTETS: Final = 5
 PROOF_OCTETS: Final = HEADER_OCTETS + TAG_OCTETS
 
-GENERAL_ONLY: Final = frozenset((DataNotification.TAG[0], ExceptionResponse.TAG[0], 0xD9, 0xDA))
-"""These and access-request and access-response have no envelope of their own."""
+GENERAL_ONLY: Final = frozenset(
+    kind.TAG[0] for kind in (DataNotification, ExceptionResponse, AccessRequest, AccessResponse)
+)
+"""These have no envelope of their own."""
 
 
 class Unprotected(NamedTuple):

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from cosem.protocol.apdu.access import AccessRequest, AccessResponse
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
 from cosem.protocol.apdu.action import (
     ActionRequestNextPblock,
@@ -135,7 +136,7 @@ INVOCATIONS: Final[Mapping[int, Invocation]] = {
         ),
         SHORT_INVOKE_ID,
     ),
-    **dict.fromkeys(_first_octets(DataNotification), LONG_INVOKE_ID),
+    **dict.fromkeys(_first_octets(AccessRequest, AccessResponse, DataNotification), LONG_INVOKE_ID),
     **dict.fromkeys(_first_octets(EventNotification), NEVER_CONFIRMED),
 }
 """The invocation of each service, by the first octet of its APDUs."""

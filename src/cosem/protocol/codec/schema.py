@@ -401,6 +401,7 @@ class Choice(Form):
         if len(self.by_tag) != len(kinds) or len(sizes) != 1 or 0 in sizes:
             raise TypeError(f"alternatives need different tags of one size: {kinds}")
         self.size = sizes.pop()
+        self.smallest = min(kind.FORM.smallest for kind in kinds)
         self.kinds = frozenset(kinds)
 
     def decoding(self, source: DecodeSource) -> str:

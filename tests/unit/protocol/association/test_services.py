@@ -17,6 +17,9 @@ EXAMPLES = {
     "C401C10011 07": (1, True),
     "C50141 00": (1, True),
     "C70142 00 00": (2, True),
+    "D94000000000010100080000010000FF020100": (0, True),
+    "D98000000100010100080000010000FF020100": (1, False),
+    "DAC00003EF00 00 0100 010200": (0x3EF, True),
     "0F00000001 00 1107": (1, False),
     "0F40ABCDEF 00 1107": (0xABCDEF, True),
     "C200 0001 0000600100FF 02 1107": (None, False),
@@ -33,6 +36,6 @@ def test_an_apdu_says_which_invocation_it_belongs_to_and_whether_it_wants_an_ans
     assert is_unconfirmed(octets) is not confirmed
 
 
-@pytest.mark.parametrize("text", ["C0", "C001", "C101", "0F", "FF", "60"])
+@pytest.mark.parametrize("text", ["C0", "C001", "C101", "D9", "0F", "FF", "60"])
 def test_octets_that_say_nothing_want_an_answer(text: str) -> None:
     assert not is_unconfirmed(bytes.fromhex(text))
