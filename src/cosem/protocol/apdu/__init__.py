@@ -39,7 +39,7 @@ from cosem.protocol.apdu.action import (
     ActionResponseWithList,
     ActionResponseWithPblock,
 )
-from cosem.protocol.apdu.block import DataBlockG, DataBlockSA
+from cosem.protocol.apdu.block import BlockControl, DataBlockG, DataBlockSA, GeneralBlockTransfer
 from cosem.protocol.apdu.choice import (
     KINDS,
     ActionRequest,
@@ -138,6 +138,7 @@ __all__ = [
     "AssociationResult",
     "AttributeDescriptor",
     "AttributeDescriptorWithSelection",
+    "BlockControl",
     "Ciphered",
     "ConfirmedService",
     "ConfirmedServiceError",
@@ -149,6 +150,7 @@ __all__ = [
     "DedicatedCiphered",
     "EventNotification",
     "ExceptionResponse",
+    "GeneralBlockTransfer",
     "GeneralDedicatedCiphering",
     "GeneralGlobalCiphering",
     "GetDataResult",

@@ -20,6 +20,7 @@ from cosem.protocol.apdu.action import (
     ActionResponseWithList,
     ActionResponseWithPblock,
 )
+from cosem.protocol.apdu.block import GeneralBlockTransfer
 from cosem.protocol.apdu.ciphered import (
     DEDICATED_TAGS,
     GLOBAL_TAGS,
@@ -101,6 +102,7 @@ Apdu: TypeAlias = (
     | AccessResponse
     | EventNotification
     | ExceptionResponse
+    | GeneralBlockTransfer
     | Ciphered
 )
 
@@ -175,6 +177,7 @@ _SINGLE: tuple[type[Wire], ...] = (
     ExceptionResponse,
     AccessRequest,
     AccessResponse,
+    GeneralBlockTransfer,
     GeneralGlobalCiphering,
     GeneralDedicatedCiphering,
 )
@@ -188,7 +191,6 @@ _OTHERS: dict[int, str] = {
     0x18: "information-report",
     0xDD: "general-ciphering",
     0xDF: "general-signing",
-    0xE0: "general-block-transfer",
     0xE6: "gateway request",
     0xE7: "gateway response",
 }

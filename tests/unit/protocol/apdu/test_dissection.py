@@ -74,3 +74,14 @@ def test_wrong_octets_keep_what_was_understood() -> None:
     assert attribute.children[0].text == "8"
     assert attribute.children[1].children[0].text == "need 6 octets, have 3"
     assert apdu.dissect(b"").children[0].text == "need an APDU, have no octets, at octet 0"
+
+
+def test_the_control_of_a_block_in_words() -> None:
+    # As pydlms-client prints them, and the last block of a push (see tests/vectors/apdu.jsonl).
+    assert "block_control: 0x81 (last-block, window 1)" in render(apdu.dissect(bytes.fromhex("E0810002000300")))
+    assert "block_control: 0xC0 (last-block, streaming, window 0)" in render(
+        apdu.dissect(bytes.fromhex("E0C00003000000"))
+    )
+    block = apdu.GeneralBlockTransfer(0xC5, 3, 0, b"")
+    assert (block.last, block.streaming, block.window) == (True, True, 5)
+    assert block.control == apdu.BlockControl.LAST_BLOCK | apdu.BlockControl.STREAMING | 5
