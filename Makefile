@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop check bench format clean
+.PHONY: help setup demo test interop fuzz check bench format clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,6 +21,10 @@ test: setup ## run every test; a choice of them with ARGS="tests/unit -k obis"
 
 interop: setup ## ask the peers about every feature in both roles, and print the matrix
 	@$(BIN)/python -m pytest -n 2 tests/interop --matrix $(ARGS)
+
+fuzz: ## let a fuzzer at every boundary for 30 seconds each; others with ARGS="--seconds 600 hdlc"
+	@$(PYTHON) tools/environment.py fuzz
+	@PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 check: setup ## lint, formatting, types (mypy and pyright, both strict), the floors of the house
 	$(BIN)/ruff check .

@@ -40,6 +40,8 @@ def main() -> int:
 
 def make_all() -> None:
     make(PROJECT, [ROOT / "pyproject.toml", CONSTRAINTS], install_project)
+    for group in sys.argv[1:]:  # what one command needs besides
+        pip(PROJECT, "install", "--group", f"{ROOT}/pyproject.toml:{group}")
     for requirements in sorted(PEER_SETS.glob("*.txt")):
         make(PEERS / requirements.stem, [requirements, CONSTRAINTS], install_peers)
 

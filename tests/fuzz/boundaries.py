@@ -1,0 +1,192 @@
+"""Where octets from outside come in: one harness for each boundary, which takes any octets and says what must hold.
+
+A harness raises AssertionError where a promise is broken. Our own errors are answers, anything else is a finding.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any, Final
+
+from cosem.errors import CosemError
+from cosem.protocol import apdu as apdus
+from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
+from cosem.protocol.apdu.get import AttributeDescriptor, GetRequestNormal, GetResponseNormal
+from cosem.protocol.association.context import Requested
+from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.security import SecurityContext
+from cosem.protocol.association.state import State
+from cosem.protocol.codec import axdr
+from cosem.protocol.codec.dissect import as_dict, render
+from cosem.protocol.crypto.compression import Compression
+from cosem.protocol.link import Link
+from cosem.protocol.link.hdlc import Frame, FrameReader, HdlcAddress, HdlcClient, HdlcListener, HdlcServer
+from cosem.protocol.link.wrapper import WrapperClient, WrapperServer
+from cosem.protocol.values.data import OctetString
+from cosem.protocol.values.obis import Obis
+from pair import AK, BOTH, CLIENT_TITLE, EK, SERVER_TITLE, Pair, pair
+
+ENERGY: Final = AttributeDescriptor(3, Obis("1.0.1.8.0.255"), 2)
+
+
+def data(octets: bytes) -> None:
+    """A-XDR: what decodes encodes again, and then to the same octets each time."""
+    with suppress(CosemError):
+        encoded = axdr.encode(axdr.decode_all(octets))
+        assert axdr.encode(axdr.decode_all(encoded)) == encoded
+
+
+def apdu(octets: bytes) -> None:
+    """APDUs of every kind: the same, and the dissector shows whatever there is."""
+    node = apdus.dissect(octets)
+    render(node, octets)
+    as_dict(node)
+    with suppress(CosemError):
+        value = apdus.decode(octets)
+        encoded = apdus.encode(value)
+        assert apdus.encode(apdus.decode(encoded)) == encoded
+
+
+def acse(octets: bytes) -> None:
+    """Opening and closing: the decoders of BER, and both engines where these APDUs are due."""
+    for kind in (AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse):
+        with suppress(CosemError):
+            value: Any = kind.decode(octets)
+            encoded = value.encode()
+            assert kind.decode(encoded).encode() == encoded
+    for access in ({}, {"mechanism": 1, "secret": b"12345678"}, {"mechanism": 5, "protection": BOTH}):
+        both = pair(**access)
+        both.server.receive(octets)
+        assert len(both.server.outgoing()) <= 1
+        if access:
+            assert both.server.state is not State.ASSOCIATED
+        both.client.associate()
+        both.client.outgoing()
+        with suppress(CosemError):
+            both.client.receive(octets)
+        assert not access or both.client.state is not State.ASSOCIATED or access["mechanism"] == 1
+
+
+def hdlc(octets: bytes) -> None:
+    """The octets of a line: any way of cutting them gives the same frames, and no station is put out by them.
+
+    An even first octet has frames made of the rest, each a control octet, a length and that many octets, which then
+    have right checks; an odd one leaves the rest as it is.
+    """
+    if not octets:
+        return
+    stream = octets[1:] if octets[0] & 1 else _framed(octets[1:])
+    whole, pieces = FrameReader(Counter()), FrameReader(Counter())
+    whole.feed(stream)
+    frames = list(iter(whole.frame, None))
+    apart: list[Frame] = []
+    for octet in stream:
+        pieces.feed(bytes((octet,)))
+        apart += iter(pieces.frame, None)
+    assert apart == frames
+    address = HdlcAddress.of(1)
+    for station in (HdlcServer(frozenset((1,)), None), HdlcClient(16, address), HdlcListener()):
+        if isinstance(station, HdlcClient):
+            station.connect(0.0)
+        _fed(station, stream, octets[0] >> 1)
+
+
+def wrapper(octets: bytes) -> None:
+    """The octets of a TCP connection with the wrapper, and datagrams; the first octet says how they are cut."""
+    if octets:
+        for station in (WrapperServer(), WrapperClient(16, 1), WrapperServer(datagram=True)):
+            _fed(station, octets[1:], octets[0])
+
+
+def ciphered(octets: bytes) -> None:
+    """Whatever somebody with the right keys says: the first octet chooses to whom, how, and in which state."""
+    if not octets:
+        return
+    both = _reached(octets[0] & 3)
+    to_server, dedicated, general = (bool(octets[0] & bit) for bit in (4, 8, 16))
+    own, peer = (CLIENT_TITLE, SERVER_TITLE) if to_server else (SERVER_TITLE, CLIENT_TITLE)
+    counter = InvocationCounter(MemoryCounterStore(), "adversary")
+    counter.raise_to(100_000, operator_approved=True)
+    sender = SecurityContext(0, own, peer, EK, AK, required=BOTH, counter=counter)
+    engine = both.server if to_server else both.client
+    with suppress(CosemError):
+        if dedicated:
+            sender.use_dedicated(EK)
+        engine.receive(sender.protect(octets[1:], dedicated=dedicated, general=general))
+    for event in engine.events():
+        if isinstance(event, Requested):
+            with suppress(CosemError):
+                both.server.respond(_answered(event.apdu))
+    assert len(engine.outgoing()) <= 1
+
+
+def compressed(octets: bytes) -> None:
+    """Packets of V.44: bounded, and what we compress comes back."""
+    settings = Compression()
+    with suppress(CosemError):
+        assert len(settings.decompress(octets)) <= len(octets) * settings.largest_ratio
+    packet = settings.compress(octets)
+    assert packet is None or settings.decompress(packet) == octets
+
+
+BOUNDARIES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
+    {
+        "data": data,
+        "apdu": apdu,
+        "acse": acse,
+        "hdlc": hdlc,
+        "wrapper": wrapper,
+        "ciphered": ciphered,
+        "compressed": compressed,
+    }
+)
+
+
+def _framed(octets: bytes) -> bytes:
+    """Return frames to server 1 from client 16, or the other way about, made of instructions."""
+    out, at = bytearray(), 0
+    server, client = HdlcAddress.of(1).encode(), HdlcAddress.of(16).encode()
+    while at + 1 < len(octets):
+        control, size = octets[at], octets[at + 1] & 0x3F
+        information = octets[at + 2 : at + 2 + size]
+        ends = (server, client) if octets[at + 1] & 0x40 else (client, server)
+        with suppress(CosemError):
+            out += Frame(*ends, control, information, bool(octets[at + 1] & 0x80)).encode()
+        at += 2 + size
+    return bytes(out)
+
+
+def _fed(station: Link, stream: bytes, cut: int) -> None:
+    """Give a station the stream in pieces, with time passing between them, as long as it goes on."""
+    now, size = 0.0, cut % 37 + 1
+    with suppress(CosemError):
+        for start in range(0, len(stream), size):
+            now += 0.5
+            station.receive(stream[start : start + size], now)
+            station.events()
+            station.outgoing()
+        station.tick(now + 500.0)
+        station.events()
+        station.outgoing()
+
+
+def _answered(request: Any) -> Any:
+    return GetResponseNormal(getattr(request, "invoke_id_and_priority", 0xC1), OctetString(b"x" * 300))
+
+
+def _reached(stage: int) -> Pair:
+    """Return both engines of a ciphered association: 0 not begun, 1 proving, 2 open, 3 amid an exchange."""
+    both = pair(mechanism=5, protection=BOTH, client_max_pdu=200)
+    if stage:
+        both.client.associate()
+        both.server.receive(both.client.outgoing()[0])
+        both.client.receive(both.server.outgoing()[0])
+    if stage > 1:
+        both.run()
+    if stage > 2:
+        both.client.send(GetRequestNormal(both.client.invoke_id_and_priority(), ENERGY))
+        both.client.outgoing()
+    return both
