@@ -1,14 +1,13 @@
-"""Serving requests: one place that says what is allowed, then reading, writing and running, and the response."""
+"""Serving requests: which response belongs to a request, item by item where it has several."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from cosem.errors import LocalProtocolError, ShapeError
-from cosem.meter.item import Item, Refusal, Visit, refused
+from cosem.meter.item import Visit
+from cosem.meter.members import read, run, write
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.action import (
     ActionRequestNormal,
@@ -17,33 +16,15 @@ from cosem.protocol.apdu.action import (
     ActionResponseWithList,
     ActionResponseWithOptionalData,
     ActionResult,
-    MethodDescriptor,
-    NullData,
 )
 from cosem.protocol.apdu.get import (
-    AttributeDescriptor,
     DataAccessResult,
     GetRequestNormal,
     GetRequestWithList,
     GetResponseNormal,
     GetResponseWithList,
-    SelectiveAccess,
 )
-from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.apdu.set import SetRequestNormal, SetRequestWithList, SetResponseNormal, SetResponseWithList
-from cosem.protocol.model.rights import AttributeAccess, MethodAccess
-from cosem.protocol.model.selection import Selection
-from cosem.protocol.model.shape import decode_exactly
-from cosem.protocol.values.data import Data
-from cosem.protocol.values.obis import Obis
-
-
-class Service(Enum):
-    """What a client wants to do with a member of an object."""
-
-    GET = "get"
-    SET = "set"
-    ACTION = "action"
 
 
 def answer(visit: Visit, request: object) -> Apdu:
@@ -51,136 +32,24 @@ def answer(visit: Visit, request: object) -> Apdu:
     return _ANSWERS[type(request)](visit, request)
 
 
-def authorize(
-    visit: Visit, service: Service, class_id: int, instance: Obis, member: int, selection: SelectiveAccess | None = None
-) -> Item:
-    """Return the object when the association may do this with it; raise Refusal otherwise.
-
-    Every service, single or in a list, passes here, and nothing else decides about rights. What an association does
-    not see is undefined to it.
-    """
-    association = visit.association
-    item = visit.device.find(instance, association)
-    if item is None or association is None or not association.rights.shows(item):
-        raise Refusal(DataAccessResult.OBJECT_UNDEFINED)
-    if item.class_id != class_id:
-        raise Refusal(DataAccessResult.OBJECT_CLASS_INCONSISTENT)
-    # Attribute 0, all attributes at once, is never negotiated; it has no right, like any number that is not there.
-    if not _GRANTED[service](visit, item, member):
-        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
-    if selection is not None and not _may_select(visit, service, item, member):
-        raise Refusal(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
-    return item
-
-
-def _may_read(visit: Visit, item: Item, index: int) -> bool:
-    assert visit.association is not None
-    return bool(visit.association.rights.attribute(item, index) & AttributeAccess.READ)
-
-
-def _may_write(visit: Visit, item: Item, index: int) -> bool:
-    assert visit.association is not None
-    return bool(visit.association.rights.attribute(item, index) & AttributeAccess.WRITE)
-
-
-def _may_run(visit: Visit, item: Item, index: int) -> bool:
-    assert visit.association is not None
-    return bool(visit.association.rights.method(item, index) & MethodAccess.ACCESS)
-
-
-def _may_select(visit: Visit, service: Service, item: Item, index: int) -> bool:
-    negotiated = visit.negotiated
-    return (
-        service is Service.GET
-        and index in item.behaviour.selections
-        and negotiated is not None
-        and negotiated.allows(Conformance.SELECTIVE_ACCESS)
-    )
-
-
-_GRANTED: Final[Mapping[Service, Callable[[Visit, Item, int], bool]]] = MappingProxyType(
-    {Service.GET: _may_read, Service.SET: _may_write, Service.ACTION: _may_run}
-)
-
-
-# -- one attribute or method ------------------------------------------------------------------------------------------
-
-
-def _read(visit: Visit, attribute: AttributeDescriptor, access: SelectiveAccess | None) -> Data | DataAccessResult:
-    index = attribute.attribute_id
-    try:
-        item = authorize(visit, Service.GET, attribute.class_id, attribute.instance_id, index, access)
-        if access is None:
-            return item.read(visit, index)
-        return item.behaviour.selections[index](visit, item, _selection(item, index, access))
-    except Refusal as refusal:
-        return refusal.result
-
-
-def _selection(item: Item, index: int, access: SelectiveAccess) -> Selection:
-    declared = item.kind.declared_attributes[index]
-    if access.selector not in declared.selectors:
-        raise Refusal(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
-    try:
-        return declared.selection(access)
-    except ShapeError as error:
-        raise refused(error) from error
-
-
-def _write(
-    visit: Visit, attribute: AttributeDescriptor, access: SelectiveAccess | None, value: Data
-) -> DataAccessResult:
-    index = attribute.attribute_id
-    try:
-        item = authorize(visit, Service.SET, attribute.class_id, attribute.instance_id, index, access)
-        decode_exactly(item.shape(index), value)
-        visit.device.meter.settle()
-        visit.device.owned(item).write(visit, index, value)
-    except Refusal as refusal:
-        return refusal.result
-    except (ShapeError, LocalProtocolError):
-        return DataAccessResult.TYPE_UNMATCHED
-    return DataAccessResult.SUCCESS
-
-
-def _run(visit: Visit, method: MethodDescriptor, parameters: Data | NullData) -> ActionResponseWithOptionalData:
-    index = method.method_id
-    argument = None if isinstance(parameters, NullData) else parameters
-    try:
-        item = authorize(visit, Service.ACTION, method.class_id, method.instance_id, index)
-        declared = item.kind.declared_methods.get(index)
-        if declared is not None:
-            decode_exactly(declared.argument, argument)
-        visit.device.meter.settle()
-        returned = item.behaviour.methods[index](visit, item, argument)
-    except Refusal as refusal:
-        return ActionResponseWithOptionalData(ActionResult(int(refusal.result)))
-    except (ShapeError, LocalProtocolError):
-        return ActionResponseWithOptionalData(ActionResult.TYPE_UNMATCHED)
-    return ActionResponseWithOptionalData(ActionResult.SUCCESS, returned)
-
-
-# -- the requests -----------------------------------------------------------------------------------------------------
-
-
 def _get(visit: Visit, request: GetRequestNormal) -> Apdu:
-    return GetResponseNormal(request.invoke_id_and_priority, _read(visit, request.attribute, request.access_selection))
+    return GetResponseNormal(request.invoke_id_and_priority, read(visit, request.attribute, request.access_selection))
 
 
 def _get_list(visit: Visit, request: GetRequestWithList) -> Apdu:
-    results = tuple(_read(visit, each.attribute, each.access_selection) for each in request.attributes)
+    results = tuple(read(visit, each.attribute, each.access_selection) for each in request.attributes)
     return GetResponseWithList(request.invoke_id_and_priority, results)
 
 
 def _set(visit: Visit, request: SetRequestNormal) -> Apdu:
-    result = _write(visit, request.attribute, request.access_selection, request.value)
+    result = write(visit, request.attribute, request.access_selection, request.value)
     return SetResponseNormal(request.invoke_id_and_priority, result)
 
 
 def _set_list(visit: Visit, request: SetRequestWithList) -> Apdu:
     if len(request.attributes) == len(request.values):
         results = tuple(
-            _write(visit, each.attribute, each.access_selection, value)
+            write(visit, each.attribute, each.access_selection, value)
             for each, value in zip(request.attributes, request.values, strict=True)
         )
     else:  # nobody can tell which value belongs to which attribute
@@ -189,14 +58,14 @@ def _set_list(visit: Visit, request: SetRequestWithList) -> Apdu:
 
 
 def _act(visit: Visit, request: ActionRequestNormal) -> Apdu:
-    response = _run(visit, request.method, request.parameters)
+    response = run(visit, request.method, request.parameters)
     return ActionResponseNormal(request.invoke_id_and_priority, response)
 
 
 def _act_list(visit: Visit, request: ActionRequestWithList) -> Apdu:
     if len(request.methods) == len(request.parameters):
         responses = tuple(
-            _run(visit, method, parameters)
+            run(visit, method, parameters)
             for method, parameters in zip(request.methods, request.parameters, strict=True)
         )
     else:
