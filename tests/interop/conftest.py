@@ -89,6 +89,16 @@ def pydlms() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
+def dlms_cosem() -> Callable[..., dict[str, Any]]:
+    """Call it with (port, operations, auth="gmac", …): runs `peers/dlms_cosem_client.py`, returns its answer."""
+
+    def run(port: int, operations: list[list[Any]], **settings: Any) -> dict[str, Any]:
+        return drive("dlms_cosem_client.py", json.dumps({"port": port, **settings}), json.dumps(operations))
+
+    return run
+
+
+@pytest.fixture
 def gurux() -> Callable[..., dict[str, Any]]:
     """Call it with (port, operations, auth="gmac", client=1, …): runs `peers/gurux_client.py`, returns its answer."""
 

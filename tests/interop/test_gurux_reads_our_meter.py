@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cosem import Data, Obis, ProfileGeneric, Register, Unit
-from cosem.meter import AssociationDescription, Keys, Meter
+from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
@@ -23,6 +23,7 @@ TITLE = "4D4D4D0000BC614E"
 PASSWORD = "12345678"
 ENERGY = "1.0.1.8.0.255"
 PROFILE = "1.0.99.1.0.255"
+TEXT = "0.0.96.1.1.255"
 
 SCHEMES = {"wrapper": "tcp", "hdlc": "hdlc+tcp"}
 CLIENTS = {"none": 16, "low": 2, "gmac": 3}
@@ -149,3 +150,31 @@ def test_a_stranger_is_rejected(gurux: Any) -> None:
     with served(described()) as port:
         answer = gurux(port, [["read", 3, ENERGY, 2]], client=99)
     assert "error" in answer
+
+
+@pytest.mark.interop(feature="SET", peer="gurux-dlms", role="server")
+@pytest.mark.interop(feature="SET in blocks", peer="gurux-dlms", role="server")
+@pytest.mark.interop(feature="ACTION", peer="gurux-dlms", role="server")
+def test_writing_and_running(gurux: Any) -> None:
+    meter = described()
+    meter.add(Data(TEXT), value=OctetString(b"text"), writable=("value",))
+    meter.offer(AssociationDescription(client=5, rights=Rights(Access.MANAGE)))
+    with served(meter) as port:
+        answer = gurux(
+            port,
+            [
+                ["write", 1, TEXT, 2, "OCTET_STRING", b"short".hex()],
+                ["read", 1, TEXT, 2],
+                ["write", 1, TEXT, 2, "OCTET_STRING", (b"long" * 400).hex()],
+                ["read", 1, TEXT, 2],
+                ["act", 8, "0.0.1.0.0.255", 6, "INT16", 60],
+            ],
+            client=5,
+        )
+    assert "error" not in answer, answer["error"]
+    first, short, second, long, shifted = answer["results"]
+    assert first["value"] is second["value"] is True
+    assert bytes.fromhex(short["value"]["raw"]["octets"]) == b"short"
+    assert bytes.fromhex(long["value"]["raw"]["octets"]) == b"long" * 400
+    assert second["exchanges"] > 1
+    assert "refused" not in shifted
