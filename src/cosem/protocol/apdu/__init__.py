@@ -87,6 +87,16 @@ from cosem.protocol.apdu.get import (
 )
 from cosem.protocol.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
 from cosem.protocol.apdu.notification import DataNotification, EventNotification
+from cosem.protocol.apdu.protected import (
+    AgreedKey,
+    GeneralCiphering,
+    GeneralSigning,
+    IdentifiedKey,
+    KekId,
+    KeyId,
+    KeyInfo,
+    WrappedKey,
+)
 from cosem.protocol.apdu.result import ActionResponseWithOptionalData, ActionResult, DataAccessResult, GetDataResult
 from cosem.protocol.apdu.set import (
     SetRequestNormal,
@@ -131,6 +141,7 @@ __all__ = [
     "ActionResponseWithOptionalData",
     "ActionResponseWithPblock",
     "ActionResult",
+    "AgreedKey",
     "Apdu",
     "ApplicationContext",
     "AssociationRequest",
@@ -151,8 +162,10 @@ __all__ = [
     "EventNotification",
     "ExceptionResponse",
     "GeneralBlockTransfer",
+    "GeneralCiphering",
     "GeneralDedicatedCiphering",
     "GeneralGlobalCiphering",
+    "GeneralSigning",
     "GetDataResult",
     "GetRequest",
     "GetRequestNext",
@@ -163,8 +176,12 @@ __all__ = [
     "GetResponseWithDatablock",
     "GetResponseWithList",
     "GlobalCiphered",
+    "IdentifiedKey",
     "InitiateRequest",
     "InitiateResponse",
+    "KekId",
+    "KeyId",
+    "KeyInfo",
     "MechanismId",
     "MethodDescriptor",
     "NullData",
@@ -190,6 +207,7 @@ __all__ = [
     "SetResponseNormal",
     "SetResponseWithList",
     "StateError",
+    "WrappedKey",
     "decode",
     "dissect",
     "encode",

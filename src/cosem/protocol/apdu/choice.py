@@ -40,6 +40,7 @@ from cosem.protocol.apdu.get import (
 )
 from cosem.protocol.apdu.initiate import InitiateRequest, InitiateResponse
 from cosem.protocol.apdu.notification import DataNotification, EventNotification
+from cosem.protocol.apdu.protected import GeneralCiphering, GeneralSigning
 from cosem.protocol.apdu.set import (
     SetRequestNormal,
     SetRequestWithDatablock,
@@ -82,7 +83,9 @@ ActionRequest: TypeAlias = (
 ActionResponse: TypeAlias = (
     ActionResponseNormal | ActionResponseWithPblock | ActionResponseWithList | ActionResponseNextPblock
 )
-Ciphered: TypeAlias = GlobalCiphered | DedicatedCiphered | GeneralGlobalCiphering | GeneralDedicatedCiphering
+Ciphered: TypeAlias = (
+    GlobalCiphered | DedicatedCiphered | GeneralGlobalCiphering | GeneralDedicatedCiphering | GeneralCiphering
+)
 Apdu: TypeAlias = (
     AssociationRequest
     | AssociationResponse
@@ -103,6 +106,7 @@ Apdu: TypeAlias = (
     | EventNotification
     | ExceptionResponse
     | GeneralBlockTransfer
+    | GeneralSigning
     | Ciphered
 )
 
@@ -180,6 +184,8 @@ _SINGLE: tuple[type[Wire], ...] = (
     GeneralBlockTransfer,
     GeneralGlobalCiphering,
     GeneralDedicatedCiphering,
+    GeneralCiphering,
+    GeneralSigning,
 )
 # APDUs that exist and are recognised, so that the error can name them, but are not decoded here.
 _OTHERS: dict[int, str] = {
@@ -189,8 +195,6 @@ _OTHERS: dict[int, str] = {
     0x0D: "write-response",
     0x16: "unconfirmed-write-request",
     0x18: "information-report",
-    0xDD: "general-ciphering",
-    0xDF: "general-signing",
     0xE6: "gateway request",
     0xE7: "gateway response",
 }

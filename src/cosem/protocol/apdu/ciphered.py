@@ -100,7 +100,7 @@ class _TagForm(Int):
         return f"{self._names[value]} (0x{value:02X})"
 
 
-class _Protected(OctetsForm):
+class ProtectedOctets(OctetsForm):
     """The security header and what it protects; a dissection goes inside when it is given a way to open it."""
 
     def walk(self, walk: Walk, offset: int) -> tuple[bytes, int]:
@@ -125,7 +125,7 @@ class GlobalCiphered(Wire):
     """A service-specific envelope under a global key: `tag` says what is inside, `octets` begin with the header."""
 
     tag: Annotated[int, _TagForm(GLOBAL_TAGS, "glo")]
-    octets: Annotated[bytes, _Protected()]
+    octets: Annotated[bytes, ProtectedOctets()]
 
     @property
     def header(self) -> SecurityHeader:
@@ -138,7 +138,7 @@ class DedicatedCiphered(Wire):
     """A service-specific envelope under the dedicated key; otherwise like `GlobalCiphered`."""
 
     tag: Annotated[int, _TagForm(DEDICATED_TAGS, "ded")]
-    octets: Annotated[bytes, _Protected()]
+    octets: Annotated[bytes, ProtectedOctets()]
 
     @property
     def header(self) -> SecurityHeader:
@@ -151,7 +151,7 @@ class GeneralGlobalCiphering(Wire):
     """general-glo-ciphering: any APDU under a global key; the system title is empty when the peer knows it."""
 
     system_title: bytes
-    octets: Annotated[bytes, _Protected()]
+    octets: Annotated[bytes, ProtectedOctets()]
 
     @property
     def header(self) -> SecurityHeader:
@@ -164,7 +164,7 @@ class GeneralDedicatedCiphering(Wire):
     """general-ded-ciphering: any APDU under the dedicated key."""
 
     system_title: bytes
-    octets: Annotated[bytes, _Protected()]
+    octets: Annotated[bytes, ProtectedOctets()]
 
     @property
     def header(self) -> SecurityHeader:
