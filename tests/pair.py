@@ -7,9 +7,16 @@ from dataclasses import dataclass, field
 
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.acse import ApplicationContext
+from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
-from cosem.protocol.association.context import AssociationEvent, ClientSettings, Requested
+from cosem.protocol.association.context import (
+    IMPLEMENTED_LOGICAL_NAME_SERVICES,
+    AssociationEvent,
+    AssociationLimits,
+    ClientSettings,
+    Requested,
+)
 from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.server import ServerAssociation
@@ -73,6 +80,8 @@ def pair(
     protection: Protection = Protection.NONE,
     max_pdu: int = 1024,
     client_max_pdu: int = 0xFFFF,
+    conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES,
+    limits: AssociationLimits | None = None,
 ) -> Pair:
     """Return two engines that fit each other, unless the secrets given differ."""
     titled = protection is not Protection.NONE or MECHANISMS[mechanism].titles
@@ -81,6 +90,7 @@ def pair(
         secret=None if secret is None else Secret(secret),
         protection=protection,
         max_receive_pdu_size=client_max_pdu,
+        conformance=conformance,
     )
     known = secret if server_secret is None else server_secret
     policy = ServerPolicy(
@@ -91,6 +101,8 @@ def pair(
         security=(lambda title: security(SERVER_TITLE, title, protection)) if titled else None,
         own_title=SERVER_TITLE if titled else None,
         max_receive_pdu_size=max_pdu,
+        conformance=conformance,
+        limits=AssociationLimits() if limits is None else limits,
     )
     client = ClientAssociation(
         settings, challenge=bytes(range(16)), security=security(CLIENT_TITLE, None, protection) if titled else None

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from cosem.meter.item import Visit
 from cosem.meter.members import read, run, write
 from cosem.protocol.apdu import Apdu
+from cosem.protocol.apdu.access import (
+    BREAK_ON_ERROR,
+    SELF_DESCRIPTIVE,
+    AccessRequest,
+    AccessRequestAction,
+    AccessRequestGet,
+    AccessRequestGetWithSelection,
+    AccessRequestSet,
+    AccessRequestSetWithSelection,
+    AccessResponse,
+    AccessResponseAction,
+    AccessResponseGet,
+    AccessResponseSet,
+    AccessResponseSpecification,
+)
 from cosem.protocol.apdu.action import (
     ActionRequestNormal,
     ActionRequestWithList,
@@ -16,6 +31,7 @@ from cosem.protocol.apdu.action import (
     ActionResponseWithList,
     ActionResponseWithOptionalData,
     ActionResult,
+    NullData,
 )
 from cosem.protocol.apdu.get import (
     DataAccessResult,
@@ -25,6 +41,12 @@ from cosem.protocol.apdu.get import (
     GetResponseWithList,
 )
 from cosem.protocol.apdu.set import SetRequestNormal, SetRequestWithList, SetResponseNormal, SetResponseWithList
+from cosem.protocol.association.access import RESULT_OF
+from cosem.protocol.codec import axdr
+from cosem.protocol.values.data import Data
+from cosem.protocol.values.dates import DateTime
+
+_V = TypeVar("_V")
 
 
 def answer(visit: Visit, request: object) -> Apdu:
@@ -37,7 +59,11 @@ def _get(visit: Visit, request: GetRequestNormal) -> Apdu:
 
 
 def _get_list(visit: Visit, request: GetRequestWithList) -> Apdu:
-    results = tuple(read(visit, each.attribute, each.access_selection) for each in request.attributes)
+    room = _Room(visit)
+    results = tuple(
+        room.used_by(read(visit, each.attribute, each.access_selection)) if room else DataAccessResult.OTHER_REASON
+        for each in request.attributes
+    )
     return GetResponseWithList(request.invoke_id_and_priority, results)
 
 
@@ -64,13 +90,100 @@ def _act(visit: Visit, request: ActionRequestNormal) -> Apdu:
 
 def _act_list(visit: Visit, request: ActionRequestWithList) -> Apdu:
     if len(request.methods) == len(request.parameters):
+        room = _Room(visit)
         responses = tuple(
-            run(visit, method, parameters)
+            room.used_by_method(run(visit, method, parameters)) if room else _NOT_RUN
             for method, parameters in zip(request.methods, request.parameters, strict=True)
         )
     else:
-        responses = (ActionResponseWithOptionalData(ActionResult.OTHER_REASON),) * len(request.methods)
+        responses = (_NOT_RUN,) * len(request.methods)
     return ActionResponseWithList(request.invoke_id_and_priority, responses)
+
+
+def _access(visit: Visit, request: AccessRequest) -> Apdu:
+    """Carry out each item in its order; what is not begun, after an error or for want of room, ends in other-reason."""
+    invoke_id, asked = request.long_invoke_id_and_priority, request.access_request_specification
+    values: list[Data] = []
+    results: list[AccessResponseSpecification] = []
+    room, broken = _Room(visit), False
+    for specification, given in zip(asked, request.access_request_list_of_data, strict=True):
+        kind = type(specification)
+        value, result = (None, _OTHER_REASON[RESULT_OF[kind]])
+        if room and not broken:
+            value, result = _ACCESSES[kind](visit, specification, given)
+            room.used_by(value)
+        broken = broken or (bool(invoke_id & BREAK_ON_ERROR) and int(result.result) != DataAccessResult.SUCCESS)
+        values.append(value)
+        results.append(result)
+    # A request that says when it was made is answered with the time of the meter, one that does not without.
+    time = DateTime.from_datetime(visit.device.meter.time()).octets if request.date_time else b""
+    repeated = asked if invoke_id & SELF_DESCRIPTIVE else None
+    return AccessResponse(invoke_id, time, repeated, tuple(values), tuple(results))
+
+
+def _access_get(visit: Visit, asked: Any, _given: Data) -> tuple[Data, AccessResponseSpecification]:
+    answered = read(visit, asked.attribute, getattr(asked, "access_selection", None))
+    if isinstance(answered, DataAccessResult):
+        return None, AccessResponseGet(answered)
+    return answered, AccessResponseGet(DataAccessResult.SUCCESS)
+
+
+def _access_set(visit: Visit, asked: Any, given: Data) -> tuple[Data, AccessResponseSpecification]:
+    return None, AccessResponseSet(write(visit, asked.attribute, getattr(asked, "access_selection", None), given))
+
+
+def _access_action(visit: Visit, asked: Any, given: Data) -> tuple[Data, AccessResponseSpecification]:
+    response = run(visit, asked.method, given)
+    returned = response.return_parameters
+    assert not isinstance(returned, DataAccessResult | NullData), "a method of ours returns Data, or None for nothing"
+    return returned, AccessResponseAction(response.result)
+
+
+_ACCESSES: Final[Mapping[type, Callable[[Visit, Any, Data], tuple[Data, AccessResponseSpecification]]]] = (
+    MappingProxyType(
+        {
+            AccessRequestGet: _access_get,
+            AccessRequestGetWithSelection: _access_get,
+            AccessRequestSet: _access_set,
+            AccessRequestSetWithSelection: _access_set,
+            AccessRequestAction: _access_action,
+        }
+    )
+)
+"""Who carries out an item of ACCESS."""
+
+_OTHER_REASON: Final[Mapping[type, AccessResponseSpecification]] = MappingProxyType(
+    {
+        AccessResponseGet: AccessResponseGet(DataAccessResult.OTHER_REASON),
+        AccessResponseSet: AccessResponseSet(DataAccessResult.OTHER_REASON),
+        AccessResponseAction: AccessResponseAction(ActionResult.OTHER_REASON),
+    }
+)
+_NOT_RUN: Final = ActionResponseWithOptionalData(ActionResult.OTHER_REASON)
+
+
+class _Room:
+    """What the values of one response may still have; true while there is any. An item without room is not begun."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, visit: Visit) -> None:
+        assert visit.association is not None, "the meter itself asks for no lists"
+        self._left = visit.association.limits.response
+
+    def __bool__(self) -> bool:
+        return self._left > 0
+
+    def used_by(self, value: _V) -> _V:
+        """Take off what a value has, and return it."""
+        if not isinstance(value, DataAccessResult):
+            self._left -= len(axdr.encode(cast("Data", value)))
+        return value
+
+    def used_by_method(self, response: ActionResponseWithOptionalData) -> ActionResponseWithOptionalData:
+        """Take off what a method returned, and return the response."""
+        self.used_by(response.return_parameters)
+        return response
 
 
 _Answer: TypeAlias = Callable[[Visit, Any], Apdu]
@@ -83,6 +196,7 @@ _ANSWERS: Final[Mapping[type, _Answer]] = MappingProxyType(
         SetRequestWithList: _set_list,
         ActionRequestNormal: _act,
         ActionRequestWithList: _act_list,
+        AccessRequest: _access,
     }
 )
 """Who answers a request; requests in parts are joined by the engine before they come here."""

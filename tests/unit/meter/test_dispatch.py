@@ -12,6 +12,16 @@ from hypothesis import strategies as st
 from cosem.meter import RECOMPUTED, Access, AssociationDescription, Meter, Rights, Rule
 from cosem.meter.dispatch import answer
 from cosem.meter.item import Visit
+from cosem.protocol.apdu.access import (
+    AccessRequest,
+    AccessRequestAction,
+    AccessRequestGet,
+    AccessRequestGetWithSelection,
+    AccessRequestSet,
+    AccessRequestSetWithSelection,
+    AccessRequestSpecification,
+    AccessResponse,
+)
 from cosem.protocol.apdu.acse import ApplicationContext, MechanismId
 from cosem.protocol.apdu.action import (
     ActionRequestNormal,
@@ -32,6 +42,7 @@ from cosem.protocol.apdu.get import (
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.apdu.result import DataAccessResult as R
 from cosem.protocol.apdu.set import SetRequestNormal, SetRequestWithList, SetResponseNormal, SetResponseWithList
+from cosem.protocol.association.access import compare
 from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES, Negotiated
 from cosem.protocol.association.security import Protection
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
@@ -70,8 +81,16 @@ def describe(access: Access, *rules: Rule, conformance: Conformance = IMPLEMENTE
     return meter.management.visit(association, negotiated)
 
 
+def access(visit: Visit, asked: AccessRequestSpecification, given: Any) -> tuple[Any, int]:
+    """Do one thing by ACCESS; return its value and its result."""
+    response = answer(visit, AccessRequest(0x40000001, b"", (asked,), (given,)))
+    assert isinstance(response, AccessResponse)
+    compare(AccessRequest(0x40000001, b"", (asked,), (given,)), response)
+    return response.access_response_list_of_data[0], response.access_response_specification[0].result
+
+
 def get(visit: Visit, class_id: int, name: str, index: int, selection: SelectiveAccess | None = None) -> Any:
-    """Read alone and in a list; both must say the same."""
+    """Read alone, in a list and by ACCESS; all must say the same."""
     attribute = AttributeDescriptor(class_id, Obis(name), index)
     alone = answer(visit, GetRequestNormal(0xC1, attribute, selection))
     assert isinstance(alone, GetResponseNormal)
@@ -79,12 +98,15 @@ def get(visit: Visit, class_id: int, name: str, index: int, selection: Selective
     listed = answer(visit, GetRequestWithList(0xC1, (item, item)))
     assert isinstance(listed, GetResponseWithList)
     assert listed.results == (alone.result, alone.result)
+    read = AccessRequestGet(attribute) if selection is None else AccessRequestGetWithSelection(attribute, selection)
+    value, result = access(visit, read, None)
+    assert (value, result) == ((None, alone.result) if isinstance(alone.result, R) else (alone.result, R.SUCCESS))
     assert alone.encode()
     return alone.result
 
 
 def put(visit: Visit, class_id: int, name: str, index: int, value: Any, selection: Any = None) -> R:
-    """Write alone and in a list; both must say the same."""
+    """Write alone, in a list and by ACCESS; all must say the same."""
     attribute = AttributeDescriptor(class_id, Obis(name), index)
     alone = answer(visit, SetRequestNormal(0xC1, attribute, selection, value))
     assert isinstance(alone, SetResponseNormal)
@@ -93,17 +115,23 @@ def put(visit: Visit, class_id: int, name: str, index: int, value: Any, selectio
     )
     assert isinstance(listed, SetResponseWithList)
     assert listed.results == (alone.result,)
+    write = AccessRequestSet(attribute) if selection is None else AccessRequestSetWithSelection(attribute, selection)
+    assert access(visit, write, value) == (None, alone.result)
     return alone.result
 
 
 def act(visit: Visit, class_id: int, name: str, index: int, argument: Any) -> int:
-    """Run alone and in a list; both must say the same."""
+    """Run alone, in a list and by ACCESS; all must say the same."""
     method = MethodDescriptor(class_id, Obis(name), index)
     alone = answer(visit, ActionRequestNormal(0xC1, method, argument))
     assert isinstance(alone, ActionResponseNormal)
     listed = answer(visit, ActionRequestWithList(0xC1, (method,), (argument,)))
     assert isinstance(listed, ActionResponseWithList)
     assert listed.responses == (alone.response,)
+    assert access(visit, AccessRequestAction(method), argument) == (
+        alone.response.return_parameters,
+        alone.response.result,
+    )
     return int(alone.response.result)
 
 
@@ -267,10 +295,20 @@ indexes = st.integers(-128, 127) | st.integers(0, 11)
 selections = st.none() | st.builds(SelectiveAccess, st.integers(0, 4), anything)
 attributes = st.builds(AttributeDescriptor, classes, names, indexes)
 methods = st.builds(MethodDescriptor, classes, names, indexes)
+specifications = st.one_of(
+    st.builds(AccessRequestGet, attributes),
+    st.builds(AccessRequestSet, attributes),
+    st.builds(AccessRequestAction, methods),
+    st.builds(AccessRequestGetWithSelection, attributes, selections.filter(bool)),
+    st.builds(AccessRequestSetWithSelection, attributes, selections.filter(bool)),
+)
 requests = st.one_of(
     st.builds(GetRequestNormal, st.just(0xC1), attributes, selections),
     st.builds(SetRequestNormal, st.just(0xC1), attributes, selections, anything),
     st.builds(ActionRequestNormal, st.just(0xC1), methods, anything),
+    st.lists(st.tuples(specifications, anything), max_size=4).map(
+        lambda items: AccessRequest(0x70000001, b"", tuple(each for each, _ in items), tuple(each for _, each in items))
+    ),
 )
 
 

@@ -14,6 +14,7 @@ from cosem.errors import (
     ServiceRefused,
 )
 from cosem.protocol import apdu as apdus
+from cosem.protocol.apdu.access import AccessResponse
 from cosem.protocol.apdu.acse import (
     AUTHENTICATION,
     AssociationRequest,
@@ -48,14 +49,13 @@ from cosem.protocol.apdu.get import (
 )
 from cosem.protocol.apdu.initiate import Conformance, InitiateRequest
 from cosem.protocol.apdu.set import (
-    SetRequestNormal,
     SetResponseDatablock,
     SetResponseLastDatablock,
     SetResponseLastDatablockWithList,
     SetResponseNormal,
     SetResponseWithList,
 )
-from cosem.protocol.association import state
+from cosem.protocol.association import access, state
 from cosem.protocol.association.context import (
     Associated,
     AssociationEvent,
@@ -75,7 +75,7 @@ from cosem.protocol.association.services import (
     CONFIRMED,
     ERRORS,
     HIGH_PRIORITY,
-    NEEDS,
+    LONG_INVOKE_ID,
     NOTIFICATIONS,
     REPLY_TO_HLS_AUTHENTICATION,
     SHORT_INVOKE_ID,
@@ -85,6 +85,8 @@ from cosem.protocol.association.services import (
     invoke_id,
     is_refusal,
     items,
+    needs,
+    selects,
 )
 from cosem.protocol.association.state import State, Step
 from cosem.protocol.association.transfer import (
@@ -114,7 +116,7 @@ class _Pending:
     __slots__ = ("arriving", "leaving", "raw", "request")
 
     def __init__(self, request: Request, raw: bool) -> None:
-        self.request = request
+        self.request: Any = request
         self.raw = raw
         self.leaving: Outgoing | None = None
         self.arriving: Incoming | None = None
@@ -150,6 +152,7 @@ class ClientAssociation:
         self._outgoing: list[bytes] = []
         self._events: list[AssociationEvent] = []
         self._invoke_id = 0
+        self._long_invoke_id = 0
         self._pending: _Pending | None = None
         self._spent = False
 
@@ -159,6 +162,17 @@ class ClientAssociation:
         """Return the octet for the next request: 15 invoke-ids go round before one comes again."""
         self._invoke_id = self._invoke_id % 15 + 1
         return self._invoke_id | (CONFIRMED if confirmed else 0) | (HIGH_PRIORITY if high_priority else 0)
+
+    def long_invoke_id_and_priority(
+        self, *, confirmed: bool = True, high_priority: bool = True, options: int = 0
+    ) -> int:
+        """Return the four octets for the next ACCESS; its ids have a round of 16 777 215 of their own.
+
+        `options` are SELF_DESCRIPTIVE and BREAK_ON_ERROR of `cosem.protocol.apdu.access`.
+        """
+        self._long_invoke_id = self._long_invoke_id % LONG_INVOKE_ID.invoke_id + 1
+        first = (CONFIRMED if confirmed else 0) | (HIGH_PRIORITY if high_priority else 0)
+        return self._long_invoke_id | first << 24 | options
 
     def associate(self) -> None:
         """Ask the server to open the association (AARQ).
@@ -378,19 +392,20 @@ class ClientAssociation:
 
     def _check_negotiated(self, request: Request) -> None:
         assert self.negotiated is not None
-        needs = NEEDS[type(request)]
-        if isinstance(request, (GetRequestNormal, SetRequestNormal)) and request.access_selection is not None:
-            needs |= Conformance.SELECTIVE_ACCESS
+        needed = needs(request, protected=self._protected)
+        if selects(request):
+            needed |= Conformance.SELECTIVE_ACCESS
         # As plain numbers, for each operation on flags calls back into Python several times.
-        if int(needs) & ~int(self.negotiated.conformance):
-            raise LocalProtocolError(f"the association does not have {needs & ~self.negotiated.conformance!r}")
+        if int(needed) & ~int(self.negotiated.conformance):
+            raise LocalProtocolError(f"the association does not have {needed & ~self.negotiated.conformance!r}")
 
     def _in_blocks(self, pending: _Pending, longest: int) -> bytes:
         request = pending.request
-        cut = CUTS.get(type(request))
+        kind: type[object] = request.__class__
+        cut = CUTS.get(kind)
         assert self.negotiated is not None
         if cut is None or not self.negotiated.allows(cut.needed):
-            raise LocalProtocolError(f"this {type(request).__name__} is longer than the meter takes in one piece")
+            raise LocalProtocolError(f"this {kind.__name__} is longer than the meter takes in one piece")
         empty = cut.first(request, DataBlockSA(False, FIRST_BLOCK_NUMBER, b"")).encode()
         pending.leaving = Outgoing(cut.octets(request), longest, len(empty) + LENGTH_GROWTH)
         return self._next_block(pending)
@@ -430,6 +445,8 @@ class ClientAssociation:
             raise RemoteProtocolError(f"{type(answer).__name__} came before the last block was sent")
         if asked != answered and not is_refusal(answer):
             raise RemoteProtocolError(f"{counted(answered)} answered to {counted(asked)} asked")
+        if isinstance(answer, AccessResponse):
+            access.compare(pending.request, answer)
         self._finish(Response(answer))
 
     def _check_invoke_id(self, answered: int | None) -> None:

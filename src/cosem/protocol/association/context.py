@@ -23,6 +23,7 @@ IMPLEMENTED_LOGICAL_NAME_SERVICES = (
     | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
     | Conformance.BLOCK_TRANSFER_WITH_ACTION
     | Conformance.MULTIPLE_REFERENCES
+    | Conformance.ACCESS
     | Conformance.GET
     | Conformance.SET
     | Conformance.SELECTIVE_ACCESS
@@ -34,12 +35,17 @@ IMPLEMENTED_LOGICAL_NAME_SERVICES = (
 
 @dataclass(frozen=True, slots=True)
 class AssociationLimits:
-    """Bounds that hold whatever a peer claims; sizes in octets, `blocks` for one transfer."""
+    """Bounds that hold whatever a peer claims; sizes in octets, `blocks` for one transfer.
+
+    `listed` are the items of one list, and `response` what the values answered to it may have before the items that are
+    left are refused.
+    """
 
     smallest_pdu: int = 64
     reassembled: int = 16 * 1024 * 1024
     blocks: int = 65_536
     listed: int = 64
+    response: int = 1024 * 1024
     refused_apdus: int = 3
 
 

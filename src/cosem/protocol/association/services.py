@@ -5,11 +5,16 @@ These are facts of IEC 62056-5-3 that both roles go by.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from cosem.protocol.apdu.access import AccessRequest, AccessResponse
+from cosem.protocol.apdu.access import (
+    AccessRequest,
+    AccessRequestGetWithSelection,
+    AccessRequestSetWithSelection,
+    AccessResponse,
+)
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
 from cosem.protocol.apdu.action import (
     ActionRequestNextPblock,
@@ -68,6 +73,7 @@ Request: TypeAlias = (
     | SetRequestWithList
     | ActionRequestNormal
     | ActionRequestWithList
+    | AccessRequest
 )
 """A whole request, as a client makes it and a meter gets it, however it travelled."""
 
@@ -90,8 +96,8 @@ ACSE_OF_SERVERS: Final = _first_octets(AssociationResponse, ReleaseResponse)
 ERRORS: Final = _first_octets(ConfirmedServiceError, ExceptionResponse)
 """First octets of what comes in clear even on a protected association: a peer that cannot decipher can only say so."""
 
-SERVICES_OF_CLIENTS: Final = _first_octets(GetRequestNormal, SetRequestNormal, ActionRequestNormal)
-CONFIRMED_BY_CHOICE: Final = _first_octets(SetRequestNormal, ActionRequestNormal)
+SERVICES_OF_CLIENTS: Final = _first_octets(GetRequestNormal, SetRequestNormal, ActionRequestNormal, AccessRequest)
+CONFIRMED_BY_CHOICE: Final = _first_octets(SetRequestNormal, ActionRequestNormal, AccessRequest)
 NOTIFICATIONS: Final = _first_octets(DataNotification, EventNotification)
 UNASKED: Final = NOTIFICATIONS | {tags[EventNotification.TAG[0]] for tags in (GLOBAL_TAGS, DEDICATED_TAGS)}
 """First octets of what a server says unasked, and of the envelopes that hold nothing else."""
@@ -195,8 +201,12 @@ NEEDS: Final[Mapping[type, Conformance]] = {
     ActionRequestWithListAndFirstPblock: Conformance.ACTION
     | Conformance.MULTIPLE_REFERENCES
     | Conformance.BLOCK_TRANSFER_WITH_ACTION,
+    AccessRequest: Conformance.ACCESS,
 }
 """What must have been negotiated before a request may leave, and before it is served."""
+
+NEEDS_WHEN_PROTECTED: Final[Mapping[type, Conformance]] = {AccessRequest: Conformance.GENERAL_PROTECTION}
+"""What more that is where the association is protected: ACCESS has no envelope of its own."""
 
 ANSWERS: Final[Mapping[type, tuple[type, ...]]] = {
     GetRequestNormal: (GetResponseNormal, GetResponseWithDatablock),
@@ -216,6 +226,7 @@ ANSWERS: Final[Mapping[type, tuple[type, ...]]] = {
         ActionResponseNextPblock,
         ActionResponseNormal,
     ),
+    AccessRequest: (AccessResponse,),
 }
 """What may answer a request; a single refusal may stand for a whole list."""
 
@@ -226,8 +237,35 @@ LISTED: Final[Mapping[type, str]] = {
     GetResponseWithList: "results",
     SetResponseWithList: "results",
     ActionResponseWithList: "responses",
+    AccessRequest: "access_request_specification",
+    AccessResponse: "access_response_specification",
 }
 """The field in which a list asks or answers."""
+
+
+def needs(request: Any, *, protected: bool) -> Conformance:
+    """Return what must have been negotiated for a request, in an association that is protected or not."""
+    kind: type[object] = request.__class__
+    needed = NEEDS[kind]
+    return needed | NEEDS_WHEN_PROTECTED[kind] if protected and kind in NEEDS_WHEN_PROTECTED else needed
+
+
+def selects(request: Any) -> bool:
+    """Tell whether a request is for a part of an attribute, which needs SELECTIVE_ACCESS."""
+    kind: type[object] = request.__class__
+    return kind in _SELECTS and _SELECTS[kind](request)
+
+
+_SELECTS: Final[Mapping[type, Callable[[Any], bool]]] = {
+    GetRequestNormal: lambda request: request.access_selection is not None,
+    SetRequestNormal: lambda request: request.access_selection is not None,
+    GetRequestWithList: lambda request: any(each.access_selection is not None for each in request.attributes),
+    SetRequestWithList: lambda request: any(each.access_selection is not None for each in request.attributes),
+    AccessRequest: lambda request: any(
+        isinstance(each, AccessRequestGetWithSelection | AccessRequestSetWithSelection)
+        for each in request.access_request_specification
+    ),
+}
 
 
 def is_refusal(answer: Any) -> bool:
@@ -252,9 +290,15 @@ def counted(number: int | None) -> str:
 
 def carried(request: Any) -> tuple[Data, ...] | None:
     """Return the values that belong to the items of a list, or None where there are none."""
-    if isinstance(request, SetRequestWithList):
-        return request.values
-    return request.parameters if isinstance(request, ActionRequestWithList) else None
+    kind: type[object] = request.__class__
+    return getattr(request, _CARRIED[kind]) if kind in _CARRIED else None
+
+
+_CARRIED: Final[Mapping[type, str]] = {
+    SetRequestWithList: "values",
+    ActionRequestWithList: "parameters",
+    AccessRequest: "access_request_list_of_data",
+}
 
 
 def action_response(invoke_id: int, result: ActionResult, data: OctetString | None = None) -> ActionResponseNormal:
