@@ -97,19 +97,7 @@ class Gcm:
         key = self._authentication_key
         if control & PROTECTION_MASK != _AUTHENTICATED_ENCRYPTION or key is None:
             return partial(self.unprotect, control)
-        encrypt, associated = self._encrypt, _OCTET[control] + key
-
-        def unprotect(nonce: bytes, protected: bytes) -> bytes:
-            size = len(protected) - TAG_OCTETS
-            if size < 0:
-                raise _no_tag(protected)
-            # The tag is encrypted along and cut off again: that is cheaper than cutting it off first.
-            plaintext = encrypt(nonce, protected, None)[:size]
-            if compare_digest(encrypt(nonce, plaintext, associated)[size:-4], protected[size:]):
-                return plaintext
-            raise SecurityError(_TAG_IS_WRONG)
-
-        return unprotect
+        return partial(unseal, self._encrypt, _OCTET[control] + key)
 
     def tag(self, control: int, nonce: bytes, octets: bytes) -> bytes:
         """Return the GMAC over control, authentication key and `octets`: the tag of an APDU that is not encrypted."""
@@ -126,6 +114,20 @@ class Gcm:
                 "the message carries no tag that could be checked; "
                 "cosem.danger.Weakness.UNVERIFIED_CIPHERTEXT permits reading it all the same"
             )
+
+
+def unseal(
+    encrypt: Callable[[bytes, bytes, bytes | None], bytes], associated: bytes, nonce: bytes, sealed: bytes
+) -> bytes:
+    """Return the plaintext of ciphertext and tag, verified; `encrypt` is that of the library under the same key."""
+    size = len(sealed) - TAG_OCTETS
+    if size < 0:
+        raise _no_tag(sealed)
+    # The tag is encrypted along and cut off again: that is cheaper than cutting it off first.
+    plaintext = encrypt(nonce, sealed, None)[:size]
+    if compare_digest(encrypt(nonce, plaintext, associated)[size:-4], sealed[size:]):
+        return plaintext
+    raise SecurityError(_TAG_IS_WRONG)
 
 
 def nonce(system_title: bytes, counter: int) -> bytes:

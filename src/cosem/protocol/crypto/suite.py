@@ -8,7 +8,8 @@ from enum import IntFlag
 from types import MappingProxyType
 from typing import Final
 
-from cosem.errors import ConfigurationError
+from cosem.errors import ConfigurationError, SecurityError
+from cosem.protocol.crypto.elliptic import P_256, P_384, Curve
 
 SUITE_MASK: Final = 0x0F
 PROTECTION_MASK: Final = 0x30
@@ -24,18 +25,31 @@ class Protection(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One security suite: AES-GCM with keys of `key_octets`; the tag has 12 octets in every suite."""
+    """One security suite: AES-GCM with keys of `key_octets`; the tag has 12 octets in every suite.
+
+    `algorithm` is the AlgorithmID of a key that is agreed on, `curve` what signatures and agreement use; suite 0 has
+    neither.
+    """
 
     identifier: int
     name: str
     key_octets: int
+    algorithm: bytes = b""
+    curve: Curve | None = None
+
+    @property
+    def required_curve(self) -> Curve:
+        """The curve. Raises SecurityError where the suite has none."""
+        if self.curve is None:
+            raise SecurityError(f"security suite {self.identifier} ({self.name}) has no signatures and no agreement")
+        return self.curve
 
 
 SUITES: Final[Mapping[int, Suite]] = MappingProxyType(
     {
         0: Suite(0, "AES-GCM-128", 16),
-        1: Suite(1, "ECDH-ECDSA-AES-GCM-128-SHA-256", 16),
-        2: Suite(2, "ECDH-ECDSA-AES-GCM-256-SHA-384", 32),
+        1: Suite(1, "ECDH-ECDSA-AES-GCM-128-SHA-256", 16, bytes.fromhex("60857405080300"), P_256),
+        2: Suite(2, "ECDH-ECDSA-AES-GCM-256-SHA-384", 32, bytes.fromhex("60857405080301"), P_384),
     }
 )
 
