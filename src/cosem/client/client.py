@@ -54,7 +54,7 @@ class _Connection(Operations):
         entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.url = url
-        self.access = entry
+        self.entry = entry
         self.communication = profile_of(url)
         self.timing = self.communication.application.timing if timing is None else timing
         self._opener = self.open_stream if opener is None else opener
@@ -95,19 +95,19 @@ class _Connection(Operations):
         if self.services is not None and self.services.exchange.open:
             raise LocalProtocolError("already connected")
         self._warn()
-        if self.access.secured and self._counter is None:
-            self._counter = self.access.counter()
-            if self.access.counter_object is not None:
+        if self.entry.secured and self._counter is None:
+            self._counter = self.entry.counter()
+            if self.entry.counter_object is not None:
                 self._counter.raise_to(await self._read_counter())
         try:
-            exchange, negotiated = await self._dial(self.url, self.access, self._counter)
+            exchange, negotiated = await self._dial(self.url, self.entry, self._counter)
         except ServiceRefused as refusal:
             # The meter tells, unauthenticated, which counter it expects: that may raise ours once, within bounds.
             expected = refusal.response.invocation_counter if isinstance(refusal.response, ExceptionResponse) else None
             if expected is None or self._counter is None:
                 raise
             self._counter.raise_to(expected)
-            exchange, negotiated = await self._dial(self.url, self.access, self._counter)
+            exchange, negotiated = await self._dial(self.url, self.entry, self._counter)
         self.services = Services(exchange)
         return negotiated
 
@@ -135,10 +135,10 @@ class _Connection(Operations):
 
     async def _read_counter(self) -> int:
         """Ask the meter, as its public client, for the last counter it has seen; return the next one."""
-        instance = self.access.counter_object
+        instance = self.entry.counter_object
         assert instance is not None
         url = replace(self.url, client=PUBLIC_CLIENT)
-        exchange, _ = await self._dial(url, Access(dialect=self.access.dialect), None)
+        exchange, _ = await self._dial(url, Access(dialect=self.entry.dialect), None)
         try:
             number = await Services(exchange).get(Data(instance).value)
         finally:
@@ -148,10 +148,10 @@ class _Connection(Operations):
         return number + 1
 
     def _warn(self) -> None:
-        if self._warned or not self.access.sends_password or self.url.medium not in IN_CLEAR:
+        if self._warned or not self.entry.sends_password or self.url.medium not in IN_CLEAR:
             return
         self._warned = True
-        if self.access.protection is Protection.NONE:
+        if self.entry.protection is Protection.NONE:
             warnings.warn(
                 f"the password for {self.url.place} goes over the network in clear; an HLS mechanism would not show it",
                 SecurityWarning,

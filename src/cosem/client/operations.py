@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from cosem.client.operation import operation
 from cosem.client.profile import ProfileRows, read_profile
 from cosem.client.services import Services
+from cosem.client.several import Task
 from cosem.errors import ConnectionLost, CosemError
 from cosem.protocol.association.context import Negotiated, Notified
 from cosem.protocol.model.classes.access_control import AssociationLN
@@ -61,6 +62,36 @@ class Operations:
     async def act(self, reference: MethodRef[A, R], argument: A) -> R:
         """Invoke one method. Raises ActionError when the meter refuses, ShapeError before anything is sent."""
         return await self._open().act(reference, argument)
+
+    @operation
+    async def set_many(self, values: Iterable[tuple[AttributeRef[Any], Any]]) -> list[CosemError | None]:
+        """Write several attributes, in the order given, in as few round trips as the association allows.
+
+        Returns None for each that was written, and the `DataAccessError` of each that was refused. Raises ShapeError
+        before anything is sent.
+        """
+        return await self._open().access(values)
+
+    @operation
+    async def act_many(self, calls: Iterable[tuple[MethodRef[Any, Any], Any]]) -> list[Any]:
+        """Invoke several methods with their arguments, in the order given, in as few round trips as can be.
+
+        Returns what each returned, or its `ActionError`. Raises ShapeError before anything is sent.
+        """
+        return await self._open().access(calls)
+
+    @operation
+    async def access(self, tasks: Iterable[Task], *, break_on_error: bool = False) -> list[Any]:
+        """Read, write and run several things in the order given, in as few round trips as the association allows.
+
+        Args:
+            tasks: an attribute to read, a pair of attribute and value to write, or a pair of method and argument.
+            break_on_error: do nothing after the first that fails; what was left out has the error other-reason (250).
+
+        Returns a value (None for what was written), or the `DataAccessError`, `ActionError` or `ShapeError` of each.
+        Raises ShapeError before anything is sent. `cosem.client.several` says which services are used when.
+        """
+        return await self._open().access(tasks, break_on_error=break_on_error)
 
     @operation
     async def quantity(self, register: Register | ExtendedRegister) -> Quantity:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cosem.client.operations import Operations
-from cosem.client.services import LIST_LENGTH, LISTS, Services
+from cosem.client.services import Services
 from cosem.errors import (
     ActionError,
     ConfigurationError,
@@ -185,8 +185,7 @@ async def _read(services: Services, wanted: Sequence[tuple[Reference, AttributeR
 
 async def _keep(services: Services, attributes: Sequence[AttributeRef[Any]]) -> list[Any]:
     """Read piece by piece, so that a session that ends on the way takes nothing with it that has come already."""
-    negotiated = services.exchange.negotiated
-    size = LIST_LENGTH if negotiated is not None and negotiated.allows(LISTS) else 1
+    size = services.several.at_once
     values: list[Any] = []
     for start in range(0, len(attributes), size):
         piece = attributes[start : start + size]

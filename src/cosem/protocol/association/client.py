@@ -276,6 +276,18 @@ class ClientAssociation:
         """True while an answer is due."""
         return self._pending is not None or self.state in (State.ASSOCIATING, State.AUTHENTICATING, State.RELEASING)
 
+    @property
+    def protected(self) -> bool:
+        """True where every service is ciphered or authenticated."""
+        return self._protected
+
+    @property
+    def longest_request(self) -> int | None:
+        """How many octets a request may have to leave in one piece; None where there is no limit."""
+        negotiated = self.negotiated
+        assert negotiated is not None, "asked while the association is open"
+        return longest_plain(negotiated.max_send_pdu_size, protected=self._protected)
+
     # -- what arrives -------------------------------------------------------------------------------------------------
 
     def _receive(self, octets: bytes) -> None:
@@ -392,7 +404,7 @@ class ClientAssociation:
 
     def _check_negotiated(self, request: Request) -> None:
         assert self.negotiated is not None
-        needed = needs(request, protected=self._protected)
+        needed = needs(type(request), protected=self._protected)
         if selects(request):
             needed |= Conformance.SELECTIVE_ACCESS
         # As plain numbers, for each operation on flags calls back into Python several times.

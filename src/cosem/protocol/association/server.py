@@ -307,7 +307,7 @@ class ServerAssociation:
         if self._request is not None:
             raise RemoteProtocolError("a request before the last one was answered")
         kind = cast("type[object]", type(request))
-        if not self.negotiated.allows(needs(request, protected=self._protected)):
+        if not self.negotiated.allows(needs(kind, protected=self._protected)):
             raise LocalProtocolError(f"{kind.__name__} was not negotiated")
         continuation = self._CONTINUATIONS.get(kind)
         if continuation is None:

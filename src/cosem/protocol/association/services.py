@@ -243,11 +243,10 @@ LISTED: Final[Mapping[type, str]] = {
 """The field in which a list asks or answers."""
 
 
-def needs(request: Any, *, protected: bool) -> Conformance:
-    """Return what must have been negotiated for a request, in an association that is protected or not."""
-    kind: type[object] = request.__class__
-    needed = NEEDS[kind]
-    return needed | NEEDS_WHEN_PROTECTED[kind] if protected and kind in NEEDS_WHEN_PROTECTED else needed
+def needs(request: type, *, protected: bool) -> Conformance:
+    """Return what must have been negotiated for a kind of request, in an association that is protected or not."""
+    needed = NEEDS[request]
+    return needed | NEEDS_WHEN_PROTECTED[request] if protected and request in NEEDS_WHEN_PROTECTED else needed
 
 
 def selects(request: Any) -> bool:
