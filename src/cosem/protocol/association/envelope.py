@@ -143,7 +143,9 @@ def _own_title(envelope: apdus.Ciphered) -> bytes | None:
     return title if isinstance(title, bytes) and title else None
 
 
-def _envelope(octets: bytes) -> apdus.Ciphered:
+def _envelope(
+    octets: bytes,
+) -> GlobalCiphered | DedicatedCiphered | GeneralGlobalCiphering | GeneralDedicatedCiphering:
     if not is_envelope(octets):
         raise DecodeError("no protected APDU begins so", 0)
     envelope = apdus.decode(octets)
