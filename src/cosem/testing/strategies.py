@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cosem.protocol import apdu
 from cosem.protocol.apdu.initiate import Conformance, ConformanceForm
+from cosem.protocol.apdu.short_name import SuccessForm
 from cosem.protocol.codec import ber
 from cosem.protocol.codec.compact import compact
 from cosem.protocol.codec.forms import (
@@ -176,6 +177,7 @@ _OF: dict[type[Form], Callable[[Any], st.SearchStrategy[Any]]] = {
     SequenceOf: lambda form: st.lists(of(form.inner), max_size=5).map(tuple),
     Tagged: lambda form: st.one_of(*(of(choice) for _, _, choice, _ in form.choices)),
     Body: lambda form: wire(form.cls),
+    SuccessForm: lambda form: st.just(NULL_DATA),
     Choice: lambda form: st.one_of(*(wire(kind) for kind in form.by_tag.values())),
     ConformanceForm: lambda form: st.integers(0, (1 << 24) - 1).map(Conformance),
     ber.Component: lambda form: _contents(form.contents),

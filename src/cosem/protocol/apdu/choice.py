@@ -53,6 +53,14 @@ from cosem.protocol.apdu.set import (
     SetResponseNormal,
     SetResponseWithList,
 )
+from cosem.protocol.apdu.short_name import (
+    InformationReportRequest,
+    ReadRequest,
+    ReadResponse,
+    UnconfirmedWriteRequest,
+    WriteRequest,
+    WriteResponse,
+)
 from cosem.protocol.codec.reader import DEFAULT, Limits, Octets
 from cosem.protocol.codec.schema import Wire
 
@@ -105,6 +113,12 @@ Apdu: TypeAlias = (
     | AccessResponse
     | EventNotification
     | ExceptionResponse
+    | ReadRequest
+    | ReadResponse
+    | WriteRequest
+    | WriteResponse
+    | UnconfirmedWriteRequest
+    | InformationReportRequest
     | GeneralBlockTransfer
     | GeneralSigning
     | Ciphered
@@ -181,6 +195,12 @@ _SINGLE: tuple[type[Wire], ...] = (
     ExceptionResponse,
     AccessRequest,
     AccessResponse,
+    ReadRequest,
+    ReadResponse,
+    WriteRequest,
+    WriteResponse,
+    UnconfirmedWriteRequest,
+    InformationReportRequest,
     GeneralBlockTransfer,
     GeneralGlobalCiphering,
     GeneralDedicatedCiphering,
@@ -189,12 +209,6 @@ _SINGLE: tuple[type[Wire], ...] = (
 )
 # APDUs that exist and are recognised, so that the error can name them, but are not decoded here.
 _OTHERS: dict[int, str] = {
-    0x05: "read-request",
-    0x06: "write-request",
-    0x0C: "read-response",
-    0x0D: "write-response",
-    0x16: "unconfirmed-write-request",
-    0x18: "information-report",
     0xE6: "gateway request",
     0xE7: "gateway response",
 }
