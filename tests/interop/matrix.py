@@ -52,6 +52,7 @@ _CODEC_ONLY: Final = "it is a client's codec and has no meter"
 CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
     {
         **{Cell(feature, "dlms-cosem", "client"): _CODEC_ONLY for feature in FEATURES},
+        Cell("ACCESS", "dlms-cosem", "server"): "it does not know the service",
         **{
             Cell(feature, "gurux-dlms", "client"): "its server class does not work as installed" for feature in FEATURES
         },

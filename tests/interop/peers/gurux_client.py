@@ -10,6 +10,7 @@ The operations are one JSON list of lists and run in one session, in order:
     ["range", obis, start, end]                 … the rows between two times, ISO 8601
     ["write", class_id, obis, attribute, type, value]   SET; the type is the peer's name of a data type, e.g. UINT32
     ["act", class_id, obis, method, type, value]        ACTION
+    ["access", [[class_id, obis, attribute], …]]        ACCESS that reads; it cannot build one that writes
 
 The answer is {"negotiated": …, "results": […], "released": …}. A result has a "value", or "refused" with the number
 that the meter gave. What ends the session early is in "error", with the phase in which it happened.
@@ -26,7 +27,8 @@ import sys
 import time
 
 from gurux_dlms import GXByteBuffer, GXDateTime, GXReplyData
-from gurux_dlms.enums import Authentication, DataType, InterfaceType, Security
+from gurux_dlms.enums import AccessServiceCommandType, Authentication, DataType, InterfaceType, Security
+from gurux_dlms.GXDLMSAccessItem import GXDLMSAccessItem
 from gurux_dlms.secure import GXDLMSSecureClient
 
 AUTHENTICATION = {
@@ -206,6 +208,12 @@ class Session:
 
     def act(self, class_id: int, obis: str, method: int, type_name: str, value: object) -> object:
         return self.exchange(self.client.method(self.item(class_id, obis), method, value, DataType[type_name])).value
+
+    def access(self, references: list) -> list:
+        get = AccessServiceCommandType.GET
+        asked = [GXDLMSAccessItem(get, self.item(class_id, obis), index) for class_id, obis, index in references]
+        self.client.parseAccessResponse(asked, self.exchange(self.client.accessRequest(None, asked)).data)
+        return [{"result": int(each.error), "value": each.value} for each in asked]
 
     # below the operations
 
