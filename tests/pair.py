@@ -11,6 +11,7 @@ from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import (
+    CLIENT_LIMITS,
     IMPLEMENTED_LOGICAL_NAME_SERVICES,
     AssociationEvent,
     AssociationLimits,
@@ -81,9 +82,16 @@ def pair(
     max_pdu: int = 1024,
     client_max_pdu: int = 0xFFFF,
     conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES,
+    client_blocks: int = 0,
+    server_blocks: int = 0,
+    client_limits: AssociationLimits = CLIENT_LIMITS,
     limits: AssociationLimits | None = None,
 ) -> Pair:
-    """Return two engines that fit each other, unless the secrets given differ."""
+    """Return two engines that fit each other, unless the secrets given differ.
+
+    `client_blocks` and `server_blocks` are the windows of general block transfer, 0 for none; `limits` are those of
+    the server.
+    """
     titled = protection is not Protection.NONE or MECHANISMS[mechanism].titles
     settings = ClientSettings(
         mechanism=MECHANISMS[mechanism],
@@ -91,6 +99,8 @@ def pair(
         protection=protection,
         max_receive_pdu_size=client_max_pdu,
         conformance=conformance,
+        general_block_window=client_blocks,
+        limits=client_limits,
     )
     known = secret if server_secret is None else server_secret
     policy = ServerPolicy(
@@ -103,6 +113,7 @@ def pair(
         max_receive_pdu_size=max_pdu,
         conformance=conformance,
         limits=AssociationLimits() if limits is None else limits,
+        general_block_window=server_blocks,
     )
     client = ClientAssociation(
         settings, challenge=bytes(range(16)), security=security(CLIENT_TITLE, None, protection) if titled else None

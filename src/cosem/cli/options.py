@@ -132,7 +132,9 @@ class Connection:
         usual = profile_of(url).application.timing
         if self.timeout is None:
             return usual
-        return Timing(self.timeout, self.timeout, self.timeout, self.timeout, min(usual.release, self.timeout))
+        return Timing(
+            self.timeout, self.timeout, self.timeout, self.timeout, min(usual.release, self.timeout), usual.repeat
+        )
 
     def entry(self, url: ConnectionUrl) -> Access:
         """Return how to enter the meter; what is unwise about it is said. Raises ConfigurationError."""

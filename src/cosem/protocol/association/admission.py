@@ -25,6 +25,7 @@ from cosem.protocol.association.context import (
     IMPLEMENTED_LOGICAL_NAME_SERVICES,
     AssociationLimits,
     Negotiated,
+    with_general_blocks,
 )
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.services import CIPHERED
@@ -42,7 +43,8 @@ PDU_SIZE_TOO_SHORT: Final = 3
 class ServerPolicy:
     """Who may open an association between two SAPs, and with what.
 
-    `security` makes the context for a client's system title; `secret` is the LLS password or the HLS secret.
+    `security` makes the context for a client's system title; `secret` is the LLS password or the HLS secret;
+    `general_block_window` is how many blocks of general block transfer are taken in a row, with 0 it is not granted.
     """
 
     application_context: ApplicationContext = ApplicationContext.LOGICAL_NAME
@@ -54,6 +56,12 @@ class ServerPolicy:
     conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES
     max_receive_pdu_size: int = 1024
     limits: AssociationLimits = field(default_factory=AssociationLimits)
+    general_block_window: int = 0
+
+    @property
+    def offered_conformance(self) -> Conformance:
+        """What may be granted, general block transfer only where it is on."""
+        return with_general_blocks(self.conformance, self.general_block_window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +173,7 @@ def _admit(policy: ServerPolicy | None, request: AssociationRequest, entropy: Ca
     negotiated = Negotiated(
         application_context=policy.application_context,
         mechanism=MechanismId(policy.mechanism.identifier),
-        conformance=initiate.proposed_conformance & policy.conformance,
+        conformance=initiate.proposed_conformance & policy.offered_conformance,
         max_send_pdu_size=initiate.client_max_receive_pdu_size,
         max_receive_pdu_size=policy.max_receive_pdu_size,
         protection=policy.required,
@@ -206,7 +214,7 @@ def _initiate(policy: ServerPolicy, security: SecurityContext | None, informatio
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=DLMS_VERSION_TOO_LOW)
     if 0 < initiate.client_max_receive_pdu_size < policy.limits.smallest_pdu:
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=PDU_SIZE_TOO_SHORT)
-    if not initiate.proposed_conformance & policy.conformance:
+    if not initiate.proposed_conformance & policy.offered_conformance:
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=INCOMPATIBLE_CONFORMANCE)
     return initiate
 

@@ -65,6 +65,12 @@ from cosem.protocol.association.context import (
     Released,
     Response,
 )
+from cosem.protocol.association.general_block import (
+    GENERAL_BLOCK_TRANSFER,
+    GeneralBlocks,
+    PushLost,
+    general_blocks,
+)
 from cosem.protocol.association.long import CUTS
 from cosem.protocol.association.opening import compare, negotiate, proof_rejection, refusal_text, rejection
 from cosem.protocol.association.security import Protection, SecurityContext
@@ -154,6 +160,7 @@ class ClientAssociation:
         self._invoke_id = 0
         self._long_invoke_id = 0
         self._pending: _Pending | None = None
+        self._blocks: GeneralBlocks | None = None
         self._spent = False
 
     # -- verbs --------------------------------------------------------------------------------------------------------
@@ -213,15 +220,12 @@ class ClientAssociation:
         if raw and not isinstance(request, GetRequestNormal):
             raise LocalProtocolError("only the Data of one attribute can be had undecoded")
         self._check_negotiated(request)
-        plain = request.encode()
-        negotiated = self.negotiated
-        assert negotiated is not None
-        longest = longest_plain(negotiated.max_send_pdu_size, protected=self._protected)
+        plain, longest = request.encode(), self.longest_request
         pending = _Pending(request, raw)
         if longest is not None and len(plain) > longest:
             plain = self._in_blocks(pending, longest)
-        self._pending = pending
         self._emit(plain)
+        self._pending = pending
 
     def release(self) -> None:
         """Ask the server to close the association (RLRQ)."""
@@ -283,16 +287,45 @@ class ClientAssociation:
 
     @property
     def longest_request(self) -> int | None:
-        """How many octets a request may have to leave in one piece; None where there is no limit."""
+        """How many octets a request may have to leave in one piece, or in blocks that any APDU takes; None for any."""
         negotiated = self.negotiated
         assert negotiated is not None, "asked while the association is open"
-        return longest_plain(negotiated.max_send_pdu_size, protected=self._protected)
+        return (
+            None if self._blocks is not None else longest_plain(negotiated.max_send_pdu_size, protected=self._protected)
+        )
+
+    @property
+    def progress(self) -> int:
+        """Grows while blocks of general block transfer bring an exchange on, although no APDU is whole yet."""
+        return 0 if self._blocks is None else self._blocks.progress
+
+    @property
+    def transferring(self) -> bool:
+        """True while an APDU, or a value, is there in part."""
+        in_general = self._blocks is not None and self._blocks.collecting
+        return in_general or (self._pending is not None and self._pending.arriving is not None)
+
+    def repeat(self) -> None:
+        """Ask again for lost blocks of general block transfer, or send ours again; the peer has been silent for long.
+
+        Nothing happens without an answer that is due, or without general block transfer.
+
+        Raises:
+            RemoteProtocolError: that was done as often in a row as the limits allow.
+        """
+        if self._blocks is not None and self._pending is not None:
+            self._outgoing += self._blocks.repeat()
 
     # -- what arrives -------------------------------------------------------------------------------------------------
 
     def _receive(self, octets: bytes) -> None:
         if not octets:
             raise DecodeError("an empty APDU", 0)
+        if octets[0] == GENERAL_BLOCK_TRANSFER and self._blocks is not None:
+            joined = self._joined(self._blocks, octets)
+            if joined is None:
+                return
+            octets = joined
         protection = Protection.NONE
         if self._security is not None and (octets[0] in CIPHERED or (self._protected and octets[0] not in IN_CLEAR)):
             try:
@@ -316,6 +349,15 @@ class ClientAssociation:
                 raise RemoteProtocolError(f"{type(received).__name__} is nothing a server sends")
             handler(self, received)
 
+    def _joined(self, blocks: GeneralBlocks, octets: bytes) -> bytes | None:
+        try:
+            arrived = blocks.arrive(octets)
+        except PushLost as error:
+            self._events.append(Notified(octets, Protection.NONE, error=error))
+            return None
+        self._outgoing += arrived.leaving
+        return arrived.whole
+
     def _takes_raw(self) -> bool:
         pending = self._pending
         return pending is not None and pending.raw and pending.arriving is None
@@ -326,7 +368,7 @@ class ClientAssociation:
         settings = self.settings
         return InitiateRequest(
             dedicated_key=None if settings.dedicated_key is None else settings.dedicated_key.reveal(),
-            proposed_conformance=settings.conformance,
+            proposed_conformance=settings.proposed_conformance,
             client_max_receive_pdu_size=settings.max_receive_pdu_size,
         )
 
@@ -352,6 +394,9 @@ class ClientAssociation:
         if self._security is not None and response.responding_ap_title:
             self._security.meet(response.responding_ap_title)
         self.negotiated = negotiate(self.settings, response, self._security)
+        self._blocks = general_blocks(
+            self.negotiated, self.settings.general_block_window, self.settings.limits, serving=False
+        )
         if self._security is not None and self.settings.dedicated_key is not None:
             self._security.use_dedicated(self.settings.dedicated_key)
         if not self._mechanism.challenges:
@@ -537,7 +582,7 @@ class ClientAssociation:
         raise ServiceRefused(f"the meter refused the service: {refusal_text(answer)}", answer)
 
     def _forget(self) -> None:
-        self._pending = self._challenges = self.negotiated = None
+        self._pending = self._challenges = self.negotiated = self._blocks = None
 
     def _finish(self, response: Response) -> None:
         self._pending = None
@@ -559,7 +604,7 @@ class ClientAssociation:
             assert self._security is not None
             # The proofs go under the global key, as peers have it; all that follows under the dedicated one.
             plain = self._security.protect(plain, dedicated=self._dedicated and self.state is State.ASSOCIATED)
-        self._outgoing.append(plain)
+        self._outgoing += [plain] if self._blocks is None else self._blocks.leave(plain)
 
     def _step(self, step: Step) -> None:
         following = state.after(self.state, step)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from cosem.errors import CosemError
 from cosem.protocol.apdu import Apdu, DataNotification, EventNotification
@@ -33,25 +33,45 @@ IMPLEMENTED_LOGICAL_NAME_SERVICES = (
 """What the engines of this room really do, and therefore all that is ever proposed or granted."""
 
 
+def with_general_blocks(conformance: Conformance, window: int) -> Conformance:
+    """Return `conformance` with the bit of general block transfer where the window has room for a block, else without.
+
+    As whole numbers, for each operation on flags calls back into Python several times.
+    """
+    bit = int(Conformance.GENERAL_BLOCK_TRANSFER)
+    return Conformance(int(conformance) | bit if window else int(conformance) & ~bit)
+
+
 @dataclass(frozen=True, slots=True)
 class AssociationLimits:
-    """Bounds that hold whatever a peer claims; sizes in octets, `blocks` for one transfer.
+    """Bounds that hold whatever a peer claims; sizes in octets, `blocks` and `transfer_seconds` for one transfer.
 
     `listed` are the items of one list, and `response` what the values answered to it may have before the items that are
-    left are refused.
+    left are refused. `repeats` is how often in a row lost blocks of general block transfer are asked for or sent again
+    without effect.
     """
 
     smallest_pdu: int = 64
     reassembled: int = 16 * 1024 * 1024
     blocks: int = 65_536
+    transfer_seconds: float = 120.0
+    repeats: int = 8
     listed: int = 64
     response: int = 1024 * 1024
     refused_apdus: int = 3
 
 
+CLIENT_LIMITS: Final = AssociationLimits(transfer_seconds=3600.0)
+"""A client asked for what arrives, and on a slow line a long profile takes its time."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """What a client asks for when it opens an association (IEC 62056-5-3, COSEM-OPEN)."""
+    """What a client asks for when it opens an association (IEC 62056-5-3, COSEM-OPEN).
+
+    `general_block_window` is how many blocks of general block transfer are taken in a row, 1 to 63; with 0 it is not
+    proposed.
+    """
 
     mechanism: Mechanism = MECHANISMS[0]
     secret: Secret | None = None
@@ -60,7 +80,13 @@ class ClientSettings:
     max_receive_pdu_size: int = 0xFFFF
     dedicated_key: Key | None = None
     dialect: Dialect = STANDARD
-    limits: AssociationLimits = field(default_factory=AssociationLimits)
+    limits: AssociationLimits = CLIENT_LIMITS
+    general_block_window: int = 0
+
+    @property
+    def proposed_conformance(self) -> Conformance:
+        """What is asked for, general block transfer only where it is on."""
+        return with_general_blocks(self.conformance, self.general_block_window)
 
     @property
     def application_context(self) -> ApplicationContext:

@@ -95,7 +95,7 @@ def negotiate(settings: ClientSettings, response: AssociationResponse, security:
     return Negotiated(
         application_context=settings.application_context,
         mechanism=MechanismId(settings.mechanism.identifier),
-        conformance=initiate.negotiated_conformance & settings.conformance,
+        conformance=initiate.negotiated_conformance & settings.proposed_conformance,
         max_send_pdu_size=size,
         max_receive_pdu_size=settings.max_receive_pdu_size,
         protection=settings.protection,

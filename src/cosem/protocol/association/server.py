@@ -76,6 +76,12 @@ from cosem.protocol.association.context import (
     Released,
     Requested,
 )
+from cosem.protocol.association.general_block import (
+    GENERAL_BLOCK_TRANSFER,
+    GeneralBlocks,
+    general_blocks,
+    unconfirmed,
+)
 from cosem.protocol.association.long import LONG, SETS_IN_BLOCKS, WHOLE, blocks_of_action, blocks_of_get
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.services import (
@@ -115,6 +121,9 @@ ANSWERS: Final[Mapping[type[CosemError], tuple[StateError, ServiceErrorCode]]] =
 }
 """What a server answers when it cannot take an APDU: the exception-response by the blame of the error."""
 
+TOO_LONG: Final = ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.PDU_TOO_LONG)
+"""What a server answers when the answer is longer than the client takes, and cannot go in blocks."""
+
 
 class ServerAssociation:
     """One application association as its server sees it; takes and gives whole APDUs.
@@ -129,7 +138,7 @@ class ServerAssociation:
         self.state = State.IDLE
         self.negotiated: Negotiated | None = None
         self._entropy = entropy
-        self._limits = AssociationLimits() if policy is None else policy.limits
+        self.limits = self._limits = AssociationLimits() if policy is None else policy.limits
         self._outgoing: list[bytes] = []
         self._events: deque[AssociationEvent] = deque()
         self._decoding = Limits(octets=self._limits.reassembled)
@@ -147,6 +156,7 @@ class ServerAssociation:
         self._leaving: Outgoing | None = None
         self._leaving_to: type | None = None
         self._arriving: Incoming | None = None
+        self._blocks: GeneralBlocks | None = None
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
@@ -174,20 +184,32 @@ class ServerAssociation:
             return
         plain = response.encode()
         longest = longest_plain(self._max_send, protected=self._protected)
-        if longest is None or len(plain) <= longest:
+        if longest is None or len(plain) <= longest or self._blocks is not None:
             self._emit(plain)
         elif isinstance(response, LONG):
             self._emit(self._first_block(request, response, longest))
         else:
-            self._outgoing.append(
-                ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.PDU_TOO_LONG).encode()
-            )
+            self._outgoing.append(TOO_LONG.encode())
 
-    def notify(self, notification: Apdu) -> None:
-        """Send a notification that nobody asked for."""
+    def notify(self, notification: Apdu, *, frame: int | None = None) -> None:
+        """Send a notification that nobody asked for.
+
+        Args:
+            notification: a DataNotification or EventNotification.
+            frame: the most octets of an APDU in one frame of the medium, None where any number fits. With general
+                block transfer a notification that is longer goes in blocks, each in a frame of its own.
+
+        Raises:
+            LocalProtocolError: not associated, or the client does not take so much.
+        """
         if self.state is not State.ASSOCIATED:
             raise LocalProtocolError(f"no notification in state {self.state.value}")
         plain = notification.encode()
+        most = min((size for size in (self._max_send, frame) if size), default=0)
+        if self._blocks is not None and most:
+            protected = self._protect(plain)
+            self._outgoing += [protected] if len(protected) <= most else unconfirmed(protected, most)
+            return
         longest = longest_plain(self._max_send, protected=self._protected)
         if longest is not None and len(plain) > longest:
             raise LocalProtocolError(f"a notification of {len(plain)} octets, the client takes at most {longest}")
@@ -217,6 +239,17 @@ class ServerAssociation:
         return bool(self._outgoing) or (self.asked and is_confirmed(self._request))
 
     @property
+    def transferring(self) -> bool:
+        """True while a request is there in part."""
+        return self._arriving is not None or (self._blocks is not None and self._blocks.collecting)
+
+    def give_up(self) -> None:
+        """Forget a request whose rest does not come."""
+        self._leaving = self._arriving = self._opening = None
+        if self._blocks is not None:
+            self._blocks.begin()
+
+    @property
     def asked(self) -> bool:
         """True while a request was handed out that the meter has not dealt with."""
         return self._request is not None
@@ -226,6 +259,11 @@ class ServerAssociation:
     def _receive(self, octets: bytes) -> None:
         if not octets:
             raise DecodeError("an empty APDU", 0)
+        if self._blocks is not None:
+            joined = self._joined(self._blocks, octets)
+            if joined is None:
+                return
+            octets = joined
         tag = octets[0]
         if tag in CIPHERED and self._security is None:
             raise SecurityError("a ciphered APDU outside a ciphered association")
@@ -239,6 +277,14 @@ class ServerAssociation:
         if handler is None:
             raise RemoteProtocolError(f"{type(received).__name__} is nothing a client sends")
         handler(self, received)
+
+    def _joined(self, blocks: GeneralBlocks, octets: bytes) -> bytes | None:
+        if octets[0] != GENERAL_BLOCK_TRANSFER:
+            blocks.begin()
+            return octets
+        arrived = blocks.arrive(octets)
+        self._outgoing += arrived.leaving
+        return arrived.whole
 
     def _requested_association(self, request: AssociationRequest) -> None:
         if self.state is not State.IDLE:
@@ -262,6 +308,8 @@ class ServerAssociation:
         negotiated, challenges = admission.negotiated, admission.challenges
         self.negotiated, self._challenges, self._security = negotiated, challenges, admission.security
         self._max_send = negotiated.max_send_pdu_size
+        assert self.policy is not None
+        self._blocks = general_blocks(negotiated, self.policy.general_block_window, self._limits, serving=True)
         self._protected = negotiated.protection is not Protection.NONE
         self._outgoing.append(
             response_to(self.policy, negotiated, challenges, self._initiate_response(negotiated)).encode()
@@ -447,7 +495,7 @@ class ServerAssociation:
     # -- small things -------------------------------------------------------------------------------------------------
 
     def _refuse(self, error: CosemError) -> None:
-        self._leaving = self._arriving = self._opening = None
+        self.give_up()
         if not self._silent:
             state_error, service_error = next(answer for kind, answer in ANSWERS.items() if isinstance(error, kind))
             expected = min(error.expected, COUNTER_MAXIMUM) if isinstance(error, InvocationCounterError) else None
@@ -463,12 +511,17 @@ class ServerAssociation:
     def _emit(self, plain: bytes) -> None:
         if self._silent:
             return
-        if self._protected:
-            assert self._security is not None
-            plain = self._security.protect(
-                plain, dedicated=self._under_dedicated_key, general=self._in_general_envelope
-            )
-        self._outgoing.append(plain)
+        octets = self._protect(plain)
+        try:
+            self._outgoing += [octets] if self._blocks is None else self._blocks.leave(octets)
+        except LocalProtocolError:
+            self._outgoing.append(TOO_LONG.encode())
+
+    def _protect(self, plain: bytes) -> bytes:
+        if not self._protected:
+            return plain
+        assert self._security is not None
+        return self._security.protect(plain, dedicated=self._under_dedicated_key, general=self._in_general_envelope)
 
     def _step(self, step: Step) -> None:
         following = state.after(self.state, step)
@@ -480,7 +533,7 @@ class ServerAssociation:
         self.negotiated = self._security = self._challenges = None
         self._protected = self._under_dedicated_key = self._in_general_envelope = False
         self._max_send = self._refused = self._arrived = 0
-        self._request = self._opening = self._leaving = self._leaving_to = self._arriving = None
+        self._request = self._opening = self._leaving = self._leaving_to = self._arriving = self._blocks = None
 
     _HANDLERS: ClassVar[Mapping[type, Callable[..., None]]] = {
         AssociationRequest: _requested_association,

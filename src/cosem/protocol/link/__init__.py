@@ -111,6 +111,10 @@ class ServerLink(Link, Protocol):
         """Send one APDU to `client` as `server`; `unsolicited` when it answers no request."""
         ...
 
+    def unsolicited_octets(self, *, client: int, server: int) -> int | None:
+        """Return how many octets of an unsolicited APDU one frame to `client` carries, None where any number."""
+        ...
+
     def acknowledge(self, now: float, *, client: int, server: int) -> None:
         """Tell that the last APDU of `client` will have no answer, so that the link can say it arrived."""
         ...

@@ -225,6 +225,10 @@ class WrapperServer(_Wrapper):
         """Send one APDU from wPort `server` to wPort `client`."""
         self._put(apdu, _port("server", server), _port("client", client), now)
 
+    def unsolicited_octets(self, *, client: int, server: int) -> int | None:
+        """Return None: an APDU of any length that the wrapper can count is one PDU."""
+        return None
+
     def acknowledge(self, now: float, *, client: int, server: int) -> None:
         """Do nothing: the wrapper acknowledges nothing."""
 

@@ -51,6 +51,9 @@ class ClientSession:
         self._arrived: deque[LinkEvent] = deque()
         self._phase: str | None = None
         self._expires: float | None = None
+        self._repeat: float | None = None
+        """When lost blocks are asked for again."""
+        self._transfer_ends: float | None = None
 
     def connect(self, now: float) -> None:
         """Set up the lower layers; `Connected` follows."""
@@ -103,10 +106,12 @@ class ClientSession:
 
     def deadline(self) -> float | None:
         """Return when `tick` must be called at the latest, or None."""
-        link = self.link.deadline()
-        if link is None or self._expires is None:
-            return self._expires if link is None else link
-        return min(link, self._expires)
+        link, own = self.link.deadline(), self._expires
+        if own is not None and self._repeat is not None:
+            own = min(own, self._repeat)
+        if link is None or own is None:
+            return own if link is None else link
+        return min(link, own)
 
     def tick(self, now: float) -> None:
         """Let time pass.
@@ -116,9 +121,13 @@ class ClientSession:
         """
         self.link.tick(now)
         self._collect(now)
+        if self._phase is not None and self._repeat is not None and now >= self._repeat:
+            self._repeat = now + self._timing.repeat if self._timing.repeat else None
+            self.association.repeat()
+            self._flush(now)
         if self._phase is not None and self._expires is not None and now >= self._expires:
             phase = self._phase
-            self._phase = self._expires = None
+            self._rest()
             # What is answered from now on answers nothing: a late answer must never be taken for the next one.
             self.association.abort()
             self._events += self.association.events()
@@ -126,41 +135,60 @@ class ClientSession:
 
     def _wait(self, phase: str, seconds: float, now: float) -> None:
         self._phase, self._expires = phase, now + seconds
+        self._repeat = now + self._timing.repeat if self._timing.repeat else None
+        if not self.association.transferring:
+            self._transfer_ends = None
+            return
+        if self._transfer_ends is None:
+            self._transfer_ends = now + self.association.settings.limits.transfer_seconds
+        self._expires = min(self._expires, self._transfer_ends)
+
+    def _rest(self) -> None:
+        self._phase = self._expires = self._repeat = self._transfer_ends = None
 
     def _flush(self, now: float) -> None:
-        for apdu in self.association.outgoing():
-            self.link.send(apdu, now)
+        said = self.association.outgoing()
+        for apdu in said:
+            # Of the blocks of a window only the last is answered.
+            self.link.send(apdu, now, confirmed=apdu is said[-1])
 
     def _collect(self, now: float) -> None:
         self._arrived.extend(self.link.events())
+        more = False
         while self._arrived:
             event = self._arrived.popleft()
             if isinstance(event, ApduReceived):
-                self._take(event.apdu, now)
+                said = self._take(event.apdu, now)
+                more = not said and (more or not event.unsolicited)
             elif isinstance(event, LinkConnected):
-                self._phase = self._expires = None
+                self._rest()
                 self._events.append(Connected())
             else:
-                self._phase = self._expires = None
+                self._rest()
                 self.association.abort()
                 self._events += self.association.events()
                 self._events.append(Disconnected())
+        if more and self._phase is not None and self.association.awaiting:
+            # What came in the place of an answer was only a part of it: more must come before we speak again.
+            self.link.poll(now)
 
-    def _take(self, apdu: bytes, now: float) -> None:
+    def _take(self, apdu: bytes, now: float) -> bool:
+        """Hand an APDU over; tell whether anything was said to it."""
         association = self.association
-        awaited = association.awaiting
+        awaited, progress = association.awaiting, association.progress
         try:
             association.receive(apdu)
         finally:
             self._events += association.events()
             said = association.outgoing()
             if awaited and not association.awaiting:
-                self._phase = self._expires = None
-            elif said and self._phase is not None:
+                self._rest()
+            elif self._phase is not None and (said or association.progress != progress):
                 # Only what brings the exchange on buys time; notifications, of which there may be many, do not.
                 self._wait(self._phase, getattr(self._timing, self._phase), now)
             for each in said:
-                self.link.send(each, now)
+                self.link.send(each, now, confirmed=each is said[-1])
+        return bool(said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +219,8 @@ class ServerSession:
         self._heard: float | None = None
         self._unproved: dict[SapPair, float] = {}
         self._held: dict[SapPair, deque[bytes]] = {}
+        self._transfers: dict[SapPair, float] = {}
+        """Until when the rest of what a client has sent in part must have come."""
 
     def receive(self, octets: bytes, now: float) -> None:
         """Take octets from the stream.
@@ -208,6 +238,7 @@ class ServerSession:
                     self._deliver(pair, event.apdu, now)
             elif isinstance(event, LinkDisconnected):
                 self._held.pop(pair, None)
+                self._transfers.pop(pair, None)
                 association = self.associations.pop(pair, None)
                 if association is not None:
                     association.abort()
@@ -225,7 +256,7 @@ class ServerSession:
     def notify(self, pair: SapPair, notification: Apdu, now: float) -> None:
         """Send a notification that nobody asked for."""
         association = self.associations[pair]
-        association.notify(notification)
+        association.notify(notification, frame=self.link.unsolicited_octets(client=pair.client, server=pair.server))
         self._take(pair, association, now, unsolicited=True)
 
     def outgoing(self) -> bytes:
@@ -239,7 +270,7 @@ class ServerSession:
 
     def deadline(self) -> float | None:
         """Return when `tick` must be called at the latest, or None."""
-        candidates = [self.link.deadline(), *self._unproved.values()]
+        candidates = [self.link.deadline(), *self._unproved.values(), *self._transfers.values()]
         if self._heard is not None:
             candidates.append(self._heard + self._timing.idle)
         return min((at for at in candidates if at is not None), default=None)
@@ -256,6 +287,10 @@ class ServerSession:
                 del self._unproved[pair]
                 self.associations[pair].abort()
                 self._take(pair, self.associations[pair], now)
+        for pair, until in list(self._transfers.items()):
+            if now >= until:
+                del self._transfers[pair]
+                self.associations[pair].give_up()
         if self._heard is not None and now >= self._heard + self._timing.idle:
             self._heard = None
             raise TimedOut("idle", self._timing.idle)
@@ -276,6 +311,10 @@ class ServerSession:
         association.receive(apdu)
         if not association.answering:
             self.link.acknowledge(now, client=pair.client, server=pair.server)
+        if not association.transferring:
+            self._transfers.pop(pair, None)
+        elif pair not in self._transfers:
+            self._transfers[pair] = now + association.limits.transfer_seconds
         if association.state is State.AUTHENTICATING:
             self._unproved.setdefault(pair, now + self._timing.proof)
         else:

@@ -7,13 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A client's patience: to connect, set up the link, associate, get an answer or its next part, release."""
+    """A client's patience: to connect, set up the link, associate, get an answer or its next part, release.
+
+    After `repeat` seconds of silence lost blocks of general block transfer are asked for again, on media that lose
+    them; with 0 never.
+    """
 
     connect: float = 10.0
     link: float = 10.0
     association: float = 10.0
     response: float = 10.0
     release: float = 3.0
+    repeat: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

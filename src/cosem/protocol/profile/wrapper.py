@@ -47,6 +47,6 @@ UDP_WRAPPER = CommunicationProfile(
     service_mapping="one wrapper with its APDU is one datagram",
     connection="none: an association lives until it is released or nothing is heard any more",
     addressing=WRAPPER_PORTS,
-    application=ApplicationUse(max_pdu_size=1024, timing=Timing(response=5.0)),
+    application=ApplicationUse(max_pdu_size=1024, timing=Timing(response=5.0, repeat=1.0)),
     management=(TCP_UDP_SETUP, IPV4_SETUP, IPV6_SETUP, MAC_ADDRESS_SETUP),
 )

@@ -97,6 +97,12 @@ class HdlcServer:
         if connection.polled:
             self._answer(connection)
 
+    def unsolicited_octets(self, *, client: int, server: int) -> int | None:
+        """Return how many octets of an APDU fit into one UI frame to `client`."""
+        connection = self._connections.get((client, server))
+        agreed = self._parameters if connection is None else connection.transfer.agreed
+        return agreed.maximum_information_transmit - llc.SIZE
+
     def acknowledge(self, now: float, *, client: int, server: int) -> None:
         """Tell that the last APDU of `client` will have no answer: RR says that it arrived."""
         connection = self._connection(client, server)
