@@ -38,37 +38,84 @@ def exclusive(path: Path, seconds: float = LOCK_SECONDS) -> Generator[None, None
         os.close(descriptor)
 
 
-def replace(path: Path, octets: bytes) -> None:
+class Disk:
+    """The calls on files that durability rests on, each a step of its own; here those of the operating system."""
+
+    def create(self, path: Path) -> int:
+        """Open a new or emptied file for writing, with access for nobody else."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+
+    def write(self, descriptor: int, octets: memoryview) -> int:
+        """Write some of `octets`; return how many."""
+        return os.write(descriptor, octets)
+
+    def synchronise(self, descriptor: int) -> None:
+        """Return when what was written is durable."""
+        os.fsync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        """Close a file."""
+        os.close(descriptor)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Let `target` name the file that `source` names, in place of what it named before."""
+        source.replace(target)
+
+    def remove(self, path: Path) -> None:
+        """Take away a name."""
+        path.unlink()
+
+    def synchronise_directory(self, directory: Path) -> None:
+        """Return when the names in a directory are durable; Windows has no such call and writes them through."""
+        if os.name == "posix":
+            descriptor = os.open(directory, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def read(self, path: Path, longest: int) -> bytes | None:
+        """Return what a file holds, no more than one octet above `longest`; None when there is no such file."""
+        try:
+            with path.open("rb") as file:
+                return file.read(longest + 1)
+        except FileNotFoundError:
+            return None
+
+    def identity(self, path: Path) -> str:
+        """Return what tells this very file from a copy of it that was put in its place: its number and its last change.
+
+        A file that is copied, unpacked or restored gets another one, whatever times the copy was given.
+        """
+        status = path.stat()
+        return f"{status.st_ino}:{status.st_ctime_ns}"
+
+
+SYSTEM: Final = Disk()
+
+
+def replace(path: Path, octets: bytes, disk: Disk = SYSTEM) -> None:
     """Let `path` hold `octets`, durably: after this returns they survive a power loss, before it the old ones do.
 
     Raises ConfigurationError when that cannot be promised.
     """
     beside = path.with_name(f"{path.name}.new")
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+        descriptor = disk.create(beside)
         try:
             view = memoryview(octets)
             while view:
-                view = view[os.write(descriptor, view) :]
-            os.fsync(descriptor)
+                view = view[disk.write(descriptor, view) :]
+            disk.synchronise(descriptor)
         finally:
-            os.close(descriptor)
-        beside.replace(path)
-        _sync_directory(path.parent)
+            disk.close(descriptor)
+        disk.rename(beside, path)
+        # The new name is durable only when the directory is.
+        disk.synchronise_directory(path.parent)
     except OSError as problem:
         with suppress(OSError):
-            beside.unlink()
+            disk.remove(beside)
         raise ConfigurationError(f"cannot write {path}: {problem.strerror}") from problem
-
-
-def _sync_directory(directory: Path) -> None:
-    # The new name is durable only when the directory is; Windows has no such call and writes it through.
-    if os.name == "posix":
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 if sys.platform == "win32":

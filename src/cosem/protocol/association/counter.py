@@ -76,6 +76,7 @@ class InvocationCounter:
         self._name = name
         self._block = block
         self._floor = FIRST
+        self._taken = 0
         self._numbers: Iterator[int] = iter(())
         self._last: int | None = None
 
@@ -85,7 +86,10 @@ class InvocationCounter:
         for number in self._numbers:
             self._last = number
             return number
-        self._numbers = iter(self._store.lease(self._name, self._block, self._floor))
+        # What was taken once is never taken again, even if the store should be set back meanwhile.
+        numbers = self._store.lease(self._name, self._block, max(self._floor, self._taken))
+        self._taken = numbers.stop
+        self._numbers = iter(numbers)
         return self.next()
 
     def raise_to(self, value: int, *, operator_approved: bool = False) -> None:
