@@ -18,6 +18,7 @@ from cosem.errors import ConfigurationError
 from cosem.io import credentials
 from cosem.meter.associations import demo_keys
 from cosem.protocol.association.security import Protection
+from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
@@ -57,8 +58,9 @@ class Connection:
     auth: Annotated[
         str | None,
         typer.Option(
-            metavar="none|low|md5|sha1|gmac|sha256",
-            help="How to authenticate. Left out: gmac with --ek, low with --password, else none.",
+            metavar="none|low|md5|sha1|gmac|sha256|ecdsa",
+            help="How to authenticate. Left out: ecdsa with --signing-key, gmac with --ek, low with --password, "
+            "else none.",
             show_default=False,
         ),
     ] = None
@@ -79,6 +81,28 @@ class Connection:
     ak: Annotated[
         str | None,
         typer.Option(metavar="KEY", help=f"Authentication key, also called GAK: {_KEY}.", show_default=False),
+    ] = None
+    suite: Annotated[
+        int | None,
+        typer.Option(
+            metavar="0|1|2", help="Security suite. Left out: the lowest that the keys fit.", show_default=False
+        ),
+    ] = None
+    signing_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Our private signing key, for --auth ecdsa: file:PATH (PEM, DER or hex), env:NAME.",
+            show_default=False,
+        ),
+    ] = None
+    peer_signing_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="The meter's public signing key or its certificate: file:PATH (PEM, DER or hex), env:NAME or hex.",
+            show_default=False,
+        ),
     ] = None
     system_title: Annotated[
         str | None,
@@ -145,6 +169,9 @@ class Connection:
             password=_secret(self.password),
             ek=encryption_key,
             ak=authentication_key,
+            suite=self.suite,
+            signing_key=_private_key("--signing-key", self.signing_key),
+            peer_signing_key=_public_key("--peer-signing-key", self.peer_signing_key),
             system_title=self.system_title,
             protection=self.protection,
             invocation_counter=counter,
@@ -162,7 +189,7 @@ class Connection:
                 f"--demo-keys are printed in every manual and are for this machine only, not for {url.place}: "
                 "give the meter's own keys with --ek file:PATH --ak file:PATH"
             )
-        keys = demo_keys()
+        keys = demo_keys(self.suite or 0)
         return keys.encryption, keys.authentication
 
     def _counter(self) -> tuple[int | None, Obis | None]:
@@ -228,6 +255,17 @@ def key(option: str, given: str | None) -> Key | None:
     if found.well_known:
         say(f"warning: {option} is a key that is printed in manuals: it protects nothing")
     return found
+
+
+def _private_key(option: str, given: str | None) -> PrivateKey | None:
+    if given is None:
+        return None
+    _hint(option, given)
+    return _named(option, lambda: credentials.private_key(given))
+
+
+def _public_key(option: str, given: str | None) -> PublicKey | None:
+    return None if given is None else _named(option, lambda: credentials.public_key(given))
 
 
 def is_loopback(url: ConnectionUrl) -> bool:

@@ -19,17 +19,21 @@ import typer
 from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.options import Json
 from cosem.cli.report import put, put_json, say
-from cosem.errors import ConfigurationError, TransportError
+from cosem.errors import ConfigurationError, SecurityError, TransportError
 from cosem.meter import describe
 from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys, demo_keys
 from cosem.meter.demo import SECURITIES, household
 from cosem.meter.serve import Server
+from cosem.protocol.crypto import suite as suites
+from cosem.protocol.crypto.elliptic import PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Secret
+from cosem.protocol.crypto.mechanism import SharedSecret, Signatures
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.obis import Obis
 from cosem.store.counters import default_counter_store
 from cosem.store.directory import default_state_directory
 
+CIPHERED: Final = ("gmac", "ecdsa")
 HIGHEST_PORT: Final = 0xFFFF
 EXAMPLE: Final = Obis("1.0.1.8.0.255")
 LOGICAL_DEVICE_NAME: Final = Obis("0.0.42.0.0.255")
@@ -41,7 +45,7 @@ class Secrets:
     """The secrets of simulated meters, and the options with which the client gives them."""
 
     keys: Keys | None = None
-    password: Secret | None = None
+    password: SharedSecret | None = None
     options: tuple[str, ...] = ()
 
 
@@ -57,11 +61,15 @@ def simulate(
     security: Annotated[
         str,
         typer.Option(
-            metavar="none|low|gmac",
-            help="Household meters: open to client 16, a password for client 32, or GMAC and authenticated "
-            "encryption for client 1. Keys are made anew at each start.",
+            metavar="none|low|gmac|ecdsa",
+            help="Household meters: open to client 16, a password for client 32, or GMAC or signatures, and "
+            "authenticated encryption, for client 1. Keys are made anew at each start.",
         ),
     ] = "none",
+    suite: Annotated[
+        int | None,
+        typer.Option(metavar="0|1|2", help="Security suite. Left out: 0, or 1 for ecdsa.", show_default=False),
+    ] = None,
     keys: Annotated[
         Path | None,
         typer.Option("--keys", metavar="DIR", help="Where new keys and passwords are put.", show_default=False),
@@ -105,6 +113,7 @@ def simulate(
       cosem simulate
       cosem simulate --count 5 --listen hdlc+tcp://127.0.0.1:5000
       cosem simulate --security gmac
+      cosem simulate --security ecdsa --suite 2
       cosem simulate meter.toml --listen 'tcp://[::1]:4059'
     """
     urls = places(ConnectionUrl.parse(listen), count)
@@ -114,7 +123,9 @@ def simulate(
         found = Secrets()
         meters = [describe.load(file, counters=default_counter_store(), allow_demo_keys=use_demo_keys)]
     else:
-        found = make_secrets(security, use_demo_keys, keys or default_state_directory() / f"simulate-{_mark(urls[0])}")
+        found = make_secrets(
+            security, suite, use_demo_keys, keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
+        )
         meters = [
             household(number, security=security, keys=found.keys, password=found.password)
             for number in range(1, count + 1)
@@ -143,24 +154,41 @@ def places(first: ConnectionUrl, count: int) -> list[ConnectionUrl]:
     return [replace(first, port=first.port + number if first.port else 0) for number in range(count)]
 
 
-def make_secrets(security: str, use_demo_keys: bool, directory: Path) -> Secrets:
+def make_secrets(security: str, suite: int | None, use_demo_keys: bool, directory: Path) -> Secrets:
     """Return what the meters ask for, made by chance and put into files that nobody else can read."""
     if security not in SECURITIES:
         raise ConfigurationError(f"--security {security!r}: write one of {', '.join(SECURITIES)}")
+    if suite is not None and security not in CIPHERED:
+        raise ConfigurationError(f"--suite goes with --security {' or '.join(CIPHERED)}")
     if use_demo_keys:
         if security != "gmac":
             raise ConfigurationError("--demo-keys goes with --security gmac")
-        return Secrets(keys=demo_keys(), options=("--demo-keys",))
+        return Secrets(keys=demo_keys(suite or 0), options=("--demo-keys", *_suite_option(suite)))
     if security == "none":
         return Secrets()
     if security == "low":
         password = Secret(secrets.token_hex(4).encode())
         path = private_file(directory / "password", password)
         return Secrets(password=password, options=("--password", f"file:{path}"))
-    made = Keys.random()
+    made = Keys.random((1 if security == "ecdsa" else 0) if suite is None else suite)
     ek = private_file(directory / "ek.hex", made.encryption)
     ak = private_file(directory / "ak.hex", made.authentication)
-    return Secrets(keys=made, options=("--ek", f"file:{ek}", "--ak", f"file:{ak}"))
+    options = ("--ek", f"file:{ek}", "--ak", f"file:{ak}", *_suite_option(made.suite or suite))
+    if security == "gmac":
+        return Secrets(keys=made, options=options)
+    try:
+        curve = suites.of(made.suite).required_curve
+    except SecurityError as error:
+        raise ConfigurationError(f"--security ecdsa: {error}; write --suite 1 or --suite 2") from None
+    meter, client = (PrivateKey.from_entropy(curve, secrets.token_bytes(entropy_octets(curve))) for _ in range(2))
+    own = private_file(directory / "signing.hex", client)
+    peer = private_file(directory / "meter-public.hex", Secret(meter.public.octets))
+    options += ("--signing-key", f"file:{own}", "--peer-signing-key", f"file:{peer}")
+    return Secrets(keys=made, password=Signatures(meter, client.public), options=options)
+
+
+def _suite_option(suite: int | None) -> tuple[str, ...]:
+    return () if suite is None else ("--suite", str(suite))
 
 
 def private_file(path: Path, secret: Secret) -> Path:
@@ -221,8 +249,10 @@ def _placeholders(association: AssociationDescription) -> tuple[str, ...]:
         options += ["--auth", association.mechanism.name]
     if association.mechanism.secret:
         options += ["--password", "file:PATH"]
+    if association.mechanism.signatures:
+        options += ["--signing-key", "file:PATH", "--peer-signing-key", "file:PATH"]
     if association.keys is not None:
-        options += ["--ek", "file:PATH", "--ak", "file:PATH"]
+        options += ["--ek", "file:PATH", "--ak", "file:PATH", *_suite_option(association.keys.suite or None)]
     return tuple(options)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
@@ -14,16 +13,16 @@ from cosem.protocol.association.context import ClientSettings
 from cosem.protocol.association.counter import CounterStore, InvocationCounter, MemoryCounterStore, counter_name
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import mechanism as mechanisms
+from cosem.protocol.crypto import suite as suites
+from cosem.protocol.crypto.elliptic import PublicKey, Signer
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key, Secret
-from cosem.protocol.crypto.mechanism import CHALLENGE_OCTETS, MECHANISMS, Mechanism
+from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
 from cosem.protocol.dialect import STANDARD, Dialect
 from cosem.protocol.profile.communication import ApplicationUse
 from cosem.protocol.values.obis import Obis
 from cosem.store.counters import default_counter_store
 from cosem.store.identity import client_system_title
-
-KEY_OCTETS = 16
 
 PROTECTIONS: dict[str, Protection] = {
     "none": Protection.NONE,
@@ -40,7 +39,9 @@ class Access:
 
     Attributes:
         mechanism: how the client authenticates.
-        secret: the LLS password or HLS secret.
+        secret: the LLS password, the HLS secret, or the signing keys of HLS with ECDSA.
+        certificate: that of our signing key, in DER, for a meter that does not know it yet.
+        suite: number of the security suite.
         protection: what every APDU carries, and the least that is accepted.
         encryption_key, authentication_key: the global unicast keys (GUEK, GAK).
         system_title: the client's own title, 8 octets.
@@ -53,7 +54,8 @@ class Access:
     """
 
     mechanism: Mechanism = MECHANISMS[0]
-    secret: Secret | None = None
+    secret: SharedSecret | None = None
+    certificate: bytes | None = None
     protection: Protection = Protection.NONE
     encryption_key: Key | None = None
     authentication_key: Key | None = None
@@ -71,8 +73,17 @@ class Access:
     def __post_init__(self) -> None:
         if self.secured and self.encryption_key is None:
             raise ConfigurationError("ciphering and GMAC need the encryption key (ek)")
-        if self.secured and (self.system_title is None or len(self.system_title) != TITLE_OCTETS):
-            raise ConfigurationError(f"a client system title of {TITLE_OCTETS} octets is needed with keys")
+        titled = self.secured or self.mechanism.titles
+        if titled and (self.system_title is None or len(self.system_title) != TITLE_OCTETS):
+            raise ConfigurationError(
+                f"a client system title of {TITLE_OCTETS} octets is needed with keys and with authentication "
+                f"{self.mechanism.name}"
+            )
+        if self.mechanism.signatures and not isinstance(self.secret, Signatures):
+            raise ConfigurationError(
+                f"authentication {self.mechanism.name} needs our private signing key (signing_key, --signing-key) "
+                "and the meter's public one (peer_signing_key, --peer-signing-key)"
+            )
         if self.mechanism.secret and self.secret is None:
             raise ConfigurationError(f"authentication {self.mechanism.name} needs a password (password, --password)")
         if self.dedicated and self.protection is Protection.NONE:
@@ -84,8 +95,8 @@ class Access:
 
     @property
     def secured(self) -> bool:
-        """True when keys, titles and counters take part."""
-        return self.protection is not Protection.NONE or self.mechanism.titles
+        """True when keys and counters take part."""
+        return self.protection is not Protection.NONE or self.mechanism.keys
 
     @property
     def sends_password(self) -> bool:
@@ -120,26 +131,35 @@ class Access:
         settings = ClientSettings(
             mechanism=self.mechanism,
             secret=self.secret,
+            own_title=self.system_title or b"",
+            certificate=self.certificate,
             protection=self.protection,
-            dedicated_key=Key(entropy(KEY_OCTETS)) if self.dedicated and security is not None else None,
+            dedicated_key=Key(entropy(security.suite.key_octets)) if self.dedicated and security is not None else None,
             dialect=self.dialect,
             conformance=use.conformance,
             max_receive_pdu_size=min(self.max_receive_pdu_size, use.max_pdu_size),
         )
-        challenge = entropy(CHALLENGE_OCTETS) if self.mechanism.challenges else b""
+        challenge = entropy(self.mechanism.challenge_octets) if self.mechanism.challenges else b""
         return ClientAssociation(settings, challenge=challenge, security=security)
 
 
 class AccessWords(TypedDict, total=False):
     """`Access` in the words a person writes; every one of them may be left out.
 
-    auth: none, low, gmac, sha256, or with a permission md5, sha1. password: the LLS password or HLS secret.
+    auth: none, low, gmac, sha256, ecdsa, with a permission md5, sha1, or a mechanism of the manufacturer's own.
+    password: the LLS password or HLS secret. suite: 0, 1 or 2; left out, 2 where the keys have 32 octets, 1 with ecdsa.
     ek, ak: encryption and authentication key, as keys, octets or hex. system_title: the client's, 8 octets or hex.
+    signing_key: our private key, or what signs in its place. peer_signing_key: the meter's public key.
+    certificate: that of our signing key, in DER.
     protection: none, auth, enc, auth+enc. dedicated: use a dedicated key. invocation_counter: begin there or above.
     counter_object: the object of the meter to read the counter from first. counters: where counters are leased from.
     """
 
-    auth: str | None
+    auth: str | Mechanism | None
+    suite: int | None
+    signing_key: Signer | None
+    peer_signing_key: PublicKey | None
+    certificate: bytes | None
     password: Secret | bytes | str | None
     ek: Key | bytes | str | None
     ak: Key | bytes | str | None
@@ -163,11 +183,16 @@ def access(**words: Unpack[AccessWords]) -> Access:
     Raises:
         ConfigurationError: something is missing or does not fit together.
     """
-    auth, password, ek = words.get("auth"), words.get("password"), words.get("ek")
-    protection = words.get("protection")
+    auth, password, ek = words.get("auth"), words.get("password"), _key(words.get("ek"))
+    protection, signatures = words.get("protection"), _signatures(words)
     permitted = words.get("permitted", NOTHING)
-    named = auth if auth is not None else "gmac" if ek is not None else "low" if password is not None else "none"
-    mechanism = mechanisms.named(named, permitted)
+    if isinstance(auth, Mechanism):
+        mechanism = auth
+    elif auth is not None:
+        mechanism = mechanisms.named(auth, permitted)
+    else:
+        guesses = ((signatures, 7), (ek, 5), (password, 1), (True, 0))
+        mechanism = MECHANISMS[next(number for given, number in guesses if given is not None)]
     if protection is None:
         chosen = AUTHENTICATED_ENCRYPTION if ek is not None else Protection.NONE
     elif isinstance(protection, Protection):
@@ -176,19 +201,18 @@ def access(**words: Unpack[AccessWords]) -> Access:
         if protection not in PROTECTIONS:
             raise ConfigurationError(f"protection {protection!r} is not known; write one of {', '.join(PROTECTIONS)}")
         chosen = PROTECTIONS[protection]
-    secured = chosen is not Protection.NONE or mechanism.titles
+    secured = chosen is not Protection.NONE or mechanism.keys
     title = words.get("system_title")
     counters = words.get("counters")
-    if ek is None and chosen is Protection.NONE and mechanism.titles and mechanism.secret:
-        # The proof binds both system titles but no key: nothing is ciphered, and a key of chance opens nothing.
-        ek, counters = Key(secrets.token_bytes(KEY_OCTETS)), MemoryCounterStore()
     return Access(
         mechanism=mechanism,
-        secret=_secret(password),
+        secret=signatures if mechanism.signatures else _secret(password),
+        certificate=words.get("certificate"),
+        suite=_suite(words.get("suite"), ek, signatures),
         protection=chosen,
-        encryption_key=_key(ek),
+        encryption_key=ek,
         authentication_key=_key(words.get("ak")),
-        system_title=client_system_title() if title is None and secured else _title(title),
+        system_title=client_system_title() if title is None and (secured or mechanism.titles) else _title(title),
         dedicated=words.get("dedicated", False),
         counters=default_counter_store() if counters is None and secured else counters or MemoryCounterStore(),
         invocation_counter=words.get("invocation_counter"),
@@ -197,6 +221,23 @@ def access(**words: Unpack[AccessWords]) -> Access:
         dialect=words.get("dialect", STANDARD),
         max_receive_pdu_size=words.get("max_receive_pdu_size", 0xFFFF),
     )
+
+
+def _signatures(words: AccessWords) -> Signatures | None:
+    own, peer = words.get("signing_key"), words.get("peer_signing_key")
+    return None if own is None or peer is None else Signatures(own, peer)
+
+
+def _suite(given: int | None, ek: Key | None, signatures: Signatures | None) -> int:
+    """Return the suite that was named, else the lowest that the keys can be of. Raises ConfigurationError."""
+    if given is None:
+        curves = {suite.curve: number for number, suite in suites.SUITES.items()}
+        by_curve = 0 if signatures is None else curves.get(signatures.signer.public.curve, 0)
+        given = max(by_curve, 2 if ek is not None and len(ek) == suites.SUITES[2].key_octets else 0)
+    suite = suites.of(given)
+    if signatures is not None and {signatures.signer.public.curve, signatures.peer.curve} != {suite.curve}:
+        raise ConfigurationError(f"the signing keys are not on the curve of security suite {given} ({suite.name})")
+    return given
 
 
 def _instance(given: Obis | str | None) -> Obis | None:

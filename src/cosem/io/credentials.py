@@ -11,7 +11,17 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from cosem.errors import ConfigurationError
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import (
+    load_der_private_key,
+    load_der_public_key,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from cosem.errors import ConfigurationError, SecurityError
+from cosem.protocol.crypto.elliptic import CURVES, PrivateKey, PublicKey
 from cosem.protocol.crypto.key import KEY_OCTETS, Key, Secret, octets_from_hex
 
 LONGEST_FILE: Final = 4096
@@ -22,6 +32,9 @@ _ENVIRONMENT: Final = "env:"
 _READABLE_BY_OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
 _LIKE_A_KEY: Final = re.compile(r"(?:[0-9A-Fa-f][\s:.,_-]*){16}")
 _RIGHT_FORMS: Final = "write file:PATH, env:NAME, or 32 hex digits"
+_PRIVATE_FORMS: Final = "a private key is a file in PEM or DER without a password, or 64 hex digits (96 for suite 2)"
+_PUBLIC_FORMS: Final = "a public key is a file with a key or certificate in PEM or DER, or x and y in hex"
+_PEM: Final = b"-----BEGIN"
 
 
 def key(source: str) -> Key:
@@ -59,6 +72,44 @@ def password(source: str) -> Secret:
     return Secret(given)
 
 
+def private_key(source: str) -> PrivateKey:
+    """Return the private key on an elliptic curve that `source` names: PEM, DER, or the hex of its number.
+
+    Raises ConfigurationError when there is nothing to be found or it is no key of a security suite.
+    """
+    content = _content(source)
+    try:
+        if content.startswith(_PEM):
+            return PrivateKey.of(load_pem_private_key(content, None))
+        number = _hex(content)
+        if number is not None:
+            return next(PrivateKey(curve, number) for curve in CURVES if len(number) == curve.octets)
+        return PrivateKey.of(load_der_private_key(content, None))
+    except (ValueError, TypeError, StopIteration, UnsupportedAlgorithm):
+        raise ConfigurationError(f"this is no private key: {_PRIVATE_FORMS}") from None
+
+
+def public_key(source: str) -> PublicKey:
+    """Return the public key on an elliptic curve that `source` names: a key or certificate in PEM or DER, or hex.
+
+    Raises ConfigurationError when there is nothing to be found or it is no key of a security suite. A certificate is
+    taken for the key in it: whom it belongs to is the word of the one who gives it.
+    """
+    content = _content(source)
+    try:
+        if content.startswith(_PEM + b" CERTIFICATE"):
+            return PublicKey.of(x509.load_pem_x509_certificate(content).public_key())
+        if content.startswith(_PEM):
+            return PublicKey.of(load_pem_public_key(content))
+        point = _hex(content)
+        if point is not None:
+            point = point[1:] if len(point) % 2 and point[:1] == b"\x04" else point
+            return next(PublicKey(curve, point) for curve in CURVES if len(point) == curve.public_octets)
+        return PublicKey.of(_der_public(content))
+    except (ValueError, TypeError, StopIteration, UnsupportedAlgorithm, SecurityError):
+        raise ConfigurationError(f"this is no public key: {_PUBLIC_FORMS}") from None
+
+
 def hint(source: str) -> str | None:
     """Return what is unsafe about `source`, in one sentence for the user, or None."""
     if source.startswith(_ENVIRONMENT):
@@ -85,6 +136,29 @@ def _key_in(content: bytes) -> Key:
             return Key(content)
         raise
     return Key(octets)
+
+
+def _content(source: str) -> bytes:
+    if source.startswith(_FILE):
+        return _file(source.removeprefix(_FILE))
+    if source.startswith(_ENVIRONMENT):
+        return _environment(source.removeprefix(_ENVIRONMENT)).encode()
+    return source.encode()
+
+
+def _hex(content: bytes) -> bytes | None:
+    """Return the octets that hex stands for, None where it is none."""
+    try:
+        return octets_from_hex(_text(content))
+    except ConfigurationError:
+        return None
+
+
+def _der_public(content: bytes) -> object:
+    try:
+        return load_der_public_key(content)
+    except ValueError:
+        return x509.load_der_x509_certificate(content).public_key()
 
 
 def _file(name: str) -> bytes:

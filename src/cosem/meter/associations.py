@@ -21,13 +21,11 @@ from cosem.protocol.association.counter import (
     counter_name,
 )
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
-from cosem.protocol.crypto.key import Key, Secret
-from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism
+from cosem.protocol.crypto import suite as suites
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
 
 PUBLIC_CLIENT: Final = 16
-SUITE: Final = 0
-KEY_OCTETS: Final = 16
-
 READ_ONLY: Final = Rights(Access.READ)
 
 LEASE: Final = 256
@@ -36,7 +34,7 @@ LEASE: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The global keys of an association.
+    """The global keys of an association, of security suite `suite`.
 
     `temporary` keys die with the process, so that their counters need not outlive it. `demonstration` keys are
     printed in every manual: they protect nothing, and are served on loopback only.
@@ -46,11 +44,15 @@ class Keys:
     authentication: Key
     temporary: bool = False
     demonstration: bool = False
+    suite: int = 0
 
     def __post_init__(self) -> None:
+        suite = suites.of(self.suite)
         for name, key in (("encryption", self.encryption), ("authentication", self.authentication)):
-            if len(key) != KEY_OCTETS:
-                raise ConfigurationError(f"the {name} key of security suite {SUITE} has {KEY_OCTETS} octets")
+            if len(key) != suite.key_octets:
+                raise ConfigurationError(
+                    f"the {name} key of security suite {suite.identifier} ({suite.name}) has {suite.key_octets} octets"
+                )
             if key.well_known and not self.demonstration:
                 raise ConfigurationError(
                     f"the {name} key is printed in manuals and protects nothing: make one of your own; "
@@ -60,28 +62,34 @@ class Keys:
             raise ConfigurationError("the encryption key and the authentication key must not be the same")
 
     @classmethod
-    def random(cls) -> Keys:
+    def random(cls, suite: int = 0) -> Keys:
         """Make keys that live as long as this process."""
-        return cls(Key(secrets.token_bytes(KEY_OCTETS)), Key(secrets.token_bytes(KEY_OCTETS)), temporary=True)
+        octets = suites.of(suite).key_octets
+        encryption, authentication = (Key(secrets.token_bytes(octets)) for _ in range(2))
+        return cls(encryption, authentication, temporary=True, suite=suite)
 
 
-def demo_keys() -> Keys:
-    """Return the published example keys, for demonstrations on loopback."""
-    return Keys(Key(bytes(range(0x10))), Key(bytes(range(0xD0, 0xE0))), temporary=True, demonstration=True)
+def demo_keys(suite: int = 0) -> Keys:
+    """Return the published example keys, for demonstrations on loopback; those of suite 2 go on counting."""
+    octets = suites.of(suite).key_octets
+    encryption, authentication = (Key(bytes(range(first, first + octets))) for first in (0x00, 0xD0))
+    return Keys(encryption, authentication, temporary=True, demonstration=True, suite=suite)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationDescription:
     """One association that a logical device offers to the client with SAP `client`.
 
-    Without `keys` nothing is protected; with them `protection` is what every message must have. Raises
-    ConfigurationError when something needed is missing.
+    Without `keys` nothing is protected; with them `protection` is what every message must have. `secret` is the LLS
+    password, the HLS secret, or the signing keys of HLS with ECDSA; `certificate` that of the meter's signing key, in
+    DER. Raises ConfigurationError when something needed is missing.
     """
 
     client: int
     name: str = ""
     mechanism: Mechanism = MECHANISMS[0]
-    secret: Secret | None = None
+    secret: SharedSecret | None = None
+    certificate: bytes | None = None
     keys: Keys | None = None
     protection: Protection = Protection.NONE
     rights: Rights = READ_ONLY
@@ -95,9 +103,10 @@ class AssociationDescription:
             (not 0 < self.client < 0x80, f"client {self.client}: a client SAP is a number from 1 to 127"),
             (mechanism.secret and not self.secret, f"authentication {mechanism.name!r} needs a password or secret"),
             (
-                mechanism.titles and not mechanism.secret and self.keys is None,
-                f"authentication {mechanism.name!r} needs keys",
+                mechanism.signatures and not isinstance(self.secret, Signatures),
+                f"authentication {mechanism.name!r} needs the meter's private signing key and the client's public one",
             ),
+            (mechanism.keys and self.keys is None, f"authentication {mechanism.name!r} needs keys"),
             (self.protection is not Protection.NONE and self.keys is None, "protection needs keys"),
             (
                 self.protection not in (Protection.NONE, Protection.AUTHENTICATION, AUTHENTICATED_ENCRYPTION),
@@ -126,6 +135,7 @@ class AssociationDescription:
             ),
             mechanism=self.mechanism,
             secret=self.secret,
+            certificate=self.certificate,
             required=self.protection,
             security=None if self.keys is None else lambda peer: self._security(title, peer, counters),
             own_title=title if self.keys is not None or self.mechanism.titles else None,
@@ -138,7 +148,7 @@ class AssociationDescription:
         keys = self.keys
         assert keys is not None
         return SecurityContext(
-            SUITE,
+            keys.suite,
             title,
             peer,
             keys.encryption,

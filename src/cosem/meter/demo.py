@@ -23,8 +23,7 @@ from cosem.meter.objects import Objects
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
-from cosem.protocol.crypto.key import Secret
-from cosem.protocol.crypto.mechanism import named
+from cosem.protocol.crypto.mechanism import SharedSecret, named
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
 from cosem.protocol.values.data import DoubleLong, DoubleLongUnsigned, LongUnsigned, Unsigned
 from cosem.protocol.values.units import Unit
@@ -37,7 +36,7 @@ EVENT_LOG_ENTRIES: Final = 100
 
 PASSWORD_CLIENT: Final = 32
 MANAGEMENT_CLIENT: Final = 1
-SECURITIES: Final = ("none", "low", "gmac")
+SECURITIES: Final = ("none", "low", "gmac", "ecdsa")
 
 
 def household(
@@ -47,13 +46,14 @@ def household(
     clock: Callable[[], datetime] = system_clock,
     security: str = "none",
     keys: Keys | None = None,
-    password: Secret | None = None,
+    password: SharedSecret | None = None,
     counters: CounterStore | None = None,
 ) -> Meter:
     """Return a household electricity meter, different for each `number` and the same for the same one.
 
     With `security` "none" client 16 reads everything. With "low" that takes client 32 and `password`, with "gmac"
-    client 1, `keys` and authenticated encryption; client 16 is the public client then.
+    client 1, `keys` and authenticated encryption, with "ecdsa" the signing keys as `password` as well; client 16 is
+    the public client then.
     """
     meter = Meter(f"KFM{_serial(number)}", zone=zone, clock=clock, counters=counters)
     furnish(meter, number)
@@ -122,7 +122,9 @@ def _of_phase(
     return lambda house, time: figure(house, phase, time)
 
 
-def _associations(security: str, keys: Keys | None, password: Secret | None) -> tuple[AssociationDescription, ...]:
+def _associations(
+    security: str, keys: Keys | None, password: SharedSecret | None
+) -> tuple[AssociationDescription, ...]:
     if security not in SECURITIES:
         raise ConfigurationError(f"security {security!r}: there is {', '.join(SECURITIES)}")
     if security == "none":
@@ -135,7 +137,8 @@ def _associations(security: str, keys: Keys | None, password: Secret | None) -> 
         described = AssociationDescription(
             client=MANAGEMENT_CLIENT,
             name="management",
-            mechanism=named("gmac"),
+            mechanism=named(security),
+            secret=password,
             keys=keys,
             protection=AUTHENTICATED_ENCRYPTION,
             rights=Rights(Access.MANAGE),

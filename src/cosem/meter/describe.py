@@ -19,10 +19,12 @@
 
     [[association]]
     client = 1
-    auth = "gmac"
+    auth = "gmac"                       # or none, low, sha256, ecdsa
     protection = "auth+enc"
+    suite = 0                           # or 1, 2
     encryption_key = "file:ek.hex"      # or env:NAME, or hex
     authentication_key = "file:ak.hex"
+    # with ecdsa: signing_key = "file:meter.pem", client_signing_key = "file:client-public.pem"
     access = "manage"                   # public, read or manage
     rules = [{ objects = "1.*.*.8.*.255", access = "read" }]
 
@@ -51,7 +53,7 @@ from cosem.meter.values import encode_value
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto.key import octets_from_hex
-from cosem.protocol.crypto.mechanism import MECHANISMS, named
+from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures, named
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.classes.data_storage import ProfileGeneric, ScalerUnit, SortMethod
 from cosem.protocol.model.declare import REGISTRY, InterfaceClass, declared
@@ -197,7 +199,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
     table.name(f"client {client}")
     name = table.text("name", "")
     mechanism = table.converted("auth", named, MECHANISMS[0])
-    secret = table.optional("password", credentials.password)
+    secret = _secret(table, mechanism)
     keys = _keys(table, allow_demo_keys)
     protection = table.converted("protection", _named(PROTECTIONS), Protection.NONE)
     usual = Access.PUBLIC if client == PUBLIC_CLIENT and not mechanism.identifier else Access.READ
@@ -223,12 +225,21 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
     table.guarded(offer)
 
 
+def _secret(table: Table, mechanism: Mechanism) -> SharedSecret | None:
+    """Return the password or HLS secret, or the signing keys where the mechanism takes these in its place."""
+    if not mechanism.signatures:
+        return table.optional("password", credentials.password)
+    signing_key = table.converted("signing_key", credentials.private_key)
+    return Signatures(signing_key, table.converted("client_signing_key", credentials.public_key))
+
+
 def _keys(table: Table, allow_demo_keys: bool) -> Keys | None:
+    suite = table.integer("suite", 0)
     if "keys" in table:
         table.converted("keys", _named({DEMO: DEMO}))
         if not allow_demo_keys:
             raise table.refusal("keys", "demo keys protect nothing and must be allowed where the meter is started")
-        return demo_keys()
+        return table.guarded(lambda: demo_keys(suite), "suite")
     encryption = table.optional("encryption_key", credentials.key)
     authentication = table.optional("authentication_key", credentials.key)
     if encryption is None and authentication is None:
@@ -236,7 +247,7 @@ def _keys(table: Table, allow_demo_keys: bool) -> Keys | None:
     if encryption is None or authentication is None:
         missing = "encryption_key" if encryption is None else "authentication_key"
         raise table.refusal(missing, "an association has both keys or none")
-    return table.guarded(lambda: Keys(encryption, authentication))
+    return table.guarded(lambda: Keys(encryption, authentication, suite=suite))
 
 
 def _rule(table: Table) -> Rule:

@@ -29,6 +29,7 @@ import time
 from gurux_dlms import GXByteBuffer, GXDateTime, GXReplyData
 from gurux_dlms.enums import AccessServiceCommandType, Authentication, DataType, InterfaceType, Security
 from gurux_dlms.GXDLMSAccessItem import GXDLMSAccessItem
+from gurux_dlms.objects.enums import SecuritySuite
 from gurux_dlms.secure import GXDLMSSecureClient
 
 AUTHENTICATION = {
@@ -99,6 +100,7 @@ class Session:
         client.maxReceivePDUSize = options.max_pdu
         client.useUtc2NormalTime = options.deviation == "utc-to-local"
         if options.ek:
+            client.ciphering.securitySuite = SecuritySuite(options.suite)
             client.ciphering.security = PROTECTION[options.protection]
             client.ciphering.systemTitle = bytearray.fromhex(options.system_title)
             client.ciphering.blockCipherKey = bytearray.fromhex(options.ek)
@@ -312,6 +314,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--system-title", help="hex")
     parser.add_argument("--ek", help="encryption key, hex; turns ciphering on")
     parser.add_argument("--ak", help="authentication key, hex")
+    parser.add_argument("--suite", type=int, choices=(0, 1, 2), default=0)
     parser.add_argument("--counter", type=int, default=1, help="first invocation counter")
     parser.add_argument("--deviation", choices=("local-to-utc", "utc-to-local"), default="local-to-utc")
     parser.add_argument("--timeout", type=float, default=10.0)

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from pydlms.apdu.xdlms import Conformance
 from pydlms.security.context import SecurityContext
 from pydlms.security.hls import Mechanism
-from pydlms.simulator import ClientProfile, example_meter, serve
+from pydlms.simulator import ClientProfile, MeterSimulator, example_meter, serve
 
 
 def main() -> int:
@@ -36,14 +36,8 @@ def main() -> int:
     meter = example_meter(**keywords(settings))
     for name in settings.get("conformance", ()):
         meter.conformance |= Conformance[name]
-    if "suite" in settings or "context" in settings:
-        meter.security = SecurityContext(
-            meter.encryption_key,
-            meter.authentication_key,
-            client_system_title=meter.system_title,
-            suite=settings.get("suite", 0),
-            **{name: value(name, given) for name, given in settings.get("context", {}).items()},
-        )
+    if "ek" in settings:
+        cipher(meter, settings)
     gbt = settings.get("gbt")
     if gbt is not None:
         meter.conformance |= Conformance.GENERAL_BLOCK_TRANSFER
@@ -65,9 +59,21 @@ def main() -> int:
 
 
 def keywords(settings: dict) -> dict:
-    names = {"title": "system_title", "ek": "encryption_key", "ak": "authentication_key"}
-    found = {name: bytes.fromhex(settings[short]) for short, name in names.items() if short in settings}
+    found = {"system_title": bytes.fromhex(settings["title"])} if "title" in settings else {}
     return {**found, **({"max_pdu": settings["max_pdu"]} if "max_pdu" in settings else {})}
+
+
+def cipher(meter: MeterSimulator, settings: dict) -> None:
+    """Give the meter its keys: its own way of taking them knows suite 0 only."""
+    meter.encryption_key, meter.authentication_key = (bytes.fromhex(settings[name]) for name in ("ek", "ak"))
+    meter.security = SecurityContext(
+        meter.encryption_key,
+        meter.authentication_key,
+        client_system_title=meter.system_title,
+        suite=settings.get("suite", 0),
+        **{name: value(name, given) for name, given in settings.get("context", {}).items()},
+    )
+    meter.last_client_ic = 0  # publishes the object that holds it
 
 
 def profile(client: dict) -> ClientProfile:

@@ -141,11 +141,11 @@ def test_secrets_replace_what_lay_there_before(tmp_path: Path) -> None:
     bait = tmp_path / "bait"
     bait.write_text("kept")
     (tmp_path / "ek.hex").symlink_to(bait)
-    simulate.make_secrets("gmac", False, tmp_path)
+    simulate.make_secrets("gmac", None, False, tmp_path)
     assert bait.read_text() == "kept"
     assert not (tmp_path / "ek.hex").is_symlink()
     with pytest.raises(ConfigurationError, match="name another place"):
-        simulate.make_secrets("low", False, bait / "below")
+        simulate.make_secrets("low", None, False, bait / "below")
 
 
 def test_the_demonstration(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.services import CIPHERED
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key, Secret
-from cosem.protocol.crypto.mechanism import CHALLENGE_OCTETS, MECHANISMS, Challenges, Mechanism
+from cosem.protocol.crypto.mechanism import MECHANISMS, Challenges, Mechanism, SharedSecret
 
 DLMS_VERSION_TOO_LOW: Final = 1
 INCOMPATIBLE_CONFORMANCE: Final = 2
@@ -43,13 +43,15 @@ PDU_SIZE_TOO_SHORT: Final = 3
 class ServerPolicy:
     """Who may open an association between two SAPs, and with what.
 
-    `security` makes the context for a client's system title; `secret` is the LLS password or the HLS secret;
-    `general_block_window` is how many blocks of general block transfer are taken in a row, with 0 it is not granted.
+    `security` makes the context for a client's system title; `secret` is the LLS password, the HLS secret or the
+    signing keys; `certificate` is that of our signing key, in DER. `general_block_window` is how many blocks of general
+    block transfer are taken in a row, with 0 it is not granted.
     """
 
     application_context: ApplicationContext = ApplicationContext.LOGICAL_NAME
     mechanism: Mechanism = MECHANISMS[0]
-    secret: Secret | None = None
+    secret: SharedSecret | None = None
+    certificate: bytes | None = None
     required: Protection = Protection.NONE
     security: Callable[[bytes], SecurityContext] | None = None
     own_title: bytes | None = None
@@ -140,6 +142,7 @@ def response_to(
         result=AssociationResult.ACCEPTED if accepted else AssociationResult.REJECTED_PERMANENT,
         result_source_diagnostic=diagnostic if isinstance(outcome, Negotiated) else outcome.diagnostic,
         responding_ap_title=None if policy is None else policy.own_title,
+        responding_ae_qualifier=policy.certificate if policy is not None and hls else None,
         responder_acse_requirements=AUTHENTICATION if hls else None,
         mechanism_name=MechanismId(policy.mechanism.identifier) if policy is not None and hls else None,
         responding_authentication_value=challenges.server if challenges is not None else None,
@@ -224,13 +227,16 @@ def _authenticate(
 ) -> Challenges | None:
     value, mechanism = request.calling_authentication_value or b"", policy.mechanism
     if not mechanism.challenges:
-        if mechanism.secret and (policy.secret is None or not policy.secret.equals(value)):
+        if mechanism.secret and not (isinstance(policy.secret, Secret) and policy.secret.equals(value)):
             raise Rejection(AcseServiceUser.AUTHENTICATION_FAILURE)
         return None
     challenges = Challenges(
-        client=value, server=entropy(CHALLENGE_OCTETS), client_title=title, server_title=policy.own_title or b""
+        client=value,
+        server=entropy(mechanism.challenge_octets),
+        client_title=title,
+        server_title=policy.own_title or b"",
     )
-    challenges.check()
+    challenges.check(mechanism.shortest_challenge)
     return challenges
 
 

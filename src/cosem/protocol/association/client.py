@@ -105,6 +105,7 @@ from cosem.protocol.association.transfer import (
 )
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.reader import Limits
+from cosem.protocol.crypto.key import Secret
 from cosem.protocol.crypto.mechanism import Challenges
 from cosem.protocol.values.data import OctetString
 
@@ -148,6 +149,7 @@ class ClientAssociation:
         self.state = State.IDLE
         self.negotiated: Negotiated | None = None
         self._security = security
+        self._own_title = security.own_title if security is not None else settings.own_title
         self._mechanism = settings.mechanism
         self._mechanism_id = MechanismId(settings.mechanism.identifier)
         self._challenge = challenge
@@ -195,7 +197,8 @@ class ClientAssociation:
         initiate = self._protect_initiate(self._initiate_request().encode())
         request = AssociationRequest(
             application_context_name=settings.application_context,
-            calling_ap_title=self._security.own_title if self._security is not None else None,
+            calling_ap_title=self._own_title or None,
+            calling_ae_qualifier=settings.certificate,
             sender_acse_requirements=AUTHENTICATION if authenticates else None,
             mechanism_name=self._mechanism_id if authenticates else None,
             calling_authentication_value=self._authentication_value(),
@@ -382,7 +385,7 @@ class ClientAssociation:
         if self._mechanism.challenges:
             return self._challenge
         secret = self.settings.secret
-        return secret.reveal() if self._mechanism.secret and secret is not None else None
+        return secret.reveal() if self._mechanism.secret and isinstance(secret, Secret) else None
 
     def _associated(self, response: AssociationResponse) -> None:
         if self.state is not State.ASSOCIATING:
@@ -410,10 +413,10 @@ class ClientAssociation:
         challenges = Challenges(
             client=self._challenge,
             server=response.responding_authentication_value or b"",
-            client_title=b"" if self._security is None else self._security.own_title,
+            client_title=self._own_title,
             server_title=response.responding_ap_title or b"",
         )
-        challenges.check()
+        challenges.check(self._mechanism.shortest_challenge)
         self._challenges = challenges
         proof = self._mechanism.client_proof(challenges, self.settings.secret, self._security)
         request = ActionRequestNormal(self.invoke_id_and_priority(), REPLY_TO_HLS_AUTHENTICATION, OctetString(proof))

@@ -10,8 +10,8 @@ from cosem.protocol.apdu import Apdu, DataNotification, EventNotification
 from cosem.protocol.apdu.acse import ApplicationContext, MechanismId
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.security import Protection
-from cosem.protocol.crypto.key import Key, Secret
-from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret
 from cosem.protocol.dialect import STANDARD, Dialect
 
 DLMS_VERSION = 6
@@ -69,12 +69,16 @@ CLIENT_LIMITS: Final = AssociationLimits(transfer_seconds=3600.0)
 class ClientSettings:
     """What a client asks for when it opens an association (IEC 62056-5-3, COSEM-OPEN).
 
+    `own_title` is for mechanisms that bind titles where there is no security context, which has one itself.
+    `certificate` is that of our signing key, in DER, for a server that does not know it yet.
     `general_block_window` is how many blocks of general block transfer are taken in a row, 1 to 63; with 0 it is not
     proposed.
     """
 
     mechanism: Mechanism = MECHANISMS[0]
-    secret: Secret | None = None
+    secret: SharedSecret | None = None
+    own_title: bytes = b""
+    certificate: bytes | None = None
     protection: Protection = Protection.NONE
     conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES
     max_receive_pdu_size: int = 0xFFFF

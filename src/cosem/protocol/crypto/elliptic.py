@@ -19,7 +19,7 @@ from cosem.errors import ConfigurationError, SecurityError
 from cosem.protocol.crypto.key import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Curve:
     """A curve with the hash that goes with it; `octets` is the length of a coordinate, and of a private key."""
 

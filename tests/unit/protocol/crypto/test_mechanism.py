@@ -11,8 +11,9 @@ from cosem.errors import ConfigurationError, LocalProtocolError, SecurityError
 from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.crypto import mechanism
+from cosem.protocol.crypto.elliptic import CURVES, Curve, PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Key, Secret
-from cosem.protocol.crypto.mechanism import Challenges
+from cosem.protocol.crypto.mechanism import Challenges, Signatures
 
 EK = Key.from_hex("000102030405060708090A0B0C0D0E0F")
 AK = Key.from_hex("D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF")
@@ -137,17 +138,75 @@ def test_broken_digests_are_off_by_default(number: int, weakness: str) -> None:
     assert mechanism.of(number, danger.allow(danger.Weakness[weakness])).identifier == number
 
 
-@pytest.mark.parametrize("number", [-1, 2, 7, 8, 255])
+@pytest.mark.parametrize("number", [-1, 2, 8, 255])
 def test_what_is_not_built_in_is_refused_with_what_is(number: int) -> None:
     with pytest.raises(ConfigurationError, match=r"0 \(none\), 1 \(low\), 3 \(md5\), 4 \(sha1\), 5 \(gmac\)"):
         mechanism.of(number, WEAK)
 
 
 def test_mechanisms_by_name() -> None:
-    names = ("none", "low", "gmac", "sha256")
-    assert [mechanism.named(name).identifier for name in names] == [0, 1, 5, 6]
+    names = ("none", "low", "gmac", "sha256", "ecdsa")
+    assert [mechanism.named(name).identifier for name in names] == [0, 1, 5, 6, 7]
     assert mechanism.named("MD5", WEAK).identifier == 3
     with pytest.raises(ConfigurationError, match="MD5_AUTHENTICATION"):
         mechanism.named("md5")
-    with pytest.raises(ConfigurationError, match="none, low, md5, sha1, gmac, sha256"):
-        mechanism.named("ecdsa")
+    with pytest.raises(ConfigurationError, match="none, low, md5, sha1, gmac, sha256, ecdsa"):
+        mechanism.named("telepathy")
+
+
+# -- signatures (7) and the manufacturer's own (2) --------------------------------------------------------------------
+
+LONG = Challenges(bytes(range(32)), bytes(range(32, 64)), CLIENT, SERVER)
+KEYS = {
+    curve: [PrivateKey.from_entropy(curve, bytes((seed,)) * entropy_octets(curve)) for seed in (1, 2, 3)]
+    for curve in CURVES
+}
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
+def test_signatures_bind_titles_and_challenges_in_the_order_of_the_prover(curve: Curve) -> None:
+    client, server, stranger = KEYS[curve]
+    ecdsa = mechanism.of(7)
+    of_client, of_server = Signatures(client, server.public), Signatures(server, client.public)
+    proof = ecdsa.client_proof(LONG, of_client, None)
+    client.public.verify(CLIENT + SERVER + LONG.server + LONG.client, proof)
+    assert ecdsa.client_proof_holds(LONG, proof, of_server, None)
+    answer = ecdsa.server_proof(LONG, of_server, None)
+    server.public.verify(SERVER + CLIENT + LONG.client + LONG.server, answer)
+    assert ecdsa.server_proof_holds(LONG, answer, of_client, None)
+    for wrong in (proof, b"", answer[:-1], bytes(len(answer)), stranger.sign(b"anything")):
+        assert not ecdsa.server_proof_holds(LONG, wrong, of_client, None)
+    assert not ecdsa.client_proof_holds(LONG, proof, Signatures(server, stranger.public), None)
+    assert not ecdsa.client_proof_holds(replace(LONG, server=bytes(32)), proof, of_server, None)
+
+
+@pytest.mark.parametrize(("size", "accepted"), [(31, False), (32, True), (64, True), (65, False)])
+def test_signatures_want_challenges_of_32_octets_at_least(size: int, accepted: bool) -> None:
+    client, server, _ = KEYS[CURVES[0]]
+    challenges = replace(LONG, server=bytes(range(100, 100 + size)))
+    if accepted:
+        mechanism.of(7).client_proof(challenges, Signatures(client, server.public), None)
+    else:
+        with pytest.raises(SecurityError, match="32 to 64 octets"):
+            mechanism.of(7).client_proof(challenges, Signatures(client, server.public), None)
+
+
+def test_signatures_take_no_password_and_passwords_no_signing_key() -> None:
+    client, server, _ = KEYS[CURVES[0]]
+    with pytest.raises(LocalProtocolError, match="signing keys"):
+        mechanism.of(7).client_proof(LONG, SECRET, None)
+    with pytest.raises(LocalProtocolError, match="a secret"):
+        mechanism.of(6).client_proof(LONG, Signatures(client, server.public), None)
+
+
+def test_the_manufacturer_defines_mechanism_2() -> None:
+    with pytest.raises(ConfigurationError, match="manufacturer_specific"):
+        mechanism.of(2)
+    with pytest.raises(LocalProtocolError, match="has no proof"):
+        mechanism.MANUFACTURER.client_proof(CHALLENGES, SECRET, None)
+    own = mechanism.manufacturer_specific(lambda challenge, secret: bytes(reversed(challenge)) + secret)
+    assert (own.identifier, own.challenges, own.secret) == (2, True, True)
+    proof = own.client_proof(CHALLENGES, SECRET, None)
+    assert proof == bytes(reversed(CHALLENGES.server)) + SECRET.reveal()
+    assert own.client_proof_holds(CHALLENGES, proof, SECRET, None)
+    assert not own.server_proof_holds(CHALLENGES, proof, SECRET, None)
