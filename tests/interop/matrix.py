@@ -21,7 +21,8 @@ ROLES: Final = ("client", "server")
 
 FEATURES: Final = (
     *("TCP wrapper", "HDLC"),
-    *("no authentication", "low level security", "HLS MD5", "HLS SHA-1", "HLS GMAC", "HLS SHA-256", "HLS ECDSA"),
+    *("no authentication", "low level security", "HLS manufacturer", "HLS MD5", "HLS SHA-1", "HLS GMAC"),
+    *("HLS SHA-256", "HLS ECDSA"),
     *("GET", "GET with list", "GET in blocks", "selective access", "attribute 0"),
     *("SET", "SET with list", "SET in blocks", "ACTION", "ACTION with list", "ACTION in blocks"),
     *("ACCESS", "general block transfer", "delta values"),
