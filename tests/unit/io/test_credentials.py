@@ -7,9 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from cosem.errors import ConfigurationError
 from cosem.io import credentials
+from cosem.protocol.crypto.elliptic import CURVES, Curve, PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Secret
 
 HEX = "5FDE26FE7A1A36B6E1C0BA048FA9A023"
@@ -141,3 +143,44 @@ def test_hints(tmp_path: Path) -> None:
     if os.name == "posix":
         path.chmod(0o644)
         assert "chmod 600" in (credentials.hint(f"file:{path}") or "")
+
+
+# -- keys on elliptic curves ------------------------------------------------------------------------------------------
+
+SIGNING = {curve: PrivateKey.from_entropy(curve, bytes((9,)) * entropy_octets(curve)) for curve in CURVES}
+
+
+def forms(key: PrivateKey) -> tuple[list[bytes], list[bytes]]:
+    """The private key and the public key in every form that is read."""
+    private = [
+        key.library.private_bytes(encoding, PrivateFormat.PKCS8, NoEncryption())
+        for encoding in (Encoding.PEM, Encoding.DER)
+    ]
+    public = [
+        key.public.library.public_bytes(encoding, PublicFormat.SubjectPublicKeyInfo)
+        for encoding in (Encoding.PEM, Encoding.DER)
+    ]
+    point = key.public.octets.hex().encode()
+    return [*private, key.reveal().hex().encode()], [*public, point, b"04" + point]
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
+def test_signing_keys_in_every_form(curve: Curve, tmp_path: Path) -> None:
+    key, path = SIGNING[curve], tmp_path / "key"
+    private, public = forms(key)
+    for content in private:
+        path.write_bytes(content)
+        assert credentials.private_key(f"file:{path}") == key
+    for content in public:
+        path.write_bytes(content)
+        assert credentials.public_key(f"file:{path}") == key.public
+
+
+@pytest.mark.parametrize("content", [b"", b"00", b"-----BEGIN PRIVATE KEY-----\nAAAA\n", b"\x30\x82\x00", b"ff" * 32])
+def test_what_is_no_signing_key(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="private key"):
+        credentials.private_key(f"file:{path}")
+    with pytest.raises(ConfigurationError, match="no public key"):
+        credentials.public_key(f"file:{path}")
