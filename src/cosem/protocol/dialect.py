@@ -18,5 +18,22 @@ class Dialect:
     no_release_request: bool = False
     """Leave by closing the lower layer only (meters that do not implement RLRQ)."""
 
+    fields_in_tag: bool = False
+    """The tag of general-ciphering covers the five fields before key-info too, lengths and values.
+
+    The Green Book says so, and no published example shows it. Gurux.DLMS and pydlms-client leave them out, and are all
+    the peers there are to talk to: hence the default.
+    """
+
+    content_length_signed: bool = False
+    """The signature of general-signing covers the length of the content too (Green Book; Gurux.DLMS and pydlms-client
+    sign the content alone)."""
+
+    ephemeral_key_signed_with_scheme: bool = False
+    """The signature over the ephemeral key of one-pass Diffie-Hellman covers the octet 01 before it (Gurux.DLMS)."""
+
+    any_transaction_id: bool = False
+    """Take an answer that does not repeat the transaction-id of the request (the simulator of pydlms-client)."""
+
 
 STANDARD = Dialect()

@@ -83,7 +83,7 @@ class GeneralCiphering(Wire):
     @property
     def header(self) -> SecurityHeader:
         """The security header; raise DecodeError when it is cut."""
-        return SecurityHeader.decode_from(self.ciphered_content, 0)[0]
+        return SecurityHeader.decode_from(self.ciphered_content[:5], 0)[0]
 
     @property
     def fields(self) -> bytes:
@@ -124,6 +124,13 @@ class GeneralSigning(Wire):
     def fields(self) -> bytes:
         """The octets of the five fields before `content`, with their lengths."""
         return _fields(self)
+
+    def signed(self, *, content_length: bool) -> bytes:
+        """Return what the signature covers: the fields and the content, that with its length or without."""
+        out = bytearray(_fields(self))
+        if content_length:
+            put_length(len(self.content), out)
+        return bytes(out + self.content)
 
 
 def _fields(apdu: GeneralCiphering | GeneralSigning) -> bytes:

@@ -2,53 +2,84 @@
 
 A protected APDU is an envelope: a tag, with general envelopes the sender's system title, a length, the security
 control octet, the invocation counter, and then ciphertext or plaintext with its authentication tag (IEC 62056-5-3).
+Envelopes may lie in one another, as when something is signed and then ciphered. Which there are and how each is opened
+says one table, `_ENVELOPES`; how each is made says `_MADE`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from hmac import compare_digest
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from cosem import danger
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, SecurityError
-from cosem.protocol.apdu.access import AccessRequest, AccessResponse
-from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, PLAIN_TAGS, SecurityControl
-from cosem.protocol.apdu.exception import ExceptionResponse
-from cosem.protocol.apdu.notification import DataNotification
+from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, SecurityControl
+from cosem.protocol.apdu.protected import GeneralCiphering, GeneralSigning
 from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
+from cosem.protocol.association.heading import (
+    FRONTS,
+    GENERAL_FRONTS,
+    HEADER_OCTETS,
+    OCTET,
+    SERVICES,
+    length,
+    misplaced,
+    past_length,
+)
+from cosem.protocol.association.layers import (
+    Envelope,
+    GeneralKeys,
+    GeneralProtection,
+    KeyChoice,
+    KeyOfMessage,
+    Layer,
+    Received,
+)
 from cosem.protocol.association.services import (
     CONFIRMED_BY_CHOICE,
     ERRORS,
+    GENERAL_CIPHERING,
     GENERAL_DEDICATED,
     GENERAL_GLOBAL,
+    GENERAL_SIGNING,
     NOTIFICATIONS,
     is_unconfirmed,
 )
+from cosem.protocol.codec.reader import TRANSFER
 from cosem.protocol.crypto import suite as suites
-from cosem.protocol.crypto.gcm import TAG_OCTETS, TITLE_OCTETS, Gcm
+from cosem.protocol.crypto.compression import Compression
+from cosem.protocol.crypto.gcm import COUNTER_MAXIMUM, TAG_OCTETS, TITLE_OCTETS, Cipher, Gcm
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.suite import PROTECTION_MASK, SUITE_MASK, Protection
+from cosem.protocol.dialect import STANDARD, Dialect
 
-__all__ = ["AUTHENTICATED_ENCRYPTION", "Protection", "SecurityContext", "Unprotected"]
+__all__ = ["AUTHENTICATED_ENCRYPTION", "LAYERS", "Protection", "SecurityContext", "Unprotected"]
 
 AUTHENTICATED_ENCRYPTION: Final = Protection.AUTHENTICATION | Protection.ENCRYPTION
-HEADER_OCTETS: Final = 5
 PROOF_OCTETS: Final = HEADER_OCTETS + TAG_OCTETS
+TRANSACTION_ID_OCTETS: Final = 8
 
-GENERAL_ONLY: Final = frozenset(
-    kind.TAG[0] for kind in (DataNotification, ExceptionResponse, AccessRequest, AccessResponse)
-)
-"""These have no envelope of their own."""
+LAYERS: Final = 4
+"""How many envelopes may lie in one another, unless a context is told otherwise."""
+
+SIGNATURES: Final = 4096
+"""How many merely signed messages one association takes whose transaction-ids do not keep them apart."""
 
 
 class Unprotected(NamedTuple):
-    """An APDU out of its envelope: `protection` is what was verified of it, `system_title` whose it is."""
+    """An APDU out of its envelopes: `protection` is what was verified of it, `system_title` whose it is.
+
+    `counter` is that of the outermost envelope, 0 where that is a signature. `layers` are the envelopes, the outermost
+    first.
+    """
 
     apdu: bytes
     protection: Protection
     counter: int
     system_title: bytes
+    layers: tuple[Layer, ...] = ()
 
     def __repr__(self) -> str:
         # The APDU may hold a key (an InitiateRequest does), so only its size is shown.
@@ -58,6 +89,29 @@ class Unprotected(NamedTuple):
         )
 
 
+_Opened: TypeAlias = "tuple[bytes, bytes, Protection, ReceivedCounter | None, int, int, tuple[Layer, ...]]"
+"""What was in one envelope, whose it is, what was verified, the counter to raise (None without a tag) and to what, the
+security control octet (0 of a signature), and the envelope itself."""
+
+
+class _Envelope(NamedTuple):
+    """An envelope by its first octet: the tag of the service in it, 0 for any, and how it is opened."""
+
+    service: int
+    dedicated: bool
+    opened: Callable[[SecurityContext, bytes, _Envelope], _Opened]
+    layers: tuple[Layer, ...] = ()
+
+
+def _service_specific(opened: Callable[[SecurityContext, bytes, _Envelope], _Opened]) -> dict[int, _Envelope]:
+    """Return the envelopes that services have of their own."""
+    return {
+        tag: _Envelope(plain, dedicated, opened, (Layer(Envelope.SERVICE, dedicated=dedicated),))
+        for dedicated, tags in ((False, GLOBAL_TAGS), (True, DEDICATED_TAGS))
+        for plain, tag in tags.items()
+    }
+
+
 class SecurityContext:
     """Keys, titles and counters of one association.
 
@@ -65,16 +119,23 @@ class SecurityContext:
         suite: number of the security suite.
         own_title: system title of this side, 8 octets.
         peer_title: system title of the other side; None until it is known, see `meet`.
-        encryption_key: the global unicast encryption key.
+        encryption_key: the global unicast encryption key, or what ciphers under it and the authentication key.
         authentication_key: the global authentication key; may be missing only where `required` does without.
         dedicated_key: see `use_dedicated`.
         broadcast_key: the global broadcast encryption key; without it nothing protected by it is let in.
+        keys: those of general-ciphering and general-signing beside the global ones.
         required: the least protection that is accepted.
         applied: the protection of what is sent; the required one unless given.
         counter: gives the invocation counters of what is sent.
+        broadcast_counter: gives those of what is sent under the broadcast key; without it nothing is.
         received: the greatest counter seen of the peer; give one that outlives the association where the peer can
-            open several with the same key.
+            open several with the same key, and `Received` where it has several keys.
         general: send general-glo and general-ded envelopes even where a service has its own.
+        entropy: gives the asked number of unpredictable octets, for keys that are made for one message.
+        compression: compresses what is sent and takes what is compressed; without it nothing compressed is let in.
+        longest: the most octets that a compressed APDU may become.
+        layers: how many envelopes may lie in one another.
+        dialect: what the peer does its own way.
         permitted: weaknesses from `cosem.danger`.
 
     Raises:
@@ -86,16 +147,23 @@ class SecurityContext:
         suite: int,
         own_title: bytes,
         peer_title: bytes | None,
-        encryption_key: Key,
+        encryption_key: Key | Cipher,
         authentication_key: Key | None,
         *,
         dedicated_key: Key | None = None,
         broadcast_key: Key | None = None,
+        keys: GeneralKeys | None = None,
         required: Protection = AUTHENTICATED_ENCRYPTION,
         applied: Protection | None = None,
         counter: InvocationCounter,
-        received: ReceivedCounter | None = None,
+        broadcast_counter: InvocationCounter | None = None,
+        received: ReceivedCounter | Received | None = None,
         general: bool = False,
+        entropy: Callable[[int], bytes] | None = None,
+        compression: Compression | None = None,
+        longest: int = 0xFFFF,
+        layers: int = LAYERS,
+        dialect: Dialect = STANDARD,
         permitted: frozenset[danger.Weakness] = danger.NOTHING,
     ) -> None:
         self.suite = suites.of(suite)
@@ -109,11 +177,22 @@ class SecurityContext:
         self._peer_title: bytes | None = None
         self._authentication_key = self._checked_key(authentication_key) if authentication_key is not None else None
         self._counter = counter
-        self._global = self._ring(encryption_key, received)
+        self._received = received if isinstance(received, Received) else Received(received or ReceivedCounter())
+        self._global = self._ring(encryption_key, self._received.unicast, counter)
         self._dedicated: _Ring | None = None
-        self._broadcast = None if broadcast_key is None else self._ring(broadcast_key, None)
-        self._check_protection()
-        self._control = int(self.applied) | suite
+        self._broadcast = (
+            None if broadcast_key is None else self._ring(broadcast_key, self._received.broadcast, broadcast_counter)
+        )
+        self._general = GeneralProtection(self.suite, self._own_title, keys or GeneralKeys(), entropy, dialect)
+        self._entropy = entropy
+        self._compression = compression
+        self._longest = longest
+        self._most_layers = layers
+        self._dialect = dialect
+        self._signatures: set[bytes] = set()
+        self._check_protection(keys)
+        self._control = int(self.applied) & PROTECTION_MASK | suite
+        self._needs_signature = Protection.SIGNATURE in self.required
         self._openings = self._accepted()
         if peer_title is not None:
             self.meet(peer_title)
@@ -148,87 +227,309 @@ class SecurityContext:
         Unless a `counter` is given, what is sent under it goes on with the global counter: that is right even if a
         key handed in from outside is not fresh. The peer's counter is followed on its own, since most begin anew.
         """
-        self._dedicated = self._ring(key, None, counter)
+        self._dedicated = self._ring(key, ReceivedCounter(), counter or self._counter)
         self._openings = self._accepted()
 
-    def protect(self, apdu: bytes, *, dedicated: bool = False, general: bool = False) -> bytes:
+    # -- sending ------------------------------------------------------------------------------------------------------
+
+    def protect(self, apdu: bytes, *, dedicated: bool = False, general: bool = False, broadcast: bool = False) -> bytes:
         """Return `apdu` in its envelope, with the next invocation counter; never call it again to repeat a message.
 
-        Raises LocalProtocolError when the APDU has no envelope or the context has no dedicated key, SecurityError
-        when the counter is used up.
+        Raises LocalProtocolError when the APDU has no envelope or the context has no such key, SecurityError when the
+        counter is used up.
         """
-        ring = self._dedicated if dedicated else self._global
-        if ring is None:
-            raise LocalProtocolError("there is no dedicated key in this association")
-        if not self._control & PROTECTION_MASK:
+        ring = self._dedicated if dedicated else self._broadcast if broadcast else self._global
+        if ring is None or ring.counter is None:
+            raise LocalProtocolError(
+                "nothing can be sent under the broadcast key here"
+                if broadcast
+                else "there is no dedicated key in this association"
+            )
+        control = self._control
+        if not control & PROTECTION_MASK:
             raise LocalProtocolError("this association sends without protection")
-        fronts = _FRONTS.get(apdu[0]) if apdu else None
+        fronts = FRONTS.get(apdu[0]) if apdu else None
         if fronts is None:
             raise LocalProtocolError(f"an APDU with tag {apdu[:1].hex().upper() or '(none)'} has no envelope")
         front = fronts[dedicated]
         if general or self.general or not front:
-            front = _GENERAL_FRONTS[dedicated] + self._own_title
-        control = self._control
+            front = GENERAL_FRONTS[dedicated] + self._own_title
+        if broadcast:
+            control |= _BROADCAST
+        if self._compression is not None:
+            control, apdu = self._compressed(control, apdu)
         counter = ring.counter.next().to_bytes(4, "big")
-        protected = ring.gcm.protect(control, self._own_title + counter, apdu)
+        protected = ring.cipher.protect(control, self._own_title + counter, apdu)
         size = HEADER_OCTETS + len(protected)
-        length = _OCTET[size] if size < 0x80 else _length(size)
-        return b"".join((front, length, _OCTET[control], counter, protected))
+        counted = OCTET[size] if size < 0x80 else length(size)
+        return b"".join((front, counted, OCTET[control], counter, protected))
 
-    def unprotect(self, apdu: bytes) -> Unprotected:
-        """Return what is in the envelope, after everything that can be verified was verified.
+    def wrap(self, apdu: bytes, layers: tuple[Layer, ...]) -> bytes:
+        """Return `apdu` in envelopes, the outermost first in `layers`; never call it again to repeat a message.
+
+        Layers without a transaction-id get the same fresh one. Where what is sent is to be signed and no layer does
+        it, it is signed first. Raises what `protect` raises, and LocalProtocolError when a key is missing.
+        """
+        for layer in reversed(self.numbered(layers)):
+            apdu = self._MADE[layer.envelope](self, apdu, layer)
+        return apdu
+
+    def numbered(self, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+        """Return the layers as they are sent: with the signature that is due, and with their transaction-id."""
+        if Protection.SIGNATURE in self.applied and all(each.envelope is not Envelope.SIGNING for each in layers):
+            given = next((each.transaction_id for each in layers if each.transaction_id is not None), None)
+            layers = (*layers, Layer(Envelope.SIGNING, transaction_id=given))
+        if all(each.transaction_id is not None or each.envelope not in _IN_TRANSACTIONS for each in layers):
+            return layers
+        fresh = self._transaction_id(layers)
+        return tuple(
+            replace(each, transaction_id=fresh)
+            if each.envelope in _IN_TRANSACTIONS and each.transaction_id is None
+            else each
+            for each in layers
+        )
+
+    def _transaction_id(self, layers: tuple[Layer, ...]) -> bytes:
+        # In the static unified model it must never come again under any global key, and so is not counted under one.
+        if self._entropy is not None and any(each.key is KeyChoice.STATIC for each in layers):
+            return self._entropy(TRANSACTION_ID_OCTETS)
+        return self._counter.next().to_bytes(TRANSACTION_ID_OCTETS, "big")
+
+    def _make_service_specific(self, apdu: bytes, layer: Layer) -> bytes:
+        return self.protect(apdu, dedicated=layer.dedicated, broadcast=layer.key is KeyChoice.BROADCAST)
+
+    def _make_general(self, apdu: bytes, layer: Layer) -> bytes:
+        return self.protect(apdu, dedicated=layer.dedicated, general=True, broadcast=layer.key is KeyChoice.BROADCAST)
+
+    def _make_general_ciphering(self, apdu: bytes, layer: Layer) -> bytes:
+        control, transaction_id = self._control, layer.transaction_id or b""
+        if not control & PROTECTION_MASK:
+            raise LocalProtocolError("this association sends without protection")
+        key_info, key = self._general.make(layer.key, self._known_peer(), transaction_id)
+        ring = self._ring_of(KeyOfMessage(layer.key, key))
+        if ring is None or ring.counter is None:
+            raise LocalProtocolError("nothing can be sent under the broadcast key here")
+        if self._compression is not None:
+            control, apdu = self._compressed(control, apdu)
+        message = GeneralCiphering(transaction_id, self._own_title, self._known_peer(), b"", b"", key_info, b"")
+        counter = ring.counter.next().to_bytes(4, "big")
+        fields = message.fields if self._dialect.fields_in_tag else b""
+        protected = ring.cipher.protect(control, self._own_title + counter, apdu, fields)
+        return replace(message, ciphered_content=OCTET[control] + counter + protected).encode()
+
+    def _make_general_signing(self, apdu: bytes, layer: Layer) -> bytes:
+        return self._general.sign(apdu, self._known_peer(), layer.transaction_id or b"")
+
+    def _compressed(self, control: int, apdu: bytes) -> tuple[int, bytes]:
+        assert self._compression is not None
+        packet = self._compression.compress(apdu)
+        return (control, apdu) if packet is None else (control | _COMPRESSION, packet)
+
+    _MADE: ClassVar[Mapping[Envelope, Callable[..., bytes]]] = {
+        Envelope.SERVICE: _make_service_specific,
+        Envelope.GENERAL: _make_general,
+        Envelope.CIPHERING: _make_general_ciphering,
+        Envelope.SIGNING: _make_general_signing,
+    }
+    """How each envelope is made."""
+
+    # -- receiving ----------------------------------------------------------------------------------------------------
+
+    def unprotect(self, apdu: bytes, answers: bytes | None = None) -> Unprotected:
+        """Return what is in the envelopes, after everything that can be verified was verified.
+
+        `answers` is the transaction-id that an answer must repeat, where its envelopes have one.
 
         Raises SecurityError when it is weaker than required, does not verify, or was received before; DecodeError
         when it is no well-formed envelope. An APDU without envelope passes only if nothing is required of it, or if
         it reports an error, which is all it is then good for (its `protection` is NONE).
         """
         try:
-            envelope = _ENVELOPES.get(apdu[0]) if apdu else None
+            envelope = self._ENVELOPES.get(apdu[0]) if apdu else None
             if envelope is None:
                 return self._in_clear(apdu)
-            service, dedicated = envelope
-            title = self._peer_title
-            if not service:
-                title, at = self._sender(apdu)
-            elif title is None:
-                raise SecurityError(_PEER_UNKNOWN)
-            else:
-                at = 1
-            # One octet of length is read here, since nearly every APDU has that; anything else goes through all checks.
-            size = len(apdu) - at - 1
-            at = at + 1 if HEADER_OCTETS <= size < 0x80 and apdu[at] == size else _past_length(apdu, at)
-            start = at + HEADER_OCTETS
-            control = apdu[at]
-            opening = self._openings[dedicated].get(control)
-            if opening is None:
-                raise self._refusal(control, dedicated)
-            unprotect, received, protection, has_tag = opening
-            counter = apdu[at + 1 : start]
-            plain = unprotect(title + counter, apdu[start:])
-            number = int.from_bytes(counter, "big")
-            if number <= received.last:
-                raise received.refusal(number)
-            if has_tag:
-                # Only now is the counter known to be the peer's own; before, anybody could have driven it up.
-                received.last = number
-                self._peer_title = title
-            if not plain or (plain[0] != service if service else plain[0] not in _FRONTS):
-                raise SecurityError(
-                    f"envelope {apdu[0]:02X} holds an APDU with tag {plain[:1].hex().upper() or '(none)'}, "
-                    "which does not belong into it"
-                )
-            if control & _BROADCAST and not _is_unconfirmed(plain):
-                raise SecurityError("under the broadcast key, which many hold, only unconfirmed services are let in")
-            return _unprotected(Unprotected, (plain, protection, number, title))
+            opened = envelope.opened(self, apdu, envelope)
+            plain, title, protection, received, number, control, layers = opened
+            if self._needs_signature or received is None or not plain or plain[0] not in SERVICES:
+                return self._through_layers(apdu, opened, answers)
+            if answers is not None or control & _BROADCAST:
+                self._check_whole(plain, control, layers, answers)
+            # Only now is the counter known to be the peer's own; before, anybody could have driven it up.
+            received.last = number
+            self._peer_title = title
+            return _unprotected(Unprotected, (plain, protection, number, title, layers))
         except SecurityError:
             self.refused += 1
             raise
+
+    def _open_ciphered(self, apdu: bytes, envelope: _Envelope) -> _Opened:
+        """Open glo-, ded-, general-glo or general-ded, in which by far the most APDUs come."""
+        service, dedicated, _, layers = envelope
+        title = self._peer_title
+        if not service:
+            title, at = self._sender(apdu)
+        elif title is None:
+            raise SecurityError(_PEER_UNKNOWN)
+        else:
+            at = 1
+        # One octet of length is read here, since nearly every APDU has that; anything else goes through all checks.
+        size = len(apdu) - at - 1
+        at = at + 1 if HEADER_OCTETS <= size < 0x80 and apdu[at] == size else past_length(apdu, at)
+        start = at + HEADER_OCTETS
+        control = apdu[at]
+        opening = self._openings[dedicated].get(control)
+        if opening is None:
+            raise self._refusal(control, dedicated)
+        unprotect, received, protection, has_tag = opening
+        counter = apdu[at + 1 : start]
+        plain = unprotect(title + counter, apdu[start:])
+        number = int.from_bytes(counter, "big")
+        if number <= received.last:
+            raise received.refusal(number)
+        if control & _COMPRESSION:
+            plain = self._decompressed(plain)
+        if service and (not plain or plain[0] != service):
+            raise misplaced(apdu, plain)
+        return plain, title, protection, received if has_tag else None, number, control, layers
+
+    def _open_general_ciphering(self, apdu: bytes, _envelope: _Envelope) -> _Opened:
+        message = GeneralCiphering.decode(apdu, TRANSFER)
+        title = self._originator(message)
+        header = message.header
+        control, number = header.control, header.invocation_counter
+        # The standard has the key-set bit always 0 here, for key-info tells the key; some set it for the broadcast key.
+        bare = control & ~_BROADCAST
+        opening = self._openings[0].get(bare)
+        if opening is None:
+            raise self._refusal(bare, dedicated=False)
+        told = self._general.take(message.key_info, title, message.transaction_id)
+        if control & _BROADCAST and told.choice is not KeyChoice.BROADCAST:
+            raise SecurityError("the key-set bit says broadcast key, and key-info tells another one")
+        ring = self._ring_of(told)
+        if ring is None:
+            raise SecurityError("it is under the broadcast key, and there is none here")
+        fields = message.fields if self._dialect.fields_in_tag else b""
+        nonce = title + number.to_bytes(4, "big")
+        plain = ring.cipher.unprotect(control, nonce, message.ciphered_content[HEADER_OCTETS:], fields)
+        if number <= ring.received.last:
+            raise ring.received.refusal(number)
+        if control & _COMPRESSION:
+            plain = self._decompressed(plain)
+        if told.choice is KeyChoice.BROADCAST:
+            control |= _BROADCAST
+        layer = Layer(Envelope.CIPHERING, key=told.choice, transaction_id=message.transaction_id)
+        received = ring.received if opening.has_tag else None
+        return plain, title, opening.protection, received, number, control, (layer,)
+
+    def _open_general_signing(self, apdu: bytes, _envelope: _Envelope) -> _Opened:
+        message = GeneralSigning.decode(apdu, TRANSFER)
+        title = self._originator(message)
+        self._general.verify(message)
+        layer = Layer(Envelope.SIGNING, transaction_id=message.transaction_id)
+        return message.content, title, Protection.SIGNATURE, None, 0, 0, (layer,)
+
+    def _through_layers(self, apdu: bytes, opened: _Opened, answers: bytes | None) -> Unprotected:
+        """Open what is in the envelope that was opened, as deep as it goes, and judge the whole before it counts."""
+        outermost = opened
+        plain, title, verified, _, _, control, layers = opened
+        counters = [(opened[3], opened[4])] if opened[3] is not None else []
+        envelopes = [apdu]
+        while (envelope := self._ENVELOPES.get(plain[0]) if plain else None) is not None:
+            if len(layers) >= self._most_layers:
+                raise SecurityError(f"more than {self._most_layers} envelopes lie in one another")
+            envelopes.append(plain)
+            plain, inner_title, protection, received, number, inner_control, inner_layers = envelope.opened(
+                self, plain, envelope
+            )
+            if inner_title != title:
+                raise SecurityError("the envelopes in one another are from different parties")
+            verified, control, layers = verified | protection, control | inner_control, layers + inner_layers
+            if received is not None:
+                if (received, number) in counters:
+                    raise received.refusal(number)
+                counters.append((received, number))
+        if not plain or plain[0] not in SERVICES:
+            raise misplaced(envelopes[-1], plain)
+        if int(verified) & int(self.required) != int(self.required):
+            raise SecurityError(f"it has {_written(verified)}, required is {_written(self.required)}")
+        self._check_whole(plain, control, layers, answers)
+        if not counters and Protection.SIGNATURE in verified:
+            signature = GeneralSigning.decode(envelopes[0], TRANSFER).signature if not control else b""
+            counters += self._fresh(layers[0], signature, answers)
+        for received, number in counters:
+            received.last = max(received.last, number)
+        if counters or Protection.SIGNATURE in verified:
+            self._peer_title = title
+        return Unprotected(plain, verified, outermost[4], title, layers)
+
+    def _check_whole(self, plain: bytes, control: int, layers: tuple[Layer, ...], answers: bytes | None) -> None:
+        """Check what concerns an APDU as a whole, once it is verified."""
+        if control & _BROADCAST and not _is_unconfirmed(plain):
+            raise SecurityError("under the broadcast key, which many hold, only unconfirmed services are let in")
+        if answers is None or self._dialect.any_transaction_id or plain[0] in NOTIFICATIONS:
+            return
+        for layer in layers:
+            if layer.transaction_id is not None and layer.transaction_id != answers:
+                raise SecurityError(
+                    f"the answer is to transaction {layer.transaction_id.hex().upper() or '(none)'}, "
+                    f"due was {answers.hex().upper()}"
+                )
+
+    def _fresh(self, layer: Layer, signature: bytes, answers: bytes | None) -> list[tuple[ReceivedCounter, int]]:
+        """Return what counter a merely signed message raises; SecurityError unless it is known to be no replay."""
+        transaction_id = layer.transaction_id or b""
+        if answers is not None and transaction_id == answers:
+            return []
+        if self._dialect.any_transaction_id:
+            # Whoever sees a signature can make another of the same message with the same r, but none with another.
+            half = signature[: len(signature) // 2]
+            if half in self._signatures:
+                raise SecurityError("this signed message was received before")
+            if len(self._signatures) >= SIGNATURES:
+                raise SecurityError(f"more than {SIGNATURES} merely signed messages in one association")
+            self._signatures.add(half)
+            return []
+        number = int.from_bytes(transaction_id, "big")
+        received = self._received.signed
+        if number > COUNTER_MAXIMUM or number <= received.last:
+            raise SecurityError(
+                f"a message that is only signed has transaction-id {transaction_id.hex().upper() or '(none)'}, "
+                f"which is not greater than the last one: it may be a replay"
+            )
+        return [(received, number)]
+
+    def _decompressed(self, packet: bytes) -> bytes:
+        assert self._compression is not None
+        return self._compression.decompress(packet, self._longest)
+
+    def _originator(self, message: GeneralCiphering | GeneralSigning) -> bytes:
+        """Return whose message it is, after checking that it is for us and of whom it may be."""
+        title, recipient = message.originator_system_title, message.recipient_system_title
+        if len(title) != TITLE_OCTETS:
+            raise DecodeError(f"need a system title of {TITLE_OCTETS} octets", None, ("originator-system-title",))
+        if recipient != self._own_title:
+            raise SecurityError(
+                f"the message is for {recipient.hex().upper() or '(nobody)'}, this is {self._own_title.hex().upper()}"
+            )
+        self._check_sender(title)
+        return title
+
+    _ENVELOPES: ClassVar[Mapping[int, _Envelope]] = {
+        GENERAL_GLOBAL: _Envelope(0, False, _open_ciphered, (Layer(Envelope.GENERAL),)),
+        GENERAL_DEDICATED: _Envelope(0, True, _open_ciphered, (Layer(Envelope.GENERAL, dedicated=True),)),
+        GENERAL_CIPHERING: _Envelope(0, False, _open_general_ciphering),
+        GENERAL_SIGNING: _Envelope(0, False, _open_general_signing),
+        **_service_specific(_open_ciphered),
+    }
+    """The envelopes there are, by their first octet, and how each is opened."""
+
+    # -- proofs -------------------------------------------------------------------------------------------------------
 
     def gmac_proof(self, challenge: bytes) -> bytes:
         """Return the proof of HLS mechanism 5 over the peer's `challenge`; it takes an invocation counter."""
         control = _AUTHENTICATED | self.suite.identifier
         counter = self._counter.next().to_bytes(4, "big")
-        return _OCTET[control] + counter + self._global.gcm.tag(control, self._own_title + counter, challenge)
+        return OCTET[control] + counter + self._global.cipher.tag(control, self._own_title + counter, challenge)
 
     def check_gmac_proof(self, challenge: bytes, proof: bytes) -> None:
         """Raise SecurityError unless the peer made `proof` over our `challenge`.
@@ -243,7 +544,7 @@ class SecurityContext:
             raise SecurityError(
                 f"the security control octet of the proof is {proof[0]:02X}, expected was {control:02X}"
             )
-        tag = self._global.gcm.tag(control, self._known_peer() + proof[1:HEADER_OCTETS], challenge)
+        tag = self._global.cipher.tag(control, self._known_peer() + proof[1:HEADER_OCTETS], challenge)
         if not compare_digest(tag, proof[HEADER_OCTETS:]):
             raise SecurityError("the peer's proof does not verify: it has other keys, or it is somebody else")
         self._global.received.last = max(self._global.received.last, int.from_bytes(proof[1:HEADER_OCTETS], "big"))
@@ -265,13 +566,16 @@ class SecurityContext:
         if size != TITLE_OCTETS or len(apdu) < after:
             raise DecodeError(f"need a system title of {TITLE_OCTETS} octets", 1, ("system-title",))
         title = apdu[2:after]
+        self._check_sender(title)
+        return title, after
+
+    def _check_sender(self, title: bytes) -> None:
         if title == self._own_title:
             raise SecurityError("the message carries our own system title: it is one of ours, come back")
         if self._peer_title is not None and title != self._peer_title:
             raise SecurityError(
                 f"the message is from {title.hex().upper()}, this association is with {self._peer_title.hex().upper()}"
             )
-        return title, after
 
     def _known_peer(self) -> bytes:
         if self._peer_title is None:
@@ -281,7 +585,7 @@ class SecurityContext:
     def _refusal(self, control: int, dedicated: bool) -> SecurityError:
         """Say why an APDU with this security control octet is not even decrypted."""
         reasons = (
-            (control & _COMPRESSION, "it is compressed, which was not agreed"),
+            (control & _COMPRESSION and self._compression is None, "it is compressed, which was not agreed"),
             (
                 control & SUITE_MASK != self.suite.identifier,
                 f"it names security suite {control & SUITE_MASK}, agreed is {self.suite.identifier}",
@@ -299,9 +603,16 @@ class SecurityContext:
         reason = next(text for holds, text in reasons if holds)
         return SecurityError(f"a protected APDU was refused undecrypted (security control {control:02X}): {reason}")
 
-    def _ring(self, key: Key, received: ReceivedCounter | None, counter: InvocationCounter | None = None) -> _Ring:
-        gcm = Gcm(self._checked_key(key), self._authentication_key, self._permitted)
-        return _Ring(gcm, counter or self._counter, received or ReceivedCounter())
+    def _ring(self, key: Key | Cipher, received: ReceivedCounter, counter: InvocationCounter | None) -> _Ring:
+        cipher = Gcm(self._checked_key(key), self._authentication_key, self._permitted) if isinstance(key, Key) else key
+        return _Ring(cipher, counter, received)
+
+    def _ring_of(self, told: KeyOfMessage) -> _Ring | None:
+        """Return the ring of the key that key-info tells; None for a broadcast key that is not here."""
+        if told.key is None:
+            return self._broadcast if told.choice is KeyChoice.BROADCAST else self._global
+        received = self._received.wrapped if told.choice is KeyChoice.WRAPPED else self._received.agreed
+        return self._ring(told.key, received, self._counter)
 
     def _checked_key(self, key: Key) -> Key:
         if len(key) != self.suite.key_octets:
@@ -311,15 +622,20 @@ class SecurityContext:
             )
         return key
 
-    def _check_protection(self) -> None:
+    def _check_protection(self, keys: GeneralKeys | None) -> None:
+        authenticates = self._global.cipher.authenticates
         for protection in (self.required, self.applied):
-            if int(protection) & _AUTHENTICATED and self._authentication_key is None:
+            if int(protection) & _AUTHENTICATED and not authenticates:
                 raise ConfigurationError(f"{_written(protection)} needs an authentication key")
-            if protection is Protection.ENCRYPTION and not self._may_skip_verifying:
+            if protection & AUTHENTICATED_ENCRYPTION is Protection.ENCRYPTION and not self._may_skip_verifying:
                 raise ConfigurationError(
                     "encryption without authentication lets anybody alter values; "
                     "cosem.danger.Weakness.UNVERIFIED_CIPHERTEXT permits it"
                 )
+        if Protection.SIGNATURE in self.required and (keys is None or keys.peer_signing_key is None):
+            raise ConfigurationError("messages can be required to be signed only with a signing key of the peer")
+        if Protection.SIGNATURE in self.applied and (keys is None or keys.signer is None):
+            raise ConfigurationError("messages can be signed only with a signing key of our own")
 
     @property
     def _may_skip_verifying(self) -> bool:
@@ -328,25 +644,22 @@ class SecurityContext:
     def _accepted(self) -> tuple[dict[int, _Opening], dict[int, _Opening]]:
         """Return, for global and for dedicated envelopes, the security control octets that are let in."""
         accepted: tuple[dict[int, _Opening], dict[int, _Opening]] = ({}, {})
-        required = int(self.required)  # plain numbers: each operation on flags calls back into Python several times
+        # Plain numbers: each operation on flags calls back into Python several times. A signature is another layer's.
+        required = int(self.required) & PROTECTION_MASK
+        rings = ((0, 0, self._global), (0, _BROADCAST, self._broadcast), (1, 0, self._dedicated))
         for mode in (_AUTHENTICATED, _ENCRYPTED, _AUTHENTICATED | _ENCRYPTED):
-            verified = _PROTECTIONS[mode if self._authentication_key is not None else mode & _ENCRYPTED]
+            verified = _PROTECTIONS[mode if self._global.cipher.authenticates else mode & _ENCRYPTED]
             has_tag = bool(int(verified) & _AUTHENTICATED)
             if not verified or int(verified) & required != required:
                 continue
             if not has_tag and not self._may_skip_verifying:
                 continue
-            control = mode | self.suite.identifier
-            accepted[0][control] = _Opening(self._global.gcm.opening(control), self._global.received, verified, has_tag)
-            if self._broadcast is not None:
-                ring = self._broadcast
-                accepted[0][control | _BROADCAST] = _Opening(
-                    ring.gcm.opening(control | _BROADCAST), ring.received, verified, has_tag
-                )
-            if self._dedicated is not None:
-                accepted[1][control] = _Opening(
-                    self._dedicated.gcm.opening(control), self._dedicated.received, verified, has_tag
-                )
+            for compressed in (0,) if self._compression is None else (0, _COMPRESSION):
+                for dedicated, key_set, ring in rings:
+                    if ring is not None:
+                        control = mode | key_set | compressed | self.suite.identifier
+                        opening = _Opening(ring.cipher.opening(control), ring.received, verified, has_tag)
+                        accepted[dedicated][control] = opening
         return accepted
 
     def __repr__(self) -> str:
@@ -360,8 +673,8 @@ class SecurityContext:
 class _Ring(NamedTuple):
     """A key with the counters that belong to it."""
 
-    gcm: Gcm
-    counter: InvocationCounter
+    cipher: Cipher
+    counter: InvocationCounter | None
     received: ReceivedCounter
 
 
@@ -381,22 +694,8 @@ _AUTHENTICATED: Final = int(Protection.AUTHENTICATION)
 _ENCRYPTED: Final = int(Protection.ENCRYPTION)
 _BROADCAST: Final = int(SecurityControl.BROADCAST_KEY)
 _COMPRESSION: Final = int(SecurityControl.COMPRESSION)
-_OCTET: Final = tuple(bytes((value,)) for value in range(256))
 _PROTECTIONS: Final = {mode: Protection(mode) for mode in range(0x00, 0x40, 0x10)}
-
-# By the tag of a service: the first octet of its envelopes, empty where only the general ones serve.
-_FRONTS: Final = {
-    **{plain: (_OCTET[tag], _OCTET[DEDICATED_TAGS[plain]]) for plain, tag in GLOBAL_TAGS.items()},
-    **dict.fromkeys(GENERAL_ONLY, (b"", b"")),
-}
-_GENERAL_FRONTS: Final = tuple(bytes((tag, TITLE_OCTETS)) for tag in (GENERAL_GLOBAL, GENERAL_DEDICATED))
-
-# By the tag of an envelope: the tag of the service in it, 0 for any, and whether it is under the dedicated key.
-_ENVELOPES: Final = {
-    GENERAL_GLOBAL: (0, False),
-    GENERAL_DEDICATED: (0, True),
-    **{tag: (plain, tag == DEDICATED_TAGS[plain]) for tag, plain in PLAIN_TAGS.items()},
-}
+_IN_TRANSACTIONS: Final = (Envelope.CIPHERING, Envelope.SIGNING)
 
 _NEVER_CONFIRMED: Final = NOTIFICATIONS | {0x16, 0x18}  # unconfirmed-write, information-report
 
@@ -416,29 +715,8 @@ def _written(protection: Protection) -> str:
     return " and ".join(names) or "no protection"
 
 
-_PROTECTION_NAMES: Final = {Protection.AUTHENTICATION: "authentication", Protection.ENCRYPTION: "encryption"}
-
-
-def _length(size: int) -> bytes:
-    """Return the octets of a length above 127."""
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return _OCTET[0x80 | len(octets)] + octets
-
-
-def _past_length(apdu: bytes, at: int) -> int:
-    """Return the place after the length at `at`, which must count what follows: a security header and more."""
-    size = len(apdu)
-    if at >= size:
-        raise DecodeError("need a length", at)
-    length = apdu[at]
-    after = at + 1
-    if length > 0x7F:
-        after += length & 0x7F
-        if not at + 1 < after <= min(size, at + 5):
-            raise DecodeError("need a length of 1 to 4 octets", at)
-        length = int.from_bytes(apdu[at + 1 : after], "big")
-    if length != size - after:
-        raise DecodeError(f"the length says {length} octets, there are {size - after}", at)
-    if length < HEADER_OCTETS:
-        raise DecodeError(f"a security header has {HEADER_OCTETS} octets, there are {length}", after)
-    return after
+_PROTECTION_NAMES: Final = {
+    Protection.AUTHENTICATION: "authentication",
+    Protection.ENCRYPTION: "encryption",
+    Protection.SIGNATURE: "signature",
+}

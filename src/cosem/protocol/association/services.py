@@ -50,6 +50,7 @@ from cosem.protocol.apdu.get import (
 )
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.apdu.notification import DataNotification, EventNotification
+from cosem.protocol.apdu.protected import GeneralCiphering, GeneralSigning
 from cosem.protocol.apdu.set import (
     SetRequestNormal,
     SetRequestWithDatablock,
@@ -84,7 +85,9 @@ def _first_octets(*kinds: type[Wire]) -> frozenset[int]:
 
 GENERAL_GLOBAL: Final = GeneralGlobalCiphering.TAG[0]
 GENERAL_DEDICATED: Final = GeneralDedicatedCiphering.TAG[0]
-GENERAL: Final = frozenset((GENERAL_GLOBAL, GENERAL_DEDICATED))
+GENERAL_CIPHERING: Final = GeneralCiphering.TAG[0]
+GENERAL_SIGNING: Final = GeneralSigning.TAG[0]
+GENERAL: Final = frozenset((GENERAL_GLOBAL, GENERAL_DEDICATED, GENERAL_CIPHERING, GENERAL_SIGNING))
 """First octets of the envelopes that fit every service."""
 
 CIPHERED: Final = GENERAL | frozenset(PLAIN_TAGS)

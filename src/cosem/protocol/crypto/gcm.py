@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from hmac import compare_digest
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -35,6 +35,31 @@ _ENCRYPTED: Final = 0x20
 _OCTET: Final = tuple(bytes((value,)) for value in range(256))
 
 
+class Cipher(Protocol):
+    """What protects under one encryption key with its authentication key: `Gcm`, or a module that keeps the keys."""
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether there is an authentication key, so that tags can be made and checked."""
+        ...
+
+    def protect(self, control: int, nonce: bytes, plaintext: bytes, fields: bytes = b"") -> bytes:
+        """Return what follows the security header (see `Gcm.protect`)."""
+        ...
+
+    def unprotect(self, control: int, nonce: bytes, protected: bytes, fields: bytes = b"") -> bytes:
+        """Return the plaintext, verified (see `Gcm.unprotect`)."""
+        ...
+
+    def opening(self, control: int) -> Callable[[bytes, bytes], bytes]:
+        """Return `unprotect` for this one `control`, without fields."""
+        ...
+
+    def tag(self, control: int, nonce: bytes, octets: bytes) -> bytes:
+        """Return the GMAC over control, authentication key and `octets`."""
+        ...
+
+
 class Gcm:
     """One encryption key with its authentication key, ready for use; the cipher object is made once."""
 
@@ -50,32 +75,39 @@ class Gcm:
         self._authentication_key = None if authentication_key is None else authentication_key.reveal()
         self._permitted = permitted
 
-    def protect(self, control: int, nonce: bytes, plaintext: bytes) -> bytes:
+    @property
+    def authenticates(self) -> bool:
+        """Whether there is an authentication key, so that tags can be made and checked."""
+        return self._authentication_key is not None
+
+    def protect(self, control: int, nonce: bytes, plaintext: bytes, fields: bytes = b"") -> bytes:
         """Return what follows the security header: ciphertext and tag, plaintext and tag, or ciphertext alone.
 
-        Which of the three the bits of `control` decide. Raises LocalProtocolError when they ask for no protection,
-        SecurityError when they ask for a tag without an authentication key or for none without permission.
+        Which of the three the bits of `control` decide; `fields` are further octets that a tag covers. Raises
+        LocalProtocolError when they ask for no protection, SecurityError when they ask for a tag without an
+        authentication key or for none without permission.
         """
         mode = control & PROTECTION_MASK
         size = len(plaintext)
         if mode == _AUTHENTICATED_ENCRYPTION:
             if self._authentication_key is None:
                 raise SecurityError(_NO_AUTHENTICATION_KEY)
-            return self._encrypt(nonce, plaintext, _OCTET[control] + self._authentication_key)[: size + TAG_OCTETS]
+            associated = _OCTET[control] + self._authentication_key + fields
+            return self._encrypt(nonce, plaintext, associated)[: size + TAG_OCTETS]
         if mode == _AUTHENTICATED:
-            return plaintext + self.tag(control, nonce, plaintext)
+            return plaintext + self.tag(control, nonce, fields + plaintext)
         if mode == _ENCRYPTED:
             self._demand_permission()
             return self._encrypt(nonce, plaintext, None)[:size]
         raise LocalProtocolError("the security control octet asks for neither authentication nor encryption")
 
-    def unprotect(self, control: int, nonce: bytes, protected: bytes) -> bytes:
+    def unprotect(self, control: int, nonce: bytes, protected: bytes, fields: bytes = b"") -> bytes:
         """Return the plaintext of what follows the security header, verified; raise SecurityError otherwise."""
         mode = control & PROTECTION_MASK
         size = len(protected) - TAG_OCTETS
         if mode == _AUTHENTICATED_ENCRYPTION:
             if self._authentication_key is not None:
-                return self.opening(control)(nonce, protected)
+                return unseal(self._encrypt, _OCTET[control] + self._authentication_key + fields, nonce, protected)
             if size < 0:
                 raise _no_tag(protected)
             self._demand_permission()
@@ -84,7 +116,7 @@ class Gcm:
             if size < 0:
                 raise _no_tag(protected)
             plaintext = protected[:size]
-            if compare_digest(self.tag(control, nonce, plaintext), protected[size:]):
+            if compare_digest(self.tag(control, nonce, fields + plaintext), protected[size:]):
                 return plaintext
             raise SecurityError(_TAG_IS_WRONG)
         if mode == _ENCRYPTED:

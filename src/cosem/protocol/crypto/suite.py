@@ -16,11 +16,30 @@ PROTECTION_MASK: Final = 0x30
 
 
 class Protection(IntFlag):
-    """What is done to an APDU; the values are the bits of the security control octet."""
+    """What is done to an APDU.
+
+    Authentication and encryption have the values of their bits in the security control octet; a digital signature has
+    none there.
+    """
 
     NONE = 0x00
     AUTHENTICATION = 0x10
     ENCRYPTION = 0x20
+    SIGNATURE = 0x100
+
+
+def of_policy(policy: int) -> tuple[Protection, Protection]:
+    """Return what a security policy of class 64, version 1, asks of requests and of responses.
+
+    Bits 2 to 4 are authenticated, encrypted and digitally signed requests, bits 5 to 7 the same of responses
+    (IEC 62056-6-2).
+    """
+    bits = (Protection.AUTHENTICATION, Protection.ENCRYPTION, Protection.SIGNATURE)
+    request, response = Protection.NONE, Protection.NONE
+    for place, bit in enumerate(bits):
+        request |= bit if policy >> (2 + place) & 1 else Protection.NONE
+        response |= bit if policy >> (5 + place) & 1 else Protection.NONE
+    return request, response
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 from cosem.errors import ConfigurationError, SecurityError
 from cosem.protocol.crypto.key import Key
 
+GROWTH = 8
+"""How many octets a wrapped key has more than the key."""
+
 
 def wrap(key_encrypting_key: Key, key: Key) -> bytes:
     """Return `key` wrapped: 8 octets longer than the key itself."""
