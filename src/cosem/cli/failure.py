@@ -15,6 +15,7 @@ from cosem.errors import (
     CosemError,
     DataAccessError,
     DecodeError,
+    InvocationCounterError,
     LocalProtocolError,
     RemoteProtocolError,
     Retry,
@@ -161,6 +162,15 @@ _ADVICE: Final[tuple[tuple[type[CosemError], tuple[str, str, str]], ...]] = (
     ),
     (DataAccessError, ("application layer (objects)", "data-access-result success", "cosem browse URL shows rights")),
     (ActionError, ("application layer (objects)", "action-result success", "cosem browse URL shows rights")),
+    (
+        InvocationCounterError,
+        (
+            "security",
+            "an invocation counter above the last one of this meter",
+            "once more; --approve-counter-reset if you know that the meter's counter was set back, for else this is "
+            "a recorded session",
+        ),
+    ),
     (
         SecurityError,
         (

@@ -126,6 +126,14 @@ class Connection:
             show_default=False,
         ),
     ] = None
+    approve_counter: Annotated[
+        bool,
+        typer.Option("--approve-counter", help="Believe the --invocation-counter however far it jumps: looked at it."),
+    ] = False
+    approve_counter_reset: Annotated[
+        bool,
+        typer.Option("--approve-counter-reset", help="The meter's own counter was set back rightly: believe it once."),
+    ] = False
     counter_object: Annotated[
         str | None,
         typer.Option(
@@ -175,6 +183,8 @@ class Connection:
             system_title=self.system_title,
             protection=self.protection,
             invocation_counter=counter,
+            approve_counter=self.approve_counter,
+            approve_counter_reset=self.approve_counter_reset,
             counter_object=counter_object,
             permitted=permitted(self.auth, self.protection),
         )

@@ -10,7 +10,14 @@ from cosem.danger import NOTHING, Weakness
 from cosem.errors import ConfigurationError
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import ClientSettings
-from cosem.protocol.association.counter import CounterStore, InvocationCounter, MemoryCounterStore, counter_name
+from cosem.protocol.association.counter import (
+    CounterStore,
+    InvocationCounter,
+    MemoryCounterStore,
+    ReceivedCounter,
+    RememberedCounter,
+    counter_name,
+)
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import mechanism as mechanisms
 from cosem.protocol.crypto import suite as suites
@@ -49,6 +56,8 @@ class Access:
         dedicated: use a fresh dedicated key for each association.
         counters: where invocation counters are leased from.
         invocation_counter: the number to begin at or above; it can only raise what is stored.
+        counter_approved: an operator has looked at that number, and it may be as far up as it likes.
+        counter_reset_approved: an operator knows that the meter's counter was set back (see `RememberedCounter`).
         counter_object: the object of the meter that holds the counter, read by the public client first.
         permitted: weaknesses from `cosem.danger`.
     """
@@ -65,6 +74,8 @@ class Access:
     dedicated: bool = False
     counters: CounterStore = field(default_factory=MemoryCounterStore)
     invocation_counter: int | None = None
+    counter_approved: bool = False
+    counter_reset_approved: bool = False
     counter_object: Obis | None = None
     permitted: frozenset[Weakness] = NOTHING
     dialect: Dialect = STANDARD
@@ -104,18 +115,18 @@ class Access:
         return self.mechanism.secret and not self.mechanism.challenges
 
     def counter(self) -> InvocationCounter:
-        """Return the counter for this key and title, raised to what was given."""
+        """Return the counter for this key and title, raised to what was given; SecurityError if that is too far."""
         assert self.encryption_key is not None and self.system_title is not None
         counter = InvocationCounter(self.counters, counter_name(self.encryption_key, self.system_title))
         if self.invocation_counter is not None:
-            counter.raise_to(self.invocation_counter, operator_approved=True)
+            counter.raise_to(self.invocation_counter, operator_approved=self.counter_approved)
         return counter
 
     def association(
         self, use: ApplicationUse, entropy: Callable[[int], bytes], counter: InvocationCounter | None
     ) -> ClientAssociation:
         """Return an engine for one new association within what the profile allows; `entropy` gives chance."""
-        security = None
+        security: SecurityContext | None = None
         if self.secured:
             assert self.encryption_key is not None and self.system_title is not None and counter is not None
             security = SecurityContext(
@@ -126,6 +137,7 @@ class Access:
                 self.authentication_key,
                 required=self.protection,
                 counter=counter,
+                received=self._received(lambda: security),
                 permitted=self.permitted,
             )
         settings = ClientSettings(
@@ -142,6 +154,18 @@ class Access:
         challenge = entropy(self.mechanism.challenge_octets) if self.mechanism.challenges else b""
         return ClientAssociation(settings, challenge=challenge, security=security)
 
+    def _received(self, security: Callable[[], SecurityContext | None]) -> ReceivedCounter | None:
+        """Return what the meter has sent already, where no fresh challenge shows that it speaks now."""
+        if self.mechanism.challenges:
+            return None
+        assert self.encryption_key is not None
+
+        def title() -> bytes | None:
+            context = security()
+            return None if context is None else context.peer_title
+
+        return RememberedCounter(self.counters, self.encryption_key, title, reset_approved=self.counter_reset_approved)
+
 
 class AccessWords(TypedDict, total=False):
     """`Access` in the words a person writes; every one of them may be left out.
@@ -153,6 +177,8 @@ class AccessWords(TypedDict, total=False):
     certificate: that of our signing key, in DER.
     protection: none, auth, enc, auth+enc. dedicated: use a dedicated key. invocation_counter: begin there or above.
     counter_object: the object of the meter to read the counter from first. counters: where counters are leased from.
+    approve_counter: an operator approves that number, however far it jumps. approve_counter_reset: an operator knows
+    that the meter's own counter was set back, which without a challenge looks like a recorded session.
     """
 
     auth: str | Mechanism | None
@@ -167,6 +193,8 @@ class AccessWords(TypedDict, total=False):
     protection: str | Protection | None
     dedicated: bool
     invocation_counter: int | None
+    approve_counter: bool
+    approve_counter_reset: bool
     counter_object: Obis | str | None
     counters: CounterStore | None
     permitted: frozenset[Weakness]
@@ -216,6 +244,8 @@ def access(**words: Unpack[AccessWords]) -> Access:
         dedicated=words.get("dedicated", False),
         counters=default_counter_store() if counters is None and secured else counters or MemoryCounterStore(),
         invocation_counter=words.get("invocation_counter"),
+        counter_approved=words.get("approve_counter", False),
+        counter_reset_approved=words.get("approve_counter_reset", False),
         counter_object=_instance(words.get("counter_object")),
         permitted=permitted,
         dialect=words.get("dialect", STANDARD),

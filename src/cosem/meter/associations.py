@@ -14,11 +14,13 @@ from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES, AssociationLimits
 from cosem.protocol.association.counter import (
+    RECEIVED,
     CounterStore,
     InvocationCounter,
     MemoryCounterStore,
     ReceivedCounter,
     counter_name,
+    received_name,
 )
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import suite as suites
@@ -205,7 +207,7 @@ class Counters:
 
         It is remembered from the first message that verifies; before, anybody could fill the memory with titles.
         """
-        name = f"received-{counter_name(keys.encryption, peer)}"
+        name = received_name(keys.encryption, peer)
         counter = self._live.get(name)
         if counter is None:
             counter = self._live[name] = _Received(self, self._place(keys), name)
@@ -213,7 +215,7 @@ class Counters:
 
     def last(self, keys: Keys) -> int:
         """Return the greatest counter that any client has used under a key, 0 before the first."""
-        front = f"received-{keys.encryption.fingerprint}-"
+        front = f"{RECEIVED}{keys.encryption.fingerprint}-"
         return max((counter.last for name, counter in self._received.items() if name.startswith(front)), default=0)
 
     def keep(self) -> None:

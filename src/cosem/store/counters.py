@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from cosem.errors import ConfigurationError, SecurityWarning
-from cosem.protocol.association.counter import check_next, lease_after
+from cosem.protocol.association.counter import check_next, check_received, lease_after
 from cosem.store import copies, sqlite
 from cosem.store.copies import NOBODY, OTHERS, SKIP, Copy, Judged, following_of
 from cosem.store.directory import default_state_directory
@@ -74,12 +74,18 @@ class FileCounterStore:
         check_next(value)
         self._changed(name, lambda first: (max(first, value), None))
 
+    def forget(self, name: str) -> None:
+        """Write that the counter of a peer begins anew."""
+        _check_name(name)
+        check_received(name)
+        self._changed(name, lambda _: (0, None))
+
     def _changed(self, name: str, change: Callable[[int], tuple[int, T]]) -> T:
         with exclusive(self._lock):
             entries, generation, finding = self._judged()
             first = following_of(name, entries)
             following, result = change(first)
-            if following > first or finding is not None:
+            if following != first or finding is not None:
                 entries[name] = following
                 self._write(entries, generation + 1)
         _warn(finding, self._path, self._skip)
@@ -154,6 +160,12 @@ class SqliteCounterStore:
         check_next(value)
         self._guarded(lambda: self._changed(name, lambda first: (max(first, value), None)))
 
+    def forget(self, name: str) -> None:
+        """Store that the counter of a peer begins anew."""
+        _check_name(name)
+        check_received(name)
+        self._guarded(lambda: self._changed(name, lambda _: (0, None)))
+
     def close(self) -> None:
         """Close the file; further leases raise ConfigurationError."""
         self._connection.close()
@@ -174,7 +186,7 @@ class SqliteCounterStore:
         entries, generation, finding = self._judged(name)
         first = following_of(name, entries)
         following, result = change(first)
-        if following > first or finding is not None:
+        if following != first or finding is not None:
             entries[name] = following
             self._write(entries, generation + 1)
         return finding, result

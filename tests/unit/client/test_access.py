@@ -96,6 +96,18 @@ def test_a_number_given_only_raises_the_counter() -> None:
     assert access(**keys(counters=store, invocation_counter=5)).counter().next() > 1000
 
 
+@pytest.mark.parametrize(("number", "accepted"), [(1 << 31, False), ((1 << 31) - 1, True), (4294967290, False)])
+def test_a_counter_that_is_typed_is_believed_within_bounds_only(number: int, accepted: bool) -> None:
+    store = MemoryCounterStore()
+    if accepted:
+        assert access(**keys(counters=store, invocation_counter=number)).counter().next() == number
+        return
+    with pytest.raises(SecurityError, match="--approve-counter"):
+        access(**keys(counters=store, invocation_counter=number)).counter()
+    approved = access(**keys(counters=store, invocation_counter=number, approve_counter=True))
+    assert approved.counter().next() == number
+
+
 def test_secrets_are_not_shown() -> None:
     text = repr(access(**keys())) + repr(access(password="correct horse"))
     for secret in (EK, EK.lower(), AK, AK.lower(), "correct horse"):
@@ -152,7 +164,7 @@ def test_sec_04_a_counter_is_not_raised_further_than_a_forger_may_push_it() -> N
             url = f"tcp://{server.url.place}?client=1"
             assert await read(url, **keys(invocation_counter=(1 << 16) + 5000)) == "12345678 Wh"
             ours = keys()
-            with pytest.raises(SecurityError, match="approve it as operator"):
+            with pytest.raises(SecurityError, match="operator may approve"):
                 await read(url, **ours)
 
     asyncio.run(run())

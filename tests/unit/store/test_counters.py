@@ -55,6 +55,13 @@ def test_all_stores_lease_alike(opener: Opener, tmp_path: Path) -> None:
         with pytest.raises(LocalProtocolError):
             store.raise_to("b", value)
     assert store.peek("b") == 0
+    store.raise_to("received-a", 70)
+    store.forget("received-a")
+    assert store.peek("received-a") == 0
+    store.raise_to("received-a", 5)
+    assert opener(tmp_path / "counters").peek("received-a") == (0 if opener is memory else 5)
+    with pytest.raises(LocalProtocolError, match="never lowered"):
+        store.forget("a")
 
 
 @KEPT

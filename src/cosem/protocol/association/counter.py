@@ -7,7 +7,7 @@ before it answers: what a crash leaves unused is lost, which costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from cosem.errors import ConfigurationError, InvocationCounterError, LocalProtocolError, Retry, SecurityError
@@ -18,6 +18,9 @@ BLOCK: Final = 64
 FIRST: Final = 1
 """The first number used: a peer that has seen none yet compares with 0."""
 JUMP_LIMIT: Final = 1 << 16
+RECEIVED: Final = "received-"
+"""What the names of counters of peers begin with."""
+
 ALARM_AT: Final = 1 << 31
 ROTATE_AT: Final = COUNTER_MAXIMUM // 10 * 8
 
@@ -43,6 +46,10 @@ class CounterStore(Protocol):
         """Make durable that the next lease begins at `value` or above; a lower value changes nothing."""
         ...
 
+    def forget(self, name: str) -> None:
+        """Let the counter of a *peer* begin anew; LocalProtocolError for any other, since those are never lowered."""
+        ...
+
 
 class MemoryCounterStore:
     """Counters that live as long as this object: for keys that live no longer, for simulation and for tests."""
@@ -64,6 +71,11 @@ class MemoryCounterStore:
         """Let the next lease begin at `value` or above."""
         check_next(value)
         self._next[name] = max(self._next.get(name, 0), value)
+
+    def forget(self, name: str) -> None:
+        """Let the counter of a peer begin anew."""
+        check_received(name)
+        self._next.pop(name, None)
 
 
 class InvocationCounter:
@@ -107,7 +119,7 @@ class InvocationCounter:
         if value > limit and not operator_approved:
             refused = SecurityError(
                 f"invocation counter {value} is more than {limit}, the most that is accepted unasked "
-                f"(the next number here is {first}); approve it as operator if it is right"
+                f"(the next number here is {first}): if it is right, an operator may approve it (--approve-counter)"
             )
             refused.retry = Retry.NEVER
             raise refused
@@ -163,6 +175,72 @@ class ReceivedCounter:
         """Make durable what was accepted so far."""
         if self._store is not None and self.last >= 0:
             self._store.raise_to(self._name, self.last + 1)
+
+
+class RememberedCounter(ReceivedCounter):
+    """The counter of a peer over the sessions of a client that proves nothing fresh: what was recorded opens nothing.
+
+    Without a challenge, a whole recorded session verifies again; only its counters tell. So the first number that
+    verifies in a session must be above all that earlier sessions began with, and is kept before it is used. At the
+    first contact there is nothing to compare with. A peer that was rightly set back needs `reset_approved`: the first
+    number that verifies is then believed, and kept instead of the greater one.
+
+    Args:
+        store: where it is kept.
+        key: the key of the session.
+        peer: gives the peer's title, None until it is known; nothing is accepted before.
+    """
+
+    __slots__ = ("_kept", "_key", "_last", "_peer", "_reset_approved")
+
+    def __init__(
+        self, store: CounterStore, key: Key, peer: Callable[[], bytes | None], *, reset_approved: bool = False
+    ) -> None:
+        self._store: CounterStore = store
+        self._key = key
+        self._peer = peer
+        self._reset_approved = reset_approved
+        self._kept = False
+        self._last: int | None = None
+
+    @property
+    def last(self) -> int:
+        """The greatest number that was verified; SecurityError when it is not known whose."""
+        if self._last is None:
+            self._last = -1 if self._reset_approved else self._store.peek(self._name_known()) - 1
+        return self._last
+
+    @last.setter
+    def last(self, number: int) -> None:
+        if not self._kept:
+            name = self._name_known()
+            if self._reset_approved:
+                self._store.forget(name)
+            self._store.raise_to(name, number + 1)
+            self._kept = True
+        self._last = number
+
+    def keep(self) -> None:
+        """Make durable what was accepted so far."""
+        if self._last is not None and self._kept:
+            self._store.raise_to(self._name_known(), self._last + 1)
+
+    def _name_known(self) -> str:
+        title = self._peer()
+        if title is None:
+            raise SecurityError("the peer did not tell its system title, by which its invocation counter is kept")
+        return received_name(self._key, title)
+
+
+def received_name(key: Key, system_title: bytes) -> str:
+    """Return the name under which what this peer has sent under a key is kept."""
+    return f"{RECEIVED}{counter_name(key, system_title)}"
+
+
+def check_received(name: str) -> None:
+    """Raise LocalProtocolError unless a name is that of a peer's counter."""
+    if not name.startswith(RECEIVED):
+        raise LocalProtocolError(f"the counter {name} is our own: it is never lowered")
 
 
 def counter_name(key: Key, system_title: bytes) -> str:

@@ -17,7 +17,9 @@ from cosem.protocol.association.counter import (
     InvocationCounter,
     MemoryCounterStore,
     ReceivedCounter,
+    RememberedCounter,
     counter_name,
+    received_name,
 )
 from cosem.protocol.crypto.gcm import COUNTER_MAXIMUM
 from cosem.protocol.crypto.key import Key
@@ -90,7 +92,7 @@ def test_sec_04_a_jump_is_bounded(beyond: int, accepted: bool) -> None:
         numbers.raise_to(following + beyond)
         assert numbers.next() == following + beyond
         return
-    with pytest.raises(SecurityError, match="approve it") as refused:
+    with pytest.raises(SecurityError, match="operator may approve") as refused:
         numbers.raise_to(following + beyond)
     assert refused.value.retry is Retry.NEVER
     assert numbers.next() == following
@@ -187,3 +189,62 @@ def test_each_key_and_title_has_its_own_name() -> None:
     names = {counter_name(which, title) for which in (key, other) for title in (b"COS12345", b"COS12346")}
     assert len(names) == 4
     assert bytes(16).hex() not in "".join(names)
+
+
+# -- remembered -------------------------------------------------------------------------------------------------------
+
+KEY, TITLE = Key(bytes(range(7, 23))), b"KFM12345"
+
+
+def remembered(store: MemoryCounterStore, title: bytes | None = TITLE, **options: bool) -> RememberedCounter:
+    return RememberedCounter(store, KEY, lambda: title, **options)
+
+
+def test_sec_03_a_later_session_must_begin_above_an_earlier_one() -> None:
+    store = MemoryCounterStore()
+    first = remembered(store)
+    for number in (500, 501, 777):
+        first.accept(number)
+    # What was kept before the first message was used is enough: a recorded session begins with that message.
+    assert store.peek(received_name(KEY, TITLE)) == 501
+    for number in (1, 499, 500):
+        with pytest.raises(SecurityError, match="used before"):
+            remembered(store).accept(number)
+    remembered(store).accept(501)
+    first.keep()
+    with pytest.raises(SecurityError, match="used before"):
+        remembered(store).accept(777)
+    remembered(store, b"KFM12346").accept(1)
+
+
+def test_sec_03_nothing_is_accepted_from_nobody() -> None:
+    nobody = remembered(MemoryCounterStore(), None)
+    with pytest.raises(SecurityError, match="did not tell its system title"):
+        nobody.accept(5)
+    nobody.keep()
+
+
+def test_sec_03_a_meter_that_was_set_back_needs_an_operator_and_once_only() -> None:
+    store = MemoryCounterStore()
+    remembered(store).accept(500)
+    with pytest.raises(SecurityError, match="used before"):
+        remembered(store).accept(3)
+    unused = remembered(store, reset_approved=True)
+    assert unused.last == -1
+    assert store.peek(received_name(KEY, TITLE)) == 501, (
+        "an approval alone, without a message that verifies, is nothing"
+    )
+    unused.accept(3)
+    with pytest.raises(SecurityError, match="used before"):
+        unused.accept(3)
+    with pytest.raises(SecurityError, match="used before"):
+        remembered(store).accept(3)
+    remembered(store).accept(4)
+
+
+def test_our_own_counters_are_never_forgotten() -> None:
+    store = MemoryCounterStore()
+    store.lease("name", 5)
+    with pytest.raises(LocalProtocolError, match="never lowered"):
+        store.forget("name")
+    assert store.peek("name") == 5
