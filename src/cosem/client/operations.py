@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from cosem.protocol.association.context import Negotiated, Notified
 from cosem.protocol.model.classes.access_control import AssociationLN
 from cosem.protocol.model.classes.data_storage import ExtendedRegister, ProfileGenericCommon, Register
 from cosem.protocol.model.classes.time_and_event import Clock
+from cosem.protocol.model.declare import InterfaceClass
 from cosem.protocol.model.reference import AttributeRef, MethodRef
 from cosem.protocol.model.rights import ObjectListElement
 from cosem.protocol.values.dates import DateTime
@@ -92,6 +93,24 @@ class Operations:
         Raises ShapeError before anything is sent. `cosem.client.several` says which services are used when.
         """
         return await self._open().access(tasks, break_on_error=break_on_error)
+
+    @operation
+    async def get_object(self, address: InterfaceClass) -> dict[str, Any]:
+        """Read all attributes of an object, by their names; None for those that may not be read.
+
+        Goes by attribute 0 where that was negotiated, and of a profile brings its whole buffer. Raises DataAccessError
+        when the meter refuses the object, ShapeError for Data of another type.
+        """
+        return await self._open().get_object(address)
+
+    @operation
+    async def set_object(self, address: InterfaceClass, values: Mapping[str, Any]) -> None:
+        """Write the attributes of an object that are named; the others stay as they are.
+
+        Goes by attribute 0 where that was negotiated. Raises ShapeError before anything is sent, DataAccessError when
+        the meter refuses one of them; without attribute 0 others may have been written then.
+        """
+        await self._open().set_object(address, values)
 
     @operation
     async def quantity(self, register: Register | ExtendedRegister) -> Quantity:

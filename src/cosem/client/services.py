@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from cosem.client.exchange import Exchange
 from cosem.client.several import Act, Get, Set, Several, Task, item, refusal
-from cosem.errors import RemoteProtocolError
+from cosem.errors import CosemError, RemoteProtocolError, ShapeError
 from cosem.protocol.apdu.get import DataAccessResult, GetRequestNormal, GetResponseNormal
+from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.model.declare import InterfaceClass
 from cosem.protocol.model.reference import AttributeRef, MethodRef
+from cosem.protocol.model.whole import attribute_0
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -51,6 +54,33 @@ class Services:
     async def act(self, reference: MethodRef[A, R], argument: A) -> R:
         """Invoke one method."""
         return cast("R", await self.several.one(Act(reference, reference.encode(argument))))
+
+    async def get_object(self, address: InterfaceClass) -> dict[str, Any]:
+        """Read all attributes of an object: by attribute 0, or where that was not negotiated one after another."""
+        if self._allows(Conformance.GET | Conformance.ATTRIBUTE_0_SUPPORTED_WITH_GET):
+            return await self.get(attribute_0(address))
+        attributes = list(address.attributes())
+        values = await self.get_many(attributes)
+        if all(isinstance(value, CosemError) for value in values):
+            raise values[0]
+        for value in values:
+            if isinstance(value, ShapeError):
+                raise value
+        named = zip(attributes, values, strict=True)
+        return {each.name: None if isinstance(value, CosemError) else value for each, value in named}
+
+    async def set_object(self, address: InterfaceClass, values: Mapping[str, Any]) -> None:
+        """Write attributes of an object: by attribute 0, or where that was not negotiated one after another."""
+        if self._allows(Conformance.SET | Conformance.ATTRIBUTE_0_SUPPORTED_WITH_SET):
+            await self.set(attribute_0(address), dict(values))
+            return
+        for answer in await self.access([(address.attribute(name), value) for name, value in values.items()]):
+            if answer is not None:
+                raise answer
+
+    def _allows(self, needed: Conformance) -> bool:
+        negotiated = self.exchange.negotiated
+        return negotiated is not None and negotiated.allows(needed)
 
     async def access(self, tasks: Iterable[Task], *, break_on_error: bool = False) -> list[Any]:
         """Read, write and run in one order; errors of single items are values."""

@@ -8,14 +8,15 @@ from types import MappingProxyType
 from typing import Final
 
 from cosem.errors import LocalProtocolError, ShapeError
-from cosem.meter.item import Item, Refusal, Visit, refused
+from cosem.meter.item import LOGICAL_NAME, Item, Refusal, Visit, refused
 from cosem.protocol.apdu.action import ActionResponseWithOptionalData, ActionResult, MethodDescriptor, NullData
+from cosem.protocol.apdu.descriptor import ATTRIBUTE_0
 from cosem.protocol.apdu.get import AttributeDescriptor, DataAccessResult, SelectiveAccess
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.model.rights import AttributeAccess, MethodAccess
 from cosem.protocol.model.selection import Selection
 from cosem.protocol.model.shape import decode_exactly
-from cosem.protocol.values.data import Data
+from cosem.protocol.values.data import Data, Structure
 from cosem.protocol.values.obis import Obis
 
 
@@ -33,7 +34,7 @@ def authorize(
     """Return the object when the association may do this with it; raise Refusal otherwise.
 
     Every service, single or in a list, passes here, and nothing else decides about rights. What an association does
-    not see is undefined to it.
+    not see is undefined to it. Attribute 0 passes where it was negotiated, and each attribute behind it by itself.
     """
     association = visit.association
     item = visit.device.find(instance, association)
@@ -41,7 +42,6 @@ def authorize(
         raise Refusal(DataAccessResult.OBJECT_UNDEFINED)
     if item.class_id != class_id:
         raise Refusal(DataAccessResult.OBJECT_CLASS_INCONSISTENT)
-    # Attribute 0, all attributes at once, is never negotiated; it has no right, like any number that is not there.
     if not _GRANTED[service](visit, item, member):
         raise Refusal(DataAccessResult.READ_WRITE_DENIED)
     if selection is not None and not _may_select(visit, service, item, member):
@@ -54,6 +54,8 @@ def read(visit: Visit, attribute: AttributeDescriptor, access: SelectiveAccess |
     index = attribute.attribute_id
     try:
         item = authorize(visit, Service.GET, attribute.class_id, attribute.instance_id, index, access)
+        if index == ATTRIBUTE_0:
+            return _read_all(visit, item)
         if access is None:
             return item.read(visit, index)
         return item.behaviour.selections[index](visit, item, _selection(item, index, access))
@@ -64,13 +66,19 @@ def read(visit: Visit, attribute: AttributeDescriptor, access: SelectiveAccess |
 def write(
     visit: Visit, attribute: AttributeDescriptor, access: SelectiveAccess | None, value: Data
 ) -> DataAccessResult:
-    """Write an attribute, and say how that ended."""
+    """Write an attribute, and say how that ended.
+
+    Of attribute 0, nothing is written unless every value that is given may be written and fits its attribute.
+    """
     index = attribute.attribute_id
     try:
         item = authorize(visit, Service.SET, attribute.class_id, attribute.instance_id, index, access)
-        decode_exactly(item.shape(index), value)
+        values = _all_to_write(visit, item, value) if index == ATTRIBUTE_0 else {index: value}
+        for number, each in values.items():
+            decode_exactly(item.shape(number), each)
         visit.device.meter.settle()
-        visit.device.owned(item).write(visit, index, value)
+        for number, each in values.items():
+            visit.device.owned(item).write(visit, number, each)
     except Refusal as refusal:
         return refusal.result
     except (ShapeError, LocalProtocolError):
@@ -96,13 +104,44 @@ def run(visit: Visit, method: MethodDescriptor, parameters: Data | NullData) -> 
     return ActionResponseWithOptionalData(ActionResult.SUCCESS, returned)
 
 
+def _read_all(visit: Visit, item: Item) -> Data:
+    """Return all attributes in a structure, null-data for those that may not be read or that hold nothing."""
+    values: list[Data] = []
+    for index in _numbers(item):
+        try:
+            values.append(authorize(visit, Service.GET, item.class_id, item.instance, index).read(visit, index))
+        except Refusal:
+            values.append(None)
+    return Structure(values)
+
+
+def _all_to_write(visit: Visit, item: Item, value: Data) -> dict[int, Data]:
+    """Return what is to be written, by attribute: null-data leaves an attribute as it is."""
+    numbers = _numbers(item)
+    if not isinstance(value, Structure) or len(value) != len(numbers):
+        raise Refusal(DataAccessResult.TYPE_UNMATCHED)
+    given: dict[int, Data] = {index: each for index, each in zip(numbers, value, strict=True) if each is not None}
+    for index in given:
+        authorize(visit, Service.SET, item.class_id, item.instance, index)
+    return given
+
+
+def _numbers(item: Item) -> range:
+    """Return the attributes that attribute 0 stands for: all that the class has, and none of a manufacturer's own."""
+    return range(1, max((LOGICAL_NAME, *(item.kind.declared_attributes or item.attributes()))) + 1)
+
+
 def _may_read(visit: Visit, item: Item, index: int) -> bool:
     assert visit.association is not None
+    if index == ATTRIBUTE_0:
+        return _negotiated(visit, Conformance.ATTRIBUTE_0_SUPPORTED_WITH_GET)
     return bool(visit.association.rights.attribute(item, index) & AttributeAccess.READ)
 
 
 def _may_write(visit: Visit, item: Item, index: int) -> bool:
     assert visit.association is not None
+    if index == ATTRIBUTE_0:
+        return _negotiated(visit, Conformance.ATTRIBUTE_0_SUPPORTED_WITH_SET)
     return bool(visit.association.rights.attribute(item, index) & AttributeAccess.WRITE)
 
 
@@ -112,13 +151,12 @@ def _may_run(visit: Visit, item: Item, index: int) -> bool:
 
 
 def _may_select(visit: Visit, service: Service, item: Item, index: int) -> bool:
-    negotiated = visit.negotiated
-    return (
-        service is Service.GET
-        and index in item.behaviour.selections
-        and negotiated is not None
-        and negotiated.allows(Conformance.SELECTIVE_ACCESS)
-    )
+    readable = service is Service.GET and index in item.behaviour.selections
+    return readable and _negotiated(visit, Conformance.SELECTIVE_ACCESS)
+
+
+def _negotiated(visit: Visit, needed: Conformance) -> bool:
+    return visit.negotiated is not None and visit.negotiated.allows(needed)
 
 
 _GRANTED: Final[Mapping[Service, Callable[[Visit, Item, int], bool]]] = MappingProxyType(

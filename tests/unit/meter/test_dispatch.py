@@ -149,7 +149,6 @@ def test_reading() -> None:
     [
         (3, OTHER, 2, R.OBJECT_UNDEFINED),
         (1, ENERGY, 2, R.OBJECT_CLASS_INCONSISTENT),
-        (3, ENERGY, 0, R.READ_WRITE_DENIED),
         (3, ENERGY, 4, R.READ_WRITE_DENIED),
         (3, ENERGY, -1, R.READ_WRITE_DENIED),
         (15, ASSOCIATION, 7, R.READ_WRITE_DENIED),

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cosem.protocol.codec.schema import I8, U8, U16, DataField, Wire, wire
 from cosem.protocol.values.obis import Obis
+
+ATTRIBUTE_0: Final = 0
+"""The attribute that stands for all attributes of an object at once, in a structure in the order of their numbers.
+
+What may not be read is null-data in it, and null-data leaves as it is what need not be written.
+"""
 
 
 @wire()
 class AttributeDescriptor(Wire):
-    """Cosem-Attribute-Descriptor: the attribute of an object; attribute 0 stands for all of them."""
+    """Cosem-Attribute-Descriptor: the attribute of an object; ATTRIBUTE_0 stands for all of them."""
 
     class_id: U16
     instance_id: Obis

@@ -47,7 +47,7 @@ from cosem.protocol.apdu.get import (
     GetResponseWithDatablock,
     GetResponseWithList,
 )
-from cosem.protocol.apdu.initiate import Conformance, InitiateRequest
+from cosem.protocol.apdu.initiate import InitiateRequest
 from cosem.protocol.apdu.set import (
     SetResponseDatablock,
     SetResponseLastDatablock,
@@ -91,8 +91,7 @@ from cosem.protocol.association.services import (
     invoke_id,
     is_refusal,
     items,
-    needs,
-    selects,
+    needs_of,
 )
 from cosem.protocol.association.state import State, Step
 from cosem.protocol.association.transfer import (
@@ -452,9 +451,7 @@ class ClientAssociation:
 
     def _check_negotiated(self, request: Request) -> None:
         assert self.negotiated is not None
-        needed = needs(type(request), protected=self._protected)
-        if selects(request):
-            needed |= Conformance.SELECTIVE_ACCESS
+        needed = needs_of(request, protected=self._protected)
         # As plain numbers, for each operation on flags calls back into Python several times.
         if int(needed) & ~int(self.negotiated.conformance):
             raise LocalProtocolError(f"the association does not have {needed & ~self.negotiated.conformance!r}")

@@ -5,14 +5,15 @@ These are facts of IEC 62056-5-3 that both roles go by.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from cosem.protocol.apdu.access import (
     AccessRequest,
+    AccessRequestAction,
+    AccessRequestGet,
     AccessRequestGetWithSelection,
-    AccessRequestSetWithSelection,
     AccessResponse,
 )
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
@@ -38,6 +39,7 @@ from cosem.protocol.apdu.ciphered import (
     GeneralDedicatedCiphering,
     GeneralGlobalCiphering,
 )
+from cosem.protocol.apdu.descriptor import ATTRIBUTE_0, AttributeDescriptor, SelectiveAccess
 from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse
 from cosem.protocol.apdu.get import (
     DataAccessResult,
@@ -252,22 +254,43 @@ def needs(request: type, *, protected: bool) -> Conformance:
     return needed | NEEDS_WHEN_PROTECTED[request] if protected and request in NEEDS_WHEN_PROTECTED else needed
 
 
-def selects(request: Any) -> bool:
-    """Tell whether a request is for a part of an attribute, which needs SELECTIVE_ACCESS."""
+def needs_of(request: Any, *, protected: bool) -> Conformance:
+    """Return what must have been negotiated for a request with all that it refers to."""
     kind: type[object] = request.__class__
-    return kind in _SELECTS and _SELECTS[kind](request)
+    needed = needs(kind, protected=protected)
+    for attribute, selection, attribute_0 in _REFERS[kind](request) if kind in _REFERS else ():
+        if selection is not None:
+            needed |= Conformance.SELECTIVE_ACCESS
+        if attribute.attribute_id == ATTRIBUTE_0:
+            needed |= attribute_0
+    return needed
 
 
-_SELECTS: Final[Mapping[type, Callable[[Any], bool]]] = {
-    GetRequestNormal: lambda request: request.access_selection is not None,
-    SetRequestNormal: lambda request: request.access_selection is not None,
-    GetRequestWithList: lambda request: any(each.access_selection is not None for each in request.attributes),
-    SetRequestWithList: lambda request: any(each.access_selection is not None for each in request.attributes),
-    AccessRequest: lambda request: any(
-        isinstance(each, AccessRequestGetWithSelection | AccessRequestSetWithSelection)
-        for each in request.access_request_specification
-    ),
+_Referred: TypeAlias = Iterable[tuple[AttributeDescriptor, SelectiveAccess | None, Conformance]]
+
+_GET_0: Final = Conformance.ATTRIBUTE_0_SUPPORTED_WITH_GET
+_SET_0: Final = Conformance.ATTRIBUTE_0_SUPPORTED_WITH_SET
+
+
+def _accessed(request: AccessRequest) -> _Referred:
+    for each in request.access_request_specification:
+        if not isinstance(each, AccessRequestAction):
+            reads = isinstance(each, AccessRequestGet | AccessRequestGetWithSelection)
+            yield each.attribute, getattr(each, "access_selection", None), _GET_0 if reads else _SET_0
+
+
+_REFERS: Final[Mapping[type, Callable[[Any], _Referred]]] = {
+    GetRequestNormal: lambda request: ((request.attribute, request.access_selection, _GET_0),),
+    GetRequestWithList: lambda request: [
+        (each.attribute, each.access_selection, _GET_0) for each in request.attributes
+    ],
+    SetRequestNormal: lambda request: ((request.attribute, request.access_selection, _SET_0),),
+    SetRequestWithList: lambda request: [
+        (each.attribute, each.access_selection, _SET_0) for each in request.attributes
+    ],
+    AccessRequest: _accessed,
 }
+"""The attributes that a request refers to, the part of each that is meant, and what all at once would need."""
 
 
 def is_refusal(answer: Any) -> bool:
