@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosem.errors import CosemError, RemoteProtocolError
+from cosem.errors import CosemError, RemoteProtocolError, TimedOut
 from cosem.protocol.apdu.block import GeneralBlockTransfer
 from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.association.general_block import GeneralBlocks, UnconfirmedBlocks, room, unconfirmed
@@ -49,7 +49,7 @@ def exchange(request: bytes, response: bytes, asking: GeneralBlocks, answering: 
                 assert octets == (request if to == "server" else response)
                 whole: bytes | None = octets
                 if to == "server":
-                    answering.begin()  # as the association does for all that comes plainly
+                    answering.begin(plainly=True)  # as the association does for all that comes plainly
             else:
                 engine = answering if to == "server" else asking
                 whole, leaving = engine.arrive(octets)
@@ -61,7 +61,10 @@ def exchange(request: bytes, response: bytes, asking: GeneralBlocks, answering: 
             if to == "client":
                 return seen
             wire.put("client", answering.leave(response))
-        wire.put("server", asking.repeat())
+        again = asking.repeat()
+        if not again:
+            raise TimedOut("response", 0.0)
+        wire.put("server", again)
     raise AssertionError("neither an answer nor an error")
 
 
@@ -111,7 +114,7 @@ def test_a_bad_wire_ends_in_the_whole_apdu_or_in_a_typed_error(
     try:
         exchange(request, response, asking, answering, Wire(random.Random(seed), loss, duplication, reorder))
     except CosemError as error:
-        assert isinstance(error, RemoteProtocolError)
+        assert isinstance(error, RemoteProtocolError | TimedOut)
         assert loss or duplication or reorder
 
 
@@ -124,7 +127,7 @@ def test_a_wire_that_loses_a_tenth_mostly_carries_long_answers() -> None:
         answering.peer_window = asking.peer_window = 16
         try:
             exchange(bytes(200), response, asking, answering, Wire(random.Random(seed), 0.1, 0.05, 0.1))
-        except RemoteProtocolError:
+        except (RemoteProtocolError, TimedOut):
             continue
         arrived += 1
     assert arrived >= 95

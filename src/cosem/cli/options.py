@@ -17,6 +17,7 @@ from cosem.danger import Weakness
 from cosem.errors import ConfigurationError
 from cosem.io import credentials
 from cosem.meter.associations import demo_keys
+from cosem.protocol.association.general_block import WINDOW_MAXIMUM
 from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.key import Key, Secret
@@ -140,6 +141,16 @@ class Connection:
             metavar="OBIS", help=f"The object to read the counter from (usually {COUNTER_OBJECT}).", show_default=False
         ),
     ] = None
+    gbt_window: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=WINDOW_MAXIMUM,
+            help="Propose general block transfer, and take N blocks in a row (1 to 63).",
+            show_default=False,
+        ),
+    ] = 0
     demo_keys: Annotated[
         bool, typer.Option("--demo-keys", help="Use the published example keys; only for a meter on this machine.")
     ] = False
@@ -186,6 +197,7 @@ class Connection:
             approve_counter=self.approve_counter,
             approve_counter_reset=self.approve_counter_reset,
             counter_object=counter_object,
+            gbt_window=self.gbt_window,
             permitted=permitted(self.auth, self.protection),
         )
 

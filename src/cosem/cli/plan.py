@@ -42,6 +42,7 @@ FORM: Final = """
     authentication_key = "env:STREET_AK"
     protection = "auth+enc"             # none, auth, enc, auth+enc
     invocation_counter = "read"         # or a number to begin at
+    gbt_window = 16                     # propose general block transfer
 
     [security.public]
     auth = "none"
@@ -200,6 +201,7 @@ def _security(table: Table, name: str, base: Path) -> Access:
     title = table.optional("system_title", str)
     counter, counter_object = table.given("invocation_counter", _counter) if "invocation_counter" in table else _UNSAID
     counter_object = table.converted("counter_object", Obis, counter_object)
+    window = table.integer("gbt_window", 0)
     table.finish()
     return table.guarded(
         lambda: access(
@@ -211,6 +213,7 @@ def _security(table: Table, name: str, base: Path) -> Access:
             protection=protection,
             invocation_counter=counter,
             counter_object=counter_object,
+            gbt_window=window,
             permitted=permitted(auth, protection),
         )
     )

@@ -107,6 +107,7 @@ def simulate(
       encryption_key = "file:ek.hex"   # or env:NAME
       authentication_key = "file:ak.hex"
       access = "manage"                # public, read or manage
+      gbt_window = 16                  # grant general block transfer; with 0, as usual, not
 
     \b
     Examples:

@@ -18,6 +18,7 @@ from cosem.protocol.association.counter import (
     RememberedCounter,
     counter_name,
 )
+from cosem.protocol.association.general_block import WINDOW_MAXIMUM
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import mechanism as mechanisms
 from cosem.protocol.crypto import suite as suites
@@ -60,6 +61,7 @@ class Access:
         counter_reset_approved: an operator knows that the meter's counter was set back (see `RememberedCounter`).
         counter_object: the object of the meter that holds the counter, read by the public client first.
         permitted: weaknesses from `cosem.danger`.
+        general_block_window: blocks of general block transfer taken in a row, 1 to 63; with 0 it is off.
     """
 
     mechanism: Mechanism = MECHANISMS[0]
@@ -80,6 +82,7 @@ class Access:
     permitted: frozenset[Weakness] = NOTHING
     dialect: Dialect = STANDARD
     max_receive_pdu_size: int = 0xFFFF
+    general_block_window: int = 0
 
     def __post_init__(self) -> None:
         if self.secured and self.encryption_key is None:
@@ -103,6 +106,8 @@ class Access:
             )
         if not self.secured and self.mechanism.identifier == 0 and self.secret is not None:
             raise ConfigurationError("a password does nothing with authentication none; write auth low or leave it out")
+        if not 0 <= self.general_block_window <= WINDOW_MAXIMUM:
+            raise ConfigurationError(f"gbt_window: 1 to {WINDOW_MAXIMUM} blocks, or 0 for none")
 
     @property
     def secured(self) -> bool:
@@ -150,6 +155,7 @@ class Access:
             dialect=self.dialect,
             conformance=use.conformance,
             max_receive_pdu_size=min(self.max_receive_pdu_size, use.max_pdu_size),
+            general_block_window=self.general_block_window,
         )
         challenge = entropy(self.mechanism.challenge_octets) if self.mechanism.challenges else b""
         return ClientAssociation(settings, challenge=challenge, security=security)
@@ -179,6 +185,7 @@ class AccessWords(TypedDict, total=False):
     counter_object: the object of the meter to read the counter from first. counters: where counters are leased from.
     approve_counter: an operator approves that number, however far it jumps. approve_counter_reset: an operator knows
     that the meter's own counter was set back, which without a challenge looks like a recorded session.
+    gbt_window: propose general block transfer, and take so many blocks in a row (1 to 63; with 0, as usual, it is off).
     """
 
     auth: str | Mechanism | None
@@ -200,6 +207,7 @@ class AccessWords(TypedDict, total=False):
     permitted: frozenset[Weakness]
     dialect: Dialect
     max_receive_pdu_size: int
+    gbt_window: int
 
 
 def access(**words: Unpack[AccessWords]) -> Access:
@@ -250,6 +258,7 @@ def access(**words: Unpack[AccessWords]) -> Access:
         permitted=permitted,
         dialect=words.get("dialect", STANDARD),
         max_receive_pdu_size=words.get("max_receive_pdu_size", 0xFFFF),
+        general_block_window=words.get("gbt_window", 0),
     )
 
 

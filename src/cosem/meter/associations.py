@@ -22,6 +22,7 @@ from cosem.protocol.association.counter import (
     counter_name,
     received_name,
 )
+from cosem.protocol.association.general_block import WINDOW_MAXIMUM
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.key import Key
@@ -84,7 +85,8 @@ class AssociationDescription:
 
     Without `keys` nothing is protected; with them `protection` is what every message must have. `secret` is the LLS
     password, the HLS secret, or the signing keys of HLS with ECDSA; `certificate` that of the meter's signing key, in
-    DER. Raises ConfigurationError when something needed is missing.
+    DER. With a `general_block_window` general block transfer is granted, and so many blocks are taken in a row (1 to
+    63). Raises ConfigurationError when something needed is missing.
     """
 
     client: int
@@ -97,6 +99,7 @@ class AssociationDescription:
     rights: Rights = READ_ONLY
     conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES
     max_receive_pdu_size: int = 1024
+    general_block_window: int = 0
     limits: AssociationLimits = field(default_factory=AssociationLimits)
 
     def __post_init__(self) -> None:
@@ -117,6 +120,10 @@ class AssociationDescription:
             (
                 not self.limits.smallest_pdu <= self.max_receive_pdu_size <= 0xFFFF,
                 f"max_receive_pdu_size: {self.limits.smallest_pdu} to 65535 octets",
+            ),
+            (
+                not 0 <= self.general_block_window <= WINDOW_MAXIMUM,
+                f"gbt_window: 1 to {WINDOW_MAXIMUM} blocks, or 0 for none",
             ),
         )
         for wrong, why in refusals:
@@ -143,6 +150,7 @@ class AssociationDescription:
             own_title=title if self.keys is not None or self.mechanism.titles else None,
             conformance=self.conformance,
             max_receive_pdu_size=self.max_receive_pdu_size,
+            general_block_window=self.general_block_window,
             limits=self.limits,
         )
 

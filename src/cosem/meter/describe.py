@@ -26,6 +26,7 @@
     authentication_key = "file:ak.hex"
     # with ecdsa: signing_key = "file:meter.pem", client_signing_key = "file:client-public.pem"
     access = "manage"                   # public, read or manage
+    gbt_window = 16                     # grant general block transfer, and take so many blocks in a row
     rules = [{ objects = "1.*.*.8.*.255", access = "read" }]
 
 Attributes of an object are named as the class names them. Every error names the file, the table and the key.
@@ -206,6 +207,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
     access = table.converted("access", _named({each.value: each for each in Access}), usual)
     rules = tuple(_rule(rule) for rule in table.tables("rules"))
     pdu_size = table.integer("max_receive_pdu_size", 1024)
+    window = table.integer("gbt_window", 0)
     table.finish()
 
     def offer() -> None:
@@ -219,6 +221,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
                 protection=protection,
                 rights=Rights(access, rules),
                 max_receive_pdu_size=pdu_size,
+                general_block_window=window,
             )
         )
 

@@ -77,7 +77,7 @@ def _meter() -> Meter:
     )
     keys = Keys(Key(bytes.fromhex(EK)), Key(bytes.fromhex(AK)), temporary=True)
     meter.offer(
-        AssociationDescription(client=16, name="everything", rights=Rights(Access.MANAGE)),
+        AssociationDescription(client=16, name="everything", rights=Rights(Access.MANAGE), general_block_window=8),
         AssociationDescription(
             client=32, name="with a password", mechanism=MECHANISMS[1], secret=Secret(PASSWORD.encode())
         ),

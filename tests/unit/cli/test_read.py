@@ -223,3 +223,12 @@ def test_the_timeout_is_what_was_asked_for(cosem: Cosem, served: Any) -> None:
     ran = cosem("read", served.wrapper.replace("tcp://", "hdlc+tcp://"), "1.8.0", "--timeout", "0.2")
     assert ran.code == 2
     assert "layer:" in ran.err
+
+
+def test_general_block_transfer_is_negotiated_where_it_was_asked_for(cosem: Cosem, served: Any) -> None:
+    for words, negotiated in (((), False), (("--gbt-window", 16), True)):
+        ran = cosem("read", served.wrapper, "1.8.0", "-v", *words)
+        assert ran.code == 0, ran.err
+        assert ("general-block-transfer" in ran.err) is negotiated
+    for wrong in (-1, 64):
+        assert cosem("read", served.wrapper, "1.8.0", "--gbt-window", wrong).code == 64

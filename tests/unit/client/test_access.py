@@ -15,10 +15,12 @@ from cosem.client.access import access
 from cosem.danger import Weakness, allow
 from cosem.errors import AssociationRejected, ConfigurationError, ConnectionFailed, SecurityError, SecurityWarning
 from cosem.meter import PUBLIC_ASSOCIATION, AssociationDescription, Keys, serving
+from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.protocol.profile.communication import ApplicationUse
 
 EK = "11223344556677889900AABBCCDDEEFF"
 AK = "D1D2D3D4D5D6D7D8D9DADBDCDDDEDF00"
@@ -71,11 +73,21 @@ def test_protection_by_word(word: str, protection: Protection) -> None:
         ({"protection": "both"}, "write one of none, auth, enc, auth\\+enc"),
         ({"ek": "0011", "ak": AK, "system_title": TITLE}, "32 hex digits"),
         ({"ek": EK, "ak": AK, "system_title": "00"}, "8 octets"),
+        ({"gbt_window": -1}, "1 to 63 blocks"),
+        ({"gbt_window": 64}, "1 to 63 blocks"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_right_form(words: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
         access(**words)
+
+
+def test_general_block_transfer_is_off_until_it_is_asked_for() -> None:
+    for words, window in (({}, 0), ({"gbt_window": 1}, 1), ({"gbt_window": 63}, 63)):
+        association = access(**words).association(ApplicationUse(), bytes, None)
+        assert association.settings.general_block_window == window
+        proposed = association.settings.proposed_conformance
+        assert bool(proposed & Conformance.GENERAL_BLOCK_TRANSFER) is bool(window)
 
 
 def test_md5_needs_a_permission() -> None:

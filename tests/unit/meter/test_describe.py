@@ -225,3 +225,12 @@ def test_no_error_shows_a_key() -> None:
         with pytest.raises(ConfigurationError) as refused:
             parse(METER + ASSOCIATION + line, counters=MemoryCounterStore())
         assert key[:8] not in str(refused.value)
+
+
+def test_general_block_transfer_is_granted_where_the_description_says_so() -> None:
+    for line, window in (("", 0), ("gbt_window = 16\n", 16)):
+        association = parse(METER + ASSOCIATION + line).management.association(1)
+        assert association is not None
+        assert association.general_block_window == window
+    with pytest.raises(ConfigurationError, match="1 to 63 blocks"):
+        parse(METER + ASSOCIATION + "gbt_window = 64\n")

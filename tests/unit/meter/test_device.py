@@ -196,6 +196,8 @@ SECRET = Secret(b"open sesame")
         ({"client": 1, "keys": Keys(*KEYS), "protection": Protection.ENCRYPTION}, "encryption without authentication"),
         ({"client": 1, "max_receive_pdu_size": 63}, "max_receive_pdu_size"),
         ({"client": 1, "max_receive_pdu_size": 65536}, "max_receive_pdu_size"),
+        ({"client": 1, "general_block_window": -1}, "1 to 63 blocks"),
+        ({"client": 1, "general_block_window": 64}, "1 to 63 blocks"),
     ],
 )
 def test_associations_that_cannot_be(words: dict[str, Any], message: str) -> None:

@@ -310,12 +310,10 @@ class ClientAssociation:
     def repeat(self) -> None:
         """Ask again for lost blocks of general block transfer, or send ours again; the peer has been silent for long.
 
-        Nothing happens without an answer that is due, or without general block transfer.
-
-        Raises:
-            RemoteProtocolError: that was done as often in a row as the limits allow.
+        Nothing happens without an answer that is due, without general block transfer, or when that was done as often in
+        a row as the limits allow.
         """
-        if self._blocks is not None and self._pending is not None:
+        if self._blocks is not None and self._pending is not None and self.state is State.ASSOCIATED:
             self._outgoing += self._blocks.repeat()
 
     # -- what arrives -------------------------------------------------------------------------------------------------

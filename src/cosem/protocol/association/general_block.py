@@ -183,8 +183,11 @@ class GeneralBlocks:
         """Blocks that belong to nothing under way, as late copies of older ones do: they are dropped."""
         self.begin()
 
-    def begin(self) -> None:
-        """Begin an exchange: both sides number from 1, and what came unconfirmed in part stays."""
+    def begin(self, *, plainly: bool = False) -> None:
+        """Begin an exchange: both sides number from 1, and what came unconfirmed in part stays.
+
+        `plainly` is for a server that got the request in one piece: what comes in blocks then is of another exchange.
+        """
         self._data: list[bytes] = []  # our blocks from number 1; the empty ones acknowledge
         self._final = 0  # the number of the last block of our APDU; 0 while there is none
         self._sent = 0  # the greatest number of ours that has left
@@ -196,8 +199,8 @@ class GeneralBlocks:
         self._base = 0  # the number before the first of `_parts`
         self._size = 0
         self._early: dict[int, GeneralBlockTransfer] = {}
-        self._first = b""
-        self._whole = False  # the peer's APDU was there in full
+        self._seen: dict[int, int] = {}  # the hashes of the peer's data by number, to know what comes again
+        self._whole = plainly  # the peer's APDU was there in full
         self._in_blocks = False  # the peer speaks in blocks in this exchange
         self._ends = False  # the block taken last ended a window
         self._repeats = 0
@@ -250,10 +253,11 @@ class GeneralBlocks:
     def repeat(self) -> list[bytes]:
         """Return what to send after silence: our blocks again while the rest of them waits, else a question.
 
-        Raises:
-            RemoteProtocolError: it was done as often in a row as the limits allow.
+        That is nothing when it was done as often in a row as the limits allow.
         """
-        self._count("the peer is silent")
+        if self._repeats >= self._limits.repeats:
+            return []
+        self._repeats += 1
         return self._from(self._acknowledged + 1) if self._sent < self._final else self._ask(anew=True)
 
     # -- what leaves --------------------------------------------------------------------------------------------------
@@ -304,7 +308,7 @@ class GeneralBlocks:
         number, data = block.block_number, block.block_data
         if number == 0:
             raise RemoteProtocolError("blocks are numbered from 1")
-        if self._serving and number == 1 and block.block_number_ack == 0 and data and self._begins(data):
+        if self._serving and data and block.block_number_ack == 0 and self._begins(number, data):
             self.begin()
         if block.block_number_ack > self._sent:
             self.strays += 1
@@ -316,6 +320,9 @@ class GeneralBlocks:
             self._came_on()
         if self._final and not data and not self._parts and not self._early:
             return Arrived(None, tuple(self._answer(block)))
+        ends = self._parts and number == self._taken + 1  # without octets of its own, or wrongly
+        if not data and not ends and (self._serving or not self._final):
+            return Arrived(None, tuple(self._questioned(block)))
         if data and self._sent < self._final and not self._serving:
             # Our request has not left in full, so this answers nothing: a push that came in between.
             return self._pushed(block)
@@ -327,11 +334,14 @@ class GeneralBlocks:
         except RemoteProtocolError as error:
             raise PushLost(str(error)) from error
 
-    def _begins(self, data: bytes) -> bool:
-        """Tell whether a first block begins another exchange: it differs, or the one before was answered in full."""
-        if not self._taken and not self._final:
+    def _begins(self, number: int, data: bytes) -> bool:
+        """Tell whether a block that acknowledges nothing is of another exchange than the present one."""
+        if not (self._taken or self._final or self._whole):
             return False  # what came before it is at most later blocks of its own
-        return data != self._first or (self._whole and 0 < self._final <= self._sent)
+        if self._seen.get(number) == hash(data):
+            # It comes again; after the whole answer has left, a first block is taken for the same request once more.
+            return number == 1 and self._whole and 0 < self._final <= self._sent
+        return number == 1 or self._whole
 
     def _answer(self, block: GeneralBlockTransfer) -> list[bytes]:
         """Take what only acknowledges our blocks: send what follows, or again what is asked for."""
@@ -346,12 +356,23 @@ class GeneralBlocks:
         self._base = max(self._base, self._taken)
         return self._from(acknowledged + 1) if acknowledged < self._final else []
 
+    def _questioned(self, block: GeneralBlockTransfer) -> list[bytes]:
+        """Take what carries nothing and has nothing to acknowledge: a client asks what became of its request.
+
+        It is never taken for one of the blocks of a request, all of which carry something until the last is there.
+        """
+        if not self._serving or self._whole or block.block_number <= self._taken:
+            return []
+        self._count(f"block {self._taken + 1} is missing")
+        return self._ask(anew=True)
+
     def _collect(self, block: GeneralBlockTransfer) -> Arrived:
         number, data = block.block_number, block.block_data
-        if self._whole and data and number > self._taken:
-            self._renew(self._taken)
-        elif self._whole and data and number == 1 and data != self._first:
-            self._renew(0)
+        if self._whole and data and self._seen.get(number) != hash(data):
+            if self._serving:
+                self.strays += 1
+                return Arrived()
+            self._renew()
         if number <= self._taken:
             return Arrived(None, tuple(self._came_twice(block)))
         if number > self._taken + self._window:
@@ -375,8 +396,7 @@ class GeneralBlocks:
             return Arrived(whole)
         if self._early and not block.streaming:
             self._count(f"block {self._taken + 1} is missing")
-            # A question, for that is what an empty block is here, says that what we asked for before did not come.
-            return Arrived(None, tuple(self._ask(anew=not data and known is None)))
+            return Arrived(None, tuple(self._ask()))
         if self._taken > before and self._ends and self._parts:
             return Arrived(None, tuple(self._ask()))
         return Arrived()
@@ -391,8 +411,7 @@ class GeneralBlocks:
                 continue
             if not data and not block.last:
                 raise RemoteProtocolError(f"block {self._taken} is empty and not the last")
-            if self._taken == 1:
-                self._first = data
+            self._seen[self._taken] = hash(data)
             self._parts.append(data)
             self._ends = not block.streaming
             if block.last:
@@ -403,16 +422,16 @@ class GeneralBlocks:
                 return whole
         return None
 
-    def _renew(self, taken: int) -> None:
-        """Begin another APDU of the peer in the same exchange."""
-        self._taken = self._base = taken
-        self._parts, self._size, self._whole = [], 0, False
-        self._early.clear()
+    def _renew(self) -> None:
+        """Take another APDU of the server in the same exchange, as after a push that came in place of the answer."""
+        self._taken = self._base = self._size = 0
+        self._whole = False
+        self._seen = {}
         self._asked = None
 
     def _came_twice(self, block: GeneralBlockTransfer) -> list[bytes]:
         number, data = block.block_number, block.block_data
-        if self._base < number and data != self._parts[number - self._base - 1]:
+        if data and self._seen.get(number) != hash(data):
             raise RemoteProtocolError(f"block {number} came twice and differs")
         if block.streaming or number != self._taken or not data or self._whole:
             return []

@@ -280,7 +280,7 @@ class ServerAssociation:
 
     def _joined(self, blocks: GeneralBlocks, octets: bytes) -> bytes | None:
         if octets[0] != GENERAL_BLOCK_TRANSFER:
-            blocks.begin()
+            blocks.begin(plainly=True)
             return octets
         arrived = blocks.arrive(octets)
         self._outgoing += arrived.leaving

@@ -171,7 +171,7 @@ def test_silence_after_a_whole_request_never_sends_it_again_unasked() -> None:
     assert GeneralBlockTransfer.decode(question).block_data == b""
     # A server that has seen nothing of it asks for all three.
     (wanted,) = answering.arrive(question).leaving
-    assert read(wanted) == (1, 0, True, False, 3)
+    assert read(wanted) == (1, 0, True, False, 5)
     assert [read(each)[:2] for each in asking.arrive(wanted).leaving] == [(1, 1), (2, 1), (3, 1)]
 
 
@@ -179,9 +179,8 @@ def test_repetitions_end() -> None:
     asking = client(limits=AssociationLimits(repeats=3))
     asking.leave(b"\xc0")
     for _ in range(3):
-        asking.repeat()
-    with pytest.raises(RemoteProtocolError, match="after 3 repetitions"):
-        asking.repeat()
+        assert asking.repeat()
+    assert asking.repeat() == []
 
 
 def test_a_gap_that_is_never_filled_ends() -> None:
@@ -322,6 +321,41 @@ def test_a_first_block_that_comes_again_is_no_new_request() -> None:
     answering.arrive(block(1, b"\xc0\x01"))
     answering.arrive(block(1, b"\xc0\x01"))
     assert answering.arrive(block(2, b"\x02", ack=1, last=True)).whole == b"\xc0\x01\x02"
+
+
+@pytest.mark.parametrize("before", ["plain", "in blocks"])
+def test_a_request_whose_first_block_is_lost_is_not_joined_with_the_exchange_before(before: str) -> None:
+    answering = server()
+    if before == "plain":
+        answering.begin(plainly=True)
+    else:
+        answering.arrive(block(1, b"\xc0\x01", last=True))
+    answering.leave(APDU)
+    answering.arrive(block(2 if before == "in blocks" else 1, b"", ack=4 - 3, last=True))
+    (wanted,) = answering.arrive(block(2, b"\x02", last=True)).leaving
+    assert read(wanted) == (1, 0, True, False, 1)
+    assert answering.arrive(block(1, b"\xc1\x01", ack=1)).whole == b"\xc1\x01\x02"
+
+
+def test_a_late_question_is_no_block_of_a_request() -> None:
+    answering = server()
+    assert answering.arrive(block(3, b"\x03", last=True)).leaving
+    assert answering.arrive(block(1, b"", last=True)).leaving  # asked in an exchange before, and late
+    assert answering.arrive(block(2, b"\x02", more=True)).whole is None
+    assert answering.arrive(block(1, b"\xc1", more=True)).whole == b"\xc1\x02\x03"
+
+
+def test_the_blocks_of_a_request_that_come_again_do_not_disturb_the_answer() -> None:
+    answering = server(longest=32)
+    first = [block(1, b"\xc0\x01", more=True), block(2, b"\x02", last=True)]
+    for each in first:
+        whole = answering.arrive(each).whole
+    assert whole == b"\xc0\x01\x02"
+    answer = answering.leave(APDU)
+    assert len(answer) == 5
+    for each in first:
+        assert answering.arrive(each) == (None, ())
+    assert read(answering.arrive(block(3, b"", ack=5, last=True)).leaving[0])[:2] == (6, 3)
 
 
 def test_a_push_in_the_middle_of_an_answer() -> None:
