@@ -54,6 +54,9 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
     {
         **{Cell(feature, "dlms-cosem", "client"): _CODEC_ONLY for feature in FEATURES},
         Cell("ACCESS", "dlms-cosem", "server"): "it does not know the service",
+        Cell("attribute 0", "dlms-cosem", "server"): "its client proposes no such service",
+        Cell("attribute 0", "pydlms-client", "client"): "its meter negotiates attribute 0 and refuses it",
+        Cell("attribute 0", "gurux-dlms", "server"): "its client calls attribute 0 an invalid parameter",
         **{
             Cell(feature, "gurux-dlms", "client"): "its server class does not work as installed" for feature in FEATURES
         },

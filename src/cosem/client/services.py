@@ -7,7 +7,7 @@ from typing import Any, TypeVar, cast
 
 from cosem.client.exchange import Exchange
 from cosem.client.several import Act, Get, Set, Several, Task, item, refusal
-from cosem.errors import CosemError, RemoteProtocolError, ShapeError
+from cosem.errors import CosemError, DataAccessError, RemoteProtocolError, ShapeError
 from cosem.protocol.apdu.get import DataAccessResult, GetRequestNormal, GetResponseNormal
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.model.declare import InterfaceClass
@@ -56,9 +56,12 @@ class Services:
         return cast("R", await self.several.one(Act(reference, reference.encode(argument))))
 
     async def get_object(self, address: InterfaceClass) -> dict[str, Any]:
-        """Read all attributes of an object: by attribute 0, or where that was not negotiated one after another."""
+        """Read all attributes of an object: by attribute 0, or where a meter does not serve that one after another."""
         if self._allows(Conformance.GET | Conformance.ATTRIBUTE_0_SUPPORTED_WITH_GET):
-            return await self.get(attribute_0(address))
+            try:
+                return await self.get(attribute_0(address))
+            except DataAccessError as error:
+                self._go_on_without_attribute_0(error)
         attributes = list(address.attributes())
         values = await self.get_many(attributes)
         if all(isinstance(value, CosemError) for value in values):
@@ -70,13 +73,22 @@ class Services:
         return {each.name: None if isinstance(value, CosemError) else value for each, value in named}
 
     async def set_object(self, address: InterfaceClass, values: Mapping[str, Any]) -> None:
-        """Write attributes of an object: by attribute 0, or where that was not negotiated one after another."""
+        """Write attributes of an object: by attribute 0, or where a meter does not serve that one after another."""
         if self._allows(Conformance.SET | Conformance.ATTRIBUTE_0_SUPPORTED_WITH_SET):
-            await self.set(attribute_0(address), dict(values))
-            return
+            try:
+                await self.set(attribute_0(address), dict(values))
+            except DataAccessError as error:
+                self._go_on_without_attribute_0(error)
+            else:
+                return
         for answer in await self.access([(address.attribute(name), value) for name, value in values.items()]):
             if answer is not None:
                 raise answer
+
+    def _go_on_without_attribute_0(self, error: DataAccessError) -> None:
+        """Raise what holds for the object itself; some meters negotiate attribute 0 and refuse it all the same."""
+        if error.result in (DataAccessResult.OBJECT_UNDEFINED, DataAccessResult.OBJECT_CLASS_INCONSISTENT):
+            raise error
 
     def _allows(self, needed: Conformance) -> bool:
         negotiated = self.exchange.negotiated

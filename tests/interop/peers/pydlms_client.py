@@ -5,7 +5,7 @@ Data go in and come out as the hex of their A-XDR encoding.
 
 settings: host, port, client (16), server (1), framing ("wrapper" | "hdlc"), physical, udp (false), mechanism (0),
 password, logical_names (true), ek, ak, title, counter, suite, and "settings" / "context": further arguments of the
-peer's AssociationSettings and SecurityContext (hex for octets, PEM for keys).
+peer's AssociationSettings and SecurityContext (hex for octets, PEM for keys, a number for the conformance block).
 
     ["get", obis, class_id, attribute]
     ["select", obis, class_id, attribute, selector, data]   GET with selective access
@@ -60,6 +60,8 @@ def main() -> int:
 
 def connection(given: dict) -> DlmsClient:
     settings = {name: value(name, each) for name, each in given.get("settings", {}).items()}
+    if "conformance" in settings:
+        settings["conformance"] = xdlms.Conformance(settings["conformance"])
     if given.get("ek") or given.get("context"):
         octets = {"ek": "encryption_key", "ak": "authentication_key", "title": "client_system_title"}
         context = {name: bytes.fromhex(given[short]) for short, name in octets.items() if given.get(short)}
