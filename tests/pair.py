@@ -12,10 +12,10 @@ from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import (
     CLIENT_LIMITS,
-    IMPLEMENTED_LOGICAL_NAME_SERVICES,
     AssociationEvent,
     AssociationLimits,
     ClientSettings,
+    Naming,
     Requested,
 )
 from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
@@ -81,7 +81,8 @@ def pair(
     protection: Protection = Protection.NONE,
     max_pdu: int = 1024,
     client_max_pdu: int = 0xFFFF,
-    conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES,
+    conformance: Conformance | None = None,
+    naming: Naming = Naming.LOGICAL_NAMES,
     client_blocks: int = 0,
     server_blocks: int = 0,
     client_limits: AssociationLimits = CLIENT_LIMITS,
@@ -92,6 +93,7 @@ def pair(
     `client_blocks` and `server_blocks` are the windows of general block transfer, 0 for none; `limits` are those of
     the server.
     """
+    conformance = naming.implemented if conformance is None else conformance
     titled = protection is not Protection.NONE or MECHANISMS[mechanism].titles
     settings = ClientSettings(
         mechanism=MECHANISMS[mechanism],
@@ -101,6 +103,7 @@ def pair(
         conformance=conformance,
         general_block_window=client_blocks,
         limits=client_limits,
+        naming=naming,
     )
     known = secret if server_secret is None else server_secret
     policy = ServerPolicy(

@@ -61,6 +61,18 @@ class Exchange:
         self.session.send(request, self.stream.now(), raw=raw)
         return await self._until(Response)
 
+    async def tell(self, request: Request) -> None:
+        """Send one request of a service that has no answer."""
+        if not self.open:
+            raise ConnectionLost("the session is closed")
+        self.session.send(request, self.stream.now())
+        try:
+            while octets := self.session.outgoing():
+                await self.stream.write(octets)
+        except BaseException:
+            await self._drop()
+            raise
+
     async def wait_for_notification(self, seconds: float | None) -> Notified | None:
         """Wait for something the meter says unasked; None when nothing comes in time."""
         session, stream = self.session, self.stream

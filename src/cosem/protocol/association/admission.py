@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,6 +24,7 @@ from cosem.protocol.association.context import (
     DLMS_VERSION,
     IMPLEMENTED_LOGICAL_NAME_SERVICES,
     AssociationLimits,
+    Naming,
     Negotiated,
     with_general_blocks,
 )
@@ -45,7 +46,8 @@ class ServerPolicy:
 
     `security` makes the context for a client's system title; `secret` is the LLS password, the HLS secret or the
     signing keys; `certificate` is that of our signing key, in DER. `general_block_window` is how many blocks of general
-    block transfer are taken in a row, with 0 it is not granted.
+    block transfer are taken in a row, with 0 it is not granted. `also` are the services of other
+    contexts in which the same client may come: by the other kind of names.
     """
 
     application_context: ApplicationContext = ApplicationContext.LOGICAL_NAME
@@ -59,11 +61,16 @@ class ServerPolicy:
     max_receive_pdu_size: int = 1024
     limits: AssociationLimits = field(default_factory=AssociationLimits)
     general_block_window: int = 0
+    also: Mapping[ApplicationContext, Conformance] = field(default_factory=dict[ApplicationContext, Conformance])
 
-    @property
-    def offered_conformance(self) -> Conformance:
-        """What may be granted, general block transfer only where it is on."""
-        return with_general_blocks(self.conformance, self.general_block_window)
+    def services(self, context: ApplicationContext | bytes) -> Conformance | None:
+        """Return what may be granted in a context, general block transfer only where it is on.
+
+        None is for a context that is not offered.
+        """
+        offered = {self.application_context: self.conformance, **self.also}
+        found = next((services for other, services in offered.items() if other == context), None)
+        return None if found is None else with_general_blocks(found, self.general_block_window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,7 @@ def response_to(
     accepted = isinstance(outcome, Negotiated)
     diagnostic = AcseServiceUser.AUTHENTICATION_REQUIRED if challenges is not None else AcseServiceUser.NULL
     return AssociationResponse(
-        application_context_name=ApplicationContext.LOGICAL_NAME if policy is None else policy.application_context,
+        application_context_name=_context(policy, outcome),
         result=AssociationResult.ACCEPTED if accepted else AssociationResult.REJECTED_PERMANENT,
         result_source_diagnostic=diagnostic if isinstance(outcome, Negotiated) else outcome.diagnostic,
         responding_ap_title=None if policy is None else policy.own_title,
@@ -148,6 +155,12 @@ def response_to(
         responding_authentication_value=challenges.server if challenges is not None else None,
         user_information=information if isinstance(outcome, Negotiated) else _explanation(outcome),
     )
+
+
+def _context(policy: ServerPolicy | None, outcome: Negotiated | Rejection) -> ApplicationContext:
+    if isinstance(outcome, Negotiated):
+        return outcome.application_context
+    return ApplicationContext.LOGICAL_NAME if policy is None else policy.application_context
 
 
 def initiate_response(negotiated: Negotiated) -> bytes:
@@ -164,23 +177,26 @@ def _admit(policy: ServerPolicy | None, request: AssociationRequest, entropy: Ca
         raise Rejection(AcseServiceProvider.NO_COMMON_ACSE_VERSION)
     if policy is None:
         raise Rejection(AcseServiceUser.AUTHENTICATION_FAILURE)
-    if request.application_context_name != policy.application_context:
+    context = request.application_context_name
+    services, naming = policy.services(context), Naming.of(context)
+    if services is None or naming is None or isinstance(context, bytes):
         raise Rejection(AcseServiceUser.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED)
     _check_mechanism(policy, request.mechanism_name)
     title, security = _meet(policy, request)
-    initiate = _initiate(policy, security, request.user_information)
+    initiate = _initiate(policy, services, security, request.user_information)
     challenges = _authenticate(policy, request, title, entropy)
     dedicated_key = _dedicated_key(policy, security, initiate)
     if not initiate.response_allowed:
         raise Unconfirmed
     negotiated = Negotiated(
-        application_context=policy.application_context,
+        application_context=context,
         mechanism=MechanismId(policy.mechanism.identifier),
-        conformance=initiate.proposed_conformance & policy.offered_conformance,
+        conformance=initiate.proposed_conformance & services,
         max_send_pdu_size=initiate.client_max_receive_pdu_size,
         max_receive_pdu_size=policy.max_receive_pdu_size,
         protection=policy.required,
         peer_title=title or None,
+        vaa_name=naming.vaa_name,
     )
     return Admission(negotiated, title, security, challenges, dedicated_key)
 
@@ -203,7 +219,9 @@ def _meet(policy: ServerPolicy, request: AssociationRequest) -> tuple[bytes, Sec
     return title, policy.security(title)
 
 
-def _initiate(policy: ServerPolicy, security: SecurityContext | None, information: bytes | None) -> InitiateRequest:
+def _initiate(
+    policy: ServerPolicy, services: Conformance, security: SecurityContext | None, information: bytes | None
+) -> InitiateRequest:
     if not information:
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN)
     if information[0] in CIPHERED:
@@ -217,7 +235,7 @@ def _initiate(policy: ServerPolicy, security: SecurityContext | None, informatio
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=DLMS_VERSION_TOO_LOW)
     if 0 < initiate.client_max_receive_pdu_size < policy.limits.smallest_pdu:
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=PDU_SIZE_TOO_SHORT)
-    if not initiate.proposed_conformance & policy.offered_conformance:
+    if not initiate.proposed_conformance & services:
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=INCOMPATIBLE_CONFORMANCE)
     return initiate
 

@@ -27,7 +27,6 @@ from cosem.protocol.apdu.acse import (
 )
 from cosem.protocol.apdu.action import (
     ActionRequestNextPblock,
-    ActionRequestNormal,
     ActionRequestWithList,
     ActionResponseNextPblock,
     ActionResponseNormal,
@@ -55,6 +54,14 @@ from cosem.protocol.apdu.set import (
     SetResponseNormal,
     SetResponseWithList,
 )
+from cosem.protocol.apdu.short_name import (
+    BlockNumber,
+    BlockNumberAccess,
+    DataBlockResult,
+    ReadRequest,
+    ReadResponse,
+    WriteResponse,
+)
 from cosem.protocol.association import access, state
 from cosem.protocol.association.context import (
     Associated,
@@ -73,6 +80,7 @@ from cosem.protocol.association.general_block import (
 )
 from cosem.protocol.association.long import CUTS
 from cosem.protocol.association.opening import compare, negotiate, proof_rejection, refusal_text, rejection
+from cosem.protocol.association.proof import PROOFS
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.services import (
     ACSE_OF_SERVERS,
@@ -83,16 +91,17 @@ from cosem.protocol.association.services import (
     HIGH_PRIORITY,
     LONG_INVOKE_ID,
     NOTIFICATIONS,
-    REPLY_TO_HLS_AUTHENTICATION,
     SHORT_INVOKE_ID,
     UNASKED,
     Request,
     counted,
     invoke_id,
+    is_confirmed,
     is_refusal,
     items,
     needs_of,
 )
+from cosem.protocol.association.short_name import DATA_ALONE, data_in, joined
 from cosem.protocol.association.state import State, Step
 from cosem.protocol.association.transfer import (
     FIRST_BLOCK_NUMBER,
@@ -106,7 +115,6 @@ from cosem.protocol.codec import axdr
 from cosem.protocol.codec.reader import Limits
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.crypto.mechanism import Challenges
-from cosem.protocol.values.data import OctetString
 
 GET_RESPONSE: Final = GetResponseNormal.TAG[0]
 NORMAL_DATA: Final = b"\x01\x00"
@@ -150,6 +158,7 @@ class ClientAssociation:
         self._security = security
         self._own_title = security.own_title if security is not None else settings.own_title
         self._mechanism = settings.mechanism
+        self._proofs = PROOFS[settings.naming]
         self._mechanism_id = MechanismId(settings.mechanism.identifier)
         self._challenge = challenge
         self._challenges: Challenges | None = None
@@ -206,7 +215,7 @@ class ClientAssociation:
         self._outgoing.append(request.encode())
 
     def send(self, request: Request, *, raw: bool = False) -> None:
-        """Send a confirmed request; its whole answer comes as one `Response` event.
+        """Send a request; its whole answer comes as one `Response` event, or none where its service has no answer.
 
         Args:
             request: with an invoke-id from `invoke_id_and_priority`.
@@ -219,7 +228,9 @@ class ClientAssociation:
             raise LocalProtocolError(f"no service in state {self.state.value}")
         if self._pending is not None:
             raise LocalProtocolError("the answer to the last request is still due")
-        if raw and not isinstance(request, GetRequestNormal):
+        if raw and not (
+            isinstance(request, GetRequestNormal) or (isinstance(request, ReadRequest) and items(request) == 1)
+        ):
             raise LocalProtocolError("only the Data of one attribute can be had undecoded")
         self._check_negotiated(request)
         plain, longest = request.encode(), self.longest_request
@@ -227,7 +238,7 @@ class ClientAssociation:
         if longest is not None and len(plain) > longest:
             plain = self._in_blocks(pending, longest)
         self._emit(plain)
-        self._pending = pending
+        self._pending = pending if is_confirmed(request) else None
 
     def release(self) -> None:
         """Ask the server to close the association (RLRQ)."""
@@ -342,6 +353,8 @@ class ClientAssociation:
         elif tag == GET_RESPONSE and octets[1:4:2] == NORMAL_DATA and self._takes_raw():
             self._check_invoke_id(octets[2] & SHORT_INVOKE_ID.invoke_id)
             self._finish(Response(None, octets[4:]))
+        elif octets.startswith(DATA_ALONE) and self._takes_raw():
+            self._finish(Response(None, octets[len(DATA_ALONE) :]))
         else:
             received = apdus.decode(octets)
             handler = self._HANDLERS.get(type(received))
@@ -389,7 +402,7 @@ class ClientAssociation:
             raise RemoteProtocolError("an association response that nobody asked for")
         if response.result is not AssociationResult.ACCEPTED:
             self._step(Step.REJECTED)
-            raise rejection(response, self._security)
+            raise rejection(self.settings, response, self._security)
         compare(self.settings, response)
         if self._security is not None and response.responding_ap_title:
             self._security.meet(response.responding_ap_title)
@@ -416,17 +429,16 @@ class ClientAssociation:
         challenges.check(self._mechanism.shortest_challenge)
         self._challenges = challenges
         proof = self._mechanism.client_proof(challenges, self.settings.secret, self._security)
-        request = ActionRequestNormal(self.invoke_id_and_priority(), REPLY_TO_HLS_AUTHENTICATION, OctetString(proof))
+        request = self._proofs.ask(self.invoke_id_and_priority(), proof)
         self._step(Step.PROOF)
         self._pending = _Pending(request, raw=False)
         self._emit(request.encode())
 
-    def _proved(self, response: ActionResponseNormal) -> None:
-        returned = response.response
-        proof = returned.return_parameters
-        if returned.result is not ActionResult.SUCCESS:
+    def _proved(self, response: Any) -> None:
+        proof, result = self._proofs.result(response)
+        if result != ActionResult.SUCCESS.name:
             self._step(Step.PROOF_REFUSED)
-            raise proof_rejection(returned.result.name)
+            raise proof_rejection(result)
         assert self._challenges is not None
         if not isinstance(proof, bytes) or not self._mechanism.server_proof_holds(
             self._challenges, bytes(proof), self.settings.secret, self._security
@@ -472,7 +484,7 @@ class ClientAssociation:
         cut, carried = CUTS[type(request)], DataBlockSA(block.last, block.number, block.octets)
         if block.number == FIRST_BLOCK_NUMBER:
             return cut.first(request, carried).encode()
-        return cut.later(request.invoke_id_and_priority, carried).encode()
+        return cut.later(request, carried).encode()
 
     def _answered(self, answer: Any) -> None:
         kind: type[object] = answer.__class__
@@ -481,7 +493,7 @@ class ClientAssociation:
             raise RemoteProtocolError(f"{kind.__name__} answers nothing that was asked")
         self._check_invoke_id(invoke_id(answer))
         if self.state is State.AUTHENTICATING:
-            if not isinstance(answer, ActionResponseNormal):
+            if not self._proofs.answers(answer):
                 raise RemoteProtocolError(f"{kind.__name__} is no answer to a proof")
             self._proved(answer)
             return
@@ -544,13 +556,39 @@ class ClientAssociation:
             returned = ActionResponseWithOptionalData(ActionResult.SUCCESS, data)
             self._finish(Response(ActionResponseNormal(request.invoke_id_and_priority, returned)))
 
+    def _by_short_names(self, pending: _Pending, answer: ReadResponse | WriteResponse) -> None:
+        part = answer.results[0] if len(answer.results) == 1 else None
+        if isinstance(part, BlockNumber):
+            self._acknowledged(pending, part)
+        elif isinstance(part, DataBlockResult):
+            self._read_block(pending, part)
+        elif any(isinstance(each, BlockNumber | DataBlockResult) for each in answer.results):
+            raise RemoteProtocolError("a block among other results")
+        elif pending.arriving is not None and not is_refusal(answer):
+            raise RemoteProtocolError(f"{type(answer).__name__} came in the middle of a block transfer")
+        else:
+            self._complete(pending, answer)
+
+    def _read_block(self, pending: _Pending, block: DataBlockResult) -> None:
+        if pending.leaving is not None and not pending.leaving.finished:
+            raise RemoteProtocolError("a block of the answer came before the last one of the request was sent")
+        octets = self._gather(pending, Block(block.last_block, block.block_number, block.raw_data))
+        if octets is None:
+            self._emit(ReadRequest((BlockNumberAccess(block.block_number),)).encode())
+        elif pending.raw:
+            self._finish(Response(None, data_in(octets)))
+        else:
+            self._complete(pending, joined(items(pending.request) or 0, octets, self._limits))
+
     def _gather(self, pending: _Pending, block: Block) -> bytes | None:
         if pending.arriving is None:
             limits = self.settings.limits
             pending.arriving = Incoming(limits.reassembled, limits.blocks)
         return pending.arriving.add(block)
 
-    def _acknowledged(self, pending: _Pending, answer: SetResponseDatablock | ActionResponseNextPblock) -> None:
+    def _acknowledged(
+        self, pending: _Pending, answer: SetResponseDatablock | ActionResponseNextPblock | BlockNumber
+    ) -> None:
         leaving = pending.leaving
         if leaving is None or answer.block_number != leaving.number:
             raise RemoteProtocolError(f"block {answer.block_number} was acknowledged and not sent")
@@ -592,7 +630,9 @@ class ClientAssociation:
         except CosemError as error:
             self._events.append(Notified(octets, protection, error=error))
         else:
-            assert isinstance(notification, apdus.DataNotification | apdus.EventNotification)
+            assert isinstance(
+                notification, apdus.DataNotification | apdus.EventNotification | apdus.InformationReportRequest
+            )
             self._events.append(Notified(octets, protection, notification))
 
     # -- small things -------------------------------------------------------------------------------------------------
@@ -626,5 +666,7 @@ class ClientAssociation:
         ActionResponseNextPblock: _acknowledged,
         SetResponseLastDatablock: _set_finished,
         SetResponseLastDatablockWithList: _set_list_finished,
+        ReadResponse: _by_short_names,
+        WriteResponse: _by_short_names,
     }
     """Answers that are only a part: who goes on from there. Every other one is the whole answer."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final, NamedTuple
 
 from cosem.errors import CosemError
-from cosem.protocol.apdu import Apdu, DataNotification, EventNotification
+from cosem.protocol.apdu import Apdu, DataNotification, EventNotification, InformationReportRequest
 from cosem.protocol.apdu.acse import ApplicationContext, MechanismId
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.security import Protection
@@ -16,6 +17,8 @@ from cosem.protocol.dialect import STANDARD, Dialect
 
 DLMS_VERSION = 6
 VAA_NAME_LOGICAL_NAME_REFERENCING = 0x0007
+VAA_NAME_SHORT_NAME_REFERENCING = 0xFA00
+"""The VAA name of a server that is asked by short names: the base name of the current association."""
 
 IMPLEMENTED_LOGICAL_NAME_SERVICES = (
     Conformance.ATTRIBUTE_0_SUPPORTED_WITH_SET
@@ -35,6 +38,19 @@ IMPLEMENTED_LOGICAL_NAME_SERVICES = (
 """What the engines of this room really do, and therefore all that is ever proposed or granted."""
 
 
+IMPLEMENTED_SHORT_NAME_SERVICES = (
+    Conformance.READ
+    | Conformance.WRITE
+    | Conformance.UNCONFIRMED_WRITE
+    | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
+    | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.INFORMATION_REPORT
+    | Conformance.PARAMETERIZED_ACCESS
+)
+"""The same for associations by short names: the bits that the standard has for them."""
+
+
 def with_general_blocks(conformance: Conformance, window: int) -> Conformance:
     """Return `conformance` with the bit of general block transfer where the window has room for a block, else without.
 
@@ -42,6 +58,41 @@ def with_general_blocks(conformance: Conformance, window: int) -> Conformance:
     """
     bit = int(Conformance.GENERAL_BLOCK_TRANSFER)
     return Conformance(int(conformance) | bit if window else int(conformance) & ~bit)
+
+
+class Naming(Enum):
+    """How objects are referred to in an association."""
+
+    LOGICAL_NAMES = "ln"
+    SHORT_NAMES = "sn"
+
+    def context(self, *, ciphered: bool) -> ApplicationContext:
+        """Return the application context of this naming."""
+        return _CONTEXTS[self, ciphered]
+
+    @property
+    def vaa_name(self) -> int:
+        """The VAA name in the InitiateResponse."""
+        return VAA_NAME_SHORT_NAME_REFERENCING if self is _SHORT else VAA_NAME_LOGICAL_NAME_REFERENCING
+
+    @property
+    def implemented(self) -> Conformance:
+        """All services of this naming that are ever proposed or granted."""
+        return IMPLEMENTED_SHORT_NAME_SERVICES if self is _SHORT else IMPLEMENTED_LOGICAL_NAME_SERVICES
+
+    @classmethod
+    def of(cls, context: ApplicationContext | bytes) -> Naming | None:
+        """Return the naming of a context, None for a context that is not known."""
+        return next((naming for (naming, _), known in _CONTEXTS.items() if known == context), None)
+
+
+_SHORT = Naming.SHORT_NAMES
+_CONTEXTS = {
+    (Naming.LOGICAL_NAMES, False): ApplicationContext.LOGICAL_NAME,
+    (Naming.LOGICAL_NAMES, True): ApplicationContext.LOGICAL_NAME_CIPHERED,
+    (Naming.SHORT_NAMES, False): ApplicationContext.SHORT_NAME,
+    (Naming.SHORT_NAMES, True): ApplicationContext.SHORT_NAME_CIPHERED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +126,7 @@ class ClientSettings:
     `certificate` is that of our signing key, in DER, for a server that does not know it yet.
     `general_block_window` is how many blocks of general block transfer are taken in a row, 1 to 63; with 0 it is not
     proposed.
+    `conformance` is of the services of `naming`.
     """
 
     mechanism: Mechanism = MECHANISMS[0]
@@ -88,6 +140,7 @@ class ClientSettings:
     dialect: Dialect = STANDARD
     limits: AssociationLimits = CLIENT_LIMITS
     general_block_window: int = 0
+    naming: Naming = Naming.LOGICAL_NAMES
 
     @property
     def proposed_conformance(self) -> Conformance:
@@ -96,9 +149,8 @@ class ClientSettings:
 
     @property
     def application_context(self) -> ApplicationContext:
-        """Logical name referencing, ciphered when any protection is asked for."""
-        ciphered = self.protection is not Protection.NONE
-        return ApplicationContext.LOGICAL_NAME_CIPHERED if ciphered else ApplicationContext.LOGICAL_NAME
+        """That of the naming, ciphered when any protection is asked for."""
+        return self.naming.context(ciphered=self.protection is not Protection.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +169,16 @@ class Negotiated:
     def allows(self, needed: Conformance) -> bool:
         """True when every service in `needed` was negotiated."""
         return not int(needed) & ~int(self.conformance)
+
+    @property
+    def by_short_names(self) -> bool:
+        """True where objects are referred to by short names."""
+        return Naming.of(self.application_context) is Naming.SHORT_NAMES
+
+    @property
+    def selective(self) -> bool:
+        """True when a part of an attribute may be asked for."""
+        return bool(self.conformance & (Conformance.SELECTIVE_ACCESS | Conformance.PARAMETERIZED_ACCESS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +204,7 @@ class Notified:
 
     octets: bytes
     protection: Protection
-    apdu: DataNotification | EventNotification | None = None
+    apdu: DataNotification | EventNotification | InformationReportRequest | None = None
     error: CosemError | None = None
 
 

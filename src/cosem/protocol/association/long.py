@@ -27,9 +27,10 @@ from cosem.protocol.apdu.set import (
     SetRequestWithList,
     SetRequestWithListAndFirstDatablock,
 )
+from cosem.protocol.apdu.short_name import ReadDataBlockAccess, ReadRequest, WriteDataBlockAccess, WriteRequest
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.reader import Limits, count, put_length
-from cosem.protocol.values.data import Data
+from cosem.protocol.values.data import Data, OctetString
 
 LONG: Final = (GetResponseNormal, GetResponseWithList, ActionResponseNormal, ActionResponseWithList)
 """Responses that have a form in blocks."""
@@ -48,7 +49,28 @@ class Cut:
     needed: Conformance
     octets: Callable[[Any], bytes]
     first: Callable[[Any, DataBlockSA], Apdu]
-    later: Callable[[int, DataBlockSA], Apdu]
+    later: Callable[[Any, DataBlockSA], Apdu]
+
+
+def _later_of_set(request: Any, block: DataBlockSA) -> Apdu:
+    return SetRequestWithDatablock(request.invoke_id_and_priority, block)
+
+
+def _later_of_action(request: Any, block: DataBlockSA) -> Apdu:
+    return ActionRequestWithPblock(request.invoke_id_and_priority, block)
+
+
+def _after_the_tag(request: Any) -> bytes:
+    octets: bytes = request.encode()[len(request.TAG) :]
+    return octets
+
+
+def _block_of_read(_request: Any, block: DataBlockSA) -> Apdu:
+    return ReadRequest((ReadDataBlockAccess(block.last_block, block.block_number, block.raw_data),))
+
+
+def _block_of_write(_request: Any, block: DataBlockSA) -> Apdu:
+    return WriteRequest((WriteDataBlockAccess(block.last_block, block.block_number),), (OctetString(block.raw_data),))
 
 
 CUTS: Final[Mapping[type, Cut]] = {
@@ -58,7 +80,7 @@ CUTS: Final[Mapping[type, Cut]] = {
         lambda request, block: SetRequestWithFirstDatablock(
             request.invoke_id_and_priority, request.attribute, request.access_selection, block
         ),
-        SetRequestWithDatablock,
+        _later_of_set,
     ),
     SetRequestWithList: Cut(
         Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE,
@@ -66,13 +88,13 @@ CUTS: Final[Mapping[type, Cut]] = {
         lambda request, block: SetRequestWithListAndFirstDatablock(
             request.invoke_id_and_priority, request.attributes, block
         ),
-        SetRequestWithDatablock,
+        _later_of_set,
     ),
     ActionRequestNormal: Cut(
         Conformance.BLOCK_TRANSFER_WITH_ACTION,
         lambda request: axdr.encode(request.parameters),
         lambda request, block: ActionRequestWithFirstPblock(request.invoke_id_and_priority, request.method, block),
-        ActionRequestWithPblock,
+        _later_of_action,
     ),
     ActionRequestWithList: Cut(
         Conformance.BLOCK_TRANSFER_WITH_ACTION,
@@ -80,8 +102,10 @@ CUTS: Final[Mapping[type, Cut]] = {
         lambda request, block: ActionRequestWithListAndFirstPblock(
             request.invoke_id_and_priority, request.methods, block
         ),
-        ActionRequestWithPblock,
+        _later_of_action,
     ),
+    ReadRequest: Cut(Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ, _after_the_tag, _block_of_read, _block_of_read),
+    WriteRequest: Cut(Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE, _after_the_tag, _block_of_write, _block_of_write),
 }
 """How each request is cut when it is too long; those that are not here cannot be."""
 

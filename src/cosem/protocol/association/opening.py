@@ -9,13 +9,13 @@ from cosem.errors import AssociationRejected, DecodeError, RemoteProtocolError, 
 from cosem.protocol.apdu.acse import AcseServiceUser, AssociationResponse, MechanismId
 from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse, ServiceErrorCode
 from cosem.protocol.apdu.initiate import InitiateResponse
-from cosem.protocol.association.context import DLMS_VERSION, ClientSettings, Negotiated
+from cosem.protocol.association.context import DLMS_VERSION, ClientSettings, Naming, Negotiated
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.services import CIPHERED
 
 REJECTION_HINTS: Final[Mapping[int, str]] = {
     AcseServiceUser.NO_REASON_GIVEN: "check client address, mechanism and keys",
-    AcseServiceUser.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED: "try with or without ciphering",
+    AcseServiceUser.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED: "try with or without ciphering, or the other --naming",
     AcseServiceUser.AUTHENTICATION_MECHANISM_NAME_NOT_RECOGNISED: "try another --auth",
     AcseServiceUser.AUTHENTICATION_MECHANISM_NAME_REQUIRED: "try --auth low or --auth gmac",
     AcseServiceUser.AUTHENTICATION_FAILURE: "wrong password or key, or not those of this client address",
@@ -30,7 +30,9 @@ SERVICE_ERROR_HINTS: Final[Mapping[int, str]] = {
 """What may be the cause, by the service error of an exception-response."""
 
 
-def rejection(response: AssociationResponse, security: SecurityContext | None) -> AssociationRejected:
+def rejection(
+    settings: ClientSettings, response: AssociationResponse, security: SecurityContext | None
+) -> AssociationRejected:
     """Return the error that tells of an AARE with a refusal, and what to try."""
     diagnostic = response.result_source_diagnostic
     reason = f"the meter rejected the association: {diagnostic.name.lower().replace('_', ' ')}"
@@ -41,8 +43,20 @@ def rejection(response: AssociationResponse, security: SecurityContext | None) -
         reason,
         result=int(response.result),
         diagnostic=int(diagnostic),
-        hint=REJECTION_HINTS.get(diagnostic, "") if isinstance(diagnostic, AcseServiceUser) else "",
+        hint=_naming_hint(settings, response)
+        or (REJECTION_HINTS.get(diagnostic, "") if isinstance(diagnostic, AcseServiceUser) else ""),
     )
+
+
+def _naming_hint(settings: ClientSettings, response: AssociationResponse) -> str:
+    """Say what to try when a refusal names a context of the other kind of names: that is what the meter speaks."""
+    spoken = Naming.of(response.application_context_name)
+    if spoken is None or spoken is settings.naming:
+        return ""
+    return f"this meter refers to objects by {_NAMES[spoken]}: try --naming {spoken.value}"
+
+
+_NAMES: Final[Mapping[Naming, str]] = {Naming.LOGICAL_NAMES: "logical names", Naming.SHORT_NAMES: "short names"}
 
 
 def proof_rejection(result: str) -> AssociationRejected:
@@ -59,9 +73,10 @@ def compare(settings: ClientSettings, response: AssociationResponse) -> None:
     """Compare AARE with AARQ: what a server grants must be what was asked for. Raises SecurityError."""
     mechanism = MechanismId(settings.mechanism.identifier)
     if response.application_context_name != settings.application_context:
+        hint = _naming_hint(settings, response)
         raise SecurityError(
             f"the meter answered with context {response.application_context_name!r}, "
-            f"asked was {settings.application_context!r}"
+            f"asked was {settings.application_context!r}" + (f"; {hint}" if hint else "")
         )
     if response.mechanism_name not in (None, mechanism):
         raise SecurityError(f"the meter answered with mechanism {response.mechanism_name!r}")

@@ -24,7 +24,6 @@ from cosem.protocol.apdu.acse import (
 )
 from cosem.protocol.apdu.action import (
     ActionRequestNextPblock,
-    ActionRequestNormal,
     ActionRequestWithFirstPblock,
     ActionRequestWithListAndFirstPblock,
     ActionRequestWithPblock,
@@ -57,6 +56,7 @@ from cosem.protocol.apdu.set import (
     SetResponseNormal,
     SetResponseWithList,
 )
+from cosem.protocol.apdu.short_name import ReadRequest, ReadResponse, WriteRequest, WriteResponse
 from cosem.protocol.association import state
 from cosem.protocol.association.admission import (
     Admission,
@@ -71,6 +71,7 @@ from cosem.protocol.association.context import (
     Associated,
     AssociationEvent,
     AssociationLimits,
+    Naming,
     Negotiated,
     Refused,
     Released,
@@ -83,6 +84,7 @@ from cosem.protocol.association.general_block import (
     unconfirmed,
 )
 from cosem.protocol.association.long import LONG, SETS_IN_BLOCKS, WHOLE, blocks_of_action, blocks_of_get
+from cosem.protocol.association.proof import PROOFS
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.services import (
     ACSE_OF_CLIENTS,
@@ -96,9 +98,9 @@ from cosem.protocol.association.services import (
     is_confirmed,
     is_unconfirmed,
     items,
-    needs,
-    takes_proof,
+    needs_of,
 )
+from cosem.protocol.association.short_name import ServerBlocks, is_part
 from cosem.protocol.association.state import State, Step
 from cosem.protocol.association.transfer import (
     Block,
@@ -109,7 +111,6 @@ from cosem.protocol.association.transfer import (
 from cosem.protocol.codec.reader import Limits
 from cosem.protocol.crypto.gcm import COUNTER_MAXIMUM
 from cosem.protocol.crypto.mechanism import Challenges
-from cosem.protocol.values.data import OctetString
 
 ANSWERS: Final[Mapping[type[CosemError], tuple[StateError, ServiceErrorCode]]] = {
     DecodeError: (StateError.SERVICE_UNKNOWN, ServiceErrorCode.OTHER_REASON),
@@ -157,6 +158,7 @@ class ServerAssociation:
         self._leaving_to: type | None = None
         self._arriving: Incoming | None = None
         self._blocks: GeneralBlocks | None = None
+        self._read_or_write = ServerBlocks(self._limits, self._decoding)
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
@@ -186,6 +188,8 @@ class ServerAssociation:
         longest = longest_plain(self._max_send, protected=self._protected)
         if longest is None or len(plain) <= longest or self._blocks is not None:
             self._emit(plain)
+        elif isinstance(response, ReadResponse):
+            self._emit(self._first_read_block(response, longest).encode())
         elif isinstance(response, LONG):
             self._emit(self._first_block(request, response, longest))
         else:
@@ -241,11 +245,13 @@ class ServerAssociation:
     @property
     def transferring(self) -> bool:
         """True while a request is there in part."""
-        return self._arriving is not None or (self._blocks is not None and self._blocks.collecting)
+        arriving = self._arriving is not None or self._read_or_write.collecting
+        return arriving or (self._blocks is not None and self._blocks.collecting)
 
     def give_up(self) -> None:
         """Forget a request whose rest does not come."""
         self._leaving = self._arriving = self._opening = None
+        self._read_or_write.forget()
         if self._blocks is not None:
             self._blocks.begin()
 
@@ -355,7 +361,7 @@ class ServerAssociation:
         if self._request is not None:
             raise RemoteProtocolError("a request before the last one was answered")
         kind = cast("type[object]", type(request))
-        if not self.negotiated.allows(needs(kind, protected=self._protected)):
+        if not self.negotiated.allows(needs_of(request, protected=self._protected)):
             raise LocalProtocolError(f"{kind.__name__} was not negotiated")
         continuation = self._CONTINUATIONS.get(kind)
         if continuation is None:
@@ -375,24 +381,23 @@ class ServerAssociation:
 
     def _proof(self, request: Any) -> None:
         policy, challenges = self.policy, self._challenges
-        assert policy is not None and challenges is not None
-        if self._silent or not isinstance(request, ActionRequestNormal) or not takes_proof(request.method):
+        assert policy is not None and challenges is not None and self.negotiated is not None
+        proofs = PROOFS[Naming.SHORT_NAMES if self.negotiated.by_short_names else Naming.LOGICAL_NAMES]
+        if self._silent or not proofs.asks(request):
             raise RemoteProtocolError("a service before the client proved itself")
         self._step(Step.PROOF)
-        mechanism, proof = policy.mechanism, request.parameters
-        invoke_id = request.invoke_id_and_priority
+        mechanism, proof = policy.mechanism, proofs.offered(request)
         if not isinstance(proof, bytes) or not mechanism.client_proof_holds(
             challenges, bytes(proof), policy.secret, self._security
         ):
-            self._emit(action_response(invoke_id, ActionResult.OTHER_REASON).encode())
+            self._emit(proofs.answer(request, None).encode())
             self._step(Step.PROOF_REFUSED)
             self._forget()
             self._events.append(Refused(SecurityError("the client's proof does not hold"), authentication=True))
             return
         answer = mechanism.server_proof(challenges, policy.secret, self._security)
-        self._emit(action_response(invoke_id, ActionResult.SUCCESS, OctetString(answer)).encode())
+        self._emit(proofs.answer(request, answer).encode())
         self._step(Step.PROOF_ACCEPTED)
-        assert self.negotiated is not None
         self._events.append(Associated(self.negotiated))
 
     def _first_block(self, request: Any, response: Any, longest: int) -> bytes:
@@ -407,6 +412,25 @@ class ServerAssociation:
             return action_response(invoke_id, ActionResult.OTHER_REASON).encode()
         self._leaving, self._leaving_to = Outgoing(blocks_of_action(response), longest), ActionRequestNextPblock
         return self._action_block(invoke_id)
+
+    def _first_read_block(self, response: ReadResponse, longest: int) -> ReadResponse:
+        assert self.negotiated is not None
+        if not self.negotiated.allows(Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ):
+            return ReadResponse((DataAccessResult.OTHER_REASON,))
+        return self._read_or_write.first(response, longest)
+
+    def _by_short_names(self, request: ReadRequest | WriteRequest) -> None:
+        if is_part(request):
+            taken = self._read_or_write.take(request)
+            if isinstance(taken, ReadResponse | WriteResponse):
+                self._emit(taken.encode())
+                return
+            assert self.negotiated is not None
+            if not self.negotiated.allows(needs_of(taken, protected=self._protected)):
+                raise LocalProtocolError(f"what {type(taken).__name__} has in it was not negotiated")
+            request = taken
+        self._read_or_write.forget()
+        self._ask(request)
 
     def _get_block(self, invoke_id: int) -> bytes:
         assert self._leaving is not None
@@ -534,6 +558,7 @@ class ServerAssociation:
         self._protected = self._under_dedicated_key = self._in_general_envelope = False
         self._max_send = self._refused = self._arrived = 0
         self._request = self._opening = self._leaving = self._leaving_to = self._arriving = self._blocks = None
+        self._read_or_write.forget()
 
     _HANDLERS: ClassVar[Mapping[type, Callable[..., None]]] = {
         AssociationRequest: _requested_association,
@@ -551,5 +576,7 @@ class ServerAssociation:
         ActionRequestWithListAndFirstPblock: _first_arriving,
         SetRequestWithDatablock: _later_arriving,
         ActionRequestWithPblock: _later_arriving,
+        ReadRequest: _by_short_names,
+        WriteRequest: _by_short_names,
     }
     """Requests that are only a part: who goes on from there. Every other one is a whole request."""

@@ -1,4 +1,4 @@
-"""What belongs together in the services of logical name referencing: invocations, needs, answers, lists, first octets.
+"""What belongs together in the services of both ways of referencing: invocations, needs, answers, lists, first octets.
 
 These are facts of IEC 62056-5-3 that both roles go by.
 """
@@ -65,6 +65,18 @@ from cosem.protocol.apdu.set import (
     SetResponseNormal,
     SetResponseWithList,
 )
+from cosem.protocol.apdu.short_name import (
+    BlockNumberAccess,
+    InformationReportRequest,
+    ParameterizedAccess,
+    ReadDataBlockAccess,
+    ReadRequest,
+    ReadResponse,
+    UnconfirmedWriteRequest,
+    WriteDataBlockAccess,
+    WriteRequest,
+    WriteResponse,
+)
 from cosem.protocol.codec.schema import Wire
 from cosem.protocol.values.data import Data, OctetString
 from cosem.protocol.values.obis import Obis
@@ -77,6 +89,9 @@ Request: TypeAlias = (
     | ActionRequestNormal
     | ActionRequestWithList
     | AccessRequest
+    | ReadRequest
+    | WriteRequest
+    | UnconfirmedWriteRequest
 )
 """A whole request, as a client makes it and a meter gets it, however it travelled."""
 
@@ -101,10 +116,17 @@ ACSE_OF_SERVERS: Final = _first_octets(AssociationResponse, ReleaseResponse)
 ERRORS: Final = _first_octets(ConfirmedServiceError, ExceptionResponse)
 """First octets of what comes in clear even on a protected association: a peer that cannot decipher can only say so."""
 
-SERVICES_OF_CLIENTS: Final = _first_octets(GetRequestNormal, SetRequestNormal, ActionRequestNormal, AccessRequest)
+SERVICES_OF_CLIENTS: Final = _first_octets(
+    *(GetRequestNormal, SetRequestNormal, ActionRequestNormal, AccessRequest),
+    *(ReadRequest, WriteRequest, UnconfirmedWriteRequest),
+)
 CONFIRMED_BY_CHOICE: Final = _first_octets(SetRequestNormal, ActionRequestNormal, AccessRequest)
-NOTIFICATIONS: Final = _first_octets(DataNotification, EventNotification)
-UNASKED: Final = NOTIFICATIONS | {tags[EventNotification.TAG[0]] for tags in (GLOBAL_TAGS, DEDICATED_TAGS)}
+NOTIFICATIONS: Final = _first_octets(DataNotification, EventNotification, InformationReportRequest)
+UNASKED: Final = NOTIFICATIONS | {
+    tags[kind.TAG[0]]
+    for tags in (GLOBAL_TAGS, DEDICATED_TAGS)
+    for kind in (EventNotification, InformationReportRequest)
+}
 """First octets of what a server says unasked, and of the envelopes that hold nothing else."""
 
 CONFIRMED: Final = 0x40
@@ -148,7 +170,10 @@ INVOCATIONS: Final[Mapping[int, Invocation]] = {
         SHORT_INVOKE_ID,
     ),
     **dict.fromkeys(_first_octets(AccessRequest, AccessResponse, DataNotification), LONG_INVOKE_ID),
-    **dict.fromkeys(_first_octets(EventNotification), NEVER_CONFIRMED),
+    **dict.fromkeys(_first_octets(ReadRequest, ReadResponse, WriteRequest, WriteResponse), WITHOUT_INVOKE_ID),
+    **dict.fromkeys(
+        _first_octets(EventNotification, InformationReportRequest, UnconfirmedWriteRequest), NEVER_CONFIRMED
+    ),
 }
 """The invocation of each service, by the first octet of its APDUs."""
 
@@ -207,6 +232,9 @@ NEEDS: Final[Mapping[type, Conformance]] = {
     | Conformance.MULTIPLE_REFERENCES
     | Conformance.BLOCK_TRANSFER_WITH_ACTION,
     AccessRequest: Conformance.ACCESS,
+    ReadRequest: Conformance.READ,
+    WriteRequest: Conformance.WRITE,
+    UnconfirmedWriteRequest: Conformance.UNCONFIRMED_WRITE,
 }
 """What must have been negotiated before a request may leave, and before it is served."""
 
@@ -232,6 +260,9 @@ ANSWERS: Final[Mapping[type, tuple[type, ...]]] = {
         ActionResponseNormal,
     ),
     AccessRequest: (AccessResponse,),
+    ReadRequest: (ReadResponse,),
+    WriteRequest: (WriteResponse,),
+    UnconfirmedWriteRequest: (),
 }
 """What may answer a request; a single refusal may stand for a whole list."""
 
@@ -244,6 +275,11 @@ LISTED: Final[Mapping[type, str]] = {
     ActionResponseWithList: "responses",
     AccessRequest: "access_request_specification",
     AccessResponse: "access_response_specification",
+    ReadRequest: "variable_access_specification",
+    ReadResponse: "results",
+    WriteRequest: "variable_access_specification",
+    WriteResponse: "results",
+    UnconfirmedWriteRequest: "variable_access_specification",
 }
 """The field in which a list asks or answers."""
 
@@ -255,7 +291,7 @@ def needs(request: type, *, protected: bool) -> Conformance:
 
 
 def needs_of(request: Any, *, protected: bool) -> Conformance:
-    """Return what must have been negotiated for a request with all that it refers to."""
+    """Return what must have been negotiated for a request with all that it refers to, in the ways that it does."""
     kind: type[object] = request.__class__
     needed = needs(kind, protected=protected)
     for attribute, selection, attribute_0 in _REFERS[kind](request) if kind in _REFERS else ():
@@ -263,7 +299,23 @@ def needs_of(request: Any, *, protected: bool) -> Conformance:
             needed |= Conformance.SELECTIVE_ACCESS
         if attribute.attribute_id == ATTRIBUTE_0:
             needed |= attribute_0
-    return needed
+    specifications = getattr(request, _BY_NAME[kind]) if kind in _BY_NAME else ()
+    for each in specifications:
+        needed |= _SPECIFIED.get(each.__class__, _NOTHING)
+    return needed | Conformance.MULTIPLE_REFERENCES if len(specifications) > 1 else needed
+
+
+_NOTHING: Final = Conformance(0)
+_BY_NAME: Final[Mapping[type, str]] = {
+    kind: LISTED[kind] for kind in (ReadRequest, WriteRequest, UnconfirmedWriteRequest)
+}
+_SPECIFIED: Final[Mapping[type, Conformance]] = {
+    ParameterizedAccess: Conformance.PARAMETERIZED_ACCESS,
+    BlockNumberAccess: Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ,
+    ReadDataBlockAccess: Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ,
+    WriteDataBlockAccess: Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE,
+}
+"""What the ways of access by short names need beside their service."""
 
 
 _Referred: TypeAlias = Iterable[tuple[AttributeDescriptor, SelectiveAccess | None, Conformance]]
@@ -299,6 +351,8 @@ def is_refusal(answer: Any) -> bool:
         return isinstance(answer.result, DataAccessResult)
     if isinstance(answer, SetResponseNormal):
         return answer.result is not DataAccessResult.SUCCESS
+    if isinstance(answer, ReadResponse | WriteResponse):
+        return len(answer.results) == 1 and isinstance(answer.results[0], DataAccessResult)
     return isinstance(answer, ActionResponseNormal) and answer.response.result is not ActionResult.SUCCESS
 
 
@@ -323,6 +377,8 @@ _CARRIED: Final[Mapping[type, str]] = {
     SetRequestWithList: "values",
     ActionRequestWithList: "parameters",
     AccessRequest: "access_request_list_of_data",
+    WriteRequest: "list_of_data",
+    UnconfirmedWriteRequest: "list_of_data",
 }
 
 

@@ -68,9 +68,10 @@ class ClientSession:
         self._flush(now)
 
     def send(self, request: Request, now: float, *, raw: bool = False) -> None:
-        """Send a request; `Response` follows (see `ClientAssociation.send`)."""
+        """Send a request; `Response` follows, unless its service has no answer (see `ClientAssociation.send`)."""
         self.association.send(request, raw=raw)
-        self._wait("response", self._timing.response, now)
+        if self.association.awaiting:
+            self._wait("response", self._timing.response, now)
         self._flush(now)
 
     def release(self, now: float) -> None:
