@@ -46,7 +46,7 @@ from cosem.protocol.apdu.get import (
     GetResponseWithDatablock,
     GetResponseWithList,
 )
-from cosem.protocol.apdu.initiate import InitiateRequest
+from cosem.protocol.apdu.initiate import Conformance, InitiateRequest
 from cosem.protocol.apdu.set import (
     SetResponseDatablock,
     SetResponseLastDatablock,
@@ -176,9 +176,12 @@ class ClientAssociation:
     # -- verbs --------------------------------------------------------------------------------------------------------
 
     def invoke_id_and_priority(self, *, confirmed: bool = True, high_priority: bool = True) -> int:
-        """Return the octet for the next request: 15 invoke-ids go round before one comes again."""
+        """Return the octet for the next request: 15 invoke-ids go round before one comes again.
+
+        Priority is normal where PRIORITY_MANAGEMENT_SUPPORTED was not negotiated.
+        """
         self._invoke_id = self._invoke_id % 15 + 1
-        return self._invoke_id | (CONFIRMED if confirmed else 0) | (HIGH_PRIORITY if high_priority else 0)
+        return self._invoke_id | self._service_class_and_priority(confirmed, high_priority)
 
     def long_invoke_id_and_priority(
         self, *, confirmed: bool = True, high_priority: bool = True, options: int = 0
@@ -188,8 +191,13 @@ class ClientAssociation:
         `options` are SELF_DESCRIPTIVE and BREAK_ON_ERROR of `cosem.protocol.apdu.access`.
         """
         self._long_invoke_id = self._long_invoke_id % LONG_INVOKE_ID.invoke_id + 1
-        first = (CONFIRMED if confirmed else 0) | (HIGH_PRIORITY if high_priority else 0)
-        return self._long_invoke_id | first << 24 | options
+        return self._long_invoke_id | self._service_class_and_priority(confirmed, high_priority) << 24 | options
+
+    def _service_class_and_priority(self, confirmed: bool, high_priority: bool) -> int:
+        negotiated = self.negotiated
+        if negotiated is not None and not negotiated.allows(Conformance.PRIORITY_MANAGEMENT_SUPPORTED):
+            high_priority = False
+        return (CONFIRMED if confirmed else 0) | (HIGH_PRIORITY if high_priority else 0)
 
     def associate(self) -> None:
         """Ask the server to open the association (AARQ).

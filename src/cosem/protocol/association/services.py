@@ -196,6 +196,14 @@ def is_unconfirmed(octets: bytes) -> bool:
     return len(octets) > invocation.octet and not octets[invocation.octet] & CONFIRMED
 
 
+def is_urgent(octets: bytes) -> bool:
+    """Tell whether octets are a plain request of high priority, which is served before those of normal priority."""
+    if octets[0] not in SERVICES_OF_CLIENTS:
+        return False
+    invocation = INVOCATIONS[octets[0]]
+    return bool(invocation.field) and len(octets) > invocation.octet and bool(octets[invocation.octet] & HIGH_PRIORITY)
+
+
 def invoke_id(apdu: Any) -> int | None:
     """Return the invoke-id of an APDU, None where its service has none."""
     invocation = INVOCATIONS[apdu.TAG[0]]

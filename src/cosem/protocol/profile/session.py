@@ -9,10 +9,11 @@ from typing import Final, TypeAlias
 
 from cosem.errors import RemoteProtocolError, TimedOut
 from cosem.protocol.apdu import Apdu
+from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import AssociationEvent, Refused, Released
 from cosem.protocol.association.server import ServerAssociation
-from cosem.protocol.association.services import Request
+from cosem.protocol.association.services import SERVICES_OF_CLIENTS, Request, is_urgent
 from cosem.protocol.association.state import State
 from cosem.protocol.link import ApduReceived, ClientLink, LinkConnected, LinkDisconnected, LinkEvent, ServerLink
 from cosem.protocol.profile.timing import ServerTiming, Timing
@@ -200,6 +201,22 @@ class SapPair:
     server: int
 
 
+def _next_of(held: deque[bytes], association: ServerAssociation) -> bytes:
+    """Take the APDU to be served next: the first, or where priorities were negotiated the first of high priority.
+
+    Nothing overtakes what opens or releases an association, and nothing ciphered is overtaken, for counters ascend.
+    """
+    negotiated = association.negotiated
+    if negotiated is not None and negotiated.allows(Conformance.PRIORITY_MANAGEMENT_SUPPORTED):
+        for place, apdu in enumerate(held):
+            if not apdu or apdu[0] not in SERVICES_OF_CLIENTS:
+                break
+            if is_urgent(apdu):
+                del held[place]
+                return apdu
+    return held.popleft()
+
+
 class ServerSession:
     """One connection as a meter sees it: several clients and logical devices may share it.
 
@@ -252,7 +269,7 @@ class ServerSession:
         self._take(pair, association, now)
         held = self._held.get(pair)
         while held and not association.asked:
-            self._hand_over(pair, association, held.popleft(), now)
+            self._hand_over(pair, association, _next_of(held, association), now)
 
     def notify(self, pair: SapPair, notification: Apdu, now: float) -> None:
         """Send a notification that nobody asked for."""
