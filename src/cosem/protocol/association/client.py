@@ -78,6 +78,7 @@ from cosem.protocol.association.general_block import (
     PushLost,
     general_blocks,
 )
+from cosem.protocol.association.layers import GLOBAL, Envelope
 from cosem.protocol.association.long import CUTS
 from cosem.protocol.association.opening import compare, negotiate, proof_rejection, refusal_text, rejection
 from cosem.protocol.association.proof import PROOFS
@@ -163,7 +164,7 @@ class ClientAssociation:
         self._challenge = challenge
         self._challenges: Challenges | None = None
         self._protected = settings.protection is not Protection.NONE
-        self._dedicated = settings.dedicated_key is not None
+        self._transaction: bytes | None = None
         self._limits = Limits(octets=settings.limits.reassembled)
         self._outgoing: list[bytes] = []
         self._events: list[AssociationEvent] = []
@@ -312,8 +313,14 @@ class ClientAssociation:
         negotiated = self.negotiated
         assert negotiated is not None, "asked while the association is open"
         return (
-            None if self._blocks is not None else longest_plain(negotiated.max_send_pdu_size, protected=self._protected)
+            None
+            if self._blocks is not None
+            else longest_plain(negotiated.max_send_pdu_size, protected=self._protected, envelope=self._overhead)
         )
+
+    @property
+    def _overhead(self) -> int:
+        return 0 if self._security is None else self._security.overhead(self.settings.layers)
 
     @property
     def progress(self) -> int:
@@ -348,7 +355,7 @@ class ClientAssociation:
         protection = Protection.NONE
         if self._security is not None and (octets[0] in CIPHERED or (self._protected and octets[0] not in IN_CLEAR)):
             try:
-                opened = self._security.unprotect(octets)
+                opened = self._security.unprotect(octets, self._transaction)
             except (SecurityError, DecodeError) as error:
                 if octets[0] not in UNASKED:
                     raise
@@ -420,6 +427,11 @@ class ClientAssociation:
         )
         if self._security is not None and self.settings.dedicated_key is not None:
             self._security.use_dedicated(self.settings.dedicated_key)
+        general = self.settings.envelope is not Envelope.SERVICE or Protection.SIGNATURE in self.settings.protection
+        if general and not self.negotiated.allows(Conformance.GENERAL_PROTECTION):
+            raise LocalProtocolError(
+                "the meter does not grant general protection: envelopes of services are left (--envelope service)"
+            )
         if not self._mechanism.challenges:
             self._step(Step.ACCEPTED)
             self._events.append(Associated(self.negotiated))
@@ -648,8 +660,10 @@ class ClientAssociation:
     def _emit(self, plain: bytes) -> None:
         if self._protected:
             assert self._security is not None
-            # The proofs go under the global key, as peers have it; all that follows under the dedicated one.
-            plain = self._security.protect(plain, dedicated=self._dedicated and self.state is State.ASSOCIATED)
+            # The proofs go under the global key, as peers have it; all that follows as was asked for.
+            layers = self._security.numbered(self.settings.layers if self.state is State.ASSOCIATED else GLOBAL)
+            self._transaction = next((each.transaction_id for each in layers if each.transaction_id is not None), None)
+            plain = self._security.wrap(plain, layers)
         self._outgoing += [plain] if self._blocks is None else self._blocks.leave(plain)
 
     def _step(self, step: Step) -> None:

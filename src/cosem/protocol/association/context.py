@@ -10,6 +10,7 @@ from cosem.errors import CosemError
 from cosem.protocol.apdu import Apdu, DataNotification, EventNotification, InformationReportRequest
 from cosem.protocol.apdu.acse import ApplicationContext, MechanismId
 from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.association.layers import Envelope, KeyChoice, Layer
 from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret
@@ -34,6 +35,7 @@ IMPLEMENTED_LOGICAL_NAME_SERVICES = (
     | Conformance.SELECTIVE_ACCESS
     | Conformance.EVENT_NOTIFICATION
     | Conformance.ACTION
+    | Conformance.GENERAL_PROTECTION
 )
 """What the engines of this room really do, and therefore all that is ever proposed or granted."""
 
@@ -127,6 +129,8 @@ class ClientSettings:
     `general_block_window` is how many blocks of general block transfer are taken in a row, 1 to 63; with 0 it is not
     proposed.
     `conformance` is of the services of `naming`.
+    `envelope` and `key` say in what the services go, and how general-ciphering tells its key; what is to be
+    signed is signed inside of it.
     """
 
     mechanism: Mechanism = MECHANISMS[0]
@@ -141,11 +145,24 @@ class ClientSettings:
     limits: AssociationLimits = CLIENT_LIMITS
     general_block_window: int = 0
     naming: Naming = Naming.LOGICAL_NAMES
+    envelope: Envelope = Envelope.SERVICE
+    key: KeyChoice = KeyChoice.IDENTIFIED
 
     @property
     def proposed_conformance(self) -> Conformance:
-        """What is asked for, general block transfer only where it is on."""
-        return with_general_blocks(self.conformance, self.general_block_window)
+        """What is asked for: general block transfer only where it is on, general protection only with protection."""
+        conformance = with_general_blocks(self.conformance, self.general_block_window)
+        return conformance if self.protection else Conformance(int(conformance) & ~int(Conformance.GENERAL_PROTECTION))
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The envelopes of every service once the association is open, the outermost first.
+
+        The usual ones are those of the services, as peers have it: not every meter grants general protection. They
+        show which service is asked for, which the general ones hide.
+        """
+        dedicated = self.dedicated_key is not None and self.envelope is not Envelope.CIPHERING
+        return (Layer(self.envelope, dedicated=dedicated, key=self.key),)
 
     @property
     def application_context(self) -> ApplicationContext:

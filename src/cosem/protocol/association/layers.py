@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, SecurityError
 from cosem.protocol.apdu.protected import (
@@ -25,13 +25,18 @@ from cosem.protocol.apdu.protected import (
     WrappedKey,
 )
 from cosem.protocol.association.counter import ReceivedCounter
+from cosem.protocol.association.transfer import ENVELOPE_OVERHEAD
 from cosem.protocol.crypto import agreement, wrap
 from cosem.protocol.crypto.elliptic import Agreer, PrivateKey, PublicKey, Signer, entropy_octets
+from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.suite import Suite
 from cosem.protocol.dialect import STANDARD, Dialect
 
 _T = TypeVar("_T")
+
+LENGTH_OCTETS: Final = 5
+"""The most octets of a length."""
 
 
 class Envelope(Enum):
@@ -70,6 +75,10 @@ class Layer:
     dedicated: bool = False
     key: KeyChoice = KeyChoice.IDENTIFIED
     transaction_id: bytes | None = None
+
+
+GLOBAL: Final[tuple[Layer, ...]] = (Layer(Envelope.SERVICE),)
+"""The envelope of a service's own, under the global key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +147,27 @@ class KeyOfMessage:
     key: Key | None = None
 
 
+def overhead(layers: tuple[Layer, ...], suite: Suite) -> int:
+    """Return the most octets that these envelopes add to an APDU."""
+    curve = suite.curve
+    signature, point = (0, 0) if curve is None else (curve.signature_octets, curve.public_octets)
+    key_info = {
+        KeyChoice.IDENTIFIED: 3,
+        KeyChoice.BROADCAST: 3,
+        KeyChoice.WRAPPED: 4 + suite.key_octets + wrap.GROWTH,
+        KeyChoice.ONE_PASS: 6 + point + signature,
+        KeyChoice.STATIC: 5,
+    }
+    octets = 0
+    for layer in layers:
+        fields = 24 + (8 if layer.transaction_id is None else len(layer.transaction_id))
+        octets += {
+            Envelope.CIPHERING: fields + key_info[layer.key] + ENVELOPE_OVERHEAD - TITLE_OCTETS - 2,
+            Envelope.SIGNING: fields + LENGTH_OCTETS + 2 + signature,
+        }.get(layer.envelope, ENVELOPE_OVERHEAD)
+    return octets
+
+
 class GeneralProtection:
     """Makes and takes key-info, and signs and checks signatures, for one side of an association."""
 
@@ -156,6 +186,15 @@ class GeneralProtection:
         self._keys = keys
         self._entropy = entropy
         self._key_id = ONE_PASS_DIFFIE_HELLMAN[0] if dialect.ephemeral_key_signed_with_scheme else None
+
+    def can_make(self, choice: KeyChoice) -> bool:
+        """Tell whether the keys for a message of ours are here."""
+        keys = self._keys
+        return {
+            KeyChoice.WRAPPED: keys.master_key is not None,
+            KeyChoice.ONE_PASS: keys.signer is not None and keys.peer_agreement_key is not None,
+            KeyChoice.STATIC: keys.agreer is not None and keys.peer_agreement_key is not None,
+        }.get(choice, choice is KeyChoice.IDENTIFIED)
 
     # -- sending ------------------------------------------------------------------------------------------------------
 

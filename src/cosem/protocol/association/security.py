@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 from cosem import danger
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, SecurityError
 from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, GLOBAL_TAGS, SecurityControl
+from cosem.protocol.apdu.initiate import InitiateRequest, InitiateResponse
 from cosem.protocol.apdu.protected import GeneralCiphering, GeneralSigning
 from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
 from cosem.protocol.association.heading import (
@@ -36,6 +37,7 @@ from cosem.protocol.association.layers import (
     KeyOfMessage,
     Layer,
     Received,
+    overhead,
 )
 from cosem.protocol.association.services import (
     CONFIRMED_BY_CHOICE,
@@ -274,6 +276,21 @@ class SecurityContext:
             apdu = self._MADE[layer.envelope](self, apdu, layer)
         return apdu
 
+    def answering(self, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
+        """Return the layers of an answer: those of the question, under the global key where a key for it is not here.
+
+        So a peer that is known by its signing key alone gets its answer, as it does from the meters of others.
+        """
+        return tuple(
+            each if self._general.can_make(each.key) else replace(each, key=KeyChoice.IDENTIFIED) for each in layers
+        )
+
+    def overhead(self, layers: tuple[Layer, ...]) -> int:
+        """Return the most octets that `wrap` adds to an APDU."""
+        if Protection.SIGNATURE in self.applied and all(each.envelope is not Envelope.SIGNING for each in layers):
+            layers = (*layers, Layer(Envelope.SIGNING))
+        return overhead(layers, self.suite)
+
     def numbered(self, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
         """Return the layers as they are sent: with the signature that is due, and with their transaction-id."""
         if Protection.SIGNATURE in self.applied and all(each.envelope is not Envelope.SIGNING for each in layers):
@@ -350,7 +367,12 @@ class SecurityContext:
                 return self._in_clear(apdu)
             opened = envelope.opened(self, apdu, envelope)
             plain, title, protection, received, number, control, layers = opened
-            if self._needs_signature or received is None or not plain or plain[0] not in SERVICES:
+            if (
+                (self._needs_signature and plain[:1] not in _INITIATE)
+                or received is None
+                or not plain
+                or plain[0] not in SERVICES
+            ):
                 return self._through_layers(apdu, opened, answers)
             if answers is not None or control & _BROADCAST:
                 self._check_whole(plain, control, layers, answers)
@@ -450,8 +472,9 @@ class SecurityContext:
                 counters.append((received, number))
         if not plain or plain[0] not in SERVICES:
             raise misplaced(envelopes[-1], plain)
-        if int(verified) & int(self.required) != int(self.required):
-            raise SecurityError(f"it has {_written(verified)}, required is {_written(self.required)}")
+        required = self.required & AUTHENTICATED_ENCRYPTION if plain[:1] in _INITIATE else self.required
+        if verified & required != required:
+            raise SecurityError(f"it has {_written(verified)}, required is {_written(required)}")
         self._check_whole(plain, control, layers, answers)
         if not counters and Protection.SIGNATURE in verified:
             signature = GeneralSigning.decode(envelopes[0], TRANSFER).signature if not control else b""
@@ -696,6 +719,9 @@ _BROADCAST: Final = int(SecurityControl.BROADCAST_KEY)
 _COMPRESSION: Final = int(SecurityControl.COMPRESSION)
 _PROTECTIONS: Final = {mode: Protection(mode) for mode in range(0x00, 0x40, 0x10)}
 _IN_TRANSACTIONS: Final = (Envelope.CIPHERING, Envelope.SIGNING)
+
+# These come in an AARQ, AARE, RLRQ or RLRE alone, which nobody signs.
+_INITIATE: Final = (InitiateRequest.TAG, InitiateResponse.TAG)
 
 _NEVER_CONFIRMED: Final = NOTIFICATIONS | {0x16, 0x18}  # unconfirmed-write, information-report
 

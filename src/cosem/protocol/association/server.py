@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final, cast
 
 from cosem.errors import (
@@ -83,16 +84,17 @@ from cosem.protocol.association.general_block import (
     general_blocks,
     unconfirmed,
 )
+from cosem.protocol.association.layers import GLOBAL, KeyChoice, Layer
 from cosem.protocol.association.long import LONG, SETS_IN_BLOCKS, WHOLE, blocks_of_action, blocks_of_get
 from cosem.protocol.association.proof import PROOFS
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.services import (
     ACSE_OF_CLIENTS,
     CIPHERED,
-    GENERAL,
+    GENERAL_CIPHERING,
+    GENERAL_SIGNING,
     NEEDS,
     SERVICES_OF_CLIENTS,
-    UNDER_DEDICATED_KEY,
     action_response,
     carried,
     is_confirmed,
@@ -122,6 +124,9 @@ ANSWERS: Final[Mapping[type[CosemError], tuple[StateError, ServiceErrorCode]]] =
 }
 """What a server answers when it cannot take an APDU: the exception-response by the blame of the error."""
 
+NEGOTIATED: Final = (GENERAL_CIPHERING, GENERAL_SIGNING)
+"""Envelopes that are taken only where general protection was negotiated; the older general ones come without."""
+
 TOO_LONG: Final = ExceptionResponse(StateError.SERVICE_NOT_ALLOWED, ServiceErrorCode.PDU_TOO_LONG)
 """What a server answers when the answer is longer than the client takes, and cannot go in blocks."""
 
@@ -145,8 +150,7 @@ class ServerAssociation:
         self._decoding = Limits(octets=self._limits.reassembled)
         self._security: SecurityContext | None = None
         self._protected = False
-        self._under_dedicated_key = False
-        self._in_general_envelope = False
+        self._layers = GLOBAL
         self._silent = False
         self._challenges: Challenges | None = None
         self._max_send = 0
@@ -185,7 +189,7 @@ class ServerAssociation:
         if not is_confirmed(request):
             return
         plain = response.encode()
-        longest = longest_plain(self._max_send, protected=self._protected)
+        longest = longest_plain(self._max_send, protected=self._protected, envelope=self._overhead)
         if longest is None or len(plain) <= longest or self._blocks is not None:
             self._emit(plain)
         elif isinstance(response, ReadResponse):
@@ -211,13 +215,13 @@ class ServerAssociation:
         plain = notification.encode()
         most = min((size for size in (self._max_send, frame) if size), default=0)
         if self._blocks is not None and most:
-            protected = self._protect(plain)
+            protected = self._protect(plain, self._unasked)
             self._outgoing += [protected] if len(protected) <= most else unconfirmed(protected, most)
             return
-        longest = longest_plain(self._max_send, protected=self._protected)
+        longest = longest_plain(self._max_send, protected=self._protected, envelope=self._overhead)
         if longest is not None and len(plain) > longest:
             raise LocalProtocolError(f"a notification of {len(plain)} octets, the client takes at most {longest}")
-        self._emit(plain)
+        self._emit(plain, self._unasked)
 
     def abort(self) -> None:
         """Forget the association: the layer below is gone."""
@@ -274,9 +278,15 @@ class ServerAssociation:
         if tag in CIPHERED and self._security is None:
             raise SecurityError("a ciphered APDU outside a ciphered association")
         if self._security is not None and (tag in CIPHERED or (self._protected and tag not in ACSE_OF_CLIENTS)):
-            octets = self._security.unprotect(octets).apdu
-            # The answer comes as the question came: under the same key, in the same kind of envelope.
-            self._under_dedicated_key, self._in_general_envelope = tag in UNDER_DEDICATED_KEY, tag in GENERAL
+            if tag in NEGOTIATED and (
+                self.negotiated is None or not self.negotiated.allows(Conformance.GENERAL_PROTECTION)
+            ):
+                raise SecurityError("general-ciphering and general-signing were not negotiated (general protection)")
+            opened = self._security.unprotect(octets)
+            octets = opened.apdu
+            if opened.layers and all(each.key is not KeyChoice.BROADCAST for each in opened.layers):
+                # The answer comes as the question came: under the same key, in the same kind of envelope.
+                self._layers = self._security.answering(opened.layers)
         self._silent = octets[0] in SERVICES_OF_CLIENTS and is_unconfirmed(octets)
         received = apdus.decode(octets)
         handler = self._HANDLERS.get(type(received))
@@ -532,20 +542,29 @@ class ServerAssociation:
         if self._refused >= self._limits.refused_apdus and self.state is not State.IDLE:
             self.abort()
 
-    def _emit(self, plain: bytes) -> None:
+    def _emit(self, plain: bytes, layers: tuple[Layer, ...] | None = None) -> None:
         if self._silent:
             return
-        octets = self._protect(plain)
+        octets = self._protect(plain, self._layers if layers is None else layers)
         try:
             self._outgoing += [octets] if self._blocks is None else self._blocks.leave(octets)
         except LocalProtocolError:
             self._outgoing.append(TOO_LONG.encode())
 
-    def _protect(self, plain: bytes) -> bytes:
+    def _protect(self, plain: bytes, layers: tuple[Layer, ...]) -> bytes:
         if not self._protected:
             return plain
         assert self._security is not None
-        return self._security.protect(plain, dedicated=self._under_dedicated_key, general=self._in_general_envelope)
+        return self._security.wrap(plain, layers)
+
+    @property
+    def _unasked(self) -> tuple[Layer, ...]:
+        """The layers of the last question, in a transaction of our own."""
+        return tuple(replace(each, transaction_id=None) for each in self._layers)
+
+    @property
+    def _overhead(self) -> int:
+        return 0 if self._security is None else self._security.overhead(self._layers)
 
     def _step(self, step: Step) -> None:
         following = state.after(self.state, step)
@@ -555,7 +574,7 @@ class ServerAssociation:
 
     def _forget(self) -> None:
         self.negotiated = self._security = self._challenges = None
-        self._protected = self._under_dedicated_key = self._in_general_envelope = False
+        self._protected, self._layers = False, GLOBAL
         self._max_send = self._refused = self._arrived = 0
         self._request = self._opening = self._leaving = self._leaving_to = self._arriving = self._blocks = None
         self._read_or_write.forget()

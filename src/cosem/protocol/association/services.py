@@ -108,8 +108,7 @@ GENERAL: Final = frozenset((GENERAL_GLOBAL, GENERAL_DEDICATED, GENERAL_CIPHERING
 """First octets of the envelopes that fit every service."""
 
 CIPHERED: Final = GENERAL | frozenset(PLAIN_TAGS)
-UNDER_DEDICATED_KEY: Final = frozenset((*DEDICATED_TAGS.values(), GENERAL_DEDICATED))
-"""First octets of all envelopes, and of those under the dedicated key."""
+"""First octets of all envelopes."""
 
 ACSE_OF_CLIENTS: Final = _first_octets(AssociationRequest, ReleaseRequest)
 ACSE_OF_SERVERS: Final = _first_octets(AssociationResponse, ReleaseResponse)

@@ -22,11 +22,11 @@ ENVELOPE_OVERHEAD = 31
 """The most octets an envelope adds: tag, title with its length, three of length, header of five, tag of twelve."""
 
 
-def longest_plain(max_pdu_size: int, *, protected: bool) -> int | None:
+def longest_plain(max_pdu_size: int, *, protected: bool, envelope: int = ENVELOPE_OVERHEAD) -> int | None:
     """Return how long an APDU may be before its envelope, or None where the peer sets no limit (0)."""
     if max_pdu_size == 0:
         return None
-    return max_pdu_size - (ENVELOPE_OVERHEAD if protected else 0)
+    return max_pdu_size - (envelope if protected else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,8 @@ def test_raw_gives_the_octets_of_the_data_short_and_long() -> None:
 def test_only_what_is_implemented_is_proposed_and_granted() -> None:
     both = associated()
     assert both.client.negotiated is not None
-    assert both.client.negotiated.conformance == IMPLEMENTED_LOGICAL_NAME_SERVICES
+    # General protection is for associations that protect something.
+    assert both.client.negotiated.conformance == IMPLEMENTED_LOGICAL_NAME_SERVICES & ~Conformance.GENERAL_PROTECTION
     assert Conformance.GENERAL_BLOCK_TRANSFER not in IMPLEMENTED_LOGICAL_NAME_SERVICES
 
 
@@ -369,7 +370,8 @@ def test_sec_07_more_than_was_proposed_is_not_believed() -> None:
     granted = InitiateResponse(negotiated_conformance=Conformance(0xFFFFFF), server_max_receive_pdu_size=1024)
     both.client.receive(replace(answer, user_information=granted.encode()).encode())
     assert both.client.negotiated is not None
-    assert both.client.negotiated.conformance == IMPLEMENTED_LOGICAL_NAME_SERVICES
+    # General protection is for associations that protect something.
+    assert both.client.negotiated.conformance == IMPLEMENTED_LOGICAL_NAME_SERVICES & ~Conformance.GENERAL_PROTECTION
 
 
 def test_sec_08_a_mirror_is_recognised_by_its_title() -> None:
