@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from cosem import danger
 from cosem.danger import Weakness
 from cosem.errors import CosemError, DecodeError, SecurityError
 from cosem.protocol import apdu as apdus
-from cosem.protocol.apdu import AssociationRequest, AssociationResponse, GetResponseWithDatablock, InitiateRequest
+from cosem.protocol.apdu import (
+    AssociationRequest,
+    AssociationResponse,
+    GeneralBlockTransfer,
+    GetResponseWithDatablock,
+    InitiateRequest,
+)
 from cosem.protocol.apdu.ciphered import SecurityControl
 from cosem.protocol.association.envelope import is_dedicated, is_envelope, is_of_client, open_envelope
 from cosem.protocol.codec import axdr
@@ -81,6 +87,8 @@ class Dissector:
         self._dedicated_key: Key | None = None
         self._segments: dict[tuple[bytes, bytes], list[bytes]] = {}
         self._blocks: list[bytes] = []
+        self._general: dict[bool, dict[int, GeneralBlockTransfer]] = {True: {}, False: {}}
+        """Blocks of general block transfer by their number: those that are acknowledged, and those of pushes."""
         self._verdicts: dict[bytes, str] = {}
         self._extra: list[Finding] = []
 
@@ -186,17 +194,23 @@ class Dissector:
             apdu = apdus.decode(octets, TRANSFER)
         except DecodeError:
             return
-        if isinstance(apdu, AssociationRequest):
-            self._client_title = apdu.calling_ap_title or self._client_title
-        elif isinstance(apdu, AssociationResponse):
-            self._server_title = apdu.responding_ap_title or self._server_title
-        elif isinstance(apdu, InitiateRequest) and apdu.dedicated_key is not None:
-            try:
-                self._dedicated_key = Key(apdu.dedicated_key)
-            except CosemError:
-                self._dedicated_key = None
-        elif isinstance(apdu, GetResponseWithDatablock):
-            self._block(apdu)
+        follow = self._FOLLOWED.get(type(apdu))
+        if follow is not None:
+            follow(self, apdu)
+
+    def _asked(self, apdu: AssociationRequest) -> None:
+        self._client_title = apdu.calling_ap_title or self._client_title
+
+    def _answered(self, apdu: AssociationResponse) -> None:
+        self._server_title = apdu.responding_ap_title or self._server_title
+
+    def _initiated(self, apdu: InitiateRequest) -> None:
+        if apdu.dedicated_key is None:
+            return
+        try:
+            self._dedicated_key = Key(apdu.dedicated_key)
+        except CosemError:
+            self._dedicated_key = None
 
     def _block(self, apdu: GetResponseWithDatablock) -> None:
         if not isinstance(apdu.result.result, bytes):
@@ -216,6 +230,24 @@ class Dissector:
             text, children = f"{len(octets)} octets, no Data by themselves: {error}", ()
         tree = Node("data", 0, len(octets), f"from {count} blocks: {text}", children)
         self._extra.append(Finding("datablocks", octets, tree))
+
+    def _general_block(self, block: GeneralBlockTransfer) -> None:
+        """Keep a block, and when it was the last that was missing, say what all of them carry."""
+        number, kept = block.block_number, self._general[bool(block.window)]
+        if not block.block_data:
+            return  # it only acknowledges
+        if number in kept and kept[number].block_data != block.block_data:
+            kept.clear()  # of another transfer; the numbers begin anew
+        kept[number] = block
+        first = min(kept)
+        numbers = range(first, first + len(kept))
+        last = kept.get(numbers[-1])
+        if last is None or not last.last or apdus.kind_of(kept[first].block_data) is None:
+            return
+        whole = b"".join(kept[each].block_data for each in numbers)
+        kept.clear()
+        tree = Node("reassembled", 0, len(whole), f"from {len(numbers)} blocks", self._apdus(whole))
+        self._extra.append(Finding("general block transfer", whole, tree))
 
     # -- ciphered APDUs -----------------------------------------------------------------------------------------------
 
@@ -248,6 +280,15 @@ class Dissector:
         self._verdicts[opened.apdu] = verdict
         self._follow(opened.apdu)
         return opened.apdu
+
+    _FOLLOWED: ClassVar[Mapping[type, Callable[..., None]]] = {
+        AssociationRequest: _asked,
+        AssociationResponse: _answered,
+        InitiateRequest: _initiated,
+        GetResponseWithDatablock: _block,
+        GeneralBlockTransfer: _general_block,
+    }
+    """What is needed of which APDU to understand others."""
 
     def _annotated(self, node: Node) -> Node:
         """Say of system titles whose they are, and of opened APDUs what was verified."""

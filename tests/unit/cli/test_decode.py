@@ -235,3 +235,65 @@ def test_no_text_at_all_raises(pasted: str) -> None:
         assert all(part.octets for part in parts(pasted))
     except ConfigurationError as error:
         assert str(error)
+
+
+def capture(name: str) -> Any:
+    return next(case for case in cases("hdlc_captures.jsonl") if case["id"] == name)
+
+
+def test_a_push_in_blocks_of_a_frame_each_is_put_together(cosem: Cosem) -> None:
+    case = capture("made-e450-cy-blocks")
+    ran = cosem("decode", given=case["hex"].replace(" ", "\n"))
+    assert (ran.code, ran.err) == (0, "")
+    assert "block_control: 0x40 (streaming, window 0)" in ran.out
+    assert "reassembled: from 3 blocks" in ran.out
+    assert "data-notification" in ran.out
+    values = [item["value"] for item in case["expected"]["items"] if isinstance(item["value"], int)]
+    assert len(values) >= 9
+    for value in values[:-1]:
+        assert f"double-long-unsigned {value}" in ran.out
+
+
+def test_a_ciphered_push_in_blocks_is_opened_when_it_is_whole(cosem: Cosem) -> None:
+    case = capture("made-e450-ciphered-blocks")
+    ran = cosem("decode", "--key", EK, "--auth-key", AK, given=case["hex"])
+    assert ran.code == 0, ran.err
+    assert "opened, authentication verified" in ran.out
+    assert "double-long-unsigned 12048950" in ran.out
+    opened = [
+        node
+        for finding in Dissector(Key.from_hex(EK), Key.from_hex(AK)).dissect(
+            bytes.fromhex(case["hex"].replace(" ", ""))
+        )
+        for node in plain_nodes(finding.tree)
+    ]
+    assert [node.inner.hex() for node in opened if node.inner is not None] == [case["expected"]["plaintext"]]
+
+
+def plain_nodes(tree: Node) -> Iterator[Node]:
+    if tree.name == "plain":
+        yield tree
+    for child in tree.children:
+        yield from plain_nodes(child)
+
+
+def test_blocks_that_came_again_or_late_are_put_in_order() -> None:
+    vectors = json.loads((VECTORS / "general_block.json").read_text())
+    for scenario in vectors["scenarios"]:
+        dissector = Dissector()
+        findings = [
+            finding
+            for pair in scenario["blocks"]
+            for octets in pair
+            if octets
+            for finding in dissector.dissect(bytes.fromhex(octets))
+        ]
+        wholes = [finding.octets for finding in findings if finding.layer == "general block transfer"]
+        assert [whole.hex().upper() for whole in wholes] == [vectors["whole"]]
+
+
+def test_a_first_block_alone_is_shown_and_nothing_is_made_up(cosem: Cosem) -> None:
+    ran = cosem("decode", capture("made-e450-ciphered-blocks")["hex"].split()[0])
+    assert ran.code == 0
+    assert "general-block-transfer" in ran.out
+    assert "reassembled" not in ran.out
