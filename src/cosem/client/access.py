@@ -9,7 +9,7 @@ from typing import TypedDict, Unpack
 from cosem.danger import NOTHING, Weakness
 from cosem.errors import ConfigurationError
 from cosem.protocol.association.client import ClientAssociation
-from cosem.protocol.association.context import ClientSettings
+from cosem.protocol.association.context import ClientSettings, PreEstablished
 from cosem.protocol.association.counter import (
     CounterStore,
     InvocationCounter,
@@ -62,6 +62,7 @@ class Access:
         counter_object: the object of the meter that holds the counter, read by the public client first.
         permitted: weaknesses from `cosem.danger`.
         general_block_window: blocks of general block transfer taken in a row, 1 to 63; with 0 it is off.
+        pre_established: the association is there without being opened, with what is known of the meter.
     """
 
     mechanism: Mechanism = MECHANISMS[0]
@@ -83,6 +84,7 @@ class Access:
     dialect: Dialect = STANDARD
     max_receive_pdu_size: int = 0xFFFF
     general_block_window: int = 0
+    pre_established: PreEstablished | None = None
 
     def __post_init__(self) -> None:
         if self.secured and self.encryption_key is None:
@@ -97,6 +99,14 @@ class Access:
             raise ConfigurationError(
                 f"authentication {self.mechanism.name} needs our private signing key (signing_key, --signing-key) "
                 "and the meter's public one (peer_signing_key, --peer-signing-key)"
+            )
+        if self.pre_established is not None and self.mechanism.identifier:
+            raise ConfigurationError(
+                f"in a pre-established association nobody authenticates: leave authentication {self.mechanism.name} out"
+            )
+        if self.pre_established is not None and self.protection is not Protection.NONE and self.meter_title is None:
+            raise ConfigurationError(
+                "a protected pre-established association needs the meter's system title (meter_title)"
             )
         if self.mechanism.secret and self.secret is None:
             raise ConfigurationError(f"authentication {self.mechanism.name} needs a password (password, --password)")
@@ -153,6 +163,7 @@ class Access:
             protection=self.protection,
             dedicated_key=Key(entropy(security.suite.key_octets)) if self.dedicated and security is not None else None,
             dialect=self.dialect,
+            pre_established=self.pre_established,
             conformance=use.conformance,
             max_receive_pdu_size=min(self.max_receive_pdu_size, use.max_pdu_size),
             general_block_window=self.general_block_window,
@@ -186,6 +197,8 @@ class AccessWords(TypedDict, total=False):
     approve_counter: an operator approves that number, however far it jumps. approve_counter_reset: an operator knows
     that the meter's own counter was set back, which without a challenge looks like a recorded session.
     gbt_window: propose general block transfer, and take so many blocks in a row (1 to 63; with 0, as usual, it is off).
+    pre_established: the association is there without being opened. meter_title: the meter's system title, where the
+    meter cannot tell it itself.
     """
 
     auth: str | Mechanism | None
@@ -206,6 +219,8 @@ class AccessWords(TypedDict, total=False):
     counters: CounterStore | None
     permitted: frozenset[Weakness]
     dialect: Dialect
+    pre_established: bool
+    meter_title: bytes | str | None
     max_receive_pdu_size: int
     gbt_window: int
 
@@ -224,6 +239,8 @@ def access(**words: Unpack[AccessWords]) -> Access:
     permitted = words.get("permitted", NOTHING)
     if isinstance(auth, Mechanism):
         mechanism = auth
+    elif auth is None and words.get("pre_established", False):
+        mechanism = MECHANISMS[0]
     elif auth is not None:
         mechanism = mechanisms.named(auth, permitted)
     else:
@@ -239,6 +256,7 @@ def access(**words: Unpack[AccessWords]) -> Access:
         chosen = PROTECTIONS[protection]
     secured = chosen is not Protection.NONE or mechanism.keys
     title = words.get("system_title")
+    meter_title = _title(words.get("meter_title"))
     counters = words.get("counters")
     return Access(
         mechanism=mechanism,
@@ -249,6 +267,8 @@ def access(**words: Unpack[AccessWords]) -> Access:
         encryption_key=ek,
         authentication_key=_key(words.get("ak")),
         system_title=client_system_title() if title is None and (secured or mechanism.titles) else _title(title),
+        meter_title=meter_title,
+        pre_established=PreEstablished(meter_title) if words.get("pre_established", False) else None,
         dedicated=words.get("dedicated", False),
         counters=default_counter_store() if counters is None and secured else counters or MemoryCounterStore(),
         invocation_counter=words.get("invocation_counter"),

@@ -65,6 +65,16 @@ class Operations:
         return await self._open().act(reference, argument)
 
     @operation
+    async def set_unconfirmed(self, reference: AttributeRef[T], value: T) -> None:
+        """Write one attribute without an answer: nobody says whether it was written. Raises ShapeError."""
+        await self._open().set_unconfirmed(reference, value)
+
+    @operation
+    async def act_unconfirmed(self, reference: MethodRef[A, R], argument: A) -> None:
+        """Invoke one method without an answer: nobody says what became of it. Raises ShapeError."""
+        await self._open().act_unconfirmed(reference, argument)
+
+    @operation
     async def set_many(self, values: Iterable[tuple[AttributeRef[Any], Any]]) -> list[CosemError | None]:
         """Write several attributes, in the order given, in as few round trips as the association allows.
 

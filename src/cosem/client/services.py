@@ -94,6 +94,14 @@ class Services:
         negotiated = self.exchange.negotiated
         return negotiated is not None and negotiated.allows(needed)
 
+    async def set_unconfirmed(self, reference: AttributeRef[T], value: T) -> None:
+        """Write one attribute without hearing whether it was written."""
+        await self.several.tell(Set(reference, reference.encode(value)))
+
+    async def act_unconfirmed(self, reference: MethodRef[A, R], argument: A) -> None:
+        """Invoke one method without hearing what became of it."""
+        await self.several.tell(Act(reference, reference.encode(argument)))
+
     async def access(self, tasks: Iterable[Task], *, break_on_error: bool = False) -> list[Any]:
         """Read, write and run in one order; errors of single items are values."""
         return await self.several.do([item(task) for task in tasks], break_on_error=break_on_error)

@@ -256,6 +256,11 @@ class Several:
         """How many attributes are read by one request."""
         return LIST_LENGTH if self._allows(GetRequestWithList) or self._allows(AccessRequest) else 1
 
+    async def tell(self, each: Set | Act) -> None:
+        """Do one thing without an answer: whether it was done nobody says."""
+        invoke_id = self._association.invoke_id_and_priority(confirmed=False)
+        await self.exchange.tell(_KINDS[type(each)].single(invoke_id, each))
+
     async def one(self, each: Item) -> Any:
         """Do one thing; return its value, None for what was written, or raise its error."""
         (answer,) = await self.do((each,))

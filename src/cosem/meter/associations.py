@@ -12,7 +12,7 @@ from cosem.meter.rights import Access, Rights
 from cosem.protocol.apdu.acse import ApplicationContext
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.admission import ServerPolicy
-from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES, AssociationLimits
+from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES, AssociationLimits, PreEstablished
 from cosem.protocol.association.counter import (
     RECEIVED,
     CounterStore,
@@ -25,6 +25,7 @@ from cosem.protocol.association.counter import (
 from cosem.protocol.association.general_block import WINDOW_MAXIMUM
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import suite as suites
+from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
 
@@ -87,6 +88,10 @@ class AssociationDescription:
     password, the HLS secret, or the signing keys of HLS with ECDSA; `certificate` that of the meter's signing key, in
     DER. With a `general_block_window` general block transfer is granted, and so many blocks are taken in a row (1 to
     63). Raises ConfigurationError when something needed is missing.
+
+    With `pre_established` the association is there without being opened, for a client with title `client_title` that
+    takes APDUs of `client_max_receive_pdu_size` octets (0: of any size). Then `broadcast` are the methods, each as
+    class_id and method, that the client may run on all devices at once.
     """
 
     client: int
@@ -100,6 +105,10 @@ class AssociationDescription:
     conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES
     max_receive_pdu_size: int = 1024
     general_block_window: int = 0
+    pre_established: bool = False
+    client_title: bytes | None = None
+    client_max_receive_pdu_size: int = 0
+    broadcast: frozenset[tuple[int, int]] = frozenset()
     limits: AssociationLimits = field(default_factory=AssociationLimits)
 
     def __post_init__(self) -> None:
@@ -117,6 +126,15 @@ class AssociationDescription:
                 self.protection not in (Protection.NONE, Protection.AUTHENTICATION, AUTHENTICATED_ENCRYPTION),
                 "encryption without authentication is not offered",
             ),
+            (
+                self.pre_established and bool(mechanism.identifier),
+                f"in a pre-established association nobody authenticates: leave {mechanism.name!r} out",
+            ),
+            (
+                self.pre_established and self.keys is not None and len(self.client_title or b"") != TITLE_OCTETS,
+                "a pre-established association with keys needs the client's system title",
+            ),
+            (bool(self.broadcast) and not self.pre_established, "a broadcast needs a pre-established association"),
             (
                 not self.limits.smallest_pdu <= self.max_receive_pdu_size <= 0xFFFF,
                 f"max_receive_pdu_size: {self.limits.smallest_pdu} to 65535 octets",
@@ -151,6 +169,9 @@ class AssociationDescription:
             conformance=self.conformance,
             max_receive_pdu_size=self.max_receive_pdu_size,
             general_block_window=self.general_block_window,
+            pre_established=(
+                PreEstablished(self.client_title, self.client_max_receive_pdu_size) if self.pre_established else None
+            ),
             limits=self.limits,
         )
 

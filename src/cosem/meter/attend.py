@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from cosem.errors import ConnectionLost, CosemError, RemoteProtocolError, TimedOut
 from cosem.io.stream import Stream
 from cosem.meter import dispatch
+from cosem.meter.associations import AssociationDescription
 from cosem.meter.device import Meter
+from cosem.protocol.apdu.action import ActionRequestNormal
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import Associated, AssociationEvent, Negotiated, Refused, Released, Requested
 from cosem.protocol.association.server import ServerAssociation
@@ -147,6 +149,9 @@ class _Connection:
         association = None if device is None else device.association(pair.client)
         if negotiated is None or device is None or association is None:
             return  # the association went away in the same breath as the request
+        if event.broadcast and not _may_be_broadcast(association, event.apdu):
+            self._session.drop(pair, now)
+            return
         response = dispatch.answer(device.visit(association, negotiated), event.apdu)
         self._session.respond(pair, response, now)
 
@@ -171,3 +176,10 @@ class _Connection:
             for pair, association in self._session.associations.items():
                 if association.state is State.IDLE:
                     association.policy = self._policy(pair)
+
+
+def _may_be_broadcast(association: AssociationDescription, request: object) -> bool:
+    """Tell whether a request may be made of all devices at once: one of the methods that are described for it."""
+    if not isinstance(request, ActionRequestNormal):
+        return False
+    return (request.method.class_id, request.method.method_id) in association.broadcast

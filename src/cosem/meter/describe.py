@@ -208,6 +208,9 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
     rules = tuple(_rule(rule) for rule in table.tables("rules"))
     pdu_size = table.integer("max_receive_pdu_size", 1024)
     window = table.integer("gbt_window", 0)
+    pre_established = table.boolean("pre_established", False)
+    client_title = table.optional("client_title", octets_from_hex)
+    broadcast = frozenset(table.given("broadcast", _methods)) if "broadcast" in table else frozenset()
     table.finish()
 
     def offer() -> None:
@@ -222,6 +225,9 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
                 rights=Rights(access, rules),
                 max_receive_pdu_size=pdu_size,
                 general_block_window=window,
+                pre_established=pre_established,
+                client_title=client_title,
+                broadcast=broadcast,
             )
         )
 
@@ -251,6 +257,14 @@ def _keys(table: Table, allow_demo_keys: bool) -> Keys | None:
         missing = "encryption_key" if encryption is None else "authentication_key"
         raise table.refusal(missing, "an association has both keys or none")
     return table.guarded(lambda: Keys(encryption, authentication, suite=suite))
+
+
+def _methods(given: object) -> list[tuple[int, int]]:
+    """Return classes with a method of each, written as ["8:6"]."""
+    pairs = [str(text).split(":") for text in cast("list[object]", given)] if isinstance(given, list) else [[]]
+    if not all(len(pair) == 2 and all(part.isdecimal() for part in pair) for pair in pairs):
+        raise ConfigurationError('expected a list of classes with a method of each, such as ["8:6"]')
+    return [(int(class_id), int(method)) for class_id, method in pairs]
 
 
 def _rule(table: Table) -> Rule:

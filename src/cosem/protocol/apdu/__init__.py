@@ -86,7 +86,7 @@ from cosem.protocol.apdu.get import (
     GetResponseWithList,
 )
 from cosem.protocol.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
-from cosem.protocol.apdu.notification import DataNotification, EventNotification
+from cosem.protocol.apdu.notification import DataNotification, DataNotificationConfirm, EventNotification
 from cosem.protocol.apdu.protected import (
     AgreedKey,
     GeneralCiphering,
@@ -176,6 +176,7 @@ __all__ = [
     "DataBlockResult",
     "DataBlockSA",
     "DataNotification",
+    "DataNotificationConfirm",
     "DedicatedCiphered",
     "EventNotification",
     "ExceptionResponse",

@@ -39,7 +39,7 @@ from cosem.protocol.apdu.get import (
     GetResponseWithList,
 )
 from cosem.protocol.apdu.initiate import InitiateRequest, InitiateResponse
-from cosem.protocol.apdu.notification import DataNotification, EventNotification
+from cosem.protocol.apdu.notification import DataNotification, DataNotificationConfirm, EventNotification
 from cosem.protocol.apdu.protected import GeneralCiphering, GeneralSigning
 from cosem.protocol.apdu.set import (
     SetRequestNormal,
@@ -103,6 +103,7 @@ Apdu: TypeAlias = (
     | InitiateResponse
     | ConfirmedServiceError
     | DataNotification
+    | DataNotificationConfirm
     | GetRequest
     | GetResponse
     | SetRequest
@@ -191,6 +192,7 @@ _SINGLE: tuple[type[Wire], ...] = (
     InitiateResponse,
     ConfirmedServiceError,
     DataNotification,
+    DataNotificationConfirm,
     EventNotification,
     ExceptionResponse,
     AccessRequest,

@@ -1,4 +1,4 @@
-"""What a server sends unasked: DataNotification and EventNotification (IEC 62056-5-3)."""
+"""What a server sends unasked, and the confirmation of a push (IEC 62056-5-3)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ class DataNotification(Wire):
     long_invoke_id_and_priority: LongInvokeIdAndPriority
     date_time: Annotated[bytes, TimeOctets()]
     body: DataField
+
+
+@wire(tag=b"\x10")
+class DataNotificationConfirm(Wire):
+    """The push of that invoke-id has arrived; `date_time` are the octets of a date-time, or none.
+
+    No independent implementation at hand has it: the layout is that of the head of a DataNotification.
+    """
+
+    long_invoke_id_and_priority: LongInvokeIdAndPriority
+    date_time: Annotated[bytes, TimeOctets()]
 
 
 @wire(tag=b"\xc2")

@@ -26,6 +26,7 @@ from cosem.protocol.association.context import (
     AssociationLimits,
     Naming,
     Negotiated,
+    PreEstablished,
     with_general_blocks,
 )
 from cosem.protocol.association.security import Protection, SecurityContext
@@ -48,6 +49,8 @@ class ServerPolicy:
     signing keys; `certificate` is that of our signing key, in DER. `general_block_window` is how many blocks of general
     block transfer are taken in a row, with 0 it is not granted. `also` are the services of other
     contexts in which the same client may come: by the other kind of names.
+    With `pre_established` the association is there from
+    the beginning, and nobody may open another one.
     """
 
     application_context: ApplicationContext = ApplicationContext.LOGICAL_NAME
@@ -62,6 +65,7 @@ class ServerPolicy:
     limits: AssociationLimits = field(default_factory=AssociationLimits)
     general_block_window: int = 0
     also: Mapping[ApplicationContext, Conformance] = field(default_factory=dict[ApplicationContext, Conformance])
+    pre_established: PreEstablished | None = None
 
     def services(self, context: ApplicationContext | bytes) -> Conformance | None:
         """Return what may be granted in a context, general block transfer only where it is on.

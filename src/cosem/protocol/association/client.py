@@ -69,6 +69,7 @@ from cosem.protocol.association.context import (
     ClientSettings,
     Negotiated,
     Notified,
+    PreEstablished,
     Released,
     Response,
 )
@@ -172,6 +173,7 @@ class ClientAssociation:
         self._long_invoke_id = 0
         self._pending: _Pending | None = None
         self._blocks: GeneralBlocks | None = None
+        self._unconfirmed: list[int] = []
         self._spent = False
 
     # -- verbs --------------------------------------------------------------------------------------------------------
@@ -201,15 +203,19 @@ class ClientAssociation:
         return (CONFIRMED if confirmed else 0) | (HIGH_PRIORITY if high_priority else 0)
 
     def associate(self) -> None:
-        """Ask the server to open the association (AARQ).
+        """Ask the server to open the association (AARQ); a pre-established one is open at once, and nothing is sent.
 
         Raises:
             LocalProtocolError: it was asked before; what is fresh for one association is stale for the next.
+            SecurityError: a pre-established association is with a title that cannot be.
         """
         if self._spent:
             raise LocalProtocolError("every association takes an engine of its own, with fresh challenge and keys")
-        self._step(Step.ASSOCIATION_REQUEST)
         self._spent = True
+        if self.settings.pre_established is not None:
+            self._begin(self.settings.pre_established)
+            return
+        self._step(Step.ASSOCIATION_REQUEST)
         settings, authenticates = self.settings, self._mechanism_id is not MechanismId.LOWEST
         initiate = self._protect_initiate(self._initiate_request().encode())
         request = AssociationRequest(
@@ -231,7 +237,8 @@ class ClientAssociation:
             raw: give the Data of a GET of one attribute as octets, undecoded.
 
         Raises:
-            LocalProtocolError: not associated, an answer is still due, or the service was not negotiated.
+            LocalProtocolError: not associated, an answer is still due, or the service was not negotiated, or cannot
+                go without an answer.
         """
         if self.state is not State.ASSOCIATED:
             raise LocalProtocolError(f"no service in state {self.state.value}")
@@ -243,14 +250,20 @@ class ClientAssociation:
             raise LocalProtocolError("only the Data of one attribute can be had undecoded")
         self._check_negotiated(request)
         plain, longest = request.encode(), self.longest_request
+        if not is_confirmed(request):
+            self._send_unconfirmed(request, plain, longest)
+            return
         pending = _Pending(request, raw)
         if longest is not None and len(plain) > longest:
             plain = self._in_blocks(pending, longest)
         self._emit(plain)
-        self._pending = pending if is_confirmed(request) else None
+        self._pending = pending
 
     def release(self) -> None:
-        """Ask the server to close the association (RLRQ)."""
+        """Ask the server to close the association (RLRQ); a pre-established one cannot be closed, only left."""
+        if self.settings.pre_established is not None:
+            self.abort()
+            return
         self._step(Step.RELEASE_REQUEST)
         self._outgoing.append(self.release_request())
 
@@ -439,6 +452,20 @@ class ClientAssociation:
         self._step(Step.AUTHENTICATION_REQUIRED)
         self._prove(response)
 
+    def _begin(self, known: PreEstablished) -> None:
+        settings = self.settings
+        if self._security is not None and known.peer_title is not None:
+            self._security.meet(known.peer_title)
+        self.negotiated = known.negotiated(
+            settings.application_context,
+            settings.proposed_conformance,
+            settings.max_receive_pdu_size,
+            settings.protection,
+        )
+        self._blocks = general_blocks(self.negotiated, settings.general_block_window, settings.limits, serving=False)
+        self._step(Step.PRE_ESTABLISHED)
+        self._events.append(Associated(self.negotiated))
+
     def _prove(self, response: AssociationResponse) -> None:
         challenges = Challenges(
             client=self._challenge,
@@ -485,6 +512,16 @@ class ClientAssociation:
         # As plain numbers, for each operation on flags calls back into Python several times.
         if int(needed) & ~int(self.negotiated.conformance):
             raise LocalProtocolError(f"the association does not have {needed & ~self.negotiated.conformance!r}")
+
+    def _send_unconfirmed(self, request: Request, plain: bytes, longest: int | None) -> None:
+        kind: type[object] = request.__class__
+        if plain[0] == GetRequestNormal.TAG[0]:
+            raise LocalProtocolError(f"{kind.__name__} without an answer would say nothing")
+        if longest is not None and len(plain) > longest:
+            raise LocalProtocolError(
+                f"this {kind.__name__} is longer than the meter takes, and blocks are acknowledged"
+            )
+        self._emit(plain)
 
     def _in_blocks(self, pending: _Pending, longest: int) -> bytes:
         request = pending.request
@@ -643,6 +680,8 @@ class ClientAssociation:
     def _finish(self, response: Response) -> None:
         self._pending = None
         self._events.append(response)
+        if self._unconfirmed:
+            self._confirm_all()
 
     def _notified(self, octets: bytes, protection: Protection) -> None:
         try:
@@ -654,6 +693,21 @@ class ClientAssociation:
                 notification, apdus.DataNotification | apdus.EventNotification | apdus.InformationReportRequest
             )
             self._events.append(Notified(octets, protection, notification))
+            if isinstance(notification, apdus.DataNotification) and is_confirmed(notification):
+                self._confirm(notification)
+
+    def _confirm(self, notification: apdus.DataNotification) -> None:
+        """Tell that a notification has arrived which wants to know, once no exchange is in the middle."""
+        if len(self._unconfirmed) < self.settings.limits.confirmations:
+            self._unconfirmed.append(notification.long_invoke_id_and_priority)
+        if self._pending is None:
+            self._confirm_all()
+
+    def _confirm_all(self) -> None:
+        waiting, self._unconfirmed = self._unconfirmed, []
+        if self.state is State.ASSOCIATED:
+            for number in waiting:
+                self._emit(apdus.DataNotificationConfirm(number, b"").encode())
 
     # -- small things -------------------------------------------------------------------------------------------------
 

@@ -103,7 +103,7 @@ class AssociationLimits:
 
     `listed` are the items of one list, and `response` what the values answered to it may have before the items that are
     left are refused. `repeats` is how often in a row lost blocks of general block transfer are asked for or sent again
-    without effect.
+    without effect. `confirmations` are pushes that wait to be confirmed until an exchange is over.
     """
 
     smallest_pdu: int = 64
@@ -114,10 +114,38 @@ class AssociationLimits:
     listed: int = 64
     response: int = 1024 * 1024
     refused_apdus: int = 3
+    confirmations: int = 16
 
 
 CLIENT_LIMITS: Final = AssociationLimits(transfer_seconds=3600.0)
 """A client asked for what arrives, and on a slow line a long profile takes its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreEstablished:
+    """What one side knows of the other without AARQ and AARE, in a pre-established association (IEC 62056-5-3).
+
+    Attributes:
+        peer_title: the system title of the other side; needed where the association is protected.
+        max_send_pdu_size: the most octets it takes in one APDU, 0 for any number.
+    """
+
+    peer_title: bytes | None = None
+    max_send_pdu_size: int = 0
+
+    def negotiated(
+        self, context: ApplicationContext, conformance: Conformance, max_receive_pdu_size: int, protection: Protection
+    ) -> Negotiated:
+        """Return what stands in the place of a negotiation; nobody authenticates but by the keys."""
+        return Negotiated(
+            application_context=context,
+            mechanism=MechanismId.LOWEST,
+            conformance=conformance,
+            max_send_pdu_size=self.max_send_pdu_size,
+            max_receive_pdu_size=max_receive_pdu_size,
+            protection=protection,
+            peer_title=self.peer_title,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +155,7 @@ class ClientSettings:
     `own_title` is for mechanisms that bind titles where there is no security context, which has one itself.
     `certificate` is that of our signing key, in DER, for a server that does not know it yet.
     `general_block_window` is how many blocks of general block transfer are taken in a row, 1 to 63; with 0 it is not
-    proposed.
+    proposed. With `pre_established` the association is there from the beginning;
     `conformance` is of the services of `naming`.
     `envelope` and `key` say in what the services go, and how general-ciphering tells its key; what is to be
     signed is signed inside of it.
@@ -147,6 +175,7 @@ class ClientSettings:
     naming: Naming = Naming.LOGICAL_NAMES
     envelope: Envelope = Envelope.SERVICE
     key: KeyChoice = KeyChoice.IDENTIFIED
+    pre_established: PreEstablished | None = None
 
     @property
     def proposed_conformance(self) -> Conformance:
@@ -226,10 +255,18 @@ class Notified:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The client says that a push has arrived: the DataNotification of this long invoke-id."""
+
+    long_invoke_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Requested:
-    """A client asks for a service; every block has arrived."""
+    """A client asks for a service; every block has arrived. `broadcast` tells that it asks all stations at once."""
 
     apdu: Apdu
+    broadcast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,4 +282,4 @@ class Released:
     """The association is closed, by agreement or by abort."""
 
 
-AssociationEvent = Associated | Response | Notified | Requested | Refused | Released
+AssociationEvent = Associated | Response | Notified | Confirmed | Requested | Refused | Released

@@ -8,7 +8,7 @@ from cosem.errors import DecodeError, SecurityError
 from cosem.protocol.apdu.access import AccessRequest, AccessResponse
 from cosem.protocol.apdu.ciphered import DEDICATED_TAGS, GLOBAL_TAGS
 from cosem.protocol.apdu.exception import ExceptionResponse
-from cosem.protocol.apdu.notification import DataNotification
+from cosem.protocol.apdu.notification import DataNotification, DataNotificationConfirm
 from cosem.protocol.association.services import GENERAL_CIPHERING, GENERAL_DEDICATED, GENERAL_GLOBAL, GENERAL_SIGNING
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 
@@ -16,7 +16,8 @@ HEADER_OCTETS: Final = 5
 """Length of a security header: control and invocation counter."""
 
 GENERAL_ONLY: Final = frozenset(
-    kind.TAG[0] for kind in (DataNotification, ExceptionResponse, AccessRequest, AccessResponse)
+    kind.TAG[0]
+    for kind in (DataNotification, DataNotificationConfirm, ExceptionResponse, AccessRequest, AccessResponse)
 )
 """These have no envelope of their own."""
 

@@ -47,6 +47,7 @@ from cosem.protocol.apdu.get import (
     GetResponseWithList,
 )
 from cosem.protocol.apdu.initiate import Conformance, InitiateRequest
+from cosem.protocol.apdu.notification import DataNotificationConfirm
 from cosem.protocol.apdu.set import (
     SetRequestWithDatablock,
     SetRequestWithFirstDatablock,
@@ -72,8 +73,10 @@ from cosem.protocol.association.context import (
     Associated,
     AssociationEvent,
     AssociationLimits,
+    Confirmed,
     Naming,
     Negotiated,
+    PreEstablished,
     Refused,
     Released,
     Requested,
@@ -97,6 +100,7 @@ from cosem.protocol.association.services import (
     SERVICES_OF_CLIENTS,
     action_response,
     carried,
+    invoke_id,
     is_confirmed,
     is_unconfirmed,
     items,
@@ -152,6 +156,7 @@ class ServerAssociation:
         self._protected = False
         self._layers = GLOBAL
         self._silent = False
+        self._broadcast = False
         self._challenges: Challenges | None = None
         self._max_send = 0
         self._refused = 0
@@ -162,13 +167,19 @@ class ServerAssociation:
         self._leaving_to: type | None = None
         self._arriving: Incoming | None = None
         self._blocks: GeneralBlocks | None = None
+        if policy is not None and policy.pre_established is not None:
+            self._begin(policy, policy.pre_established)
         self._read_or_write = ServerBlocks(self._limits, self._decoding)
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
-    def receive(self, octets: bytes) -> None:
-        """Take one APDU from the client; what is wrong with it is answered and reported as `Refused`."""
+    def receive(self, octets: bytes, *, broadcast: bool = False) -> None:
+        """Take one APDU from the client; what is wrong with it is answered and reported as `Refused`.
+
+        To a `broadcast`, which others have got as well, nothing is answered, and only what wants no answer is taken.
+        """
         self._silent = False
+        self._broadcast = broadcast
         try:
             self._receive(octets)
         except CosemError as error:
@@ -198,6 +209,10 @@ class ServerAssociation:
             self._emit(self._first_block(request, response, longest))
         else:
             self._outgoing.append(TOO_LONG.encode())
+
+    def drop(self) -> None:
+        """Leave the request that was handed out last undone and unanswered."""
+        self._request = None
 
     def notify(self, notification: Apdu, *, frame: int | None = None) -> None:
         """Send a notification that nobody asked for.
@@ -288,6 +303,8 @@ class ServerAssociation:
                 # The answer comes as the question came: under the same key, in the same kind of envelope.
                 self._layers = self._security.answering(opened.layers)
         self._silent = octets[0] in SERVICES_OF_CLIENTS and is_unconfirmed(octets)
+        if self._broadcast and not self._silent:
+            raise RemoteProtocolError("a broadcast that wants an answer")
         received = apdus.decode(octets)
         handler = self._HANDLERS.get(type(received))
         if handler is None:
@@ -302,7 +319,30 @@ class ServerAssociation:
         self._outgoing += arrived.leaving
         return arrived.whole
 
+    def _begin(self, policy: ServerPolicy, known: PreEstablished) -> None:
+        """Begin with what is known of the client, as if it had been negotiated."""
+        negotiated = known.negotiated(
+            policy.application_context,
+            policy.services(policy.application_context) or Conformance(0),
+            policy.max_receive_pdu_size,
+            policy.required,
+        )
+        if policy.security is not None:
+            self._security = policy.security(known.peer_title or b"")
+        self.negotiated, self._max_send = negotiated, negotiated.max_send_pdu_size
+        self._protected = policy.required is not Protection.NONE
+        self._blocks = general_blocks(negotiated, policy.general_block_window, self._limits, serving=True)
+        self._step(Step.PRE_ESTABLISHED)
+        self._events.append(Associated(negotiated))
+
+    def _confirmed(self, confirm: DataNotificationConfirm) -> None:
+        if self.state is not State.ASSOCIATED:
+            raise RemoteProtocolError("a confirmation without an association")
+        self._events.append(Confirmed(invoke_id(confirm) or 0))
+
     def _requested_association(self, request: AssociationRequest) -> None:
+        if self.policy is not None and self.policy.pre_established is not None:
+            raise RemoteProtocolError("an association request where the association is pre-established")
         if self.state is not State.IDLE:
             self.abort()
         self._step(Step.ASSOCIATION_REQUEST)
@@ -345,6 +385,8 @@ class ServerAssociation:
 
     def _released(self, request: ReleaseRequest) -> None:
         negotiated = self.negotiated
+        if self.policy is not None and self.policy.pre_established is not None:
+            raise RemoteProtocolError("a release request where the association is pre-established")
         if self.state not in (State.ASSOCIATED, State.AUTHENTICATING) or negotiated is None:
             raise RemoteProtocolError("a release request without an association")
         # Many clients leave the protected InitiateRequest out, which is let pass. Where it is there, it must verify.
@@ -387,7 +429,7 @@ class ServerAssociation:
         if values is not None and len(values) != listed:
             raise RemoteProtocolError(f"{len(values)} values for {listed} items in one list")
         self._request = request
-        self._events.append(Requested(request))
+        self._events.append(Requested(request, self._broadcast))
 
     def _proof(self, request: Any) -> None:
         policy, challenges = self.policy, self._challenges
@@ -530,7 +572,7 @@ class ServerAssociation:
 
     def _refuse(self, error: CosemError) -> None:
         self.give_up()
-        if not self._silent:
+        if not self._silent and not self._broadcast:
             state_error, service_error = next(answer for kind, answer in ANSWERS.items() if isinstance(error, kind))
             expected = min(error.expected, COUNTER_MAXIMUM) if isinstance(error, InvocationCounterError) else None
             self._outgoing.append(ExceptionResponse(state_error, service_error, expected).encode())
@@ -582,6 +624,7 @@ class ServerAssociation:
     _HANDLERS: ClassVar[Mapping[type, Callable[..., None]]] = {
         AssociationRequest: _requested_association,
         ReleaseRequest: _released,
+        DataNotificationConfirm: _confirmed,
         **dict.fromkeys(NEEDS, _requested),
     }
     """Who takes an APDU that has arrived."""

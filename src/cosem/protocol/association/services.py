@@ -51,7 +51,7 @@ from cosem.protocol.apdu.get import (
     GetResponseWithList,
 )
 from cosem.protocol.apdu.initiate import Conformance
-from cosem.protocol.apdu.notification import DataNotification, EventNotification
+from cosem.protocol.apdu.notification import DataNotification, DataNotificationConfirm, EventNotification
 from cosem.protocol.apdu.protected import GeneralCiphering, GeneralSigning
 from cosem.protocol.apdu.set import (
     SetRequestNormal,
@@ -116,7 +116,7 @@ ERRORS: Final = _first_octets(ConfirmedServiceError, ExceptionResponse)
 """First octets of what comes in clear even on a protected association: a peer that cannot decipher can only say so."""
 
 SERVICES_OF_CLIENTS: Final = _first_octets(
-    *(GetRequestNormal, SetRequestNormal, ActionRequestNormal, AccessRequest),
+    *(GetRequestNormal, SetRequestNormal, ActionRequestNormal, AccessRequest, DataNotificationConfirm),
     *(ReadRequest, WriteRequest, UnconfirmedWriteRequest),
 )
 CONFIRMED_BY_CHOICE: Final = _first_octets(SetRequestNormal, ActionRequestNormal, AccessRequest)
@@ -158,6 +158,7 @@ LONG_INVOKE_ID: Final = Invocation(
 )
 WITHOUT_INVOKE_ID: Final = Invocation()
 NEVER_CONFIRMED: Final = Invocation(confirmed=False)
+CONFIRMATION: Final = Invocation(field="long_invoke_id_and_priority", invoke_id=0x00FF_FFFF, confirmed=False)
 
 INVOCATIONS: Final[Mapping[int, Invocation]] = {
     **dict.fromkeys(
@@ -173,6 +174,7 @@ INVOCATIONS: Final[Mapping[int, Invocation]] = {
     **dict.fromkeys(
         _first_octets(EventNotification, InformationReportRequest, UnconfirmedWriteRequest), NEVER_CONFIRMED
     ),
+    **dict.fromkeys(_first_octets(DataNotificationConfirm), CONFIRMATION),
 }
 """The invocation of each service, by the first octet of its APDUs."""
 
@@ -180,7 +182,7 @@ INVOCATIONS: Final[Mapping[int, Invocation]] = {
 def is_confirmed(apdu: Any) -> bool:
     """Tell whether an APDU wants an answer; without, nothing may be answered, not even a refusal."""
     invocation = INVOCATIONS[apdu.TAG[0]]
-    if not invocation.field:
+    if not invocation.service_class:
         return invocation.confirmed
     return bool(getattr(apdu, invocation.field) & invocation.service_class)
 
@@ -190,7 +192,7 @@ def is_unconfirmed(octets: bytes) -> bool:
     invocation = INVOCATIONS.get(octets[0])
     if invocation is None:
         return False
-    if not invocation.field:
+    if not invocation.service_class:
         return not invocation.confirmed
     return len(octets) > invocation.octet and not octets[invocation.octet] & CONFIRMED
 

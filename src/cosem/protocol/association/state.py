@@ -27,6 +27,7 @@ class Step(Enum):
 
     ASSOCIATION_REQUEST = "association request"
     ACCEPTED = "association accepted"
+    PRE_ESTABLISHED = "pre-established association"
     AUTHENTICATION_REQUIRED = "authentication required"
     REJECTED = "association rejected"
     PROOF = "proof of the client"
@@ -43,6 +44,7 @@ class Step(Enum):
 TRANSITIONS: dict[State, dict[Step, State]] = {
     State.IDLE: {
         Step.ASSOCIATION_REQUEST: State.ASSOCIATING,
+        Step.PRE_ESTABLISHED: State.ASSOCIATED,
         Step.ABORT: State.IDLE,
     },
     State.ASSOCIATING: {

@@ -39,6 +39,8 @@ class LinkDisconnected:
 class ApduReceived(NamedTuple):
     """One whole APDU; `unsolicited` when the link carried it outside the exchange of requests and responses.
 
+    `broadcast` tells that it was for all stations at once: nobody may answer it.
+
     A tuple, since one is made for every APDU and a frozen dataclass takes three times as long to make.
     """
 
@@ -46,6 +48,7 @@ class ApduReceived(NamedTuple):
     client: int
     server: int
     unsolicited: bool = False
+    broadcast: bool = False
 
 
 LinkEvent: TypeAlias = LinkConnected | LinkDisconnected | ApduReceived

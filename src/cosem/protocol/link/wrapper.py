@@ -14,6 +14,7 @@ LAYER = "wrapper"
 VERSION = 1
 HEADER = Struct(">HHHH")  # version, source wPort, destination wPort, length
 HEADER_OCTETS = HEADER.size
+ALL_STATION = 0x7F
 _unpack = HEADER.unpack_from
 
 
@@ -215,11 +216,19 @@ class WrapperClient(_Wrapper):
 class WrapperServer(_Wrapper):
     """The server's end of one stream, for any number of wPort pairs; also what listens for pushed APDUs of clients.
 
-    The wrapper has no link connections, so this end reports none: `ApduReceived` is all there is.
+    The wrapper has no link connections, so this end reports none: `ApduReceived` is all there is. What is sent to all
+    stations comes once for each of `servers`.
     """
 
-    def __init__(self, *, datagram: bool = False, settings: WrapperSettings = SERVER_SETTINGS) -> None:
+    def __init__(
+        self,
+        *,
+        datagram: bool = False,
+        settings: WrapperSettings = SERVER_SETTINGS,
+        servers: frozenset[int] = frozenset(),
+    ) -> None:
         super().__init__(settings, datagram)
+        self._servers = sorted(servers)
 
     def send(self, apdu: bytes, now: float, *, client: int, server: int, unsolicited: bool = False) -> None:
         """Send one APDU from wPort `server` to wPort `client`."""
@@ -234,7 +243,10 @@ class WrapperServer(_Wrapper):
 
     def _take(self, apdu: bytes, source: int, destination: int) -> None:
         self.counters["apdus_received"] += 1
-        self._events.append(ApduReceived(apdu, source, destination))
+        if destination == ALL_STATION and self._servers:
+            self._events += [ApduReceived(apdu, source, server, True, True) for server in self._servers]
+        else:
+            self._events.append(ApduReceived(apdu, source, destination))
 
 
 def _port(name: str, number: int) -> int:

@@ -65,7 +65,9 @@ class ClientSession:
     def associate(self, now: float) -> None:
         """Open the association; `Associated` follows."""
         self.association.associate()
-        self._wait("association", self._timing.association, now)
+        if self.association.awaiting:
+            self._wait("association", self._timing.association, now)
+        self._events += self.association.events()
         self._flush(now)
 
     def send(self, request: Request, now: float, *, raw: bool = False) -> None:
@@ -78,7 +80,9 @@ class ClientSession:
     def release(self, now: float) -> None:
         """Close the association; `Released` follows."""
         self.association.release()
-        self._wait("release", self._timing.release, now)
+        if self.association.awaiting:
+            self._wait("release", self._timing.release, now)
+        self._events += self.association.events()
         self._flush(now)
 
     def disconnect(self, now: float) -> None:
@@ -152,7 +156,7 @@ class ClientSession:
         said = self.association.outgoing()
         for apdu in said:
             # Of the blocks of a window only the last is answered.
-            self.link.send(apdu, now, confirmed=apdu is said[-1])
+            self.link.send(apdu, now, confirmed=apdu is said[-1] and self.association.awaiting)
 
     def _collect(self, now: float) -> None:
         self._arrived.extend(self.link.events())
@@ -251,9 +255,8 @@ class ServerSession:
         for event in self.link.events():
             pair = SapPair(event.client, event.server)
             if isinstance(event, ApduReceived):
-                # In a frame outside any connection nothing can be answered, and no association begins.
-                if not event.unsolicited or pair in self.associations:
-                    self._deliver(pair, event.apdu, now)
+                if not event.unsolicited or self._is_open(pair):
+                    self._deliver(pair, event.apdu, now, broadcast=event.broadcast)
             elif isinstance(event, LinkDisconnected):
                 self._held.pop(pair, None)
                 self._transfers.pop(pair, None)
@@ -267,9 +270,18 @@ class ServerSession:
         association = self.associations[pair]
         association.respond(response)
         self._take(pair, association, now)
+        self._take_up(pair, association, now)
+
+    def _take_up(self, pair: SapPair, association: ServerAssociation, now: float) -> None:
         held = self._held.get(pair)
         while held and not association.asked:
             self._hand_over(pair, association, _next_of(held, association), now)
+
+    def drop(self, pair: SapPair, now: float) -> None:
+        """Leave the request of `pair` undone and unanswered; for what was asked of all stations at once."""
+        association = self.associations[pair]
+        association.drop()
+        self._take_up(pair, association, now)
 
     def notify(self, pair: SapPair, notification: Apdu, now: float) -> None:
         """Send a notification that nobody asked for."""
@@ -313,20 +325,32 @@ class ServerSession:
             self._heard = None
             raise TimedOut("idle", self._timing.idle)
 
-    def _deliver(self, pair: SapPair, apdu: bytes, now: float) -> None:
+    def _is_open(self, pair: SapPair) -> bool:
+        """Tell whether there is an association: in a frame outside any connection none begins, but one may be there."""
+        if pair not in self.associations:
+            association = self._open(pair)
+            if association.state is State.ASSOCIATED:
+                self.associations[pair] = association
+        return pair in self.associations
+
+    def _deliver(self, pair: SapPair, apdu: bytes, now: float, *, broadcast: bool = False) -> None:
         association = self.associations.get(pair)
         if association is None:
             association = self.associations[pair] = self._open(pair)
         if not association.asked:
-            self._hand_over(pair, association, apdu, now)
+            self._hand_over(pair, association, apdu, now, broadcast=broadcast)
             return
+        if broadcast:
+            return  # nobody waits for it
         held = self._held.setdefault(pair, deque())
         if len(held) >= HELD:
             raise RemoteProtocolError(f"more than {HELD} APDUs behind one that is still being answered")
         held.append(apdu)
 
-    def _hand_over(self, pair: SapPair, association: ServerAssociation, apdu: bytes, now: float) -> None:
-        association.receive(apdu)
+    def _hand_over(
+        self, pair: SapPair, association: ServerAssociation, apdu: bytes, now: float, *, broadcast: bool = False
+    ) -> None:
+        association.receive(apdu, broadcast=broadcast)
         if not association.answering:
             self.link.acknowledge(now, client=pair.client, server=pair.server)
         if not association.transferring:

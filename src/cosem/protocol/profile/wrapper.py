@@ -24,7 +24,8 @@ TCP_WRAPPER = CommunicationProfile(
     standards=("IEC 62056-9-7", "IEC 62056-4-7"),
     environment="IPv4 and IPv6 networks, wide area and local",
     lower_layers=LowerLayers(
-        client=lambda url: WrapperClient(url.client, url.server), server=lambda station: WrapperServer()
+        client=lambda url: WrapperClient(url.client, url.server),
+        server=lambda station: WrapperServer(servers=station.servers),
     ),
     service_mapping="a header of eight octets before each APDU; TCP segments mean nothing",
     connection="the client opens the TCP connection; associations live no longer than it",
@@ -41,7 +42,7 @@ UDP_WRAPPER = CommunicationProfile(
     environment="IPv4 and IPv6 networks where connections cost too much",
     lower_layers=LowerLayers(
         client=lambda url: WrapperClient(url.client, url.server, datagram=True),
-        server=lambda station: WrapperServer(datagram=True),
+        server=lambda station: WrapperServer(datagram=True, servers=station.servers),
         datagrams=True,
     ),
     service_mapping="one wrapper with its APDU is one datagram",

@@ -221,7 +221,7 @@ def test_nothing_is_repeated_without_blocks_or_without_a_question() -> None:
 
 def test_a_push_in_the_middle_of_an_answer_in_blocks() -> None:
     both = associated()
-    push = DataNotification(0x40000001, b"", VALUE)
+    push = DataNotification(0x00000001, b"", VALUE)
     both.client.send(get(both))
     for octets in both.client.outgoing():
         both.server.receive(octets)
@@ -239,7 +239,7 @@ def test_a_push_in_the_middle_of_an_answer_in_blocks() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_long_notification_goes_in_unconfirmed_blocks(way: str) -> None:
     both = associated(**WAYS[way])
-    push = DataNotification(0x40000001, b"", VALUE)
+    push = DataNotification(0x00000001, b"", VALUE)
     both.server.notify(push, frame=100)
     both.run()
     (notified,) = both.client_events
@@ -255,13 +255,13 @@ def test_a_long_notification_goes_in_unconfirmed_blocks(way: str) -> None:
 def test_a_long_notification_without_general_block_transfer_is_refused_by_our_own_side() -> None:
     both = associated(0, 0)
     with pytest.raises(LocalProtocolError, match="takes at most 300"):
-        both.server.notify(DataNotification(0x40000001, b"", VALUE))
+        both.server.notify(DataNotification(0x00000001, b"", VALUE))
 
 
 def test_a_push_that_lost_a_block_is_reported_and_the_answer_still_comes() -> None:
     both = associated()
     both.client.send(get(both))
-    push = unconfirmed(DataNotification(0x40000001, b"", VALUE).encode(), 300)
+    push = unconfirmed(DataNotification(0x00000001, b"", VALUE).encode(), 300)
     for octets in (push[0], push[2], push[3]):
         both.client.receive(octets)
     both.run()

@@ -230,7 +230,8 @@ class HdlcServer:
     def _notified(self, frame: Frame, client: int, servers: tuple[int, ...]) -> None:
         information = self._unnumbered.take(frame)
         if information is not None and (apdu := self._unwrap(information)):
-            self._events += [ApduReceived(apdu, client, server, True) for server in servers]
+            broadcast = self._is_broadcast(frame.destination)
+            self._events += [ApduReceived(apdu, client, server, True, broadcast) for server in servers]
 
     def _handle(self, frame: Frame, client: int, server: int, now: float) -> None:
         kind = frame.kind

@@ -470,7 +470,7 @@ class TestUnnumbered:
     def test_to_all(self, server):
         for own in (b"\xff", b"\xfe\xff", b"\xfe\xfe\xfe\xff"):
             server.receive(command(UI, b"\xff\xe6\x00" + GET, own=own), 0.0)
-            assert server.events() == [ApduReceived(GET, 16, 1, True), ApduReceived(GET, 16, 2, True)]
+            assert server.events() == [ApduReceived(GET, 16, 1, True, True), ApduReceived(GET, 16, 2, True, True)]
 
     def test_pushed_without_connection(self, server):
         server.send(b"\x0f" + bytes(200), 0.0, client=100, server=1, unsolicited=True)
