@@ -210,7 +210,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
     window = table.integer("gbt_window", 0)
     pre_established = table.boolean("pre_established", False)
     client_title = table.optional("client_title", octets_from_hex)
-    broadcast = frozenset(table.given("broadcast", _methods)) if "broadcast" in table else frozenset()
+    broadcast = table.given("broadcast", _methods) if "broadcast" in table else frozenset[tuple[int, int]]()
     table.finish()
 
     def offer() -> None:
@@ -259,12 +259,13 @@ def _keys(table: Table, allow_demo_keys: bool) -> Keys | None:
     return table.guarded(lambda: Keys(encryption, authentication, suite=suite))
 
 
-def _methods(given: object) -> list[tuple[int, int]]:
+def _methods(given: object) -> frozenset[tuple[int, int]]:
     """Return classes with a method of each, written as ["8:6"]."""
-    pairs = [str(text).split(":") for text in cast("list[object]", given)] if isinstance(given, list) else [[]]
+    texts = cast("list[object]", given) if isinstance(given, list) else [given]
+    pairs = [str(text).split(":") for text in texts]
     if not all(len(pair) == 2 and all(part.isdecimal() for part in pair) for pair in pairs):
         raise ConfigurationError('expected a list of classes with a method of each, such as ["8:6"]')
-    return [(int(class_id), int(method)) for class_id, method in pairs]
+    return frozenset((int(class_id), int(method)) for class_id, method in pairs)
 
 
 def _rule(table: Table) -> Rule:
