@@ -54,6 +54,10 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
     {
         **{Cell(feature, "dlms-cosem", "client"): _CODEC_ONLY for feature in FEATURES},
         Cell("ACCESS", "dlms-cosem", "server"): "it does not know the service",
+        Cell("general block transfer", "dlms-cosem", "server"): "its client proposes the bit and knows no such blocks",
+        Cell("general block transfer", "gurux-dlms", "server"): (
+            "its client stops before it acknowledges a block, at an attribute its settings do not have"
+        ),
         Cell("attribute 0", "dlms-cosem", "server"): "its client proposes no such service",
         Cell("attribute 0", "pydlms-client", "client"): "its meter negotiates attribute 0 and refuses it",
         Cell("attribute 0", "gurux-dlms", "server"): "its client calls attribute 0 an invalid parameter",
