@@ -18,7 +18,8 @@ CosemError
 │   └── TimedOut
 └── ConfigurationError       a URL, key, OBIS code or file is wrong; nothing was sent
 
-`SecurityWarning` is what the suite warns with where something weak is done because it was asked for.
+`SecurityWarning` is what the suite warns with where something weak is done because it was asked for, and
+`IncompleteWarning` where a meter has more than it gave.
 """
 
 from __future__ import annotations
@@ -193,3 +194,7 @@ class ConfigurationError(CosemError):
 
 class SecurityWarning(UserWarning):
     """Something weak is about to be done because it was asked for."""
+
+
+class IncompleteWarning(UserWarning):
+    """A meter says that it holds more than it has given, so that values may be missing without a trace."""

@@ -87,6 +87,7 @@ def test_the_function_of_a_manufacturer_with_dlms_cosem(dlms_cosem: Any) -> None
     assert answer["results"] == [{"value": "0600BC614E"}], answer
 
 
+@pytest.mark.filterwarnings("ignore:after the authentication:cosem.errors.SecurityWarning")
 @pytest.mark.interop(feature="HLS manufacturer", peer="pydlms-client", role="client")
 def test_the_function_of_a_manufacturer_as_client(pydlms_meter: Any) -> None:
     port = pydlms_meter(clients={"5": {"mechanism": 2, "secret": SECRET}})

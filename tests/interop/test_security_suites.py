@@ -47,6 +47,7 @@ def of(peer: str, role: str, *more: str) -> list[Any]:
     return [pytest.param(suite, marks=asks(peer, role, f"ciphering with suite {suite}", *more)) for suite in SUITES]
 
 
+@pytest.mark.filterwarnings("ignore:after the authentication:cosem.errors.SecurityWarning")
 @pytest.mark.parametrize("ciphered", [True, False])
 @pytest.mark.parametrize("suite", of("pydlms-client", "client", "HLS ECDSA"))
 def test_our_client_by_signatures(pydlms_meter: Callable[..., int], suite: int, ciphered: bool) -> None:

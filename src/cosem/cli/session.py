@@ -11,7 +11,7 @@ from cosem.cli.failure import Ended, Phase, complain, exit_code
 from cosem.cli.options import Connection
 from cosem.cli.report import flags_text, say
 from cosem.client.client import Client
-from cosem.errors import ConfigurationError, CosemError, SecurityWarning
+from cosem.errors import ConfigurationError, CosemError, IncompleteWarning, SecurityWarning
 from cosem.io.capture import Recorder
 from cosem.io.stream import Stream
 from cosem.protocol.association.context import Negotiated
@@ -84,13 +84,14 @@ def negotiated_lines(negotiated: Negotiated) -> list[str]:
 
 @contextmanager
 def warnings_on_stderr() -> Generator[None, None, None]:
-    """Show warnings about security as one line each, without file names and code."""
+    """Show warnings about security and lost values as one line each, without file names and code."""
 
     def show(message: Any, category: type[Warning], *_: Any, **__: Any) -> None:
         say(f"warning: {message}")
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", SecurityWarning)
+        warnings.simplefilter("always", IncompleteWarning)
         warnings.showwarning = show
         yield
 

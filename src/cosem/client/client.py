@@ -109,6 +109,7 @@ class _Connection(Operations):
             self._counter.raise_to(expected)
             exchange, negotiated = await self._dial(self.url, self.entry, self._counter)
         self.services = Services(exchange)
+        self._warn_of_counter()
         return negotiated
 
     @operation
@@ -148,15 +149,28 @@ class _Connection(Operations):
         return number + 1
 
     def _warn(self) -> None:
-        if self._warned or not self.entry.sends_password or self.url.medium not in IN_CLEAR:
+        entry = self.entry
+        if self._warned or entry.protection is not Protection.NONE or self.url.medium not in IN_CLEAR:
             return
         self._warned = True
-        if self.entry.protection is Protection.NONE:
+        if entry.sends_password:
             warnings.warn(
                 f"the password for {self.url.place} goes over the network in clear; an HLS mechanism would not show it",
                 SecurityWarning,
                 stacklevel=4,
             )
+        elif entry.mechanism.challenges:
+            warnings.warn(
+                f"after the authentication with {self.url.place} nothing is protected, and whoever is on the line can "
+                "take the association over; keys and a protection would bind it",
+                SecurityWarning,
+                stacklevel=4,
+            )
+
+    def _warn_of_counter(self) -> None:
+        alarm = None if self._counter is None else self._counter.alarm
+        if alarm is not None:
+            warnings.warn(f"{self.url.place}: {alarm}", SecurityWarning, stacklevel=4)
 
     @staticmethod
     async def open_stream(url: ConnectionUrl, seconds: float) -> Stream:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from cosem.client.services import Services
-from cosem.errors import CosemError, DataAccessError
+from cosem.errors import CosemError, DataAccessError, IncompleteWarning
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.codec import columns
@@ -44,7 +45,8 @@ class ProfileColumn:
 class ProfileRows:
     """Rows of a profile as raw values (ints, octets, None for null-data), and what each column is.
 
-    `capture_period` is in seconds, 0 when rows are captured on events.
+    `capture_period` is in seconds, 0 when rows are captured on events. `missing` is how many rows less than its
+    entries_in_use the meter gave when the whole buffer was read.
     """
 
     profile: ProfileGenericCommon
@@ -52,6 +54,7 @@ class ProfileRows:
     rows: Rows
     capture_period: int
     newest_first: bool = False
+    missing: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -98,18 +101,28 @@ async def read_profile(
     until: datetime | DateTime | None,
 ) -> ProfileRows:
     """Read columns, scalers and rows (see `Operations.profile`)."""
-    captured, period, sort_method = await services.get_many(
-        [profile.capture_objects, profile.capture_period, profile.sort_method]
+    captured, period, sort_method, in_use = await services.get_many(
+        [profile.capture_objects, profile.capture_period, profile.sort_method, profile.entries_in_use]
     )
     if isinstance(captured, CosemError):
         raise captured
+    described = await _described(services, captured)
+    rows = columns.rows(await _buffer(services, profile.buffer, since, until))
     found = ProfileRows(
         profile,
-        await _described(services, captured),
-        columns.rows(await _buffer(services, profile.buffer, since, until)),
+        described,
+        rows,
         0 if isinstance(period, CosemError) else int(period),
         sort_method is SortMethod.LAST_IN_FIRST_OUT,
+        # Rows may have been captured since they were counted, but none goes without another one in its place.
+        max(0, int(in_use) - len(rows)) if isinstance(in_use, int) and since is None and until is None else 0,
     )
+    if found.missing:
+        warnings.warn(
+            f"{profile.instance}: the meter has {in_use} rows and gave {len(rows)}, {found.missing} are missing",
+            IncompleteWarning,
+            stacklevel=2,
+        )
     return found if since is None and until is None else between(found, since, until)
 
 

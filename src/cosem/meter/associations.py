@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -230,6 +231,11 @@ class Counters:
         if counter is None:
             counter = self._sending[name] = InvocationCounter(self._place(keys), name, LEASE)
         return counter
+
+    def alarms(self, keys: Iterable[Keys], title: bytes) -> list[str]:
+        """Return what is to be said about the counters of what is sent under these keys."""
+        found = ((each, self.sending(each, title).alarm) for each in keys if not each.temporary)
+        return [f"key {each.encryption.fingerprint}: {alarm}" for each, alarm in found if alarm is not None]
 
     def received(self, keys: Keys, peer: bytes) -> ReceivedCounter:
         """Return the one counter for what a client sends under a key.

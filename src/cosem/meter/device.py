@@ -338,6 +338,8 @@ class Meter:
             )
         if self.demonstration:
             said.append(f"meter {self.name} uses demo keys, which everybody knows")
+        offered = chain.from_iterable(device.associations for device in self.devices.values())
+        said += self.counters.alarms({each.keys for each in offered if each.keys is not None}, self.system_title)
         return tuple(said)
 
     @property

@@ -224,6 +224,7 @@ def test_sec_09_a_password_in_clear_over_ip_warns_once_for_each_client() -> None
     assert [each.category for each in caught] == [SecurityWarning]
 
 
+@pytest.mark.filterwarnings("ignore:after the authentication:cosem.errors.SecurityWarning")
 def test_sha256_needs_a_secret_and_no_key_where_nothing_is_ciphered() -> None:
     async def run() -> None:
         meter = Meter("KFM1020012345678")

@@ -147,6 +147,22 @@ class InvocationCounter:
         return self.peek() >= ROTATE_AT
 
 
+    @property
+    def alarm(self) -> str | None:
+        """What whoever answers for the key should be told about its counter; None while there is nothing."""
+        following = self.peek()
+        for least, words in _ALARMS:
+            if following >= least:
+                return words
+        return None
+
+
+_ALARMS: Final = (
+    (ROTATE_AT, "four fifths of all invocation counters of this key are used up: give the meter a new key now"),
+    (ALARM_AT, "half of all invocation counters of this key are used up: plan a new key"),
+)
+
+
 class ReceivedCounter:
     """The greatest number one sender has used under one key and that was verified; it only rises.
 
