@@ -181,7 +181,13 @@ class Access:
             context = security()
             return None if context is None else context.peer_title
 
-        return RememberedCounter(self.counters, self.encryption_key, title, reset_approved=self.counter_reset_approved)
+        return RememberedCounter(
+            self.counters,
+            self.encryption_key,
+            title,
+            reset_approved=self.counter_reset_approved,
+            each=self.pre_established is not None,
+        )
 
 
 class AccessWords(TypedDict, total=False):

@@ -15,12 +15,13 @@ from cosem.meter import behaviour as behaviours
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters
 from cosem.meter.behaviour import association_ln, data, profile_generic, sap_assignment, security_setup
 from cosem.meter.item import Item, Refusal, Visit
-from cosem.meter.lockout import Lockout
+from cosem.meter.lockout import DEFAULT_LIMITS, Lockout, LockoutLimits
 from cosem.meter.objects import Objects, declared, held
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import Negotiated
 from cosem.protocol.association.counter import CounterStore
+from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.model.classes.access_control import AssociationLNVersion1
 from cosem.protocol.model.classes.data_storage import Data as DataObject
@@ -239,9 +240,20 @@ class Meter:
         clock: the true time, aware; that of this computer unless given.
         system_title: 8 octets; made of the name unless given.
         counters: keeps invocation counters over restarts; needed for keys that live longer than the process.
+        lockout: after how many failures to authenticate whom is locked out for how long.
     """
 
-    __slots__ = ("_clock", "_counters", "_lockout", "_shift", "_store", "devices", "system_title", "zone")
+    __slots__ = (
+        "_clock",
+        "_counters",
+        "_lockout",
+        "_lockout_limits",
+        "_shift",
+        "_store",
+        "devices",
+        "system_title",
+        "zone",
+    )
 
     def __init__(
         self,
@@ -251,6 +263,7 @@ class Meter:
         clock: Callable[[], datetime] = system_clock,
         system_title: bytes | None = None,
         counters: CounterStore | None = None,
+        lockout: LockoutLimits = DEFAULT_LIMITS,
     ) -> None:
         self.zone = zone
         self._clock = clock
@@ -258,6 +271,7 @@ class Meter:
         self._store = counters
         self._counters: Counters | None = None
         self._lockout: Lockout | None = None
+        self._lockout_limits = lockout
         self.devices = {MANAGEMENT: LogicalDevice(self, MANAGEMENT, name)}
         self.system_title = _title(name) if system_title is None else bytes(system_title)
         if len(self.system_title) != TITLE_OCTETS:
@@ -338,7 +352,12 @@ class Meter:
             )
         if self.demonstration:
             said.append(f"meter {self.name} uses demo keys, which everybody knows")
-        offered = chain.from_iterable(device.associations for device in self.devices.values())
+        offered = list(chain.from_iterable(device.associations for device in self.devices.values()))
+        said += [
+            f"client {each.client} proves itself, and then nothing is protected: whoever is on the line can take over"
+            for each in offered
+            if each.mechanism.challenges and each.protection is Protection.NONE
+        ]
         said += self.counters.alarms({each.keys for each in offered if each.keys is not None}, self.system_title)
         return tuple(said)
 
@@ -353,7 +372,7 @@ class Meter:
     def lockout(self) -> Lockout:
         """Who is locked out."""
         if self._lockout is None:
-            self._lockout = Lockout()
+            self._lockout = Lockout(self._lockout_limits)
         return self._lockout
 
     def station(self, physical: int | None = None) -> Station:

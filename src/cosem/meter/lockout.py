@@ -13,6 +13,20 @@ REMEMBERED: Final = 4096
 """Peers and clients remembered at once; beyond that the one that failed longest ago is forgotten."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockoutLimits:
+    """After how many failures who is locked out for how long, in seconds, and how many of them are remembered."""
+
+    attempts: int = ATTEMPTS
+    first_lock: float = FIRST_LOCK
+    longest_lock: float = LONGEST_LOCK
+    forgotten_after: float = FORGOTTEN_AFTER
+    remembered: int = REMEMBERED
+
+
+DEFAULT_LIMITS: Final = LockoutLimits()
+
+
 @dataclass(slots=True)
 class _Record:
     failures: int = 0
@@ -24,12 +38,13 @@ class _Record:
 class Lockout:
     """Three failures lock for 1 minute, three more for 2, then 4 … and at most 60; success forgets them.
 
-    All times are seconds of one steady clock.
+    So it is unless `limits` say otherwise. All times are seconds of one steady clock.
     """
 
-    __slots__ = ("_records",)
+    __slots__ = ("_limits", "_records")
 
-    def __init__(self) -> None:
+    def __init__(self, limits: LockoutLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self._records: dict[tuple[str, int, int], _Record] = {}
 
     def __bool__(self) -> bool:
@@ -44,7 +59,7 @@ class Lockout:
         """Count a failed authentication; return whether it locks the client out."""
         key = (peer, client, server)
         record = self._records.pop(key, None)
-        if record is None or now >= record.last + FORGOTTEN_AFTER:
+        if record is None or now >= record.last + self._limits.forgotten_after:
             record = _Record()
         self._make_room()
         self._records[key] = record  # now the youngest
@@ -52,10 +67,10 @@ class Lockout:
         if now < record.until:
             return True
         record.failures += 1
-        if record.failures < ATTEMPTS:
+        if record.failures < self._limits.attempts:
             return False
         record.failures = 0
-        record.until = now + min(FIRST_LOCK * 2**record.locks, LONGEST_LOCK)
+        record.until = now + min(self._limits.first_lock * 2**record.locks, self._limits.longest_lock)
         record.locks += 1
         return True
 
@@ -64,5 +79,5 @@ class Lockout:
         self._records.pop((peer, client, server), None)
 
     def _make_room(self) -> None:
-        while len(self._records) >= REMEMBERED:
+        while len(self._records) >= self._limits.remembered:
             del self._records[next(iter(self._records))]

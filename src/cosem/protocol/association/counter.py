@@ -146,7 +146,6 @@ class InvocationCounter:
         """Whether four fifths of all numbers are used up, so that the key should be replaced now."""
         return self.peek() >= ROTATE_AT
 
-
     @property
     def alarm(self) -> str | None:
         """What whoever answers for the key should be told about its counter; None while there is nothing."""
@@ -205,17 +204,25 @@ class RememberedCounter(ReceivedCounter):
         store: where it is kept.
         key: the key of the session.
         peer: gives the peer's title, None until it is known; nothing is accepted before.
+        each: keep every number, not only the first one: for sessions that begin with no message that must come first.
     """
 
-    __slots__ = ("_kept", "_key", "_last", "_peer", "_reset_approved")
+    __slots__ = ("_each", "_kept", "_key", "_last", "_peer", "_reset_approved")
 
     def __init__(
-        self, store: CounterStore, key: Key, peer: Callable[[], bytes | None], *, reset_approved: bool = False
+        self,
+        store: CounterStore,
+        key: Key,
+        peer: Callable[[], bytes | None],
+        *,
+        reset_approved: bool = False,
+        each: bool = False,
     ) -> None:
         self._store: CounterStore = store
         self._key = key
         self._peer = peer
         self._reset_approved = reset_approved
+        self._each = each
         self._kept = False
         self._last: int | None = None
 
@@ -228,9 +235,9 @@ class RememberedCounter(ReceivedCounter):
 
     @last.setter
     def last(self, number: int) -> None:
-        if not self._kept:
+        if self._each or not self._kept:
             name = self._name_known()
-            if self._reset_approved:
+            if self._reset_approved and not self._kept:
                 self._store.forget(name)
             self._store.raise_to(name, number + 1)
             self._kept = True
