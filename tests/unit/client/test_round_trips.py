@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cosem import AsyncClient, Meter, Register, Unit
+from cosem import AsyncClient, Meter, ProfileGeneric, Register, Unit
 from cosem.client.access import access
 from cosem.io.simulated import World
 from cosem.io.stream import Stream
@@ -16,11 +16,15 @@ from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.protocol.model.selection import CaptureObject
+from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.values.data import DoubleLongUnsigned
 
 ENCRYPTION_KEY = bytes.fromhex("11223344556677889900AABBCCDDEEFF")
 AUTHENTICATION_KEY = bytes.fromhex("D1D2D3D4D5D6D7D8D9DADBDCDDDEDF00")
 REGISTERS = [Register(f"1.0.{quantity}.8.{tariff}.255") for quantity in (1, 2) for tariff in range(5)]
+PROFILE = ProfileGeneric("1.0.99.1.0.255")
 
 PUBLIC: dict[str, Any] = {}
 SECURED: dict[str, Any] = {
@@ -95,3 +99,41 @@ def test_ten_registers_in_as_few_round_trips_as_there_can_be(
     world.spawn(attend(described(), far, entropy=chance))
     assert world.run(read()) == [1000 + number for number in range(10)]
     assert (counted.asked, counted.answered) == (round_trips, round_trips)
+
+
+def rounds(url: str, window: int) -> int:
+    """Return how often a client speaks to read a buffer of 96 rows by PDUs of 1024 octets."""
+    world, place = World(1), ConnectionUrl.parse(url)
+    near, far = world.pair(latency=0.3)
+    counted = Counted(near)
+    meter = Meter("KFM1020012345678")
+    rows = [tuple(DoubleLongUnsigned(1000 * column + row) for column in range(9)) for row in range(96)]
+    columns = [CaptureObject(3, register.instance, 2) for register in REGISTERS[:9]]
+    for register in REGISTERS:
+        meter.add(register, value=0, scaler_unit=(3, Unit.WATT_HOUR))
+    meter.add(PROFILE, capture_objects=columns, capture_period=900, profile_entries=96, buffer=rows)
+    meter.offer(AssociationDescription(client=16, general_block_window=63))
+
+    async def opener(_url: ConnectionUrl, _seconds: float) -> Stream:
+        return counted
+
+    async def read() -> int:
+        entry = access(counters=MemoryCounterStore(), gbt_window=window, max_receive_pdu_size=1024)
+        async with AsyncClient(place, entry, opener=opener) as client:
+            assert len(await client.get(PROFILE.buffer)) == 96
+            counted.asked = 0
+            assert len(await client.get(PROFILE.buffer)) == 96
+            return counted.asked
+
+    world.spawn(attend(meter, far, profile_of(place)))
+    return world.run(read())
+
+
+@pytest.mark.parametrize(("window", "spoken"), [(0, 5), (1, 5), (4, 2), (16, 1)])
+def test_a_long_profile_over_tcp_in_windows(window: int, spoken: int) -> None:
+    assert rounds("tcp://192.0.2.1:4059", window) == spoken
+
+
+@pytest.mark.parametrize("window", [0, 16])
+def test_a_long_profile_over_hdlc_waits_for_each_frame_of_its_usual_window(window: int) -> None:
+    assert rounds("hdlc+tcp://192.0.2.1:4059?physical=17", window) == 40

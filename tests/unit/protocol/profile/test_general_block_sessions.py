@@ -157,17 +157,20 @@ def test_a_meter_forgets_a_request_whose_rest_does_not_come() -> None:
     assert server.deadline() == 140.0  # nothing but the idle time
 
 
-@pytest.mark.parametrize("windows", [(1, 1), (7, 7)])
-def test_blocks_over_hdlc_are_polled_for(windows: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("windows", "spoken"), [((1, 1), 11), ((7, 7), 2)])
+def test_blocks_over_hdlc_are_polled_for(windows: tuple[int, int], spoken: int) -> None:
     client, server = opened(hdlc=True, windows=windows)
+    turns = 0
     for _ in range(3):
         client.send(REQUEST, 0.0)
-        carry(client, server)
+        turns = carry(client, server)
         (response,) = client.events()
         assert isinstance(response, Response)
         assert isinstance(response.apdu, GetResponseNormal)
         assert response.apdu.result == VALUE
         assert client.link.deadline() is None  # nothing more is expected
+    # Six blocks of 200 octets in eleven frames: with a window of seven they take two turns instead of eleven.
+    assert turns == spoken
 
 
 def test_a_long_push_over_hdlc_has_a_block_in_each_frame() -> None:

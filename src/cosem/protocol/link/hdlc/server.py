@@ -94,8 +94,6 @@ class HdlcServer:
         connection = self._connection(client, server)
         connection.transfer.put(information)
         connection.answering = False
-        if connection.polled:
-            self._answer(connection)
 
     def unsolicited_octets(self, *, client: int, server: int) -> int | None:
         """Return how many octets of an APDU fit into one UI frame to `client`."""
@@ -122,7 +120,10 @@ class HdlcServer:
         self._read(now)
 
     def outgoing(self) -> bytes:
-        """Hand over the octets to write."""
+        """Hand over the octets to write; what waits to be sent uses the turn now, as much of it as the window takes."""
+        for connection in self._connections.values():
+            if connection.polled and connection.transfer.has_to_send and not connection.answering:
+                self._answer(connection)
         octets = bytes(self._outgoing)
         self._outgoing.clear()
         return octets
