@@ -521,7 +521,7 @@ class ClientAssociation:
             raise LocalProtocolError(
                 f"this {kind.__name__} is longer than the meter takes, and blocks are acknowledged"
             )
-        self._emit(plain)
+        self._emit(plain, answered=False)
 
     def _in_blocks(self, pending: _Pending, longest: int) -> bytes:
         request = pending.request
@@ -711,14 +711,14 @@ class ClientAssociation:
 
     # -- small things -------------------------------------------------------------------------------------------------
 
-    def _emit(self, plain: bytes) -> None:
+    def _emit(self, plain: bytes, *, answered: bool = True) -> None:
         if self._protected:
             assert self._security is not None
             # The proofs go under the global key, as peers have it; all that follows as was asked for.
             layers = self._security.numbered(self.settings.layers if self.state is State.ASSOCIATED else GLOBAL)
             self._transaction = next((each.transaction_id for each in layers if each.transaction_id is not None), None)
             plain = self._security.wrap(plain, layers)
-        self._outgoing += [plain] if self._blocks is None else self._blocks.leave(plain)
+        self._outgoing += [plain] if self._blocks is None else self._blocks.leave(plain, answered=answered)
 
     def _step(self, step: Step) -> None:
         following = state.after(self.state, step)

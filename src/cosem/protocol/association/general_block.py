@@ -210,10 +210,10 @@ class GeneralBlocks:
         """True while an APDU of the peer is there in part."""
         return bool(self._parts or self._early) or self._aside.collecting
 
-    def leave(self, octets: bytes) -> list[bytes]:
+    def leave(self, octets: bytes, *, answered: bool = True) -> list[bytes]:
         """Return what leaves of an APDU now: all of it where it fits and the peer did not speak in blocks, else blocks.
 
-        With what a client says begins an exchange.
+        With what a client says begins an exchange. What is not `answered` has blocks that nobody acknowledges.
 
         Raises:
             LocalProtocolError: it cannot be carried.
@@ -222,6 +222,8 @@ class GeneralBlocks:
             self.begin()
         if len(octets) <= self._longest and not self._in_blocks:
             return [octets]
+        if not answered:
+            return unconfirmed(octets, self._longest)
         pieces = cut(octets, self._longest)
         if len(self._data) + len(pieces) > NUMBER_MAXIMUM:
             raise LocalProtocolError(f"more than {NUMBER_MAXIMUM} blocks in one exchange")

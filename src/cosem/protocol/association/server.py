@@ -84,6 +84,7 @@ from cosem.protocol.association.context import (
 from cosem.protocol.association.general_block import (
     GENERAL_BLOCK_TRANSFER,
     GeneralBlocks,
+    PushLost,
     general_blocks,
     unconfirmed,
 )
@@ -315,7 +316,11 @@ class ServerAssociation:
         if octets[0] != GENERAL_BLOCK_TRANSFER:
             blocks.begin(plainly=True)
             return octets
-        arrived = blocks.arrive(octets)
+        try:
+            arrived = blocks.arrive(octets)
+        except PushLost:
+            self._silent = True  # who takes no acknowledgement takes no refusal
+            raise
         self._outgoing += arrived.leaving
         return arrived.whole
 

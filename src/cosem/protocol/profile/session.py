@@ -193,7 +193,7 @@ class ClientSession:
                 # Only what brings the exchange on buys time; notifications, of which there may be many, do not.
                 self._wait(self._phase, getattr(self._timing, self._phase), now)
             for each in said:
-                self.link.send(each, now, confirmed=each is said[-1])
+                self.link.send(each, now, confirmed=each is said[-1] and association.awaiting)
         return bool(said)
 
 

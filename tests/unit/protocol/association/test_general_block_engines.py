@@ -319,3 +319,26 @@ def test_the_limits_of_an_association_hold_for_its_blocks() -> None:
         else:
             with pytest.raises(RemoteProtocolError, match="more than 3007 octets"):
                 ask(both, get(both))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_long_request_without_an_answer_goes_in_blocks_that_nobody_acknowledges(way: str) -> None:
+    both = associated(**WAYS[way])
+    both.client.send(SetRequestNormal(both.client.invoke_id_and_priority(confirmed=False), LONG, None, VALUE))
+    both.run()
+    assert {side for side, _ in both.passed} == {"client"}
+    assert {GeneralBlockTransfer.decode(octets).window for _, octets in both.passed} == {0}
+    (requested,) = (event.apdu for event in both.server_events if isinstance(event, Requested))
+    assert isinstance(requested, SetRequestNormal)
+    assert requested.value == VALUE
+    assert isinstance(ask(both, get(both)).apdu, GetResponseNormal)
+
+
+def test_a_lost_block_of_it_is_refused_without_a_word() -> None:
+    both = associated()
+    both.client.send(SetRequestNormal(both.client.invoke_id_and_priority(confirmed=False), LONG, None, VALUE))
+    first, _, third, *_ = both.client.outgoing()
+    both.server.receive(first)
+    both.server.receive(third)
+    assert isinstance(both.server.events()[-1], Refused)
+    assert both.server.outgoing() == []
