@@ -225,3 +225,24 @@ def test_flags_of_the_answer_are_the_meters_own() -> None:
     both.client.send(asked)
     both.client.receive(AccessResponse(1, b"", None, (DoubleLongUnsigned(1),), (GET,)).encode())
     assert [type(event) for event in both.client.events()] == [Response]
+
+
+@pytest.mark.parametrize("protection", [Protection.NONE, BOTH])
+def test_it_goes_to_and_fro_in_general_blocks_which_are_the_only_ones_it_has(protection: Protection) -> None:
+    for blocks in (0, 16):
+        both = associated(
+            protection=protection, max_pdu=300, client_max_pdu=300, client_blocks=blocks, server_blocks=blocks
+        )
+        long = OctetString(bytes(index % 251 for index in range(2000)))
+        asked = request(both, READ, WRITE, RUN, values=(None, long, long))
+        if not blocks:
+            with pytest.raises(LocalProtocolError, match="longer than the meter takes"):
+                both.client.send(asked)
+            continue
+        both.client.send(asked)
+        both.run()
+        answer = both.client_events[-1]
+        assert isinstance(answer, Response)
+        assert isinstance(answer.apdu, AccessResponse)
+        assert answer.apdu.access_response_list_of_data == (None, long, long)
+        assert all(len(octets) <= 300 for _, octets in both.passed)
