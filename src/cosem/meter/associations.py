@@ -10,10 +10,15 @@ from typing import Final
 
 from cosem.errors import ConfigurationError
 from cosem.meter.rights import Access, Rights
-from cosem.protocol.apdu.acse import ApplicationContext
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.admission import ServerPolicy
-from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES, AssociationLimits, PreEstablished
+from cosem.protocol.association.context import (
+    IMPLEMENTED_LOGICAL_NAME_SERVICES,
+    IMPLEMENTED_SHORT_NAME_SERVICES,
+    AssociationLimits,
+    Naming,
+    PreEstablished,
+)
 from cosem.protocol.association.counter import (
     RECEIVED,
     CounterStore,
@@ -32,6 +37,9 @@ from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret,
 
 PUBLIC_CLIENT: Final = 16
 READ_ONLY: Final = Rights(Access.READ)
+
+BY_LOGICAL_NAMES: Final = frozenset((Naming.LOGICAL_NAMES,))
+BY_EITHER_NAMES: Final = frozenset(Naming)
 
 LEASE: Final = 256
 """Sending counters taken at once: a meter sends much, and a restart may waste some."""
@@ -88,7 +96,8 @@ class AssociationDescription:
     Without `keys` nothing is protected; with them `protection` is what every message must have. `secret` is the LLS
     password, the HLS secret, or the signing keys of HLS with ECDSA; `certificate` that of the meter's signing key, in
     DER. With a `general_block_window` general block transfer is granted, and so many blocks are taken in a row (1 to
-    63). Raises ConfigurationError when something needed is missing.
+    63). `naming` says by which names objects may be referred to; `conformance` and `short_name_conformance` are the
+    services of each. Raises ConfigurationError when something needed is missing.
 
     With `pre_established` the association is there without being opened, for a client with title `client_title` that
     takes APDUs of `client_max_receive_pdu_size` octets (0: of any size). Then `broadcast` are the methods, each as
@@ -103,7 +112,9 @@ class AssociationDescription:
     keys: Keys | None = None
     protection: Protection = Protection.NONE
     rights: Rights = READ_ONLY
+    naming: frozenset[Naming] = BY_LOGICAL_NAMES
     conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES
+    short_name_conformance: Conformance = IMPLEMENTED_SHORT_NAME_SERVICES
     max_receive_pdu_size: int = 1024
     general_block_window: int = 0
     pre_established: bool = False
@@ -116,6 +127,7 @@ class AssociationDescription:
         mechanism = self.mechanism
         refusals = (
             (not 0 < self.client < 0x80, f"client {self.client}: a client SAP is a number from 1 to 127"),
+            (not self.naming, "naming: by logical names, by short names, or both"),
             (mechanism.secret and not self.secret, f"authentication {mechanism.name!r} needs a password or secret"),
             (
                 mechanism.signatures and not isinstance(self.secret, Signatures),
@@ -156,18 +168,23 @@ class AssociationDescription:
 
     def policy(self, title: bytes, counters: Counters) -> ServerPolicy:
         """Return what the server engine must know, for a meter with this system title."""
-        protected = self.protection is not Protection.NONE
+        offered = {Naming.LOGICAL_NAMES: self.conformance, Naming.SHORT_NAMES: self.short_name_conformance}
+        contexts = {
+            naming.context(ciphered=self.protection is not Protection.NONE): services
+            for naming, services in offered.items()
+            if naming in self.naming
+        }
+        first = next(iter(contexts))
         return ServerPolicy(
-            application_context=(
-                ApplicationContext.LOGICAL_NAME_CIPHERED if protected else ApplicationContext.LOGICAL_NAME
-            ),
+            application_context=first,
             mechanism=self.mechanism,
             secret=self.secret,
             certificate=self.certificate,
             required=self.protection,
             security=None if self.keys is None else lambda peer: self._security(title, peer, counters),
             own_title=title if self.keys is not None or self.mechanism.titles else None,
-            conformance=self.conformance,
+            conformance=contexts[first],
+            also=contexts,
             max_receive_pdu_size=self.max_receive_pdu_size,
             general_block_window=self.general_block_window,
             pre_established=(

@@ -8,6 +8,7 @@
     [[object]]
     class = "Register"                  # or 3
     instance = "1.0.1.8.0.255"
+    base_name = 0x0100                  # for clients that use short names; left out, the object gets one
     value = 12345678                    # or with its type: { long64-unsigned = 12345678 }
     scaler_unit = [0, "Wh"]
 
@@ -26,6 +27,7 @@
     authentication_key = "file:ak.hex"
     # with ecdsa: signing_key = "file:meter.pem", client_signing_key = "file:client-public.pem"
     access = "manage"                   # public, read or manage
+    naming = "ln+sn"                    # by logical names, by short names (sn), or by either; left out: ln
     gbt_window = 16                     # grant general block transfer, and take so many blocks in a row
     rules = [{ objects = "1.*.*.8.*.255", access = "read" }]
 
@@ -36,21 +38,32 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from cosem.errors import ConfigurationError
 from cosem.io import credentials
-from cosem.meter.associations import PUBLIC_ASSOCIATION, PUBLIC_CLIENT, AssociationDescription, Keys, demo_keys
+from cosem.meter.associations import (
+    BY_EITHER_NAMES,
+    BY_LOGICAL_NAMES,
+    PUBLIC_ASSOCIATION,
+    PUBLIC_CLIENT,
+    AssociationDescription,
+    Keys,
+    demo_keys,
+)
 from cosem.meter.behaviour.profile_generic import DEFAULT_ENTRIES, RECOMPUTED
 from cosem.meter.demo import furnish
 from cosem.meter.device import MANAGEMENT, LogicalDevice, Meter, system_clock
 from cosem.meter.rights import Access, Rights, Rule
 from cosem.meter.table import Table
 from cosem.meter.values import encode_value
+from cosem.protocol.association.context import Naming
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto.key import octets_from_hex
@@ -81,6 +94,10 @@ GRANTS: Final[Mapping[str, AttributeAccess]] = {
 ORDERS: Final[Mapping[str, SortMethod]] = {
     "oldest-first": SortMethod.FIRST_IN_FIRST_OUT,
     "newest-first": SortMethod.LAST_IN_FIRST_OUT,
+}
+NAMINGS: Final[Mapping[str, frozenset[Naming]]] = {
+    **{each.value: frozenset((each,)) for each in Naming},
+    "+".join(each.value for each in Naming): BY_EITHER_NAMES,
 }
 DEMO: Final = "demo"
 
@@ -136,7 +153,8 @@ def parse(
     for table in whole.tables("association"):
         _offer(meter, table, allow_demo_keys)
     if meter.described and meter.management.association(PUBLIC_CLIENT) is None:
-        meter.offer(PUBLIC_ASSOCIATION)
+        naming = frozenset(chain.from_iterable(each.naming for each in meter.management.associations))
+        meter.offer(replace(PUBLIC_ASSOCIATION, naming=naming or BY_LOGICAL_NAMES))
     whole.finish()
     return meter
 
@@ -168,12 +186,13 @@ def _add_object(meter: Meter, table: Table) -> None:
     address = table.guarded(lambda: kind(instance))
     table.name(instance)
     writable = tuple(str(name) for name in table.sequence("writable", []))
+    base_name = table.optional_integer("base_name")
     values: dict[str, object] = {}
     for attribute in address.declared_attributes.values():
         if attribute.name in table:
             values[attribute.name] = table.given(attribute.name, partial(_value, attribute.shape))
     table.finish()
-    table.guarded(lambda: device.add(address, writable=writable, **values))
+    table.guarded(lambda: device.add(address, writable=writable, base_name=base_name, **values))
 
 
 def _add_profile(meter: Meter, table: Table) -> None:
@@ -188,10 +207,11 @@ def _add_profile(meter: Meter, table: Table) -> None:
         "profile_entries": table.integer("entries", DEFAULT_ENTRIES),
         "sort_method": table.converted("order", _named(ORDERS), SortMethod.FIRST_IN_FIRST_OUT),
     }
+    base_name = table.optional_integer("base_name")
     if table.boolean("recomputed", False):
         values["buffer"] = RECOMPUTED
     table.finish()
-    table.guarded(lambda: device.add(address, writable=(), **values))
+    table.guarded(lambda: device.add(address, writable=(), base_name=base_name, **values))
 
 
 def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
@@ -205,6 +225,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
     protection = table.converted("protection", _named(PROTECTIONS), Protection.NONE)
     usual = Access.PUBLIC if client == PUBLIC_CLIENT and not mechanism.identifier else Access.READ
     access = table.converted("access", _named({each.value: each for each in Access}), usual)
+    naming = table.converted("naming", _named(NAMINGS), BY_LOGICAL_NAMES)
     rules = tuple(_rule(rule) for rule in table.tables("rules"))
     pdu_size = table.integer("max_receive_pdu_size", 1024)
     window = table.integer("gbt_window", 0)
@@ -223,6 +244,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
                 keys=keys,
                 protection=protection,
                 rights=Rights(access, rules),
+                naming=naming,
                 max_receive_pdu_size=pdu_size,
                 general_block_window=window,
                 pre_established=pre_established,

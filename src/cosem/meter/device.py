@@ -13,17 +13,18 @@ from typing import Any, Final, TypeVar, cast
 from cosem.errors import ConfigurationError, LocalProtocolError
 from cosem.meter import behaviour as behaviours
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters
-from cosem.meter.behaviour import association_ln, data, profile_generic, sap_assignment, security_setup
+from cosem.meter.behaviour import association_ln, association_sn, data, profile_generic, sap_assignment, security_setup
 from cosem.meter.item import Item, Refusal, Visit
 from cosem.meter.lockout import DEFAULT_LIMITS, Lockout, LockoutLimits
 from cosem.meter.objects import Objects, declared, held
+from cosem.meter.short_names import ShortNames
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.association.admission import ServerPolicy
-from cosem.protocol.association.context import Negotiated
+from cosem.protocol.association.context import Naming, Negotiated
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
-from cosem.protocol.model.classes.access_control import AssociationLNVersion1
+from cosem.protocol.model.classes.access_control import AssociationLNVersion1, AssociationSNVersion1
 from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.declare import InterfaceClass, object_for
@@ -54,7 +55,10 @@ def system_clock() -> datetime:
 class LogicalDevice:
     """One logical device: a name, a SAP, its objects and the associations it offers."""
 
-    __slots__ = ("_associations", "_ciphered", "_objects", "meter", "name", "sap", "source")
+    __slots__ = (
+        *("_associations", "_base_names", "_ciphered", "_objects", "_short_names"),
+        *("meter", "name", "sap", "source"),
+    )
 
     def __init__(self, meter: Meter, sap: int, name: str) -> None:
         self.meter = meter
@@ -64,17 +68,23 @@ class LogicalDevice:
         self._objects = Objects()
         self._associations: tuple[AssociationDescription, ...] = ()
         self._ciphered: tuple[bool, ...] = (False,)
+        self._base_names: dict[Obis, int] = {}
+        self._short_names: ShortNames | None = None
 
     # -- describing ---------------------------------------------------------------------------------------------------
 
-    def add(self, address: C, /, *, writable: Iterable[str] = (), **values: object) -> C:
+    def add(self, address: C, /, *, writable: Iterable[str] = (), base_name: int | None = None, **values: object) -> C:
         """Put an object into the device, with a value for each attribute named; return the same address.
 
         Plain values get the tags that the class declares (see `cosem.meter.values`); a callable is asked at each read,
-        with the meter's present local time. Attributes in `writable` may be written by managing clients. Raises
-        ConfigurationError for an unknown attribute, a value that does not fit, or a second object of that name.
+        with the meter's present local time. Attributes in `writable` may be written by managing clients. `base_name`
+        is for clients that use short names; left out, the object gets one. Raises ConfigurationError for an unknown
+        attribute, a value that does not fit, or a second object of that name.
         """
         added = self._own().add(address, writable=writable, **values)
+        if base_name is not None:
+            self._base_names[address.instance] = base_name
+        self._name_anew()
         self.settle()  # from now on profiles capture
         return added
 
@@ -87,6 +97,7 @@ class LogicalDevice:
             raise ConfigurationError(f"{self!r} has objects already")
         self._objects = objects.share()
         self.source = source
+        self._name_anew()
 
     def offer(self, *descriptions: AssociationDescription) -> None:
         """Offer associations; each client SAP has one. Raises ConfigurationError when it has one already."""
@@ -97,6 +108,7 @@ class LogicalDevice:
                 self.meter.counters.check(description.keys)
             self._associations += (description,)
         self._ciphered = tuple(description.ciphered for description in self._associations) or (False,)
+        self._name_anew()
 
     # -- what the values are ------------------------------------------------------------------------------------------
 
@@ -131,15 +143,29 @@ class LogicalDevice:
         """Return what the server engine must know to open `association`."""
         return association.policy(self.system_title, self.meter.counters)
 
-    def find(self, instance: Obis, association: AssociationDescription | None = None) -> Item | None:
+    def find(
+        self, instance: Obis, association: AssociationDescription | None = None, *, short_names: bool = False
+    ) -> Item | None:
         """Return the object with this logical name, as far as an association can see it at all."""
-        return self._objects.find(instance) or self._furniture(association).get(instance)
+        return self._objects.find(instance) or self._furniture(association, short_names).get(instance)
 
-    def items(self, association: AssociationDescription | None = None) -> Iterator[Item]:
+    def items(self, association: AssociationDescription | None = None, *, short_names: bool = False) -> Iterator[Item]:
         """Return all objects: first those that every device has, then the others as they were added."""
         own = self._objects
-        standard = (item for item in self._furniture(association).values() if item.instance not in own)
+        standard = (item for item in self._furniture(association, short_names).values() if item.instance not in own)
         return chain(standard, own)
+
+    @property
+    def short_names(self) -> ShortNames:
+        """The base names of all objects, the same for every association; ConfigurationError where they do not fit."""
+        if self._short_names is None:
+            standard = {
+                instance: item
+                for association in self.associations
+                for instance, item in self._furniture(association, True).items()
+            }
+            self._short_names = ShortNames(self._objects, standard.values(), self._base_names)
+        return self._short_names
 
     def owned(self, item: Item) -> Item:
         """Return the same object as one that may change without those of other devices."""
@@ -217,8 +243,14 @@ class LogicalDevice:
             return 0
         return next(place for place, offered in enumerate(self.associations, 1) if offered is association)
 
-    def _furniture(self, association: AssociationDescription | None) -> Mapping[Obis, Item]:
-        return _furniture(self.sap == MANAGEMENT, self._ciphered, self._number(association))
+    def _name_anew(self) -> None:
+        """Forget the short names, for something has changed; where they are used, say at once what does not fit."""
+        self._short_names = None
+        if any(Naming.SHORT_NAMES in each.naming for each in self._associations):
+            assert self.short_names
+
+    def _furniture(self, association: AssociationDescription | None, short_names: bool = False) -> Mapping[Obis, Item]:
+        return _furniture(self.sap == MANAGEMENT, self._ciphered, self._number(association), short_names)
 
     def _item(self, reference: AttributeRef[Any]) -> Item:
         item = self.find(reference.instance)
@@ -287,9 +319,9 @@ class Meter:
         """The management logical device."""
         return self.devices[MANAGEMENT]
 
-    def add(self, address: C, /, *, writable: Iterable[str] = (), **values: object) -> C:
+    def add(self, address: C, /, *, writable: Iterable[str] = (), base_name: int | None = None, **values: object) -> C:
         """Put an object into the management logical device (see `LogicalDevice.add`)."""
-        return self.management.add(address, writable=writable, **values)
+        return self.management.add(address, writable=writable, base_name=base_name, **values)
 
     def offer(self, *descriptions: AssociationDescription) -> None:
         """Offer associations with the management logical device (see `LogicalDevice.offer`)."""
@@ -396,10 +428,11 @@ def _named(*groups: int) -> Obis:
 
 
 @lru_cache(maxsize=1024)
-def _furniture(management: bool, ciphered: tuple[bool, ...], number: int) -> Mapping[Obis, Item]:
+def _furniture(management: bool, ciphered: tuple[bool, ...], number: int, short_names: bool) -> Mapping[Obis, Item]:
     """Return the objects that every device has, shared by all meters: their values are computed for who asks.
 
-    `ciphered` tells of each association whether it has a security context, `number` is the one that asks (0: none).
+    `ciphered` tells of each association whether it has a security context, `number` is the one that asks (0: none),
+    `short_names` by which names.
     """
     items = [
         Item(DataObject(_named(0, 0, 42, 0, 0)), behaviour=data.LOGICAL_DEVICE_NAME),
@@ -408,7 +441,9 @@ def _furniture(management: bool, ciphered: tuple[bool, ...], number: int) -> Map
     if management:
         items.append(Item(object_for(17, 0, _named(0, 0, 41, 0, 0)), behaviour=sap_assignment.BEHAVIOUR))
     if number:
-        for e in (0, number):
+        if short_names:
+            items.append(Item(AssociationSNVersion1(), behaviour=association_sn.BEHAVIOUR))
+        for e in () if short_names else (0, number):
             items.append(Item(AssociationLNVersion1(_named(0, 0, 40, 0, e)), behaviour=association_ln.BEHAVIOUR))
         if ciphered[number - 1]:
             setup = object_for(64, 0, _named(0, 0, 43, 0, number))

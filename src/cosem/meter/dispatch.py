@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias
 
+from cosem.meter import read_write
 from cosem.meter.item import Visit
 from cosem.meter.members import read, run, write
+from cosem.meter.room import Room
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.access import (
     BREAK_ON_ERROR,
@@ -42,11 +44,8 @@ from cosem.protocol.apdu.get import (
 )
 from cosem.protocol.apdu.set import SetRequestNormal, SetRequestWithList, SetResponseNormal, SetResponseWithList
 from cosem.protocol.association.access import RESULT_OF
-from cosem.protocol.codec import axdr
 from cosem.protocol.values.data import Data
 from cosem.protocol.values.dates import DateTime
-
-_V = TypeVar("_V")
 
 
 def answer(visit: Visit, request: object) -> Apdu:
@@ -59,7 +58,7 @@ def _get(visit: Visit, request: GetRequestNormal) -> Apdu:
 
 
 def _get_list(visit: Visit, request: GetRequestWithList) -> Apdu:
-    room = _Room(visit)
+    room = Room(visit)
     results = tuple(
         room.used_by(read(visit, each.attribute, each.access_selection)) if room else DataAccessResult.OTHER_REASON
         for each in request.attributes
@@ -90,7 +89,7 @@ def _act(visit: Visit, request: ActionRequestNormal) -> Apdu:
 
 def _act_list(visit: Visit, request: ActionRequestWithList) -> Apdu:
     if len(request.methods) == len(request.parameters):
-        room = _Room(visit)
+        room = Room(visit)
         responses = tuple(
             room.used_by_method(run(visit, method, parameters)) if room else _NOT_RUN
             for method, parameters in zip(request.methods, request.parameters, strict=True)
@@ -105,7 +104,7 @@ def _access(visit: Visit, request: AccessRequest) -> Apdu:
     invoke_id, asked = request.long_invoke_id_and_priority, request.access_request_specification
     values: list[Data] = []
     results: list[AccessResponseSpecification] = []
-    room, broken = _Room(visit), False
+    room, broken = Room(visit), False
     for specification, given in zip(asked, request.access_request_list_of_data, strict=True):
         kind = type(specification)
         value, result = (None, _OTHER_REASON[RESULT_OF[kind]])
@@ -162,30 +161,6 @@ _OTHER_REASON: Final[Mapping[type, AccessResponseSpecification]] = MappingProxyT
 _NOT_RUN: Final = ActionResponseWithOptionalData(ActionResult.OTHER_REASON)
 
 
-class _Room:
-    """What the values of one response may still have; true while there is any. An item without room is not begun."""
-
-    __slots__ = ("_left",)
-
-    def __init__(self, visit: Visit) -> None:
-        assert visit.association is not None, "the meter itself asks for no lists"
-        self._left = visit.association.limits.response
-
-    def __bool__(self) -> bool:
-        return self._left > 0
-
-    def used_by(self, value: _V) -> _V:
-        """Take off what a value has, and return it."""
-        if not isinstance(value, DataAccessResult):
-            self._left -= len(axdr.encode(cast("Data", value)))
-        return value
-
-    def used_by_method(self, response: ActionResponseWithOptionalData) -> ActionResponseWithOptionalData:
-        """Take off what a method returned, and return the response."""
-        self.used_by(response.return_parameters)
-        return response
-
-
 _Answer: TypeAlias = Callable[[Visit, Any], Apdu]
 
 _ANSWERS: Final[Mapping[type, _Answer]] = MappingProxyType(
@@ -197,6 +172,7 @@ _ANSWERS: Final[Mapping[type, _Answer]] = MappingProxyType(
         ActionRequestNormal: _act,
         ActionRequestWithList: _act_list,
         AccessRequest: _access,
+        **read_write.ANSWERS,
     }
 )
 """Who answers a request; requests in parts are joined by the engine before they come here."""

@@ -14,6 +14,7 @@ from cosem.protocol.association.context import Negotiated
 from cosem.protocol.model.declare import InterfaceClass
 from cosem.protocol.model.selection import Selection
 from cosem.protocol.model.shape import ANY, Shape
+from cosem.protocol.model.short_name import Member
 from cosem.protocol.values.data import Data, OctetString
 from cosem.protocol.values.obis import Obis
 
@@ -56,6 +57,25 @@ class Visit:
     time: datetime
     association: AssociationDescription | None = None
     negotiated: Negotiated | None = None
+
+    @property
+    def by_short_names(self) -> bool:
+        """Whether the client refers to objects by short names, and sees the association as an object that has them."""
+        return self.negotiated is not None and self.negotiated.by_short_names
+
+    def find(self, instance: Obis) -> Item | None:
+        """Return the object with this logical name, as this client can see it."""
+        return self.device.find(instance, self.association, short_names=self.by_short_names)
+
+    def items(self) -> Iterator[Item]:
+        """Return all objects as this client can see them."""
+        return self.device.items(self.association, short_names=self.by_short_names)
+
+    def locate(self, name: int) -> tuple[int, Obis, Member] | None:
+        """Return class and logical name of the object that has a short name, and which of its members it is."""
+        found = self.device.short_names.locate(name)
+        item = None if found is None else self.find(found[0])
+        return None if found is None or item is None else (item.class_id, item.instance, found[1])
 
     def at(self, time: datetime) -> Visit:
         """Return a reading of the meter by itself at another time."""

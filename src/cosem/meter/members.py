@@ -37,7 +37,7 @@ def authorize(
     not see is undefined to it. Attribute 0 passes where it was negotiated, and each attribute behind it by itself.
     """
     association = visit.association
-    item = visit.device.find(instance, association)
+    item = visit.find(instance)
     if item is None or association is None or not association.rights.shows(item):
         raise Refusal(DataAccessResult.OBJECT_UNDEFINED)
     if item.class_id != class_id:
@@ -152,7 +152,7 @@ def _may_run(visit: Visit, item: Item, index: int) -> bool:
 
 def _may_select(visit: Visit, service: Service, item: Item, index: int) -> bool:
     readable = service is Service.GET and index in item.behaviour.selections
-    return readable and _negotiated(visit, Conformance.SELECTIVE_ACCESS)
+    return readable and visit.negotiated is not None and visit.negotiated.selective
 
 
 def _negotiated(visit: Visit, needed: Conformance) -> bool:

@@ -36,7 +36,7 @@ _CONTEXT_KIND, _MECHANISM_KIND = 1, 2
 
 def _object_list(visit: Visit, _: Item) -> Data:
     return AssociationLNVersion1.object_list.shape.encode(
-        tuple(_element(visit, item) for item in visit.device.items(visit.association) if _shows(visit, item))
+        tuple(_element(visit, item) for item in visit.items() if _shows(visit, item))
     )
 
 

@@ -33,6 +33,7 @@ from cosem.protocol.model.shape import (
     TagShape,
     decode_exactly,
 )
+from cosem.protocol.model.short_name import BaseNameShape
 from cosem.protocol.values.data import (
     Array,
     BitString,
@@ -245,6 +246,8 @@ def values_of(shape: Shape[Any]) -> st.SearchStrategy[Any]:
             return st.integers(0, (1 << bits) - 1).map(kind)
         case NumberFlagsShape(kind=kind):
             return st.integers(0, 255).map(kind)
+        case BaseNameShape():
+            return st.integers(0, 0xFFFF)
         case ModeShape(kind=kind, table=None):
             return st.integers(0, 255).map(kind)
         case ModeShape(table=table, boolean=boolean):

@@ -14,7 +14,6 @@ from cosem.protocol.model.shape import (
     NULL,
     Enumeration,
     Integer8,
-    Integer16,
     Text,
     Unsigned8,
     Unsigned16,
@@ -25,6 +24,7 @@ from cosem.protocol.model.shape import (
     shape_of,
     structure,
 )
+from cosem.protocol.model.short_name import BASE_NAME
 from cosem.protocol.values.data import BitString, DoubleLongUnsigned, Enumerated, Integer, LongUnsigned, OctetString
 from cosem.protocol.values.obis import Obis
 
@@ -174,9 +174,9 @@ class AssociationLN(AssociationLNVersion2, class_id=15, version=3):
 
 @structure
 class ObjectListElementSN:
-    """One object that an association by short names shows, with its base name."""
+    """One object that an association by short names shows, with its base name, which is written without a sign."""
 
-    base_name: Integer16
+    base_name: Annotated[int, BASE_NAME]
     class_id: Unsigned16
     version: Unsigned8
     logical_name: Obis
