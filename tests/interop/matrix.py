@@ -58,6 +58,9 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
         Cell("general block transfer", "gurux-dlms", "server"): (
             "its client stops before it acknowledges a block, at an attribute its settings do not have"
         ),
+        Cell("delta values", "dlms-cosem", "server"): "its client proposes no such encoding",
+        Cell("delta values", "gurux-dlms", "server"): "its client knows the tags and does not add them up",
+        Cell("delta values", "pydlms-client", "client"): "its meter sends none",
         Cell("attribute 0", "dlms-cosem", "server"): "its client proposes no such service",
         Cell("attribute 0", "pydlms-client", "client"): "its meter negotiates attribute 0 and refuses it",
         Cell("attribute 0", "gurux-dlms", "server"): "its client calls attribute 0 an invalid parameter",

@@ -62,6 +62,7 @@ class Access:
         counter_object: the object of the meter that holds the counter, read by the public client first.
         permitted: weaknesses from `cosem.danger`.
         general_block_window: blocks of general block transfer taken in a row, 1 to 63; with 0 it is off.
+        delta_values: let the meter send the rows of profiles in deltas (see `cosem.protocol.codec.delta`).
         pre_established: the association is there without being opened, with what is known of the meter.
     """
 
@@ -84,6 +85,7 @@ class Access:
     dialect: Dialect = STANDARD
     max_receive_pdu_size: int = 0xFFFF
     general_block_window: int = 0
+    delta_values: bool = False
     pre_established: PreEstablished | None = None
 
     def __post_init__(self) -> None:
@@ -167,6 +169,7 @@ class Access:
             conformance=use.conformance,
             max_receive_pdu_size=min(self.max_receive_pdu_size, use.max_pdu_size),
             general_block_window=self.general_block_window,
+            delta_values=self.delta_values,
         )
         challenge = entropy(self.mechanism.challenge_octets) if self.mechanism.challenges else b""
         return ClientAssociation(settings, challenge=challenge, security=security)
@@ -202,6 +205,7 @@ class AccessWords(TypedDict, total=False):
     counter_object: the object of the meter to read the counter from first. counters: where counters are leased from.
     approve_counter: an operator approves that number, however far it jumps. approve_counter_reset: an operator knows
     that the meter's own counter was set back, which without a challenge looks like a recorded session.
+    delta_values: let the meter send the rows of profiles in deltas.
     gbt_window: propose general block transfer, and take so many blocks in a row (1 to 63; with 0, as usual, it is off).
     pre_established: the association is there without being opened. meter_title: the meter's system title, where the
     meter cannot tell it itself.
@@ -229,6 +233,7 @@ class AccessWords(TypedDict, total=False):
     meter_title: bytes | str | None
     max_receive_pdu_size: int
     gbt_window: int
+    delta_values: bool
 
 
 def access(**words: Unpack[AccessWords]) -> Access:
@@ -285,6 +290,7 @@ def access(**words: Unpack[AccessWords]) -> Access:
         dialect=words.get("dialect", STANDARD),
         max_receive_pdu_size=words.get("max_receive_pdu_size", 0xFFFF),
         general_block_window=words.get("gbt_window", 0),
+        delta_values=words.get("delta_values", False),
     )
 
 

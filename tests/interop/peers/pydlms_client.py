@@ -16,7 +16,7 @@ peer's AssociationSettings and SecurityContext (hex for octets, PEM for keys, a 
     ["act_list", [[obis, class_id, method, data], …]]
     ["access", [["get", obis, class_id, attribute] | ["set", …, data] | ["act", …, data]], break_on_error]
     ["objects"]                                             the object list
-    ["profile", obis]                                       the whole buffer
+    ["profile", obis, resolve]                              the whole buffer; with deltas added up where asked so
     ["call", method of the peer's client, arguments…]       anything else; octets as {"hex": …}
 
 The answer is {"conformance": …, "results": […], "released": …}; a result has a "value", or "refused" with the number
@@ -127,7 +127,7 @@ OPERATIONS = {
     "act_list": lambda client, items: client.action_many([(*each[:3], data(each[3])) for each in items]),
     "access": access,
     "objects": objects,
-    "profile": lambda client, obis: client.read_profile(obis).rows,
+    "profile": lambda client, obis, resolve=False: client.read_profile(obis, resolve_deltas=resolve).rows,
     "call": lambda client, name, *words: getattr(client, name)(*map(argument, words)),
 }
 

@@ -12,6 +12,8 @@ from cosem.meter.behaviour import clock
 from cosem.meter.item import Asked, Behaviour, FromSource, Item, Refusal, Visit, answered
 from cosem.meter.values import encode_value
 from cosem.protocol.apdu.get import DataAccessResult
+from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.codec.delta import differences
 from cosem.protocol.model.classes.data_storage import SortMethod
 from cosem.protocol.model.selection import CaptureObject, EntrySelection, RangeSelection, Selection
 from cosem.protocol.model.shape import ANY, array
@@ -237,7 +239,7 @@ def _row(given: object, width: int) -> Row:
 
 
 def _buffer(visit: Visit, item: Item) -> Data:
-    return Array(Structure(row) for row in _profile(item).rows(visit))
+    return _sent(visit, _profile(item).rows(visit))
 
 
 def _selected(visit: Visit, item: Item, selection: Selection) -> Data:
@@ -268,15 +270,22 @@ def _by_range(profile: Profile, visit: Visit, selection: RangeSelection) -> Data
             raise Refusal(DataAccessResult.TYPE_UNMATCHED) from None
     places = [_place(profile, column) for column in selection.columns]
     if not places:
-        return Array(Structure(row) for row in kept)
-    return Array(Structure(row[place] for place in places) for row in kept)
+        return _sent(visit, kept)
+    return _sent(visit, [tuple(row[place] for place in places) for row in kept])
 
 
 def _by_entry(profile: Profile, visit: Visit, selection: EntrySelection) -> Data:
     rows = profile.rows(visit)
     first, last = max(selection.first, 1) - 1, selection.last or None
     left, right = max(selection.first_column, 1) - 1, selection.last_column or None
-    return Array(Structure(row[left:right]) for row in rows[first:last])
+    return _sent(visit, [row[left:right] for row in rows[first:last]])
+
+
+def _sent(visit: Visit, rows: Rows) -> Data:
+    """Return rows as they go to a client: in deltas where those were negotiated."""
+    negotiated = visit.negotiated
+    deltas = negotiated is not None and negotiated.allows(Conformance.DELTA_VALUE_ENCODING)
+    return Array(Structure(row) for row in (differences(rows) if deltas else rows))
 
 
 def _place(profile: Profile, column: CaptureObject) -> int:

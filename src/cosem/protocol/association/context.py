@@ -22,7 +22,8 @@ VAA_NAME_SHORT_NAME_REFERENCING = 0xFA00
 """The VAA name of a server that is asked by short names: the base name of the current association."""
 
 IMPLEMENTED_LOGICAL_NAME_SERVICES = (
-    Conformance.ATTRIBUTE_0_SUPPORTED_WITH_SET
+    Conformance.DELTA_VALUE_ENCODING
+    | Conformance.ATTRIBUTE_0_SUPPORTED_WITH_SET
     | Conformance.PRIORITY_MANAGEMENT_SUPPORTED
     | Conformance.ATTRIBUTE_0_SUPPORTED_WITH_GET
     | Conformance.BLOCK_TRANSFER_WITH_GET_OR_READ
@@ -155,7 +156,8 @@ class ClientSettings:
     `own_title` is for mechanisms that bind titles where there is no security context, which has one itself.
     `certificate` is that of our signing key, in DER, for a server that does not know it yet.
     `general_block_window` is how many blocks of general block transfer are taken in a row, 1 to 63; with 0 it is not
-    proposed. With `pre_established` the association is there from the beginning;
+    proposed. `delta_values` lets the meter send rows in deltas.
+    With `pre_established` the association is there from the beginning;
     `conformance` is of the services of `naming`.
     `envelope` and `key` say in what the services go, and how general-ciphering tells its key; what is to be
     signed is signed inside of it.
@@ -172,6 +174,7 @@ class ClientSettings:
     dialect: Dialect = STANDARD
     limits: AssociationLimits = CLIENT_LIMITS
     general_block_window: int = 0
+    delta_values: bool = False
     naming: Naming = Naming.LOGICAL_NAMES
     envelope: Envelope = Envelope.SERVICE
     key: KeyChoice = KeyChoice.IDENTIFIED
@@ -179,9 +182,11 @@ class ClientSettings:
 
     @property
     def proposed_conformance(self) -> Conformance:
-        """What is asked for: general block transfer only where it is on, general protection only with protection."""
-        conformance = with_general_blocks(self.conformance, self.general_block_window)
-        return conformance if self.protection else Conformance(int(conformance) & ~int(Conformance.GENERAL_PROTECTION))
+        """What is asked for: general blocks and deltas only where they are on, general protection only with any."""
+        conformance = int(with_general_blocks(self.conformance, self.general_block_window))
+        if not self.protection:
+            conformance &= ~int(Conformance.GENERAL_PROTECTION)
+        return Conformance(conformance if self.delta_values else conformance & ~int(Conformance.DELTA_VALUE_ENCODING))
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, cast, overload
 from cosem.errors import DecodeError, LocalProtocolError, ShapeError
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.compact import decode_compact, describe
+from cosem.protocol.codec.delta import DELTA_TAGS, absolute, has_deltas
 from cosem.protocol.codec.reader import TRANSFER, Limits, Octets, admit, count, put_length
 from cosem.protocol.codec.scalars import NUMBERS, SIZES, struct_format
 from cosem.protocol.values.data import (
@@ -208,7 +209,8 @@ def rows(octets: Octets, limits: Limits = TRANSFER) -> Rows:
 
     Numbers and enumerations are ints, booleans bools, floats floats; octet strings, dates and times are bytes; texts
     and bit strings are str; null-data is None. A container or don't-care inside a row stays the Data it is. An element
-    that is no structure is a row of one value. Raises DecodeError, and ShapeError for Data that is no array.
+    that is no structure is a row of one value, and a delta is the value it leads to.
+    Raises DecodeError, and ShapeError for Data that is no array and for a delta that no value goes before.
     """
     octets = admit(octets, 0, limits)
     layout = learn(octets, limits)
@@ -256,6 +258,8 @@ def _learn_array(octets: bytes, limits: Limits) -> RowLayout | None:
         tag = octets[header]
         offset += 1
         bits = 0
+        if tag in DELTA_TAGS:  # a delta is no value, and where rows have some they are not alike
+            return None
         if tag in SIZES:
             size = SIZES[tag]
         elif tag in _STRINGS:
@@ -279,7 +283,11 @@ def _learn_compact_array(octets: bytes, limits: Limits) -> RowLayout | None:
     value, end, _ = decode_compact(octets, 1, limits.depth, limits.node_budget(len(octets)))
     element = describe(value)
     fields = element.fields if element.tag == Structure.TAG else (element,)
-    if end != len(octets) or not value.contents or not all(field.tag in SIZES for field in fields):
+    if (
+        end != len(octets)
+        or not value.contents
+        or not all(field.tag in SIZES and field.tag not in DELTA_TAGS for field in fields)
+    ):
         return None
     columns: list[Column] = []
     offset = 0
@@ -341,6 +349,8 @@ def _plain_rows(elements: Array) -> Rows:
     """Turn decoded rows into raw values."""
     plain = _PLAIN
     made: list[Sequence[Any]] = [row if type(row) is Structure else (row,) for row in elements]
+    if any(map(has_deltas, made)):
+        made = [*absolute(made)]
     return Rows([tuple([plain[type(value)](value) for value in row]) for row in made], _tags(made), None)
 
 

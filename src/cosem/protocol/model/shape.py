@@ -26,6 +26,7 @@ from typing import Annotated, Any, Final, Generic, Protocol, TypeAlias, TypeVar,
 
 from cosem.errors import LocalProtocolError, ShapeError
 from cosem.protocol.codec.compact import expand
+from cosem.protocol.codec.delta import absolute, has_deltas
 from cosem.protocol.values import data as tags
 from cosem.protocol.values.data import Data, same
 from cosem.protocol.values.dates import Date, DateTime, Time
@@ -448,7 +449,7 @@ class ChoiceShape:
 
 @dataclass(frozen=True)
 class RowsShape:
-    """The buffer of a profile ⇄ tuple of rows, each a tuple of Data as it was sent."""
+    """The buffer of a profile ⇄ tuple of rows, each a tuple of Data as it was sent; for deltas their values stand."""
 
     name: str = "array of structure"
 
@@ -458,7 +459,8 @@ class RowsShape:
         if not isinstance(data, tags.Array):
             raise ShapeError(f"expected {self.name}, have {describe(data)}")
         # A profile of one column is seen without the structure around each row.
-        return tuple(row if isinstance(row, tags.Structure) else (row,) for row in data)
+        rows = tuple(row if isinstance(row, tags.Structure) else (row,) for row in data)
+        return tuple(absolute(rows)) if any(map(has_deltas, rows)) else rows
 
     def encode(self, value: Rows, /) -> Data:
         return tags.Array(tags.Structure(ANY.encode(item) for item in row) for row in value)

@@ -62,6 +62,7 @@ from cosem.protocol.values.data import DoubleLongUnsigned, OctetString
 from cosem.protocol.values.obis import Obis
 from pair import BOTH, CLIENT_TITLE, SERVER_TITLE, Pair, pair, security
 
+NOT_ASKED_FOR = Conformance.GENERAL_PROTECTION | Conformance.DELTA_VALUE_ENCODING
 ENERGY = AttributeDescriptor(3, Obis("1.0.1.8.0.255"), 2)
 LONG = AttributeDescriptor(7, Obis("1.0.99.1.0.255"), 2)
 METHOD = MethodDescriptor(3, Obis("1.0.1.8.0.255"), 1)
@@ -177,8 +178,8 @@ def test_raw_gives_the_octets_of_the_data_short_and_long() -> None:
 def test_only_what_is_implemented_is_proposed_and_granted() -> None:
     both = associated()
     assert both.client.negotiated is not None
-    # General protection is for associations that protect something.
-    assert both.client.negotiated.conformance == IMPLEMENTED_LOGICAL_NAME_SERVICES & ~Conformance.GENERAL_PROTECTION
+    # General protection is for associations that protect something, and deltas for who wants them.
+    assert both.client.negotiated.conformance == IMPLEMENTED_LOGICAL_NAME_SERVICES & ~NOT_ASKED_FOR
     assert Conformance.GENERAL_BLOCK_TRANSFER not in IMPLEMENTED_LOGICAL_NAME_SERVICES
 
 
@@ -370,8 +371,8 @@ def test_sec_07_more_than_was_proposed_is_not_believed() -> None:
     granted = InitiateResponse(negotiated_conformance=Conformance(0xFFFFFF), server_max_receive_pdu_size=1024)
     both.client.receive(replace(answer, user_information=granted.encode()).encode())
     assert both.client.negotiated is not None
-    # General protection is for associations that protect something.
-    assert both.client.negotiated.conformance == IMPLEMENTED_LOGICAL_NAME_SERVICES & ~Conformance.GENERAL_PROTECTION
+    # General protection is for associations that protect something, and deltas for who wants them.
+    assert both.client.negotiated.conformance == IMPLEMENTED_LOGICAL_NAME_SERVICES & ~NOT_ASKED_FOR
 
 
 def test_sec_08_a_mirror_is_recognised_by_its_title() -> None:

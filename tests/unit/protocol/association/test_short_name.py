@@ -51,6 +51,7 @@ from cosem.protocol.values.data import Array, LongUnsigned, OctetString, Unsigne
 from cosem.protocol.values.obis import Obis
 from pair import BOTH, Pair, pair
 
+NOT_ASKED_FOR = Conformance.GENERAL_PROTECTION | Conformance.DELTA_VALUE_ENCODING
 SHORT = Naming.SHORT_NAMES
 VALUE = 0x2808
 LONG = OctetString(bytes(range(256)) * 3)
@@ -168,7 +169,7 @@ def test_one_client_may_come_by_either_names() -> None:
         joined.client.associate()
         joined.run()
         assert joined.client.negotiated is not None
-        assert joined.client.negotiated.conformance == naming.implemented & ~Conformance.GENERAL_PROTECTION
+        assert joined.client.negotiated.conformance == naming.implemented & ~NOT_ASKED_FOR
 
 
 def test_services_of_the_other_names_are_refused_on_both_sides() -> None:
