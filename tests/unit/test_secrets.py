@@ -10,6 +10,7 @@ import types
 import warnings
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,25 +19,33 @@ from cosem.client.access import access
 from cosem.client.exchange import Exchange
 from cosem.client.services import Services
 from cosem.errors import CosemError
+from cosem.io.capture import Recorder
 from cosem.io.simulated import SimulatedStream, World
 from cosem.meter import PUBLIC_ASSOCIATION, Access, AssociationDescription, Keys, Meter, Rights, attend
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.initiate import Conformance, InitiateRequest
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import ClientSettings
-from cosem.protocol.association.counter import MemoryCounterStore
-from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
+from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.layers import GeneralKeys
+from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, SecurityContext
+from cosem.protocol.crypto.elliptic import P_256, PrivateKey
 from cosem.protocol.crypto.key import Key, Secret
-from cosem.protocol.crypto.mechanism import MECHANISMS, named
+from cosem.protocol.crypto.mechanism import MECHANISMS, Signatures, named
+from cosem.protocol.crypto.ring import KeyKind, MemoryKeyRing
 from cosem.protocol.model import Clock, Register
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.session import ClientSession
 from cosem.protocol.values.units import Unit
+from cosem.store.keys import FileKeyRing
 
 EK, AK, DEDICATED = b"Quokka-in-a-key.", b"Zebra.on-a-key..", b"Dormouse.in.key."
 PASSWORD, SECRET, WRONG = b"Ocelot-password", b"Wombat-is-a-secret", b"Badger-is-wrong."
-CANARIES = (EK, AK, DEDICATED, PASSWORD, SECRET, WRONG)
+OURS, THEIRS = b"Pangolin signs with this number.", b"Narwhals sign with that number.."
+KEK, PASSPHRASE = b"Lemur-wraps-keys", b"Gecko opens the file"
+CANARIES = (EK, AK, DEDICATED, PASSWORD, SECRET, WRONG, OURS, THEIRS, KEK, PASSPHRASE)
+SIGNING, SIGNING_OF_METER = PrivateKey(P_256, OURS), PrivateKey(P_256, THEIRS)
 
 ENERGY = Register("1.0.1.8.0.255")
 
@@ -95,7 +104,16 @@ class Bench:
                 protection=AUTHENTICATED_ENCRYPTION,
                 rights=full,
             ),
+            AssociationDescription(
+                client=64,
+                mechanism=named("ecdsa"),
+                secret=Signatures(SIGNING_OF_METER, SIGNING.public),
+                keys=Keys(Key(EK), Key(AK), temporary=True, suite=1),
+                protection=AUTHENTICATED_ENCRYPTION,
+                rights=full,
+            ),
         )
+        self.traces: list[tuple[bool, str]] = []
         self.roots: list[object] = [self.meter, self.world]
         self.texts: list[str] = []
         self.read = 0
@@ -122,7 +140,8 @@ class Bench:
         self._first = not entry.dedicated
         association = entry.association(profile.application, self.entropy, entry.counter() if entry.secured else None)
         exchange = Exchange(
-            ClientSession(profile.lower_layers.client(url), association, profile.application.timing), near
+            ClientSession(profile.lower_layers.client(url), association, profile.application.timing),
+            Recorder(near, lambda line: self.traces.append((entry.sends_password, line))),
         )
         self.roots += [url, entry, exchange]
         try:
@@ -150,6 +169,14 @@ class Bench:
 def entries() -> list[tuple[int, Entry]]:
     common = {"counters": MemoryCounterStore(), "system_title": "4142434445464748"}
     gmac = access(auth="gmac", ek=EK, ak=AK, **common)  # type: ignore[arg-type]
+    signs = access(
+        ek=EK,
+        ak=AK,
+        suite=1,
+        signing_key=SIGNING,
+        peer_signing_key=SIGNING_OF_METER.public,
+        **common,  # type: ignore[arg-type]
+    )
     return [
         (1, gmac),
         (1, replace(gmac, dedicated=True)),
@@ -161,6 +188,8 @@ def entries() -> list[tuple[int, Entry]]:
         (48, access(auth="sha256", password=SECRET, ek=EK, ak=AK, **common)),  # type: ignore[arg-type]
         (48, access(auth="sha256", password=WRONG, ek=EK, ak=AK, **common)),  # type: ignore[arg-type]
         (99, access(auth="low", password=PASSWORD)),
+        (64, signs),
+        (64, replace(signs, secret=Signatures(SIGNING, SIGNING.public))),
     ]
 
 
@@ -175,11 +204,71 @@ def test_log_1_whole_sessions_show_no_secret(caplog: pytest.LogCaptureFixture) -
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         bench.world.run(main())
-    assert bench.read == 4
+    assert bench.read == 5
     assert len(bench.texts) > 500, "the search has found hardly anything"
     assert sum("Secret(not shown)" in text for text in bench.texts) > 0
     for text in [*bench.texts, caplog.text, *(str(warning.message) for warning in warned)]:
         assert not leaks(text), text[:300]
+    # A trace shows what is on the line: of a low level authentication that is the password, of all others nothing.
+    assert len(bench.traces) > 50
+    assert any(leaks(line.replace(" ", "")) for sends_password, line in bench.traces if sends_password)
+    assert not any(leaks(line.replace(" ", "")) for sends_password, line in bench.traces if not sends_password)
+
+
+def test_log_1_key_rings_and_their_files_show_no_key(tmp_path: Path) -> None:
+    """Not the file, its witness or its lock, raw, in hex of both cases or base64; not the ring nor its errors."""
+    owner = b"KFM\0\0\0\0\1"
+    texts: list[str] = []
+    for number, secret in enumerate((Secret(PASSPHRASE), Key(OURS))):
+        path = tmp_path / f"keys-{number}"
+        for ring in (MemoryKeyRing(), FileKeyRing(path, secret, create=True)):
+            names = [
+                ring.add(owner, KeyKind.ENCRYPTION, Key(EK)),
+                ring.add(owner, KeyKind.AUTHENTICATION, Key(AK)),
+                ring.add(owner, KeyKind.MASTER, Key(KEK)),
+                ring.add(owner, KeyKind.SIGNING, SIGNING_OF_METER),
+                ring.add(owner, KeyKind.AGREEMENT, SIGNING),
+            ]
+            made: list[object] = [ring, *names, ring.cipher(names[0], names[1])]
+            made += [ring.signer(names[3]), ring.agreer(names[4]), ring.fingerprint(names[0])]
+            texts += [f"{thing!r} {thing}" for thing in reachable([*made])]
+            texts += [f"{thing!r} {thing}" for thing in made]
+            for wrong in (
+                lambda ring=ring, name=names[0]: ring.signer(name),
+                lambda ring=ring, name=names[0]: ring.activate(ring.withdraw(name)),
+                lambda ring=ring: ring.add(owner, KeyKind.SIGNING, Key(EK)),
+                lambda path=path: FileKeyRing(path, Secret(WRONG)),
+                lambda path=path: FileKeyRing(path, Key(THEIRS)),
+            ):
+                with pytest.raises(CosemError) as failed:
+                    wrong()
+                texts.append(shown(failed.value))
+    assert len(texts) > 60
+    for text in texts:
+        assert not leaks(text), text[:300]
+    files = list(tmp_path.iterdir())
+    assert len(files) == 6
+    for file in files:
+        octets = file.read_bytes()
+        for canary in CANARIES:
+            encoded = [base64.b64encode(canary[start:])[:12] for start in range(3)]
+            for form in (canary[:12], canary.hex()[:24].encode(), canary.hex().upper()[:24].encode(), *encoded):
+                assert form not in octets, file.name
+
+
+def test_log_1_keys_of_general_protection_are_not_shown() -> None:
+    keys = GeneralKeys(master_key=Key(KEK), signer=SIGNING, agreer=SIGNING, peer_signing_key=SIGNING_OF_METER.public)
+    context = SecurityContext(
+        1,
+        b"ABCDEFGH",
+        b"KFM12345",
+        Key(EK),
+        Key(AK),
+        keys=keys,
+        counter=InvocationCounter(MemoryCounterStore(), "name"),
+    )
+    for thing in reachable([keys, context]):
+        assert not leaks(f"{thing!r} {thing}")
 
 
 def test_log_1_what_carries_secrets_on_the_wire_does_not_show_them() -> None:

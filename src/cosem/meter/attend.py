@@ -152,6 +152,8 @@ class _Connection:
         if event.broadcast and not _may_be_broadcast(association, event.apdu):
             self._session.drop(pair, now)
             return
+        if association.pre_established and association.ciphered:
+            self._meter.keep()  # no association request comes first, whose counter would stand for all that follow
         response = dispatch.answer(device.visit(association, negotiated), event.apdu)
         self._session.respond(pair, response, now)
 

@@ -221,20 +221,28 @@ def sealed_packet(packet: bytes) -> bytes:
 
 # -- T16, T17, T18: lengths, depth, compact arrays --------------------------------------------------------------------
 
-BOMBS: dict[str, bytes] = {
+LENGTHS: dict[str, bytes] = {
     "an array of 2^32 - 1": bytes.fromhex("0184FFFFFFFF"),
     "an octet-string of 2^32 - 1": bytes.fromhex("0984FFFFFFFF"),
     "a length of 127 octets": b"\x09\xff" + bytes(200),
     "an indefinite length": b"\x09\x80" + bytes(50),
+}
+DEPTHS: dict[str, bytes] = {
     "structures within structures": b"\x02\x01" * 10_000 + b"\x00",
-    "a compact array of arrays of 65535": bytes.fromhex("13" + "01FFFF" * 8 + "11" + "0105"),
-    "a compact array of arrays of nothing": bytes.fromhex("1301FFFF00840FFFFFFF") + bytes(100),
-    "a compact array with contents of 2^31": bytes.fromhex("1311847FFFFFFF"),
+    "arrays within structures": b"\x02\x01\x01\x01" * 5_000 + b"\x00",
+}
+COMPACT: dict[str, bytes] = {
+    "arrays of 65535 in one another": bytes.fromhex("13" + "01FFFF" * 8 + "11" + "0105"),
+    "arrays of nothing": bytes.fromhex("1301FFFF00840FFFFFFF") + bytes(100),
+    "contents of 2^31": bytes.fromhex("1311847FFFFFFF"),
 }
 
 
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-def test_t16_t17_t18_a_bomb_is_refused_before_it_grows_meter(bomb: bytes) -> None:
+def bombs(kind: dict[str, bytes]) -> Any:
+    return pytest.mark.parametrize("bomb", kind.values(), ids=kind)
+
+
+def refused_by_meter(bomb: bytes) -> None:
     """In a SET: an exception-response, nothing for the meter to do, and the association lives on."""
     server = associated().server
     apdu = SetRequestNormal(0xC1, ENERGY, None, OctetString(b"")).encode()[:-2] + bomb
@@ -243,14 +251,49 @@ def test_t16_t17_t18_a_bomb_is_refused_before_it_grows_meter(bomb: bytes) -> Non
     assert served(server, by_client(101))
 
 
-@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
-def test_t16_t17_t18_a_bomb_is_refused_before_it_grows_client(bomb: bytes) -> None:
+def refused_by_client(bomb: bytes) -> None:
     """In an answer: a typed error, and no value."""
     client = asking(associated())
     with pytest.raises(RemoteProtocolError):
         client.receive(envelope(bytes.fromhex("C401C100") + bomb, SERVER_TITLE, 100))
         for event in client.events():
             axdr.decode_all(event.raw)  # type: ignore[union-attr,arg-type]
+
+
+@bombs(LENGTHS)
+def test_t16_a_length_is_checked_before_anything_is_made_of_it_meter(bomb: bytes) -> None:
+    """More than the octets that are left, or in more than four octets, is refused at once."""
+    refused_by_meter(bomb)
+
+
+@bombs(LENGTHS)
+def test_t16_a_length_is_checked_before_anything_is_made_of_it_client(bomb: bytes) -> None:
+    """The same in an answer."""
+    refused_by_client(bomb)
+
+
+@bombs(DEPTHS)
+def test_t17_depth_is_bounded_meter(bomb: bytes) -> None:
+    """Thousands of levels end in an error of ours, not in a stack that overflows."""
+    refused_by_meter(bomb)
+
+
+@bombs(DEPTHS)
+def test_t17_depth_is_bounded_client(bomb: bytes) -> None:
+    """The same in an answer."""
+    refused_by_client(bomb)
+
+
+@bombs(COMPACT)
+def test_t18_a_compact_array_is_counted_before_it_is_expanded_meter(bomb: bytes) -> None:
+    """The counts multiplied, the contents measured, elements without octets refused."""
+    refused_by_meter(bomb)
+
+
+@bombs(COMPACT)
+def test_t18_a_compact_array_is_counted_before_it_is_expanded_client(bomb: bytes) -> None:
+    """The same in an answer."""
+    refused_by_client(bomb)
 
 
 def envelope(apdu: bytes, title: bytes, counter: int) -> bytes:

@@ -18,6 +18,7 @@ from conformance.security.bench import (
     EK,
     GET,
     GOT,
+    SERVER_TITLE,
     Bench,
     Played,
     asking,
@@ -191,6 +192,35 @@ def test_t03_a_recorded_session_does_nothing_on_a_meter_that_was_restarted_meter
         # The association request itself is protected, and refused: exception-response, invocation counter error.
         assert first[8:11].hex().upper() == "D80106"
         bench.meter = meter(FileCounterStore(tmp_path / "counters"))
+
+
+def test_t03_without_an_association_request_each_request_is_kept_before_it_is_obeyed_meter(tmp_path: Path) -> None:
+    """In a pre-established association nothing else stands between a recording and a meter that lost its power."""
+
+    def made() -> Meter:
+        meter = Meter("KFM1020012345678", system_title=SERVER_TITLE, counters=FileCounterStore(tmp_path / "counters"))
+        meter.add(REGISTER, value=5, scaler_unit=(0, Unit.WATT_HOUR))
+        keys = Keys(EK, AK, demonstration=True)
+        meter.offer(
+            AssociationDescription(
+                client=1, keys=keys, protection=BOTH, pre_established=True, client_title=CLIENT_TITLE
+            )
+        )
+        return meter
+
+    async def said(bench: Bench) -> bytes:
+        near, far = bench.world.pair()
+        bench.world.spawn(bench.attend(far, "home"))
+        await near.write(wrapped(by_client(100)))
+        return (await near.read(bench.world.now() + 5))[8:]  # and the power goes: nobody closes anything
+
+    first, second = Bench(made()), Bench(made())
+    assert first.world.run(said(first))[0] == 0xCC
+    assert second.world.run(said(second)).hex().upper().startswith("D80106")
+
+
+def wrapped(apdu: bytes) -> bytes:
+    return bytes.fromhex("000100010001") + len(apdu).to_bytes(2, "big") + apdu
 
 
 def test_t03_each_key_has_counters_of_its_own_meter() -> None:

@@ -43,6 +43,8 @@ from cosem.errors import (
 )
 from cosem.meter import Access, AssociationDescription, Rights, dispatch, serving
 from cosem.protocol import apdu as apdus
+from cosem.protocol.apdu.access import AccessRequest, AccessRequestAction, AccessRequestGet, AccessRequestSet
+from cosem.protocol.apdu.action import MethodDescriptor
 from cosem.protocol.apdu.exception import ExceptionResponse
 from cosem.protocol.apdu.get import (
     AttributeDescriptor,
@@ -60,7 +62,7 @@ from cosem.protocol.crypto.gcm import Gcm, nonce
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.model import Data
 from cosem.protocol.model.selection import CaptureObject
-from cosem.protocol.values.data import DoubleLongUnsigned, LongUnsigned
+from cosem.protocol.values.data import DoubleLongUnsigned, Integer, LongUnsigned
 from cosem.store.counters import FileCounterStore
 
 REGISTER, SERIAL = Register("1.0.1.8.0.255"), Data("0.0.96.1.0.255")
@@ -105,7 +107,31 @@ def test_t23_every_door_has_the_same_lock_meter(door: str) -> None:
     assert bench.meter.value(REGISTER.value) == 5
 
 
-def test_t23_lists_and_access_have_the_same_lock_meter() -> None:
+def test_t23_access_has_the_same_lock_meter() -> None:
+    """GET, SET and ACTION items of one ACCESS, each refused to the public client; what it may read comes."""
+    bench = Bench(guarded())
+    energy = AttributeDescriptor(3, REGISTER.instance, 2)
+    name = AttributeDescriptor(1, Obis("0.0.42.0.0.255"), 2)
+    items = (
+        AccessRequestGet(energy),
+        AccessRequestSet(energy),
+        AccessRequestAction(MethodDescriptor(3, REGISTER.instance, 1)),
+        AccessRequestGet(name),
+    )
+    request = AccessRequest(0x40000001, b"", items, (None, DoubleLongUnsigned(9), Integer(0), None))
+
+    async def tried(services: Services) -> Any:
+        return (await services.exchange.request(request)).apdu
+
+    answer = bench.run(tried, 16, access())
+    assert [int(each.result) == 0 for each in answer.access_response_specification] == [False, False, False, True]
+    assert (
+        b"".join(each for each in answer.access_response_list_of_data if isinstance(each, bytes)) == b"KFM1020012345678"
+    )
+    assert bench.meter.value(REGISTER.value) == 5
+
+
+def test_t23_lists_have_the_same_lock_meter() -> None:
     """Each item of a list is judged by itself; what is allowed beside it comes all the same."""
     bench = Bench(guarded())
     wanted = [REGISTER.value, Data("0.0.42.0.0.255").value, SERIAL.value]

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import apsw
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cosem.errors import ConfigurationError, LocalProtocolError, SecurityError, SecurityWarning
 from cosem.protocol.association.counter import CounterStore, InvocationCounter, MemoryCounterStore
 from cosem.protocol.crypto.gcm import COUNTER_MAXIMUM
-from cosem.store import counters
+from cosem.store import copies, counters
 from cosem.store.copies import SKIP
 from cosem.store.counters import FileCounterStore, SqliteCounterStore, default_counter_store
 from cosem.store.durable import Disk
@@ -275,6 +277,15 @@ def test_a_file_has_a_greatest_size(beyond: int, tmp_path: Path, monkeypatch: py
             FileCounterStore(path).peek("a")
     else:
         assert FileCounterStore(path).peek("a") == 100
+
+
+@given(st.binary(max_size=200))
+def test_any_octets_are_a_copy_or_a_damaged_one(octets: bytes) -> None:
+    whole = copies.written({"a": 5, "received-b": 7}, 3, "1:2")
+    for each in (octets, whole[: len(octets)] + octets, whole + octets):
+        copy = copies.read(each)
+        assert not copy.whole or each.rstrip(b"\n") == whole.rstrip(b"\n")
+        assert all(whole.count(f"{name} {value}".encode()) for name, value in copy.entries.items())
 
 
 def test_a_copy_that_the_medium_has_lost_is_a_damaged_one(tmp_path: Path) -> None:

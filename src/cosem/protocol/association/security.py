@@ -709,6 +709,10 @@ class _Opening(NamedTuple):
     protection: Protection
     has_tag: bool
 
+    def __repr__(self) -> str:
+        # What opens an envelope holds the authentication key where it can be seen.
+        return f"_Opening({self.protection!r}, keys not shown)"
+
 
 # The constructor of a named tuple takes its fields one by one, and twice as long as that of the tuple it is.
 _unprotected: Final[Callable[[type[Unprotected], tuple[Any, ...]], Unprotected]] = vars(tuple)["__new__"]
