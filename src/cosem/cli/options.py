@@ -93,7 +93,7 @@ class Connection:
         str | None,
         typer.Option(
             metavar="KEY",
-            help="Our private signing key, for --auth ecdsa: file:PATH (PEM, DER or hex), env:NAME.",
+            help="Our private signing key, for --auth ecdsa and signed messages: file:PATH (PEM, DER, hex), env:NAME.",
             show_default=False,
         ),
     ] = None
@@ -114,8 +114,49 @@ class Connection:
     protection: Annotated[
         str | None,
         typer.Option(
-            metavar="none|auth|enc|auth+enc",
+            metavar="none|auth|enc|auth+enc|auth+enc+sign",
             help="Protection of every message. Left out: auth+enc with --ek, else none.",
+            show_default=False,
+        ),
+    ] = None
+    dedicated: Annotated[
+        bool, typer.Option("--dedicated", help="Use a dedicated key, made anew for each association.")
+    ] = False
+    envelope: Annotated[
+        str | None,
+        typer.Option(
+            metavar="service|general|general-ciphering",
+            help="Envelope of every ciphered message. Left out: that of the service (glo- or ded-), which every meter "
+            "takes and which shows what is asked for; general and general-ciphering hide it.",
+            show_default=False,
+        ),
+    ] = None
+    key_info: Annotated[
+        str | None,
+        typer.Option(
+            metavar="identified|wrapped|one-pass|static",
+            help="How general-ciphering tells its key: the global one, a new one wrapped with --master-key, or one "
+            "agreed with --agreement-key and --peer-agreement-key.",
+            show_default=False,
+        ),
+    ] = None
+    master_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help=f"Master key, also called KEK: {_KEY}.", show_default=False),
+    ] = None
+    agreement_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Our private key agreement key: file:PATH (PEM, DER or hex), env:NAME.",
+            show_default=False,
+        ),
+    ] = None
+    peer_agreement_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="The meter's public key agreement key or its certificate: file:PATH, env:NAME or hex.",
             show_default=False,
         ),
     ] = None
@@ -193,6 +234,12 @@ class Connection:
             peer_signing_key=_public_key("--peer-signing-key", self.peer_signing_key),
             system_title=self.system_title,
             protection=self.protection,
+            dedicated=self.dedicated,
+            envelope=self.envelope,
+            key_info=self.key_info,
+            master_key=key("--master-key", self.master_key),
+            agreement_key=_private_key("--agreement-key", self.agreement_key),
+            peer_agreement_key=_public_key("--peer-agreement-key", self.peer_agreement_key),
             invocation_counter=counter,
             approve_counter=self.approve_counter,
             approve_counter_reset=self.approve_counter_reset,

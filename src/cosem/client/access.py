@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypedDict, Unpack
+from typing import TypedDict, TypeVar, Unpack
 
 from cosem.danger import NOTHING, Weakness
 from cosem.errors import ConfigurationError
@@ -19,10 +19,11 @@ from cosem.protocol.association.counter import (
     counter_name,
 )
 from cosem.protocol.association.general_block import WINDOW_MAXIMUM
+from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import mechanism as mechanisms
 from cosem.protocol.crypto import suite as suites
-from cosem.protocol.crypto.elliptic import PublicKey, Signer
+from cosem.protocol.crypto.elliptic import Agreer, PublicKey, Signer
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
@@ -32,13 +33,22 @@ from cosem.protocol.values.obis import Obis
 from cosem.store.counters import default_counter_store
 from cosem.store.identity import client_system_title
 
+_W = TypeVar("_W", Envelope, KeyChoice)
+
 PROTECTIONS: dict[str, Protection] = {
     "none": Protection.NONE,
     "auth": Protection.AUTHENTICATION,
     "enc": Protection.ENCRYPTION,
     "auth+enc": AUTHENTICATED_ENCRYPTION,
+    "auth+enc+sign": AUTHENTICATED_ENCRYPTION | Protection.SIGNATURE,
 }
 """The words a person writes for a protection."""
+
+ENVELOPES: dict[str, Envelope] = {each.value: each for each in (Envelope.SERVICE, Envelope.GENERAL, Envelope.CIPHERING)}
+"""The words a person writes for the envelope of every service."""
+
+KEY_CHOICES: dict[str, KeyChoice] = {each.value: each for each in KeyChoice if each is not KeyChoice.BROADCAST}
+"""The words a person writes for how general-ciphering tells its key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +65,10 @@ class Access:
         system_title: the client's own title, 8 octets.
         meter_title: the meter's title when it is known; otherwise the meter tells it.
         dedicated: use a fresh dedicated key for each association.
+        envelope: in which kind of envelope every service goes.
+        key_info: how general-ciphering tells its key.
+        keys: those of general-ciphering and general-signing beside the global ones.
+        broadcast_key: the global broadcast encryption key, for what is sent to many.
         counters: where invocation counters are leased from.
         invocation_counter: the number to begin at or above; it can only raise what is stored.
         counter_approved: an operator has looked at that number, and it may be as far up as it likes.
@@ -76,6 +90,10 @@ class Access:
     meter_title: bytes | None = None
     suite: int = 0
     dedicated: bool = False
+    envelope: Envelope = Envelope.SERVICE
+    key_info: KeyChoice = KeyChoice.IDENTIFIED
+    keys: GeneralKeys = field(default_factory=GeneralKeys)
+    broadcast_key: Key | None = None
     counters: CounterStore = field(default_factory=MemoryCounterStore)
     invocation_counter: int | None = None
     counter_approved: bool = False
@@ -116,10 +134,47 @@ class Access:
             raise ConfigurationError(
                 "a dedicated key needs protection, without which it would go over the line in clear"
             )
+        self._check_envelope()
         if not self.secured and self.mechanism.identifier == 0 and self.secret is not None:
             raise ConfigurationError("a password does nothing with authentication none; write auth low or leave it out")
         if not 0 <= self.general_block_window <= WINDOW_MAXIMUM:
             raise ConfigurationError(f"gbt_window: 1 to {WINDOW_MAXIMUM} blocks, or 0 for none")
+
+    def _check_envelope(self) -> None:
+        keys, general = self.keys, self.envelope is not Envelope.SERVICE
+        agreed = self.key_info in (KeyChoice.ONE_PASS, KeyChoice.STATIC)
+        signed = self.key_info is KeyChoice.ONE_PASS or Protection.SIGNATURE in self.protection
+        refusals = (
+            (
+                general and self.protection is Protection.NONE,
+                f"envelope {self.envelope.value} needs protection and keys (ek, ak)",
+            ),
+            (
+                self.key_info is not KeyChoice.IDENTIFIED and self.envelope is not Envelope.CIPHERING,
+                f"key_info {self.key_info.value} goes with envelope general-ciphering (--envelope general-ciphering)",
+            ),
+            (
+                self.dedicated and self.envelope is Envelope.CIPHERING,
+                "general-ciphering never uses the dedicated key: write envelope general or service, or leave it out",
+            ),
+            (
+                self.key_info is KeyChoice.WRAPPED and keys.master_key is None,
+                "key_info wrapped needs the master key (master_key, --master-key)",
+            ),
+            (
+                agreed and (keys.agreer is None or keys.peer_agreement_key is None),
+                f"key_info {self.key_info.value} needs our private agreement key and the meter's public one "
+                "(agreement_key, --agreement-key and peer_agreement_key, --peer-agreement-key)",
+            ),
+            (
+                signed and (keys.signer is None or keys.peer_signing_key is None),
+                "what is signed needs our private signing key and the meter's public one "
+                "(signing_key, --signing-key and peer_signing_key, --peer-signing-key)",
+            ),
+        )
+        for wrong, why in refusals:
+            if wrong:
+                raise ConfigurationError(why)
 
     @property
     def secured(self) -> bool:
@@ -155,6 +210,11 @@ class Access:
                 required=self.protection,
                 counter=counter,
                 received=self._received(lambda: security),
+                keys=self.keys,
+                broadcast_key=self.broadcast_key,
+                broadcast_counter=self._broadcast_counter(),
+                entropy=entropy,
+                dialect=self.dialect,
                 permitted=self.permitted,
             )
         settings = ClientSettings(
@@ -164,6 +224,8 @@ class Access:
             certificate=self.certificate,
             protection=self.protection,
             dedicated_key=Key(entropy(security.suite.key_octets)) if self.dedicated and security is not None else None,
+            envelope=self.envelope,
+            key=self.key_info,
             dialect=self.dialect,
             pre_established=self.pre_established,
             conformance=use.conformance,
@@ -173,6 +235,12 @@ class Access:
         )
         challenge = entropy(self.mechanism.challenge_octets) if self.mechanism.challenges else b""
         return ClientAssociation(settings, challenge=challenge, security=security)
+
+    def _broadcast_counter(self) -> InvocationCounter | None:
+        """Return the counter of the broadcast key, which counts for itself under whatever other keys there are."""
+        if self.broadcast_key is None or self.system_title is None:
+            return None
+        return InvocationCounter(self.counters, counter_name(self.broadcast_key, self.system_title))
 
     def _received(self, security: Callable[[], SecurityContext | None]) -> ReceivedCounter | None:
         """Return what the meter has sent already, where no fresh challenge shows that it speaks now."""
@@ -201,7 +269,10 @@ class AccessWords(TypedDict, total=False):
     ek, ak: encryption and authentication key, as keys, octets or hex. system_title: the client's, 8 octets or hex.
     signing_key: our private key, or what signs in its place. peer_signing_key: the meter's public key.
     certificate: that of our signing key, in DER.
-    protection: none, auth, enc, auth+enc. dedicated: use a dedicated key. invocation_counter: begin there or above.
+    protection: none, auth, enc, auth+enc, auth+enc+sign. dedicated: use a dedicated key.
+    envelope: service, general (general-glo or general-ded) or general-ciphering. key_info, for the last: identified,
+    wrapped (with master_key), one-pass or static (with agreement_key, ours, and peer_agreement_key, the meter's).
+    broadcast_key: for what is sent to many. invocation_counter: begin there or above.
     counter_object: the object of the meter to read the counter from first. counters: where counters are leased from.
     approve_counter: an operator approves that number, however far it jumps. approve_counter_reset: an operator knows
     that the meter's own counter was set back, which without a challenge looks like a recorded session.
@@ -222,6 +293,12 @@ class AccessWords(TypedDict, total=False):
     system_title: bytes | str | None
     protection: str | Protection | None
     dedicated: bool
+    envelope: str | Envelope | None
+    key_info: str | KeyChoice | None
+    master_key: Key | bytes | str | None
+    broadcast_key: Key | bytes | str | None
+    agreement_key: Agreer | None
+    peer_agreement_key: PublicKey | None
     invocation_counter: int | None
     approve_counter: bool
     approve_counter_reset: bool
@@ -273,7 +350,7 @@ def access(**words: Unpack[AccessWords]) -> Access:
         mechanism=mechanism,
         secret=signatures if mechanism.signatures else _secret(password),
         certificate=words.get("certificate"),
-        suite=_suite(words.get("suite"), ek, signatures),
+        suite=_suite(words.get("suite"), ek, signatures, words.get("agreement_key")),
         protection=chosen,
         encryption_key=ek,
         authentication_key=_key(words.get("ak")),
@@ -281,6 +358,16 @@ def access(**words: Unpack[AccessWords]) -> Access:
         meter_title=meter_title,
         pre_established=PreEstablished(meter_title) if words.get("pre_established", False) else None,
         dedicated=words.get("dedicated", False),
+        envelope=_word(words.get("envelope"), ENVELOPES, "envelope", Envelope.SERVICE),
+        key_info=_word(words.get("key_info"), KEY_CHOICES, "key_info", KeyChoice.IDENTIFIED),
+        keys=GeneralKeys(
+            master_key=_key(words.get("master_key")),
+            signer=words.get("signing_key"),
+            peer_signing_key=words.get("peer_signing_key"),
+            agreer=words.get("agreement_key"),
+            peer_agreement_key=words.get("peer_agreement_key"),
+        ),
+        broadcast_key=_key(words.get("broadcast_key")),
         counters=default_counter_store() if counters is None and secured else counters or MemoryCounterStore(),
         invocation_counter=words.get("invocation_counter"),
         counter_approved=words.get("approve_counter", False),
@@ -294,16 +381,28 @@ def access(**words: Unpack[AccessWords]) -> Access:
     )
 
 
+def _word(given: str | _W | None, known: dict[str, _W], name: str, default: _W) -> _W:
+    """Return what a word stands for. Raises ConfigurationError that lists the words there are."""
+    if given is None:
+        return default
+    if not isinstance(given, str):
+        return given
+    if given not in known:
+        raise ConfigurationError(f"{name} {given!r} is not known; write one of {', '.join(known)}")
+    return known[given]
+
+
 def _signatures(words: AccessWords) -> Signatures | None:
     own, peer = words.get("signing_key"), words.get("peer_signing_key")
     return None if own is None or peer is None else Signatures(own, peer)
 
 
-def _suite(given: int | None, ek: Key | None, signatures: Signatures | None) -> int:
+def _suite(given: int | None, ek: Key | None, signatures: Signatures | None, agreer: Agreer | None) -> int:
     """Return the suite that was named, else the lowest that the keys can be of. Raises ConfigurationError."""
     if given is None:
         curves = {suite.curve: number for number, suite in suites.SUITES.items()}
-        by_curve = 0 if signatures is None else curves.get(signatures.signer.public.curve, 0)
+        own = (None if signatures is None else signatures.signer, agreer)
+        by_curve = max(0 if each is None else curves.get(each.public.curve, 0) for each in own)
         given = max(by_curve, 2 if ek is not None and len(ek) == suites.SUITES[2].key_octets else 0)
     suite = suites.of(given)
     if signatures is not None and {signatures.signer.public.curve, signatures.peer.curve} != {suite.curve}:

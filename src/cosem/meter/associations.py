@@ -29,10 +29,12 @@ from cosem.protocol.association.counter import (
     received_name,
 )
 from cosem.protocol.association.general_block import WINDOW_MAXIMUM
+from cosem.protocol.association.layers import GeneralKeys, Received
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import suite as suites
+from cosem.protocol.crypto.elliptic import PublicKey
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
-from cosem.protocol.crypto.key import Key
+from cosem.protocol.crypto.key import FINGERPRINT_OCTETS, Key
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
 
 PUBLIC_CLIENT: Final = 16
@@ -47,7 +49,10 @@ LEASE: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The global keys of an association, of security suite `suite`.
+    """The keys of an association, of security suite `suite`.
+
+    `encryption` and `authentication` are the global ones, `broadcast` that of messages to many, `general` those of
+    general-ciphering and general-signing, the peer being the client.
 
     `temporary` keys die with the process, so that their counters need not outlive it. `demonstration` keys are
     printed in every manual: they protect nothing, and are served on loopback only.
@@ -58,10 +63,20 @@ class Keys:
     temporary: bool = False
     demonstration: bool = False
     suite: int = 0
+    broadcast: Key | None = None
+    general: GeneralKeys = field(default_factory=GeneralKeys)
 
     def __post_init__(self) -> None:
         suite = suites.of(self.suite)
-        for name, key in (("encryption", self.encryption), ("authentication", self.authentication)):
+        self.general.check(suite)
+        for name, key in (
+            ("encryption", self.encryption),
+            ("authentication", self.authentication),
+            ("broadcast", self.broadcast),
+            ("master", self.general.master_key),
+        ):
+            if key is None:
+                continue
             if len(key) != suite.key_octets:
                 raise ConfigurationError(
                     f"the {name} key of security suite {suite.identifier} ({suite.name}) has {suite.key_octets} octets"
@@ -136,8 +151,13 @@ class AssociationDescription:
             (mechanism.keys and self.keys is None, f"authentication {mechanism.name!r} needs keys"),
             (self.protection is not Protection.NONE and self.keys is None, "protection needs keys"),
             (
-                self.protection not in (Protection.NONE, Protection.AUTHENTICATION, AUTHENTICATED_ENCRYPTION),
+                self.protection & AUTHENTICATED_ENCRYPTION is Protection.ENCRYPTION,
                 "encryption without authentication is not offered",
+            ),
+            (
+                Protection.SIGNATURE in self.protection
+                and (self.keys is None or not self.keys.general.signer or not self.keys.general.peer_signing_key),
+                "signed messages need the meter's signing key and that of the client",
             ),
             (
                 self.pre_established and bool(mechanism.identifier),
@@ -204,7 +224,10 @@ class AssociationDescription:
             keys.authentication,
             required=self.protection,
             counter=counters.sending(keys, title),
-            received=counters.received(keys, peer),
+            received=counters.all_received(keys, peer),
+            broadcast_key=keys.broadcast,
+            keys=keys.general,
+            entropy=secrets.token_bytes,
         )
 
 
@@ -259,7 +282,22 @@ class Counters:
 
         It is remembered from the first message that verifies; before, anybody could fill the memory with titles.
         """
-        name = received_name(keys.encryption, peer)
+        return self._named(received_name(keys.encryption, peer), keys)
+
+    def all_received(self, keys: Keys, peer: bytes) -> Received:
+        """Return the counters for what a client sends under each of the keys there are."""
+        general, received = keys.general, Received(self.received(keys, peer))
+        if keys.broadcast is not None:
+            received.broadcast = self._named(received_name(keys.broadcast, peer), keys)
+        if general.master_key is not None:
+            received.wrapped = self._named(received_name(general.master_key, peer), keys)
+        if general.agreer is not None:
+            received.agreed = self._named(_name(general.agreer.public, peer), keys)
+        if general.peer_signing_key is not None:
+            received.signed = self._named(_name(general.peer_signing_key, peer), keys)
+        return received
+
+    def _named(self, name: str, keys: Keys) -> ReceivedCounter:
         counter = self._live.get(name)
         if counter is None:
             counter = self._live[name] = _Received(self, self._place(keys), name)
@@ -281,6 +319,11 @@ class Counters:
 
     def _place(self, keys: Keys) -> CounterStore:
         return self._memory if keys.temporary or self._store is None else self._store
+
+
+def _name(key: PublicKey, peer: bytes) -> str:
+    """Return the name of the counter for what a client sends by means of a public key."""
+    return f"{RECEIVED}{key.octets[:FINGERPRINT_OCTETS].hex()}-{peer.hex()}"
 
 
 class _Received(ReceivedCounter):

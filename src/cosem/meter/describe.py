@@ -26,6 +26,7 @@
     encryption_key = "file:ek.hex"      # or env:NAME, or hex
     authentication_key = "file:ak.hex"
     # with ecdsa: signing_key = "file:meter.pem", client_signing_key = "file:client-public.pem"
+    # for general-ciphering: master_key, agreement_key, client_agreement_key; for messages to many: broadcast_key
     access = "manage"                   # public, read or manage
     naming = "ln+sn"                    # by logical names, by short names (sn), or by either; left out: ln
     gbt_window = 16                     # grant general block transfer, and take so many blocks in a row
@@ -65,6 +66,7 @@ from cosem.meter.table import Table
 from cosem.meter.values import encode_value
 from cosem.protocol.association.context import Naming
 from cosem.protocol.association.counter import CounterStore
+from cosem.protocol.association.layers import GeneralKeys
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto.key import octets_from_hex
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures, named
@@ -84,6 +86,7 @@ PROTECTIONS: Final[Mapping[str, Protection]] = {
     "none": Protection.NONE,
     "auth": Protection.AUTHENTICATION,
     "auth+enc": AUTHENTICATED_ENCRYPTION,
+    "auth+enc+sign": AUTHENTICATED_ENCRYPTION | Protection.SIGNATURE,
 }
 GRANTS: Final[Mapping[str, AttributeAccess]] = {
     "none": AttributeAccess.NONE,
@@ -266,11 +269,13 @@ def _secret(table: Table, mechanism: Mechanism) -> SharedSecret | None:
 
 def _keys(table: Table, allow_demo_keys: bool) -> Keys | None:
     suite = table.integer("suite", 0)
+    broadcast, general = table.optional("broadcast_key", credentials.key), _general_keys(table)
     if "keys" in table:
         table.converted("keys", _named({DEMO: DEMO}))
         if not allow_demo_keys:
             raise table.refusal("keys", "demo keys protect nothing and must be allowed where the meter is started")
-        return table.guarded(lambda: demo_keys(suite), "suite")
+        demo = table.guarded(lambda: demo_keys(suite), "suite")
+        return table.guarded(lambda: replace(demo, broadcast=broadcast, general=general))
     encryption = table.optional("encryption_key", credentials.key)
     authentication = table.optional("authentication_key", credentials.key)
     if encryption is None and authentication is None:
@@ -278,7 +283,17 @@ def _keys(table: Table, allow_demo_keys: bool) -> Keys | None:
     if encryption is None or authentication is None:
         missing = "encryption_key" if encryption is None else "authentication_key"
         raise table.refusal(missing, "an association has both keys or none")
-    return table.guarded(lambda: Keys(encryption, authentication, suite=suite))
+    return table.guarded(lambda: Keys(encryption, authentication, suite=suite, broadcast=broadcast, general=general))
+
+
+def _general_keys(table: Table) -> GeneralKeys:
+    return GeneralKeys(
+        master_key=table.optional("master_key", credentials.key),
+        signer=table.optional("signing_key", credentials.private_key),
+        peer_signing_key=table.optional("client_signing_key", credentials.public_key),
+        agreer=table.optional("agreement_key", credentials.private_key),
+        peer_agreement_key=table.optional("client_agreement_key", credentials.public_key),
+    )
 
 
 def _methods(given: object) -> frozenset[tuple[int, int]]:

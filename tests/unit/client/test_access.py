@@ -17,7 +17,10 @@ from cosem.errors import AssociationRejected, ConfigurationError, ConnectionFail
 from cosem.meter import PUBLIC_ASSOCIATION, AssociationDescription, Keys, serving
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.counter import MemoryCounterStore
+from cosem.protocol.association.layers import Envelope, KeyChoice
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
+from cosem.protocol.crypto import suite as suites
+from cosem.protocol.crypto.elliptic import PrivateKey
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.profile.communication import ApplicationUse
@@ -242,3 +245,20 @@ def test_sha256_needs_a_secret_and_no_key_where_nothing_is_ciphered() -> None:
                 await AsyncClient.open(url, auth="sha256", password="another secret 17", system_title=TITLE).connect()
 
     asyncio.run(run())
+
+
+def test_the_envelope_and_its_keys_in_words() -> None:
+    entry = access(**keys(envelope="general-ciphering", key_info="wrapped", master_key="5A" * 15 + "01"))
+    association = entry.association(ApplicationUse(), lambda octets: b"\7" * octets, entry.counter())
+    (layer,) = association.settings.layers
+    assert (layer.envelope, layer.key, layer.dedicated) == (Envelope.CIPHERING, KeyChoice.WRAPPED, False)
+    assert access(**keys()).envelope is Envelope.SERVICE
+    assert access(**keys(envelope=Envelope.GENERAL, dedicated=True)).envelope is Envelope.GENERAL
+    assert "5A5A" not in repr(entry).upper()
+
+
+def test_an_agreement_key_tells_the_suite() -> None:
+    curve = suites.of(1).required_curve
+    own = PrivateKey.from_entropy(curve, b"\5" * 40)
+    words = keys(envelope="general-ciphering", key_info="static", agreement_key=own, peer_agreement_key=own.public)
+    assert access(**words).suite == 1
