@@ -98,6 +98,7 @@ from cosem.protocol.association.services import (
     GENERAL_CIPHERING,
     GENERAL_SIGNING,
     NEEDS,
+    NOTIFICATIONS_NEED,
     SERVICES_OF_CLIENTS,
     action_response,
     carried,
@@ -224,10 +225,13 @@ class ServerAssociation:
                 block transfer a notification that is longer goes in blocks, each in a frame of its own.
 
         Raises:
-            LocalProtocolError: not associated, or the client does not take so much.
+            LocalProtocolError: not associated, not negotiated, or the client does not take so much.
         """
         if self.state is not State.ASSOCIATED:
             raise LocalProtocolError(f"no notification in state {self.state.value}")
+        needed = NOTIFICATIONS_NEED.get(type(notification))
+        if needed is not None and self.negotiated is not None and not self.negotiated.allows(needed):
+            raise LocalProtocolError(f"{type(notification).__name__} was not negotiated")
         plain = notification.encode()
         most = min((size for size in (self._max_send, frame) if size), default=0)
         if self._blocks is not None and most:

@@ -247,6 +247,12 @@ NEEDS: Final[Mapping[type, Conformance]] = {
 }
 """What must have been negotiated before a request may leave, and before it is served."""
 
+NOTIFICATIONS_NEED: Final[Mapping[type, Conformance]] = {
+    EventNotification: Conformance.EVENT_NOTIFICATION,
+    InformationReportRequest: Conformance.INFORMATION_REPORT,
+}
+"""What must have been negotiated before a server says something unasked; a push needs no association at all."""
+
 NEEDS_WHEN_PROTECTED: Final[Mapping[type, Conformance]] = {AccessRequest: Conformance.GENERAL_PROTECTION}
 """What more that is where the association is protected: ACCESS has no envelope of its own."""
 
