@@ -44,6 +44,7 @@ from cosem.protocol.association.counter import (
     InvocationCounter,
     MemoryCounterStore,
     counter_name,
+    received_name,
 )
 from cosem.protocol.association.state import State
 from cosem.protocol.crypto.gcm import COUNTER_MAXIMUM
@@ -208,15 +209,32 @@ def test_t03_without_an_association_request_each_request_is_kept_before_it_is_ob
         )
         return meter
 
-    async def said(bench: Bench) -> bytes:
+    async def said(bench: Bench, *counters: int) -> list[bytes]:
         near, far = bench.world.pair()
         bench.world.spawn(bench.attend(far, "home"))
-        await near.write(wrapped(by_client(100)))
-        return (await near.read(bench.world.now() + 5))[8:]  # and the power goes: nobody closes anything
+        answers = []
+        for counter in counters:
+            await near.write(wrapped(by_client(counter)))
+            answers.append((await near.read(bench.world.now() + 5))[8:])
+            # While the connection is open: what comes after this is the power loss.
+            kept = FileCounterStore(tmp_path / "counters").peek(received_name(EK, CLIENT_TITLE))
+            assert kept == max(counters[: len(answers)]) + 1
+        return answers
 
-    first, second = Bench(made()), Bench(made())
-    assert first.world.run(said(first))[0] == 0xCC
-    assert second.world.run(said(second)).hex().upper().startswith("D80106")
+    first = Bench(made())
+    assert [each[0] for each in first.world.run(said(first, 100, 101, 102))] == [0xCC] * 3
+    second = Bench(made())
+    assert [each.hex().upper()[:6] for each in second.world.run(replayed(second))] == ["D80106"] * 2
+
+
+async def replayed(bench: Bench) -> list[bytes]:
+    near, far = bench.world.pair()
+    bench.world.spawn(bench.attend(far, "home"))
+    answers = []
+    for counter in (101, 102):
+        await near.write(wrapped(by_client(counter)))
+        answers.append((await near.read(bench.world.now() + 5))[8:])
+    return answers
 
 
 def wrapped(apdu: bytes) -> bytes:
