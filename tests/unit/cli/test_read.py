@@ -144,6 +144,16 @@ def test_keys_enter_over_both_framings(cosem: Cosem, served: Any, tmp_path: Path
         assert (ran.code, "1234567.8" in ran.out) == (0, True), ran.err
 
 
+def test_a_counter_typed_too_high_needs_an_approval(cosem: Cosem, nobody: str) -> None:
+    words = ("read", f"{nobody}?client=1", "1.8.0", "--ek", EK, "--ak", AK, "--invocation-counter", "4294967290")
+    refused, approved = cosem(*words), cosem(*words, "--approve-counter")
+    assert (refused.code, approved.code) == (2, 2)
+    assert "--approve-counter" in refused.err
+    assert "layer:    security" in refused.err
+    assert "--approve-counter" not in approved.err, "believed, and then nobody was there"
+    assert "layer:    transport" in approved.err
+
+
 @pytest.mark.parametrize("verbosity", [(), ("-v",), ("-v", "--json")])
 @pytest.mark.parametrize("client", [1, 2, 32])
 def test_no_output_holds_a_secret(cosem: Cosem, served: Any, client: int, verbosity: tuple[str, ...]) -> None:

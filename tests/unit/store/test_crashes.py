@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from cosem.errors import ConfigurationError, SecurityWarning
-from cosem.protocol.association.counter import counter_name
+from cosem.errors import ConfigurationError, InvocationCounterError, SecurityWarning
+from cosem.protocol.association.counter import RememberedCounter, counter_name
 from cosem.store.copies import SKIP
 from cosem.store.counters import FileCounterStore
 from disk import After, MemoryDisk, PowerLoss, backup_of, put_back
-from unit.store.emission import EK, TITLE, Ledger, talk
+from unit.store.emission import EK, PEER, TITLE, Ledger, talk
 
 NAME = counter_name(EK, TITLE)
 
@@ -225,3 +225,27 @@ def test_sec_06_kill_9_at_every_step(kind: str, tmp_path: Path) -> None:
         for line in lines:
             ledger.emit(bytes.fromhex(line))
         assert len(ledger.sent) >= 3
+
+
+@pytest.mark.parametrize("after", After)
+def test_sec_03_at_every_step_what_was_used_is_not_accepted_again(after: After, tmp_path: Path) -> None:
+    """The first message of a session is kept before it is used: after any crash its recording opens nothing."""
+    path = tmp_path / "counters"
+
+    def sessions(disk: MemoryDisk, used: list[int]) -> None:
+        for number in (50, 60, 70):
+            RememberedCounter(FileCounterStore(path, disk=disk), EK, lambda: PEER).accept(number)
+            used.append(number)
+
+    counting = MemoryDisk()
+    sessions(counting, [])
+    for fatal in range(1, counting.steps + 1):
+        disk, used = MemoryDisk(), list[int]()
+        disk.fatal = fatal
+        with pytest.raises(PowerLoss):
+            sessions(disk, used)
+        disk.reboot(after)
+        for number in used:
+            with pytest.raises(InvocationCounterError):
+                RememberedCounter(FileCounterStore(path, disk=disk), EK, lambda: PEER).accept(number)
+        RememberedCounter(FileCounterStore(path, disk=disk), EK, lambda: PEER).accept(80)
