@@ -15,10 +15,11 @@ import pytest
 from cosem import Client, Data, Register
 from cosem.errors import DataAccessError
 from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.model.classes.time_and_event import DisconnectControl
 from cosem.protocol.values.data import OctetString
 from interop.served import served
-from interop.test_pydlms_reads_our_meter import ENERGY, TEXT, described
+from interop.test_pydlms_reads_our_meter import AK, EK, ENERGY, TEXT, TITLE, described
 
 CLOCK, ABSENT = "0.0.1.0.0.255", "1.0.9.9.9.255"
 
@@ -49,6 +50,24 @@ def test_the_client_of_pydlms_reads_writes_and_runs_in_one_request(pydlms: Any, 
     ]
     assert [each["result"] for each in second] == [4, 250, 250]
     assert text == "0902AABB"
+
+
+@pytest.mark.interop(feature="ACCESS", peer="pydlms-client", role="server")
+def test_the_client_of_pydlms_does_so_in_a_ciphered_association(pydlms: Any) -> None:
+    """ACCESS has no envelope of its own and goes in general-glo-ciphering, which takes general protection."""
+    with served(described()) as port:
+        answer = pydlms(
+            port,
+            [["access", [["get", ENERGY, 3, 2], ["set", TEXT, 1, 2, "0902AABB"], ["get", TEXT, 1, 2]]]],
+            settings={"propose_access": True},
+            client=3,
+            mechanism=5,
+            ek=EK,
+            ak=AK,
+            title=TITLE,
+        )
+    assert "error" not in answer, answer["error"]
+    assert [each["data"] for each in answer["results"][0]["value"]] == ["0600BC614E", "00", "0902AABB"]
 
 
 @pytest.mark.interop(feature="ACCESS", peer="gurux-dlms", role="server")
@@ -92,6 +111,22 @@ def test_our_client_reads_writes_and_runs_in_one_request(
         assert [error.result for error in broken] == [4, 250, 250]
         assert meter.get(text.value) == b"written"
         assert requests_by_access(meter) == 2
+
+
+@pytest.mark.interop(feature="ACCESS", peer="pydlms-client", role="client")
+def test_our_client_does_so_in_a_ciphered_association(pydlms_simulator: Callable[[str, str], Any]) -> None:
+    simulator = pydlms_simulator("wrapper", "gmac")
+    entry: dict[str, Any] = {
+        "ek": simulator.encryption_key,
+        "ak": simulator.authentication_key,
+        "system_title": TITLE,
+        "counters": MemoryCounterStore(),
+    }
+    text = Data(TEXT)
+    with Client.open(simulator.url, **entry) as meter:
+        tasks = [Register(ENERGY).value, (text.value, OctetString(b"ciphered")), text.value]
+        assert meter.access(tasks) == [12_345_678, None, b"ciphered"]
+        assert requests_by_access(meter) == 1
 
 
 def requests_by_access(meter: Client) -> int:

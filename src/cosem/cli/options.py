@@ -192,6 +192,9 @@ class Connection:
             show_default=False,
         ),
     ] = 0
+    delta_values: Annotated[
+        bool, typer.Option("--delta-values", help="Let the meter send the rows of profiles in deltas.")
+    ] = False
     demo_keys: Annotated[
         bool, typer.Option("--demo-keys", help="Use the published example keys; only for a meter on this machine.")
     ] = False
@@ -245,6 +248,7 @@ class Connection:
             approve_counter_reset=self.approve_counter_reset,
             counter_object=counter_object,
             gbt_window=self.gbt_window,
+            delta_values=self.delta_values,
             permitted=permitted(self.auth, self.protection),
         )
 

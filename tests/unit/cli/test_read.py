@@ -242,3 +242,10 @@ def test_general_block_transfer_is_negotiated_where_it_was_asked_for(cosem: Cose
         assert ("general-block-transfer" in ran.err) is negotiated
     for wrong in (-1, 64):
         assert cosem("read", served.wrapper, "1.8.0", "--gbt-window", wrong).code == 64
+
+
+def test_deltas_are_negotiated_where_they_were_asked_for(cosem: Cosem, served: Any) -> None:
+    for words, negotiated in (((), False), (("--delta-values",), True)):
+        ran = cosem("read", served.wrapper, "1.8.0", "-v", *words)
+        assert ran.code == 0, ran.err
+        assert ("delta-value-encoding" in ran.err) is negotiated
