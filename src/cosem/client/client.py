@@ -123,7 +123,7 @@ class _Connection(Operations):
         self, url: ConnectionUrl, entry: Access, counter: InvocationCounter | None
     ) -> tuple[Exchange, Negotiated]:
         association = entry.association(self.communication.application, self._entropy, counter)
-        session = ClientSession(self.communication.lower_layers.client(url), association, self.timing)
+        session = ClientSession(self.communication.lower_layers.client_link(url), association, self.timing)
         stream = await self._opener(url, self.timing.connect)
         exchange = Exchange(session, stream, datagrams=self.communication.lower_layers.datagrams)
         try:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from hypothesis import strategies as st
 
 from cosem.protocol import apdu
+from cosem.protocol.apdu.gateway import CarriedApdu, DeviceAddress
 from cosem.protocol.apdu.initiate import Conformance, ConformanceForm
 from cosem.protocol.apdu.short_name import SuccessForm
 from cosem.protocol.codec import ber
@@ -167,6 +168,8 @@ _OF: dict[type[Form], Callable[[Any], st.SearchStrategy[Any]]] = {
     Boolean: lambda form: st.booleans(),
     Enumeration: lambda form: st.sampled_from(form.members),
     OctetsForm: lambda form: st.binary(max_size=300),
+    DeviceAddress: lambda form: st.binary(max_size=127),
+    CarriedApdu: lambda form: st.binary(min_size=1, max_size=300).filter(lambda octets: octets[0] not in (0xE6, 0xE7)),
     TimeOctets: lambda form: st.one_of(st.just(b""), st.binary(min_size=12, max_size=12)),
     Fixed: lambda form: st.binary(min_size=form.size, max_size=form.size),
     ObisForm: lambda form: obis(),

@@ -29,6 +29,7 @@ import time
 from gurux_dlms import GXByteBuffer, GXDateTime, GXReplyData
 from gurux_dlms.enums import AccessServiceCommandType, Authentication, DataType, InterfaceType, Security
 from gurux_dlms.GXDLMSAccessItem import GXDLMSAccessItem
+from gurux_dlms.GXDLMSGateway import GXDLMSGateway
 from gurux_dlms.objects.enums import SecuritySuite
 from gurux_dlms.secure import GXDLMSSecureClient
 
@@ -99,6 +100,11 @@ class Session:
             client.serverAddressSize = options.address_size
         client.maxReceivePDUSize = options.max_pdu
         client.useUtc2NormalTime = options.deviation == "utc-to-local"
+        if options.gateway:
+            network, _, address = options.gateway.partition(":")
+            client.gateway = GXDLMSGateway()
+            client.gateway.networkId = int(network)
+            client.gateway.physicalDeviceAddress = bytearray.fromhex(address)
         if options.ek:
             client.ciphering.securitySuite = SecuritySuite(options.suite)
             client.ciphering.security = PROTECTION[options.protection]
@@ -317,6 +323,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--suite", type=int, choices=(0, 1, 2), default=0)
     parser.add_argument("--counter", type=int, default=1, help="first invocation counter")
     parser.add_argument("--deviation", choices=("local-to-utc", "utc-to-local"), default="local-to-utc")
+    parser.add_argument("--gateway", help="network:address behind a gateway, the address in hex")
     parser.add_argument("--timeout", type=float, default=10.0)
     return parser.parse_args()
 

@@ -77,6 +77,7 @@ from cosem.protocol.apdu.exception import (
     ServiceErrorCode,
     StateError,
 )
+from cosem.protocol.apdu.gateway import GatewayAddress, GatewayRequest, GatewayResponse
 from cosem.protocol.apdu.get import (
     GetRequestNext,
     GetRequestNormal,
@@ -180,6 +181,9 @@ __all__ = [
     "DedicatedCiphered",
     "EventNotification",
     "ExceptionResponse",
+    "GatewayAddress",
+    "GatewayRequest",
+    "GatewayResponse",
     "GeneralBlockTransfer",
     "GeneralCiphering",
     "GeneralDedicatedCiphering",

@@ -30,6 +30,7 @@ from cosem.protocol.apdu.ciphered import (
     GlobalCiphered,
 )
 from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse
+from cosem.protocol.apdu.gateway import GatewayRequest, GatewayResponse
 from cosem.protocol.apdu.get import (
     GetRequestNext,
     GetRequestNormal,
@@ -122,6 +123,8 @@ Apdu: TypeAlias = (
     | InformationReportRequest
     | GeneralBlockTransfer
     | GeneralSigning
+    | GatewayRequest
+    | GatewayResponse
     | Ciphered
 )
 
@@ -208,13 +211,9 @@ _SINGLE: tuple[type[Wire], ...] = (
     GeneralDedicatedCiphering,
     GeneralCiphering,
     GeneralSigning,
+    GatewayRequest,
+    GatewayResponse,
 )
-# APDUs that exist and are recognised, so that the error can name them, but are not decoded here.
-_OTHERS: dict[int, str] = {
-    0xE6: "gateway request",
-    0xE7: "gateway response",
-}
-
 _KINDS: dict[bytes, type[Wire]] = {
     **{kind.TAG: kind for kind in _SINGLE},
     **{kind.TAG: kind for _, kinds in _CHOICES.values() for kind in kinds},
@@ -247,6 +246,4 @@ def _unknown(octets: bytes) -> DecodeError:
         known = ", ".join(f"{kind.TAG[1]} ({kind.NAME})" for kind in kinds)
         have = f"have {octets[1]}" if len(octets) > 1 else "have no octet"
         return DecodeError(f"need one of {known}, {have}", 1, (name,))
-    if first in _OTHERS:
-        return DecodeError(f"this is {_OTHERS[first]} (0x{first:02X}), which is not decoded here", 0)
     return DecodeError(f"no APDU begins with 0x{first:02X}", 0)

@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from cosem.errors import CosemError
 from cosem.protocol.apdu.choice import decode, kind_of
+from cosem.protocol.apdu.gateway import GatewayRequest, GatewayResponse
 from cosem.protocol.apdu.protected import GeneralSigning
 from cosem.protocol.codec.dissect import MALFORMED, Node
 from cosem.protocol.codec.reader import DEFAULT, Limits, Octets
@@ -14,6 +15,11 @@ from cosem.protocol.codec.reader import DEFAULT, Limits, Octets
 Unprotect: TypeAlias = Callable[[bytes], bytes | None]
 """Takes the octets of a protected APDU and returns those of the plain one, or None without a key for it."""
 
+
+_CARRIERS: Final[dict[bytes, type[GatewayRequest] | type[GatewayResponse]]] = {
+    GatewayRequest.TAG: GatewayRequest,
+    GatewayResponse.TAG: GatewayResponse,
+}
 
 LAYERS: Final = 8
 """How many APDUs may lie in one another before a dissection goes no further."""
@@ -30,6 +36,10 @@ def dissect(octets: Octets, unprotect: Unprotect | None = None, limits: Limits =
     def inside(envelope: bytes) -> Node | None:
         if layers < 2:
             return Node("plain", 0, 0, "not gone into: too many layers")
+        carrier = _CARRIERS.get(envelope[:1])
+        if carrier is not None:
+            carried = carrier.decode(envelope, limits).apdu
+            return Node("carried", 0, 0, "", (dissect(carried, unprotect, limits, layers - 1),), carried)
         signed = GeneralSigning.decode(envelope).content if envelope[:1] == GeneralSigning.TAG else None
         text = ""
         try:

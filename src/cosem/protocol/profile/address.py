@@ -6,6 +6,7 @@
     hdlc+tcp://[2001:db8::7]:4059?client=0x10&server=1&physical=17&address_size=2
     hdlc+serial:///dev/ttyUSB0?baud=9600              or hdlc+serial://COM3
     hdlc+serial:///dev/ttyUSB0?sign_on=iec21          IEC 62056-21 mode E first
+    tcp://192.0.2.7?gateway=0:4D31                    through a gateway: network 0, device address 4D 31
 
 Every framing and medium the suite will ever speak is a word of the grammar; which of them this version can open is the
 business of `cosem.io.open`.
@@ -20,6 +21,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cosem.errors import ConfigurationError
+from cosem.protocol.apdu.gateway import GatewayAddress
 from cosem.protocol.link.hdlc.address import HdlcAddress
 
 DEFAULT_PORT: Final = 4059
@@ -34,6 +36,7 @@ class ConnectionUrl:
     """One connection, said completely: what was left out is filled in, what does not fit together is refused.
 
     `server` is the wrapper port or the upper (logical device) HDLC address, `physical` the lower HDLC address.
+    `gateway` is network:address of a device behind a gateway, as `GatewayAddress` prints it.
     `port` is None off IP media, `path` is empty off serial ones; `address_size` is None unless the framing is HDLC.
     `parse(str(url)) == url`, and `str(url)` leaves out what is the default anyway. Raises ConfigurationError.
     """
@@ -51,6 +54,7 @@ class ConnectionUrl:
     format: str | None = None
     sign_on: str | None = None
     mode: str | None = None
+    gateway: str | None = None
 
     def __post_init__(self) -> None:
         _check_words(self.framing, self.medium)
@@ -85,6 +89,7 @@ class ConnectionUrl:
             format=words.get("format"),
             sign_on=words.get("sign_on"),
             mode=words.get("mode"),
+            gateway=words.get("gateway"),
         )
 
     @property
@@ -128,6 +133,8 @@ class ConnectionUrl:
         if self.framing in _ADDRESSED:
             parts.append(f"client {_both(self.client)}")
             parts.append(f"server {_both(self.server)}")
+        if self.gateway is not None:
+            parts.append(f"through the gateway to device {self.gateway}")
         if self.physical is not None:
             parts.append(f"physical {_both(self.physical)}")
         if self.address_size is not None:
@@ -238,6 +245,7 @@ _PARAMETERS: Final[dict[str, _Parameter]] = {
     "format": _Parameter(_ALL_FRAMINGS, _BAUD_MEDIA, False),
     "sign_on": _Parameter(_HDLC, _BAUD_MEDIA, False),
     "mode": _Parameter(frozenset({"iec21"}), _ALL_MEDIA, False),
+    "gateway": _Parameter(frozenset({"wrapper", "hdlc"}), _ALL_MEDIA, False),
 }
 """Every parameter, in the order in which a URL prints them."""
 
@@ -370,13 +378,18 @@ def _canonical_host(host: str, kind: tuple[str, str]) -> str:
 
 def _settle_line(url: ConnectionUrl) -> None:
     kind = (url.framing, url.medium)
-    for name in ("baud", "format", "sign_on", "mode"):
+    for name in ("baud", "format", "sign_on", "mode", "gateway"):
         if getattr(url, name) is not None and not _PARAMETERS[name].takes_part(*kind):
             raise _refusal(f"{name} is not a parameter of {url.framing}+{url.medium}", kind)
     sign_on = None if url.sign_on is None else url.sign_on.lower()
     if sign_on not in (None, "none", "iec21"):
         raise _refusal(f"sign_on={_shown(sign_on)}: it is iec21 or none", kind)
     _settle(url, "sign_on", None if sign_on == "none" else sign_on)
+    if url.gateway is not None:
+        try:
+            _settle(url, "gateway", str(GatewayAddress.parse(url.gateway)))
+        except ConfigurationError as error:
+            raise _refusal(str(error), kind) from None
     if url.mode is not None and url.mode.lower() not in _MODES:
         raise _refusal(f"mode={_shown(url.mode)}: it is auto, A, B, C, D or E", kind)
     if url.format is not None and not _FORMATS.fullmatch(url.format.upper()):
@@ -443,6 +456,7 @@ def _defaults(url: ConnectionUrl) -> dict[str, int | str | None]:
         "format": character_format if on_line else None,
         "sign_on": None,
         "mode": "auto" if url.framing == "iec21" else None,
+        "gateway": None,
     }
 
 

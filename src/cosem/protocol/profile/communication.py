@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cosem.protocol.apdu.gateway import GatewayAddress
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES
 from cosem.protocol.link import ClientLink, ServerLink
+from cosem.protocol.link.gateway import GatewayClient
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.timing import ServerTiming, Timing
 
@@ -28,6 +30,11 @@ class LowerLayers:
     server: Callable[[Station], ServerLink]
     datagrams: bool = False
     """True where each write and each read is one whole datagram."""
+
+    def client_link(self, url: ConnectionUrl) -> ClientLink:
+        """Return the client's end for a URL, through a gateway where the URL names one."""
+        link = self.client(url)
+        return link if url.gateway is None else GatewayClient(link, GatewayAddress.parse(url.gateway))
 
 
 @dataclass(frozen=True, slots=True)
