@@ -3,9 +3,10 @@
 Every key is encrypted by AES-256-GCM of its own, bound to its owner, kind and version; the list of all, with their
 states, is sealed as a whole. The file key comes from a passphrase by scrypt, or is given as it is. The file is written
 as durably as counters are (`cosem.store.durable`): a key that was added is there after any crash, and a file is old or
-new, never half. Beside it lies a small sealed file with `.witness` that names the very file and its generation, so that
-a key file that was altered, put back or copied from elsewhere is noticed and refused, until `accept_old` says that it
-is meant: with keys of yesterday a meter whose key was changed today is lost.
+new, never half. Beside it lies a small sealed file with `.witness` that names the very file and its generation. A key
+file that was altered is refused, and one that is older or newer than its witness until `accept_old` says that it is
+meant: with keys of yesterday a meter whose key was changed today is lost. Where both were put back or copied together,
+a `SecurityWarning` says so; a change of owner or mode, and a backup by hard links, look the same.
 
 Not noticed is a disk that is set back as a whole, and whoever may write to both files, has kept the pair of an
 interrupted change, and puts it back.
@@ -59,6 +60,7 @@ SCRYPT_COSTS: Final = (1 << 14, 1 << 20)
 SHORTEST_PASSPHRASE: Final = 12
 
 _FORMAT: Final = "cosem keys 1"
+_MOVED: Final = "it was put back from a backup or copied from elsewhere, together with its witness"
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _BLOCK, _PARALLEL = 8, 1
 
@@ -213,14 +215,18 @@ class FileKeyRing(RingOfSecrets):
             self._use(self._given, salt, cost)
         generation, keys = self._verified(content)
         finding = self._finding(generation, content["before"])
-        if finding is not None and not accept_old:
+        if finding not in (None, _MOVED) and not accept_old:
             raise SecurityError(
                 f"{self._path}: {finding}; if that is meant, open it once with accept_old, and take care of every key "
                 "that was changed since"
             )
         self._keys, self._generation, self._identity = keys, generation, self._identity_of(self._path)
         if finding is not None:
-            warnings.warn(f"key file {self._path}: {finding}; accepted as asked", SecurityWarning, stacklevel=4)
+            warnings.warn(
+                f"key file {self._path}: {finding}; keys that were changed since may be missing",
+                SecurityWarning,
+                stacklevel=4,
+            )
             self._witnessed = generation  # what it says is wrong, and is replaced with the file
             self._store(keys)
         self._attest()
@@ -252,7 +258,7 @@ class FileKeyRing(RingOfSecrets):
         if generation != known:
             return "it is an old one" if generation < known else "the witness beside it is an old one"
         if after != self._identity_of(self._path):
-            return "it was put back from a backup or copied from elsewhere"
+            return _MOVED
         return None if generation >= self._generation else "it was set back while it was in use"
 
     def _store(self, keys: Mapping[KeyName, _Sealed | None]) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -98,7 +99,8 @@ def test_others_may_not_read_the_file(mode: int, accepted: bool, tmp_path: Path)
     ring(path)
     path.chmod(mode)
     if accepted:
-        with suppress(SecurityError):  # its identity has changed with its mode, which an operator accepts
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SecurityWarning)  # its identity has changed with its mode
             FileKeyRing(path, FILE_KEY)
         return
     with pytest.raises(ConfigurationError, match="chmod 600"):
@@ -270,20 +272,24 @@ def test_at_every_step_of_a_new_file_key_the_old_one_or_the_new_one_opens(after:
 
 
 @pytest.mark.parametrize("both", [False, True])
-def test_a_file_that_was_put_back_is_refused_until_it_is_meant(both: bool, tmp_path: Path) -> None:
+def test_a_file_that_was_put_back_is_noticed_and_an_old_one_refused(both: bool, tmp_path: Path) -> None:
     path, disk = tmp_path / "keys", MemoryDisk()
     made = FileKeyRing(path, FILE_KEY, create=True, disk=disk)
     made.activate(made.add(METER, KeyKind.ENCRYPTION, EK))
     backup = backup_of(disk)
     made.activate(made.add(METER, KeyKind.ENCRYPTION, NEW_EK))
     put_back(disk, backup if both else {path: backup[path]})
-    words = "put back from a backup" if both else "it is an old one"
-    with pytest.raises(SecurityError, match=words):
-        FileKeyRing(path, FILE_KEY, disk=disk)
-    with pytest.raises(SecurityError, match=words):
-        made.names(METER, KeyKind.ENCRYPTION)
-    with pytest.warns(SecurityWarning, match="accepted as asked"):
-        opened = FileKeyRing(path, FILE_KEY, disk=disk, accept_old=True)
+    if both:
+        # Nothing can tell this from a file whose mode was changed: it is warned of, and then known as it is.
+        with pytest.warns(SecurityWarning, match="put back from a backup"):
+            opened = FileKeyRing(path, FILE_KEY, disk=disk)
+    else:
+        with pytest.raises(SecurityError, match="it is an old one"):
+            FileKeyRing(path, FILE_KEY, disk=disk)
+        with pytest.raises(SecurityError, match="it is an old one"):
+            made.names(METER, KeyKind.ENCRYPTION)
+        with pytest.warns(SecurityWarning, match="may be missing"):
+            opened = FileKeyRing(path, FILE_KEY, disk=disk, accept_old=True)
     assert [name.version for name in opened.names(METER, KeyKind.ENCRYPTION)] == [1]
     FileKeyRing(path, FILE_KEY, disk=disk)
 
