@@ -61,6 +61,27 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
         Cell("delta values", "dlms-cosem", "server"): "its client proposes no such encoding",
         Cell("delta values", "gurux-dlms", "server"): "its client knows the tags and does not add them up",
         Cell("delta values", "pydlms-client", "client"): "its meter sends none",
+        **{
+            Cell(feature, peer, "server"): why
+            for peer, why in (
+                ("gurux-dlms", "its client makes no general-ciphering and no general-signing"),
+                ("dlms-cosem", "its client makes general-glo-ciphering alone"),
+            )
+            for feature in (
+                *("general-ciphering, identified key", "general-ciphering, wrapped key"),
+                *("general-ciphering, one-pass Diffie-Hellman", "general-ciphering, static unified"),
+                "general-signing",
+            )
+        },
+        **{
+            Cell(feature, "dlms-cosem", "server"): "its client makes general-glo-ciphering alone"
+            for feature in ("dedicated key", "general-ded-ciphering", "broadcast key")
+        },
+        **{
+            Cell(feature, "dlms-cosem", "server"): "its client knows suite 0 alone"
+            for feature in ("ciphering with suite 1", "ciphering with suite 2")
+        },
+        Cell("broadcast key", "gurux-dlms", "server"): "its client sends nothing under the broadcast key",
         Cell("attribute 0", "dlms-cosem", "server"): "its client proposes no such service",
         Cell("attribute 0", "pydlms-client", "client"): "its meter negotiates attribute 0 and refuses it",
         Cell("attribute 0", "gurux-dlms", "server"): "its client calls attribute 0 an invalid parameter",

@@ -10,10 +10,11 @@ import typer
 
 from cosem.cli.failure import SOME_FAILED, Ended
 from cosem.cli.layers import Dissector, Finding, with_titles
-from cosem.cli.options import Json, key
+from cosem.cli.options import Json, key, private_key, public_key
 from cosem.cli.paste import Part, parts
 from cosem.cli.report import escaped, put, put_json, say
 from cosem.errors import ConfigurationError
+from cosem.protocol.association.layers import GeneralKeys
 from cosem.protocol.codec.dissect import as_dict, render
 from cosem.protocol.values.system_title import TITLE_OCTETS
 
@@ -39,6 +40,29 @@ def decode(
     authentication_key: Annotated[
         str | None,
         typer.Option("--auth-key", metavar="KEY", help="Authentication key, in the same forms.", show_default=False),
+    ] = None,
+    broadcast_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Key of what is sent to many, in the same forms.", show_default=False),
+    ] = None,
+    master_key: Annotated[
+        str | None,
+        typer.Option(metavar="KEY", help="Master key, for general-ciphering with a wrapped key.", show_default=False),
+    ] = None,
+    agreement_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Private agreement key, for general-ciphering with an agreed key: of the recipient, or of either side "
+            "where neither key was made for one message.",
+            show_default=False,
+        ),
+    ] = None,
+    peer_agreement_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Public agreement key of the other side.", show_default=False)
+    ] = None,
+    peer_signing_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Public signing key of the sender.", show_default=False)
     ] = None,
     system_title: Annotated[
         list[str] | None,
@@ -66,6 +90,8 @@ def decode(
         key("--key", encryption_key),
         key("--auth-key", authentication_key),
         [_title(text) for text in system_title or ()],
+        key("--broadcast-key", broadcast_key),
+        _general_keys(master_key, agreement_key, peer_agreement_key, peer_signing_key),
     )
     found = [(part, dissector.dissect(part.octets)) for part in parts(_text(octets or [], file))]
     findings = [each for _, those in found for each in those]
@@ -78,6 +104,17 @@ def decode(
         say("hint: some of this is ciphered; --key and --auth-key look into it")
     if not all(each.sound for each in findings):
         raise Ended(SOME_FAILED)
+
+
+def _general_keys(master: str | None, own: str | None, peer: str | None, signing: str | None) -> GeneralKeys | None:
+    if not any((master, own, peer, signing)):
+        return None
+    return GeneralKeys(
+        master_key=key("--master-key", master),
+        agreer=private_key("--agreement-key", own),
+        peer_agreement_key=public_key("--peer-agreement-key", peer),
+        peer_signing_key=public_key("--peer-signing-key", signing),
+    )
 
 
 def _text(octets: list[str], file: Path | None) -> str:

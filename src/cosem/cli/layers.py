@@ -19,10 +19,12 @@ from cosem.protocol.apdu import (
 )
 from cosem.protocol.apdu.ciphered import SecurityControl
 from cosem.protocol.association.envelope import is_dedicated, is_envelope, is_of_client, open_envelope
+from cosem.protocol.association.layers import GeneralKeys
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.dissect import MALFORMED, Node, data_nodes, data_text
 from cosem.protocol.codec.reader import TRANSFER
 from cosem.protocol.crypto.key import Key
+from cosem.protocol.crypto.suite import Protection
 from cosem.protocol.link import dissect as frames
 from cosem.protocol.link.hdlc.frame import FLAG, KINDS, Kind
 from cosem.protocol.link.hdlc.llc import COMMAND, RESPONSE
@@ -71,6 +73,8 @@ class Dissector:
     Args:
         encryption_key, authentication_key: the keys for ciphered APDUs, as far as they are known.
         titles: system titles of those who may have sent them, where they do not say so themselves.
+        broadcast_key: the key of what is sent to many.
+        keys: those of general-ciphering and general-signing.
     """
 
     def __init__(
@@ -78,8 +82,12 @@ class Dissector:
         encryption_key: Key | None = None,
         authentication_key: Key | None = None,
         titles: Iterable[bytes] = (),
+        broadcast_key: Key | None = None,
+        keys: GeneralKeys | None = None,
     ) -> None:
         self._encryption_key = encryption_key
+        self._broadcast_key = broadcast_key
+        self._keys = keys
         self._authentication_key = authentication_key
         self._given = tuple(titles)
         self._client_title: bytes | None = None
@@ -265,12 +273,18 @@ class Dissector:
                 self._authentication_key,
                 [title for title in likely if title is not None],
                 danger.allow(Weakness.UNVERIFIED_CIPHERTEXT),
+                broadcast_key=self._broadcast_key,
+                keys=self._keys,
             )
         except SecurityError:
-            if key is None:
+            if not self._given_keys:
                 return None  # what can be seen from outside is all there is
             raise
-        if opened.authenticated:
+        if opened.protection is Protection.SIGNATURE:
+            verdict = (
+                "signature verified" if opened.authenticated else "NOT AUTHENTICATED: no key to check the signature"
+            )
+        elif opened.authenticated:
             verdict = "opened, authentication verified"
         elif opened.protection & SecurityControl.ENCRYPTION:
             why = "it has no tag" if not opened.protection & SecurityControl.AUTHENTICATION else "no authentication key"
@@ -289,6 +303,10 @@ class Dissector:
         GeneralBlockTransfer: _general_block,
     }
     """What is needed of which APDU to understand others."""
+
+    @property
+    def _given_keys(self) -> bool:
+        return any((self._encryption_key, self._dedicated_key, self._broadcast_key, self._keys))
 
     def _annotated(self, node: Node) -> Node:
         """Say of system titles whose they are, and of opened APDUs what was verified."""

@@ -233,16 +233,16 @@ class Connection:
             ek=encryption_key,
             ak=authentication_key,
             suite=self.suite,
-            signing_key=_private_key("--signing-key", self.signing_key),
-            peer_signing_key=_public_key("--peer-signing-key", self.peer_signing_key),
+            signing_key=private_key("--signing-key", self.signing_key),
+            peer_signing_key=public_key("--peer-signing-key", self.peer_signing_key),
             system_title=self.system_title,
             protection=self.protection,
             dedicated=self.dedicated,
             envelope=self.envelope,
             key_info=self.key_info,
             master_key=key("--master-key", self.master_key),
-            agreement_key=_private_key("--agreement-key", self.agreement_key),
-            peer_agreement_key=_public_key("--peer-agreement-key", self.peer_agreement_key),
+            agreement_key=private_key("--agreement-key", self.agreement_key),
+            peer_agreement_key=public_key("--peer-agreement-key", self.peer_agreement_key),
             invocation_counter=counter,
             approve_counter=self.approve_counter,
             approve_counter_reset=self.approve_counter_reset,
@@ -330,14 +330,16 @@ def key(option: str, given: str | None) -> Key | None:
     return found
 
 
-def _private_key(option: str, given: str | None) -> PrivateKey | None:
+def private_key(option: str, given: str | None) -> PrivateKey | None:
+    """Return a private key on an elliptic curve, after saying what is unsafe about how it was given."""
     if given is None:
         return None
     _hint(option, given)
     return _named(option, lambda: credentials.private_key(given))
 
 
-def _public_key(option: str, given: str | None) -> PublicKey | None:
+def public_key(option: str, given: str | None) -> PublicKey | None:
+    """Return a public key on an elliptic curve."""
     return None if given is None else _named(option, lambda: credentials.public_key(given))
 
 

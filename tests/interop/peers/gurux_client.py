@@ -27,7 +27,7 @@ import sys
 import time
 
 from gurux_dlms import GXByteBuffer, GXDateTime, GXReplyData
-from gurux_dlms.enums import AccessServiceCommandType, Authentication, DataType, InterfaceType, Security
+from gurux_dlms.enums import AccessServiceCommandType, Authentication, Conformance, DataType, InterfaceType, Security
 from gurux_dlms.GXDLMSAccessItem import GXDLMSAccessItem
 from gurux_dlms.GXDLMSGateway import GXDLMSGateway
 from gurux_dlms.objects.enums import SecuritySuite
@@ -112,6 +112,10 @@ class Session:
             client.ciphering.blockCipherKey = bytearray.fromhex(options.ek)
             client.ciphering.authenticationKey = bytearray.fromhex(options.ak)
             client.ciphering.invocationCounter = options.counter
+            if options.dedicated_key:
+                client.ciphering.dedicatedKey = bytearray.fromhex(options.dedicated_key)
+            if options.plain_envelopes:
+                client.proposedConformance &= ~Conformance.GENERAL_PROTECTION
         if hdlc and options.information:
             client.hdlcSettings.maxInfoTX = client.hdlcSettings.maxInfoRX = options.information
         if hdlc and options.window:
@@ -320,6 +324,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--system-title", help="hex")
     parser.add_argument("--ek", help="encryption key, hex; turns ciphering on")
     parser.add_argument("--ak", help="authentication key, hex")
+    parser.add_argument("--dedicated-key", help="hex; sent in the AARQ and used for every service")
+    parser.add_argument("--plain-envelopes", help="anything: envelopes of the services, no general protection")
     parser.add_argument("--suite", type=int, choices=(0, 1, 2), default=0)
     parser.add_argument("--counter", type=int, default=1, help="first invocation counter")
     parser.add_argument("--deviation", choices=("local-to-utc", "utc-to-local"), default="local-to-utc")

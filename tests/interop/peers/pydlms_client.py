@@ -35,6 +35,7 @@ from pydlms.client import AccessAction, AccessGet, AccessSet, DlmsClient
 from pydlms.cosem.data import DlmsData, decode_data, encode_data
 from pydlms.exceptions import DlmsError, ServiceError
 from pydlms.security.context import SecurityContext
+from pydlms.security.general import KeyInfo
 
 
 def main() -> int:
@@ -144,6 +145,8 @@ def argument(given: object) -> object:
 
 def value(name: str, given: object) -> object:
     """What a setting stands for: keys in PEM, octets in hex where the name says so, anything else as it is."""
+    if name == "key_info":
+        return KeyInfo(**given)
     if not isinstance(given, str):
         return given
     if given.startswith("-----BEGIN PUBLIC KEY"):
