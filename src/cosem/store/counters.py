@@ -9,9 +9,11 @@ What cannot be noticed from inside: a disk or virtual machine that is set back a
 was, the identity of the files included; a store that was deleted altogether; a backup since which more than 2^16
 numbers were used under one key; and whoever may write to the files and knows what he does. In the user's own directory
 the client's system title lies beside the counters, so that with the whole directory gone there is a new title, under
-which no number was ever used. In the other cases begin above the counter that the meter has seen. File systems that
-give a file another number or time of change at each mount, as some network ones do, make the counters skip each time:
-safe, but better kept elsewhere.
+which no number was ever used. In the other cases begin above the counter that the meter has seen.
+
+Noticed without need are a change of mode or owner and a backup by hard links, which cost 2^16 numbers each. File
+systems that give a file another number or time of change at each mount, as some network ones do, make the counters skip
+each time: safe, but better kept elsewhere.
 """
 
 from __future__ import annotations
