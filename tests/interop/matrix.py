@@ -58,6 +58,9 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
         Cell("general block transfer", "gurux-dlms", "server"): (
             "its client stops before it acknowledges a block, at an attribute its settings do not have"
         ),
+        Cell("gateway prefix", "dlms-cosem", "server"): "it does not know the prefix",
+        Cell("gateway prefix", "pydlms-client", "server"): "its client does not know the prefix",
+        Cell("gateway prefix", "pydlms-client", "client"): "its meter is no gateway",
         Cell("delta values", "dlms-cosem", "server"): "its client proposes no such encoding",
         Cell("delta values", "gurux-dlms", "server"): "its client knows the tags and does not add them up",
         Cell("delta values", "pydlms-client", "client"): "its meter sends none",

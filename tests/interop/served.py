@@ -8,19 +8,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Queue
 
-from cosem.meter import Meter, serving
+from cosem.meter import Gateway, Meter, Server, serving
 
 
 @contextmanager
 def served(meter: Meter, scheme: str = "tcp") -> Iterator[int]:
     """Serve `meter` on loopback by the URL scheme given, and say on which port."""
+    with running(serving(meter, f"{scheme}://127.0.0.1:0")) as port:
+        yield port
+
+
+@contextmanager
+def running(server: Server | Gateway) -> Iterator[int]:
+    """Run what serves, and say on which port."""
     ready: Queue[int] = Queue()
     ended = threading.Event()
 
     async def run() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        async with serving(meter, f"{scheme}://127.0.0.1:0") as server:
+        async with server:
             assert server.url.port is not None
             ready.put(server.url.port)
             watcher = threading.Thread(target=lambda: (ended.wait(), loop.call_soon_threadsafe(stop.set)))

@@ -12,6 +12,7 @@ from cosem.meter.associations import (
 from cosem.meter.attend import ConnectionLimits, attend
 from cosem.meter.behaviour.profile_generic import RECOMPUTED
 from cosem.meter.device import LogicalDevice, Meter
+from cosem.meter.gateway import Gateway
 from cosem.meter.rights import Access, Rights, Rule
 from cosem.meter.serve import Server, serve, serving
 
@@ -22,6 +23,7 @@ __all__ = [
     "Access",
     "AssociationDescription",
     "ConnectionLimits",
+    "Gateway",
     "Keys",
     "LogicalDevice",
     "Meter",

@@ -132,26 +132,7 @@ class Server:
     def _check(self) -> None:
         if self._url.sign_on is not None:
             raise ConfigurationError("a meter with IEC 62056-21 sign-on is not available in this version")
-        if self._is_loopback():
-            return
-        place = self._url.place
-        if self.meter.demonstration:
-            raise ConfigurationError(
-                f"demo keys, which everybody knows, are served on loopback only (127.0.0.1), not on {place}"
-            )
-        if not self._beyond_loopback:
-            raise ConfigurationError(
-                f"{place} can be reached from elsewhere: listen on 127.0.0.1, "
-                "or allow it with beyond_loopback=True (on the command line --beyond-loopback)"
-            )
-
-    def _is_loopback(self) -> bool:
-        if self._url.host.lower() == LOCAL_NAME:
-            return True
-        try:
-            return ipaddress.ip_address(self._url.host).is_loopback
-        except ValueError:  # another name, or a serial line
-            return False
+        check_place(self._url, self.meter.demonstration, beyond_loopback=self._beyond_loopback)
 
     async def _attend(self, stream: SocketStream | DatagramStream) -> None:
         await attend(
@@ -198,6 +179,30 @@ class Server:
         "serial": _open_line,
     }
     """How serving starts, by medium."""
+
+
+def check_place(url: ConnectionUrl, demonstration: bool, *, beyond_loopback: bool) -> None:
+    """Raise ConfigurationError where a URL reaches beyond loopback without leave, or at all with demo keys."""
+    if _is_loopback(url):
+        return
+    if demonstration:
+        raise ConfigurationError(
+            f"demo keys, which everybody knows, are served on loopback only (127.0.0.1), not on {url.place}"
+        )
+    if not beyond_loopback:
+        raise ConfigurationError(
+            f"{url.place} can be reached from elsewhere: listen on 127.0.0.1, "
+            "or allow it with beyond_loopback=True (on the command line --beyond-loopback)"
+        )
+
+
+def _is_loopback(url: ConnectionUrl) -> bool:
+    if url.host.lower() == LOCAL_NAME:
+        return True
+    try:
+        return ipaddress.ip_address(url.host).is_loopback
+    except ValueError:  # another name, or a serial line
+        return False
 
 
 async def _serve(server: Server) -> None:

@@ -1,0 +1,328 @@
+"""A gateway: one endpoint that fronts many meters, simulated here or reached elsewhere (IEC 62056-5-3, annex C)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from cosem.errors import ConfigurationError, ConnectionLost, CosemError, RemoteProtocolError, TimedOut
+from cosem.io import aio
+from cosem.io.aio import DatagramStream, Listener, ListenLimits, ListenStatistics, SocketStream
+from cosem.io.aio.memory import MemoryStream
+from cosem.io.open import open_async
+from cosem.io.stream import Stream
+from cosem.meter.attend import attend
+from cosem.meter.device import Meter
+from cosem.meter.serve import check_place
+from cosem.protocol.apdu.gateway import GatewayAddress
+from cosem.protocol.link import ApduReceived, ClientLink, LinkConnected
+from cosem.protocol.link.wrapper import WrapperClient
+from cosem.protocol.profile import profile_of
+from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.communication import Station
+from cosem.protocol.profile.gateway import GatewayLimits, GatewaySession, Passed, Route
+from cosem.protocol.profile.timing import ServerTiming
+
+_log = logging.getLogger("cosem.gateway")
+
+LOOK_AGAIN: Final = 1.0
+"""Seconds after which a route that hears nothing looks whether its link has something to do meanwhile."""
+
+_NO_STATION: Final = Station(servers=frozenset())
+
+Fronted: TypeAlias = Meter | ConnectionUrl | str
+"""A device behind a gateway: a meter served in this process, or the URL of one elsewhere."""
+
+
+class Gateway:
+    """One endpoint and the devices behind it. APDUs are passed on unopened; a gateway has no keys.
+
+    async with Gateway({"0:4D31": meter, "0:4D32": "tcp://192.0.2.7"}, "tcp://127.0.0.1:0") as gateway:
+        print(gateway.url)
+
+    For each pair of SAPs and device a connection of its own leads on; it is closed with that of the client.
+
+    Args:
+        devices: what is behind it, by network:address. SAPs in their URLs are not looked at, those of the client count.
+        url: where clients come, tcp or udp with the wrapper.
+        own: what APDUs without a prefix are for; without, they are refused.
+        beyond_loopback: allow an address that other machines can reach.
+        limits: how many connections at once.
+        gateway_limits: what each client may use.
+        timing: how long a client may be silent.
+
+    Raises:
+        ConfigurationError: the URL cannot be served, or reaches beyond loopback without leave, or with demo keys.
+    """
+
+    def __init__(
+        self,
+        devices: Mapping[GatewayAddress | str, Fronted],
+        url: str | ConnectionUrl,
+        *,
+        own: Fronted | None = None,
+        beyond_loopback: bool = False,
+        limits: ListenLimits | None = None,
+        gateway_limits: GatewayLimits | None = None,
+        timing: ServerTiming | None = None,
+    ) -> None:
+        self._url = ConnectionUrl.parse(url) if isinstance(url, str) else url
+        if self._url.framing != "wrapper" or self._url.medium not in ("tcp", "udp"):
+            raise ConfigurationError(f"a gateway is served by tcp or udp with the wrapper, not by {self._url.scheme}")
+        self._profile = profile_of(self._url)
+        self._devices: dict[GatewayAddress | None, Meter | ConnectionUrl] = {
+            GatewayAddress.parse(address) if isinstance(address, str) else address: _fronted(device)
+            for address, device in devices.items()
+        }
+        if own is not None:
+            self._devices[None] = _fronted(own)
+        self._beyond_loopback = beyond_loopback
+        self._limits = limits or ListenLimits()
+        self._gateway_limits = gateway_limits or GatewayLimits()
+        self._timing = timing or self._profile.application.server_timing
+        self._listener: Listener | None = None
+        self._check()
+
+    @property
+    def url(self) -> ConnectionUrl:
+        """Where the gateway is served, with the port that was found."""
+        return self._url if self._listener is None else replace(self._url, port=self._listener.port)
+
+    @property
+    def statistics(self) -> ListenStatistics:
+        """What has been seen since the start."""
+        return ListenStatistics() if self._listener is None else self._listener.statistics
+
+    async def start(self) -> None:
+        """Begin to serve. Raises ConnectionFailed when the port cannot be had, ConfigurationError when it must not."""
+        if self._listener is not None:
+            raise ConfigurationError("the gateway was started already")
+        self._check()  # a meter may have changed
+        listen = aio.listen_datagrams if self._url.medium == "udp" else aio.listen
+        self._listener = await listen(self._url.host, self._url.port or 0, self._attend, self._limits)
+
+    async def wait_closed(self) -> None:
+        """Wait until the gateway is closed."""
+        if self._listener is not None:
+            await self._listener.wait_closed()
+
+    async def close(self) -> None:
+        """Stop serving and close every connection, on both sides."""
+        if self._listener is not None:
+            await self._listener.close()
+
+    async def __aenter__(self) -> Gateway:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _check(self) -> None:
+        meters = [device for device in self._devices.values() if isinstance(device, Meter)]
+        check_place(self._url, any(meter.demonstration for meter in meters), beyond_loopback=self._beyond_loopback)
+
+    async def _attend(self, stream: SocketStream | DatagramStream) -> None:
+        link = self._profile.lower_layers.server(_NO_STATION)
+        session = GatewaySession(link, self._devices.keys(), self._gateway_limits)
+        client = _Client(stream, session, self._timing, self._devices, stream.peer, self._gateway_limits.waiting)
+        await client.serve()
+
+
+class _Client:
+    """One client and the routes that it uses."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        session: GatewaySession,
+        timing: ServerTiming,
+        devices: Mapping[GatewayAddress | None, Meter | ConnectionUrl],
+        peer: str,
+        waiting: int,
+    ) -> None:
+        self._waiting = waiting
+        self._stream = stream
+        self._session = session
+        self._idle = timing.idle
+        self._devices = devices
+        self._peer = peer
+        self._ways: dict[Route, _Way] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        """Pass on what comes from the client, until it leaves, breaks the protocol or is silent for too long."""
+        session, stream = self._session, self._stream
+        silent_until = stream.now() + self._idle
+        try:
+            while True:
+                deadline = session.deadline()
+                try:
+                    octets = await stream.read(silent_until if deadline is None else min(deadline, silent_until))
+                except ConnectionLost:
+                    return
+                now = stream.now()
+                if octets:
+                    silent_until = now + self._idle
+                    try:
+                        session.receive(octets, now)
+                    finally:
+                        await self._say()  # what was refused before the end still belongs to the client
+                    for passed in session.events():
+                        await self._pass(passed)
+                else:
+                    session.tick(now)
+                    if now >= silent_until:
+                        raise TimedOut("idle", self._idle)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+
+    async def _say(self) -> None:
+        while outgoing := self._session.outgoing():
+            await self._stream.write(outgoing)
+
+    async def _pass(self, passed: Passed) -> None:
+        way = self._ways.get(passed.route)
+        if way is None:
+            way = self._ways[passed.route] = _Way(
+                self._devices[passed.route.device], passed.route, self._peer, self._waiting
+            )
+            task = asyncio.get_running_loop().create_task(self._follow(passed.route, way))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        try:
+            await way.send(passed.apdu)
+        except CosemError as error:
+            _log.info("the way to %s ended: %s", passed.route.device, error)
+            await self._end(passed.route, way)
+            await way.close()
+
+    async def _follow(self, route: Route, way: _Way) -> None:
+        """Pass back what comes from the device of a route, until it or the client is gone."""
+        try:
+            await way.open()
+            while True:
+                for apdu in await way.heard():
+                    self._session.answer(route, apdu, self._stream.now())
+                with contextlib.suppress(ConnectionLost):  # of the client; who reads from it will see that too
+                    await self._say()
+        except CosemError as error:
+            _log.info("the way to %s ended: %s", route.device, error)
+            await self._end(route, way)
+        finally:
+            await way.close()
+
+    async def _end(self, route: Route, way: _Way) -> None:
+        if self._ways.get(route) is way:
+            del self._ways[route]
+            self._session.close(route, self._stream.now())
+            with contextlib.suppress(ConnectionLost):
+                await self._say()
+
+
+class _Way:
+    """The connection to one device for one pair of SAPs."""
+
+    def __init__(self, device: Meter | ConnectionUrl, route: Route, peer: str, waiting: int) -> None:
+        self._waiting = waiting
+        self._device = device
+        self._route = route
+        self._peer = peer
+        self._held: deque[bytes] = deque()
+        self._stream: Stream | None = None
+        self._link: ClientLink | None = None
+        self._linked = False
+        self._served: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Open the stream and set up its lower layers. Raises ConnectionFailed where that cannot be done."""
+        device, route = self._device, self._route
+        if isinstance(device, Meter):
+            near = MemoryStream()
+            self._link, self._stream = WrapperClient(route.client, route.server), near
+            self._served = asyncio.get_running_loop().create_task(_serve(device, near.other, self._peer))
+        else:
+            url = replace(device, client=route.client, server=route.server)
+            self._link = profile_of(url).lower_layers.client_link(url)
+            self._stream = await open_async(url)
+        self._link.connect(self._stream.now())
+        await self._flush()
+
+    async def send(self, apdu: bytes) -> None:
+        """Send one APDU, or hold it until the way is open."""
+        if len(self._held) >= self._waiting:
+            raise RemoteProtocolError(f"more than {self._waiting} APDUs for a device that is not there yet")
+        self._held.append(apdu)
+        if self._linked:
+            await self._send_held()
+
+    async def heard(self) -> list[bytes]:
+        """Wait for something to happen, and return the APDUs that came with it."""
+        link, stream = self._link, self._stream
+        assert link is not None
+        assert stream is not None
+        apdus: list[bytes] = []
+        for event in link.events():
+            if isinstance(event, ApduReceived):
+                apdus.append(event.apdu)
+            elif isinstance(event, LinkConnected):
+                self._linked = True
+                await self._send_held()
+            else:
+                raise ConnectionLost("the device has ended the link")
+        if apdus:
+            return apdus
+        deadline, latest = link.deadline(), stream.now() + LOOK_AGAIN
+        octets = await stream.read(latest if deadline is None else min(deadline, latest))
+        if octets:
+            link.receive(octets, stream.now())
+        else:
+            link.tick(stream.now())
+        await self._flush()
+        return apdus
+
+    async def close(self) -> None:
+        """Leave in good order, without waiting for an answer."""
+        if self._stream is not None:
+            if self._linked and self._link is not None:
+                with contextlib.suppress(CosemError):
+                    self._link.disconnect(self._stream.now())
+                    await self._flush()
+            await self._stream.close()
+        if self._served is not None:
+            await asyncio.wait([self._served])
+
+    async def _send_held(self) -> None:
+        assert self._link is not None
+        assert self._stream is not None
+        while self._held:
+            self._link.send(self._held.popleft(), self._stream.now())
+        await self._flush()
+
+    async def _flush(self) -> None:
+        assert self._link is not None
+        assert self._stream is not None
+        while outgoing := self._link.outgoing():
+            await self._stream.write(outgoing)
+
+
+async def _serve(meter: Meter, stream: MemoryStream, peer: str) -> None:
+    """Serve a meter of this process on its end of a way."""
+    try:
+        await attend(meter, stream, peer=peer)
+    except CosemError as error:
+        _log.info("a session behind the gateway ended: %s", error)
+    finally:
+        await stream.close()
+
+
+def _fronted(device: Fronted) -> Meter | ConnectionUrl:
+    return ConnectionUrl.parse(device) if isinstance(device, str) else device
