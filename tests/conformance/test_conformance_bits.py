@@ -38,7 +38,7 @@ from cosem.protocol.apdu.get import (
     SelectiveAccess,
 )
 from cosem.protocol.apdu.initiate import Conformance
-from cosem.protocol.apdu.notification import EventNotification
+from cosem.protocol.apdu.notification import DataNotification, EventNotification
 from cosem.protocol.apdu.set import SetRequestNormal, SetRequestWithFirstDatablock, SetResponseNormal
 from cosem.protocol.apdu.short_name import (
     InformationReportRequest,
@@ -337,6 +337,10 @@ def test_event_notification() -> None:
     unasked(LN, C.EVENT_NOTIFICATION, EVENT)
 
 
+def test_data_notification() -> None:
+    unasked(LN, C.DATA_NOTIFICATION, DataNotification(0x40000001, b"", Unsigned(1)))
+
+
 def test_information_report() -> None:
     unasked(SN, C.INFORMATION_REPORT, REPORT)
 
@@ -380,6 +384,7 @@ def test_delta_value_encoding() -> None:
 
 OTHERS: Final = {
     (LN, C.EVENT_NOTIFICATION): test_event_notification,
+    (LN, C.DATA_NOTIFICATION): test_data_notification,
     (LN, C.PRIORITY_MANAGEMENT_SUPPORTED): test_priority_management,
     (LN, C.DELTA_VALUE_ENCODING): test_delta_value_encoding,
     (SN, C.INFORMATION_REPORT): test_information_report,

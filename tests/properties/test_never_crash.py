@@ -19,10 +19,12 @@ from cosem.errors import CosemError, DecodeError
 from cosem.io import credentials
 from cosem.io.capture import parse_trace
 from cosem.protocol import apdu as apdus
+from cosem.protocol.apdu.access import AccessRequest, AccessResponse, AccessResponseGet
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
 from cosem.protocol.apdu.dissection import dissect
 from cosem.protocol.apdu.get import AttributeDescriptor, GetRequestNormal, GetResponseNormal
 from cosem.protocol.apdu.initiate import InitiateRequest, InitiateResponse
+from cosem.protocol.apdu.result import DataAccessResult
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import ClientSettings, Requested
@@ -234,6 +236,9 @@ ACCESSES: list[dict[str, Any]] = [
 
 
 def answered(request: Any) -> Any:
+    if isinstance(request, AccessRequest):
+        value, result = OctetString(b"x" * 300), AccessResponseGet(DataAccessResult.SUCCESS)
+        return AccessResponse(request.long_invoke_id_and_priority, b"", None, (value,), (result,))
     return GetResponseNormal(request.invoke_id_and_priority, OctetString(b"x" * 300))
 
 

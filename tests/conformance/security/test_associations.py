@@ -123,7 +123,7 @@ def test_t07_nothing_is_granted_that_was_not_proposed_client() -> None:
     everything = protected_initiate(negotiated_conformance=Conformance((1 << 24) - 1), server_max_receive_pdu_size=64)
     both.client.receive(replace(answer, user_information=everything).encode())
     assert both.client.negotiated is not None
-    assert both.client.negotiated.conformance == both.client.settings.conformance
+    assert both.client.negotiated.conformance == both.client.settings.proposed_conformance
     assert both.client.negotiated.max_send_pdu_size == 64
 
 

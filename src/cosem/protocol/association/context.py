@@ -30,6 +30,7 @@ IMPLEMENTED_LOGICAL_NAME_SERVICES = (
     | Conformance.BLOCK_TRANSFER_WITH_SET_OR_WRITE
     | Conformance.BLOCK_TRANSFER_WITH_ACTION
     | Conformance.MULTIPLE_REFERENCES
+    | Conformance.DATA_NOTIFICATION
     | Conformance.ACCESS
     | Conformance.GET
     | Conformance.SET

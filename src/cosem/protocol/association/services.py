@@ -250,8 +250,9 @@ NEEDS: Final[Mapping[type, Conformance]] = {
 NOTIFICATIONS_NEED: Final[Mapping[type, Conformance]] = {
     EventNotification: Conformance.EVENT_NOTIFICATION,
     InformationReportRequest: Conformance.INFORMATION_REPORT,
+    DataNotification: Conformance.DATA_NOTIFICATION,
 }
-"""What must have been negotiated before a server says something unasked; a push needs no association at all."""
+"""What must have been negotiated before a server says something unasked within an association."""
 
 NEEDS_WHEN_PROTECTED: Final[Mapping[type, Conformance]] = {AccessRequest: Conformance.GENERAL_PROTECTION}
 """What more that is where the association is protected: ACCESS has no envelope of its own."""

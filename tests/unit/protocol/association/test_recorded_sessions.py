@@ -18,9 +18,17 @@ from cosem.errors import CosemError, SecurityError
 from cosem.protocol.apdu import GetRequestNormal, GetResponseNormal
 from cosem.protocol.apdu.acse import ApplicationContext
 from cosem.protocol.apdu.descriptor import AttributeDescriptor
+from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
-from cosem.protocol.association.context import Associated, ClientSettings, Released, Requested, Response
+from cosem.protocol.association.context import (
+    IMPLEMENTED_LOGICAL_NAME_SERVICES,
+    Associated,
+    ClientSettings,
+    Released,
+    Requested,
+    Response,
+)
 from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
 from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, SecurityContext
@@ -36,6 +44,9 @@ RECORDED: dict[str, Any] = json.loads(FILE.read_text("utf-8")) if FILE.exists() 
 CLIENT, SERVER = bytes.fromhex("4D4D4D0000000001"), bytes.fromhex("4D4D4D0000BC614E")
 ENERGY = AttributeDescriptor(3, Obis("1.0.1.8.0.255"), 2)
 VALUE = DoubleLongUnsigned(12_345_678)
+
+SERVICES = IMPLEMENTED_LOGICAL_NAME_SERVICES & ~Conformance.DATA_NOTIFICATION
+"""What was proposed and granted when the sessions were recorded."""
 
 
 def secret(name: str, octets: int = 16) -> bytes:
@@ -60,6 +71,7 @@ def context(own: bytes, peer: bytes | None, suite: int) -> SecurityContext:
 
 def client(session: dict[str, Any]) -> ClientAssociation:
     settings = ClientSettings(
+        conformance=SERVICES,
         mechanism=MECHANISMS[5],
         protection=AUTHENTICATED_ENCRYPTION,
         envelope=Envelope(session["envelope"]),
@@ -71,6 +83,7 @@ def client(session: dict[str, Any]) -> ClientAssociation:
 
 def server(session: dict[str, Any]) -> ServerAssociation:
     policy = ServerPolicy(
+        conformance=SERVICES,
         application_context=ApplicationContext.LOGICAL_NAME_CIPHERED,
         mechanism=MECHANISMS[5],
         required=AUTHENTICATED_ENCRYPTION,
