@@ -91,9 +91,12 @@ class Unprotected(NamedTuple):
         )
 
 
-_Opened: TypeAlias = "tuple[bytes, bytes, Protection, ReceivedCounter | None, int, int, tuple[Layer, ...]]"
-"""What was in one envelope, whose it is, what was verified, the counter to raise (None without a tag) and to what, the
-security control octet (0 of a signature), and the envelope itself."""
+_Opened: TypeAlias = "tuple[tuple[bytes, Protection, int, bytes, tuple[Layer, ...]], ReceivedCounter, int, bool]"
+"""What was in one envelope, as in `Unprotected`; the counter to raise, or _UNCOUNTED; the security control octet, or 0;
+and whether there is nothing more to open or to check than all APDUs need."""
+
+_UNCOUNTED: Final = ReceivedCounter()
+"""Stands for no counter: there was no tag, or a signature."""
 
 
 class _Envelope(NamedTuple):
@@ -366,20 +369,13 @@ class SecurityContext:
             if envelope is None:
                 return self._in_clear(apdu)
             opened = envelope.opened(self, apdu, envelope)
-            plain, title, protection, received, number, control, layers = opened
-            if (
-                (self._needs_signature and plain[:1] not in _INITIATE)
-                or received is None
-                or not plain
-                or plain[0] not in SERVICES
-            ):
+            what, received, _, simple = opened
+            if not simple or self._needs_signature or answers is not None:
                 return self._through_layers(apdu, opened, answers)
-            if answers is not None or control & _BROADCAST:
-                self._check_whole(plain, control, layers, answers)
             # Only now is the counter known to be the peer's own; before, anybody could have driven it up.
-            received.last = number
-            self._peer_title = title
-            return _unprotected(Unprotected, (plain, protection, number, title, layers))
+            received.last = what[2]
+            self._peer_title = what[3]
+            return _unprotected(Unprotected, what)
         except SecurityError:
             self.refused += 1
             raise
@@ -402,7 +398,7 @@ class SecurityContext:
         opening = self._openings[dedicated].get(control)
         if opening is None:
             raise self._refusal(control, dedicated)
-        unprotect, received, protection, has_tag = opening
+        unprotect, received, protection, counted, simple = opening
         counter = apdu[at + 1 : start]
         plain = unprotect(title + counter, apdu[start:])
         number = int.from_bytes(counter, "big")
@@ -410,9 +406,12 @@ class SecurityContext:
             raise received.refusal(number)
         if control & _COMPRESSION:
             plain = self._decompressed(plain)
-        if service and (not plain or plain[0] != service):
-            raise misplaced(apdu, plain)
-        return plain, title, protection, received if has_tag else None, number, control, layers
+        if service:
+            if not plain or plain[0] != service:
+                raise misplaced(apdu, plain)
+        elif not plain or plain[0] not in SERVICES:
+            simple = False
+        return (plain, protection, number, title, layers), counted, control, simple
 
     def _open_general_ciphering(self, apdu: bytes, _envelope: _Envelope) -> _Opened:
         message = GeneralCiphering.decode(apdu, TRANSFER)
@@ -440,33 +439,31 @@ class SecurityContext:
         if told.choice is KeyChoice.BROADCAST:
             control |= _BROADCAST
         layer = Layer(Envelope.CIPHERING, key=told.choice, transaction_id=message.transaction_id)
-        received = ring.received if opening.has_tag else None
-        return plain, title, opening.protection, received, number, control, (layer,)
+        received = _UNCOUNTED if opening.counted is _UNCOUNTED else ring.received
+        return (plain, opening.protection, number, title, (layer,)), received, control, False
 
     def _open_general_signing(self, apdu: bytes, _envelope: _Envelope) -> _Opened:
         message = GeneralSigning.decode(apdu, TRANSFER)
         title = self._originator(message)
         self._general.verify(message)
         layer = Layer(Envelope.SIGNING, transaction_id=message.transaction_id)
-        return message.content, title, Protection.SIGNATURE, None, 0, 0, (layer,)
+        return (message.content, Protection.SIGNATURE, 0, title, (layer,)), _UNCOUNTED, 0, False
 
     def _through_layers(self, apdu: bytes, opened: _Opened, answers: bytes | None) -> Unprotected:
         """Open what is in the envelope that was opened, as deep as it goes, and judge the whole before it counts."""
-        outermost = opened
-        plain, title, verified, _, _, control, layers = opened
-        counters = [(opened[3], opened[4])] if opened[3] is not None else []
+        (plain, verified, first, title, layers), received, control, _ = opened
+        counters = [] if received is _UNCOUNTED else [(received, first)]
         envelopes = [apdu]
         while (envelope := self._ENVELOPES.get(plain[0]) if plain else None) is not None:
             if len(layers) >= self._most_layers:
                 raise SecurityError(f"more than {self._most_layers} envelopes lie in one another")
             envelopes.append(plain)
-            plain, inner_title, protection, received, number, inner_control, inner_layers = envelope.opened(
-                self, plain, envelope
-            )
+            what, received, inner_control, _ = envelope.opened(self, plain, envelope)
+            plain, protection, number, inner_title, inner_layers = what
             if inner_title != title:
                 raise SecurityError("the envelopes in one another are from different parties")
             verified, control, layers = verified | protection, control | inner_control, layers + inner_layers
-            if received is not None:
+            if received is not _UNCOUNTED:
                 if (received, number) in counters:
                     raise received.refusal(number)
                 counters.append((received, number))
@@ -483,7 +480,7 @@ class SecurityContext:
             received.last = max(received.last, number)
         if counters or Protection.SIGNATURE in verified:
             self._peer_title = title
-        return Unprotected(plain, verified, outermost[4], title, layers)
+        return Unprotected(plain, verified, first, title, layers)
 
     def _check_whole(self, plain: bytes, control: int, layers: tuple[Layer, ...], answers: bytes | None) -> None:
         """Check what concerns an APDU as a whole, once it is verified."""
@@ -681,7 +678,9 @@ class SecurityContext:
                 for dedicated, key_set, ring in rings:
                     if ring is not None:
                         control = mode | key_set | compressed | self.suite.identifier
-                        opening = _Opening(ring.cipher.opening(control), ring.received, verified, has_tag)
+                        counted = ring.received if has_tag else _UNCOUNTED
+                        simple = has_tag and not key_set
+                        opening = _Opening(ring.cipher.opening(control), ring.received, verified, counted, simple)
                         accepted[dedicated][control] = opening
         return accepted
 
@@ -702,12 +701,14 @@ class _Ring(NamedTuple):
 
 
 class _Opening(NamedTuple):
-    """How one security control octet is opened, what is verified thereby, and whether that includes a tag."""
+    """How one security control octet is opened: the last counter, what is verified thereby, the counter that may be
+    raised by it (_UNCOUNTED without a tag), and whether no more than that is to be checked."""
 
     unprotect: Callable[[bytes, bytes], bytes]
     received: ReceivedCounter
     protection: Protection
-    has_tag: bool
+    counted: ReceivedCounter
+    simple: bool
 
     def __repr__(self) -> str:
         # What opens an envelope holds the authentication key where it can be seen.
