@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from cosem.cli import act, browse, collect, decode, demo, profile, read, set_, simulate
+from cosem.cli import act, browse, collect, decode, demo, listen, profile, read, set_, simulate
 from cosem.cli.failure import BAD_USAGE, INTERRUPTED, Ended, Phase, complain, exit_code
 from cosem.cli.report import put, say
 from cosem.errors import CosemError
@@ -107,6 +107,7 @@ for name, verb in (
     ("profile", profile.profile),
     ("decode", decode.decode),
     ("simulate", simulate.simulate),
+    ("listen", listen.listen),
     ("demo", demo.demo),
 ):
     app.command(name)(verb)

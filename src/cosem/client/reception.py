@@ -98,10 +98,14 @@ class PushReception:
                 raise RemoteProtocolError(f"a push has at most {LONGEST_PUSH} octets, this has {len(octets)}")
             return self._verified(octets, source)
         except CosemError as error:
-            refused = Quarantined(source, octets[:LONGEST_PUSH], error)
-            self.quarantine.append(refused)
-            self.refused += 1
-            return refused
+            return self.set_aside(octets, source, error)
+
+    def set_aside(self, octets: bytes, source: str, error: CosemError) -> Quarantined:
+        """Put into quarantine what is no push, and why."""
+        refused = Quarantined(source, octets[:LONGEST_PUSH], error)
+        self.quarantine.append(refused)
+        self.refused += 1
+        return refused
 
     def _verified(self, octets: bytes, source: str) -> Pushed:
         meter = self._sender(octets, source)

@@ -15,10 +15,10 @@ from cosem.io import aio
 from cosem.io.aio import DatagramStream, Listener, ListenLimits, ListenStatistics, SocketStream
 from cosem.io.aio.memory import MemoryStream
 from cosem.io.open import open_async
+from cosem.io.reach import check_place
 from cosem.io.stream import Stream
 from cosem.meter.attend import attend
 from cosem.meter.device import Meter
-from cosem.meter.serve import check_place
 from cosem.protocol.apdu.gateway import GatewayAddress
 from cosem.protocol.link import ApduReceived, ClientLink, LinkConnected
 from cosem.protocol.link.wrapper import WrapperClient

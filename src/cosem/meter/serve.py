@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from cosem.errors import ConfigurationError, CosemError, TimedOut
 from cosem.io import aio
 from cosem.io.aio import DatagramStream, Listener, ListenLimits, ListenStatistics, SocketStream
+from cosem.io.reach import check_place
 from cosem.meter.attend import DEFAULT_LIMITS, ConnectionLimits, attend
 from cosem.meter.device import Meter
 from cosem.protocol.profile import profile_of
@@ -20,8 +20,6 @@ from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.timing import ServerTiming
 
 _log = logging.getLogger("cosem.meter")
-
-LOCAL_NAME: Final = "localhost"
 
 
 def serve(
@@ -179,30 +177,6 @@ class Server:
         "serial": _open_line,
     }
     """How serving starts, by medium."""
-
-
-def check_place(url: ConnectionUrl, demonstration: bool, *, beyond_loopback: bool) -> None:
-    """Raise ConfigurationError where a URL reaches beyond loopback without leave, or at all with demo keys."""
-    if _is_loopback(url):
-        return
-    if demonstration:
-        raise ConfigurationError(
-            f"demo keys, which everybody knows, are served on loopback only (127.0.0.1), not on {url.place}"
-        )
-    if not beyond_loopback:
-        raise ConfigurationError(
-            f"{url.place} can be reached from elsewhere: listen on 127.0.0.1, "
-            "or allow it with beyond_loopback=True (on the command line --beyond-loopback)"
-        )
-
-
-def _is_loopback(url: ConnectionUrl) -> bool:
-    if url.host.lower() == LOCAL_NAME:
-        return True
-    try:
-        return ipaddress.ip_address(url.host).is_loopback
-    except ValueError:  # another name, or a serial line
-        return False
 
 
 async def _serve(server: Server) -> None:

@@ -1,0 +1,143 @@
+"""`cosem listen`: what meters push, verified with their keys; what is not known to be theirs is set aside."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+
+from cosem.cli.failure import NOT_CONNECTED, Ended
+from cosem.cli.options import Json, key
+from cosem.cli.report import escaped, json_text, octets_text, plain_error, plain_value, put, say, value_text
+from cosem.client.listen import PushListener
+from cosem.client.reception import Pushed, PushEvent, PushingMeter, PushReception
+from cosem.errors import ConfigurationError, TransportError
+from cosem.protocol.apdu.notification import DataNotification, EventNotification
+from cosem.protocol.values.system_title import TITLE_OCTETS, title_text
+from cosem.store import client_system_title, default_counter_store
+
+SHOWN: Final = 64
+"""Octets that are shown of what is set aside; --json gives all of them."""
+
+
+def listen(
+    url: Annotated[
+        str, typer.Argument(metavar="[URL]", help="Where: tcp, udp or hdlc+tcp; port 0 takes any that is free.")
+    ] = "tcp://127.0.0.1:4059",
+    meter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--meter",
+            metavar="TITLE",
+            help="System title of a meter, 16 hex digits; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    encryption_key: Annotated[
+        str | None,
+        typer.Option("--ek", metavar="KEY", help="Encryption key of the meters: file:PATH or env:NAME."),
+    ] = None,
+    authentication_key: Annotated[
+        str | None, typer.Option("--ak", metavar="KEY", help="Authentication key, in the same forms.")
+    ] = None,
+    suite: Annotated[int, typer.Option(metavar="0|1|2", help="Security suite.")] = 0,
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many messages.", show_default="never")] = None,
+    beyond_loopback: Annotated[
+        bool, typer.Option("--beyond-loopback", help="Listen where other machines can send to.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Listen for what meters push until Ctrl-C; each push is one line.
+
+    A push counts only if it is protected with the keys of a meter that --meter names, and was not there before.
+    Everything else is set aside: it is told on stderr, or with --json by `"verified": false`, and never as a value.
+
+    \b
+    Examples:
+      cosem listen tcp://127.0.0.1:4059 --meter 4B464D1020304050 --ek file:ek.hex --ak file:ak.hex
+      cosem listen udp://127.0.0.1:4059 --json
+    """
+    ek, ak = key("--ek", encryption_key), key("--ak", authentication_key)
+    titles = [_title(text) for text in meter or ()]
+    meters: list[PushingMeter] = []
+    if titles:
+        if ek is None or ak is None:
+            raise ConfigurationError("--meter goes with --ek and --ak")
+        meters = [
+            PushingMeter(system_title=title, encryption_key=ek, authentication_key=ak, suite=suite) for title in titles
+        ]
+    elif ek is not None or ak is not None:
+        raise ConfigurationError("say with --meter whose keys these are")
+    else:
+        say("notice: without --meter and keys nothing is believed, and all is set aside")
+    reception = PushReception(client_system_title(), meters, default_counter_store())
+    try:
+        asyncio.run(_listen(url, reception, count, beyond_loopback, as_json=json))
+    except TransportError as error:
+        say(f"error: cannot listen: {error}")
+        raise Ended(NOT_CONNECTED) from None
+
+
+async def _listen(url: str, reception: PushReception, count: int | None, beyond: bool, *, as_json: bool) -> None:
+    async with PushListener(url, reception, beyond_loopback=beyond) as listener:
+        say(f"listening at {listener.url}; stop with Ctrl-C")
+        told = 0
+        while count is None or told < count:
+            event = await listener.next()
+            told += 1
+            if as_json:
+                put(" ".join(line.strip() for line in json_text(_plain(event)).splitlines()))
+            else:
+                _show(event)
+            sys.stdout.flush()
+
+
+def _show(event: PushEvent) -> None:
+    if isinstance(event, Pushed):
+        time, value = _said(event.notification)
+        moment = octets_text(time) if time else "-"
+        put(escaped(f"{moment}  {title_text(event.system_title)}  {value_text(value)}"))
+    else:
+        octets = event.octets[:SHOWN].hex().upper() + ("..." if len(event.octets) > SHOWN else "")
+        say(f"set aside, from {event.source}: {event.error}; {octets}")
+
+
+def _plain(event: PushEvent) -> dict[str, Any]:
+    if not isinstance(event, Pushed):
+        return {
+            "verified": False,
+            "source": event.source,
+            "octets": event.octets.hex().upper(),
+            "error": plain_error(event.error),
+        }
+    told = event.notification
+    head: dict[str, Any] = {
+        "verified": True,
+        "source": event.source,
+        "meter": event.system_title.hex().upper(),
+        "invocation_counter": event.invocation_counter,
+        "kind": told.NAME,
+    }
+    time, value = _said(told)
+    if isinstance(told, EventNotification):
+        head["attribute"] = plain_value(told.attribute)
+    return {**head, "time": octets_text(time) if time else None, "value": plain_value(value)}
+
+
+def _said(notification: DataNotification | EventNotification) -> tuple[bytes | None, Any]:
+    """Return the octets of the time, if any, and the value."""
+    if isinstance(notification, DataNotification):
+        return notification.date_time, notification.body
+    return notification.time, notification.value
+
+
+def _title(text: str) -> bytes:
+    try:
+        title = bytes.fromhex(text)
+    except ValueError:
+        title = b""
+    if len(title) != TITLE_OCTETS:
+        raise ConfigurationError(f"--meter {text!r}: write {2 * TITLE_OCTETS} hex digits, as 4B464D1020304050")
+    return title

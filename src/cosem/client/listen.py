@@ -1,0 +1,152 @@
+"""Listening for what meters push to us, on TCP, UDP and HDLC in TCP, each sender by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import replace
+from typing import Final
+
+from cosem.client.reception import PushEvent, PushReception, Quarantined
+from cosem.errors import ConfigurationError, ConnectionLost, RemoteProtocolError
+from cosem.io import aio
+from cosem.io.aio import DatagramStream, Listener, ListenLimits, ListenStatistics, SocketStream
+from cosem.io.reach import check_place
+from cosem.protocol.association.context import AssociationLimits
+from cosem.protocol.link import Link
+from cosem.protocol.link.hdlc import HdlcListener
+from cosem.protocol.link.wrapper import WrapperServer
+from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.listening import Heard, ListenerSession
+
+EVENTS_KEPT: Final = 1024
+"""How many pushes wait for whoever asks for them; the oldest go first."""
+
+IDLE: Final = 300.0
+"""Seconds after which a connection is closed on which nothing comes."""
+
+
+class PushListener:
+    """What is pushed to one place, verified by a `PushReception` or set aside by it.
+
+    async with PushListener("tcp://127.0.0.1:0", reception) as listener:
+        while True:
+            print(await listener.next())
+
+    Args:
+        url: where to listen: tcp, udp or hdlc+tcp; port 0 finds a free one. SAPs in it are not looked at.
+        reception: says which pushes are believed; their source is the host they come from.
+        beyond_loopback: allow an address that other machines can reach.
+        limits: how many connections, or senders of datagrams, at once.
+        association_limits: bound an APDU that comes in blocks.
+        kept: how many pushes wait at most; `dropped` counts those that had to go, and `heard` all.
+        idle: seconds after which a silent connection is closed.
+    """
+
+    def __init__(
+        self,
+        url: str | ConnectionUrl,
+        reception: PushReception,
+        *,
+        beyond_loopback: bool = False,
+        limits: ListenLimits | None = None,
+        association_limits: AssociationLimits | None = None,
+        kept: int = EVENTS_KEPT,
+        idle: float = IDLE,
+    ) -> None:
+        self._url = ConnectionUrl.parse(url) if isinstance(url, str) else url
+        if (self._url.framing, self._url.medium) not in _HEARD:
+            raise ConfigurationError(f"pushes are heard on tcp, udp and hdlc+tcp, not on {self._url.scheme}")
+        check_place(self._url, False, beyond_loopback=beyond_loopback)
+        self.reception = reception
+        self.dropped = 0
+        self.heard = 0
+        self._limits = limits or ListenLimits()
+        self._association_limits = association_limits
+        self._events: deque[PushEvent] = deque()
+        self._kept = kept
+        self._idle = idle
+        self._arrived = asyncio.Event()
+        self._listener: Listener | None = None
+
+    @property
+    def url(self) -> ConnectionUrl:
+        """Where is listened, with the port that was found."""
+        return self._url if self._listener is None else replace(self._url, port=self._listener.port)
+
+    @property
+    def statistics(self) -> ListenStatistics:
+        """What has been seen since the start."""
+        return ListenStatistics() if self._listener is None else self._listener.statistics
+
+    async def start(self) -> None:
+        """Begin to listen. Raises ConnectionFailed when the port cannot be had."""
+        if self._listener is not None:
+            raise ConfigurationError("the listener was started already")
+        listen = aio.listen_datagrams if self._url.medium == "udp" else aio.listen
+        self._listener = await listen(self._url.host, self._url.port or 0, self._attend, self._limits)
+
+    async def next(self) -> PushEvent:
+        """Wait for the next push, or for what was set aside as none."""
+        while not self._events:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._events.popleft()
+
+    async def close(self) -> None:
+        """Stop listening and close every connection."""
+        if self._listener is not None:
+            await self._listener.close()
+
+    async def __aenter__(self) -> PushListener:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _attend(self, stream: SocketStream | DatagramStream) -> None:
+        session = ListenerSession(self._link(), self._association_limits)
+        silent_until = stream.now() + self._idle
+        while True:
+            deadline = session.deadline()
+            try:
+                octets = await stream.read(silent_until if deadline is None else min(deadline, silent_until))
+            except ConnectionLost:
+                return
+            now = stream.now()
+            try:
+                if octets:
+                    silent_until = now + self._idle
+                    session.receive(octets, now)
+                else:
+                    session.tick(now)
+            except RemoteProtocolError as error:
+                self._take(session, stream.peer)
+                self._put(self.reception.set_aside(octets, stream.peer, error))
+                if self._url.medium != "udp":
+                    return  # the place in the stream is lost
+            self._take(session, stream.peer)
+            if now >= silent_until:
+                return
+
+    def _link(self) -> Link:
+        return HdlcListener() if self._url.framing == "hdlc" else WrapperServer(datagram=self._url.medium == "udp")
+
+    def _take(self, session: ListenerSession, source: str) -> None:
+        for event in session.events():
+            if isinstance(event, Heard):
+                self._put(self.reception.receive(event.apdu, source))
+            else:
+                self._put(self.reception.set_aside(b"", source, event.error))
+
+    def _put(self, event: PushEvent | Quarantined) -> None:
+        if len(self._events) >= self._kept:
+            self._events.popleft()
+            self.dropped += 1
+        self.heard += 1
+        self._events.append(event)
+        self._arrived.set()
+
+
+_HEARD: Final = frozenset({("wrapper", "tcp"), ("wrapper", "udp"), ("hdlc", "tcp")})
