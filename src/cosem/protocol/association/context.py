@@ -51,6 +51,7 @@ IMPLEMENTED_SHORT_NAME_SERVICES = (
     | Conformance.MULTIPLE_REFERENCES
     | Conformance.INFORMATION_REPORT
     | Conformance.PARAMETERIZED_ACCESS
+    | Conformance.GENERAL_PROTECTION
 )
 """The same for associations by short names: the bits that the standard has for them."""
 

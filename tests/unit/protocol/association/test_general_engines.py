@@ -14,12 +14,14 @@ from cosem.errors import LocalProtocolError, SecurityError
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu import Conformance, GetRequestNormal, GetResponseNormal
 from cosem.protocol.apdu.descriptor import AttributeDescriptor
+from cosem.protocol.apdu.short_name import ReadRequest, ReadResponse, VariableName
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import (
     IMPLEMENTED_LOGICAL_NAME_SERVICES,
     Associated,
     ClientSettings,
+    Naming,
     Notified,
     Refused,
     Released,
@@ -272,3 +274,33 @@ def test_layers_of_the_settings() -> None:
     key = Key(bytes(16))
     assert ClientSettings(protection=BOTH, dedicated_key=key).layers[0].dedicated
     assert not ClientSettings(protection=BOTH, dedicated_key=key, envelope=Envelope.CIPHERING).layers[0].dedicated
+
+
+@pytest.mark.parametrize(("envelope", "key", "tag"), WAYS)
+def test_short_names_in_every_envelope(envelope: Envelope, key: KeyChoice, tag: int) -> None:
+    settings = ClientSettings(
+        *(MECHANISMS[5],),
+        protection=BOTH,
+        envelope=envelope,
+        key=key,
+        naming=Naming.SHORT_NAMES,
+        conformance=Naming.SHORT_NAMES.implemented,
+    )
+    policy = ServerPolicy(
+        application_context=settings.application_context,
+        mechanism=MECHANISMS[5],
+        required=BOTH,
+        security=lambda title: security(SERVER_TITLE, title, 1, BOTH),
+        own_title=SERVER_TITLE,
+        conformance=Naming.SHORT_NAMES.implemented,
+    )
+    client = ClientAssociation(settings, challenge=bytes(range(16)), security=security(CLIENT_TITLE, None, 1, BOTH))
+    answer = ReadResponse((TIME,))
+    both = Pair(client, ServerAssociation(policy, chance), answer=lambda _: answer)
+    client.associate()
+    both.run()
+    both.passed.clear()
+    client.send(ReadRequest((VariableName(0x2BC0),)))
+    both.run()
+    assert both.client_events[-1] == Response(answer)
+    assert [octets[0] for _, octets in both.passed] == ([0x25, 0x2C] if tag == 0xC8 else [tag, tag])
