@@ -182,6 +182,13 @@ class Connection:
             metavar="OBIS", help=f"The object to read the counter from (usually {COUNTER_OBJECT}).", show_default=False
         ),
     ] = None
+    naming: Annotated[
+        str,
+        typer.Option(
+            metavar="ln|sn",
+            help="Refer to objects by logical names, or by short names: older meters may know only these.",
+        ),
+    ] = "ln"
     gbt_window: Annotated[
         int,
         typer.Option(
@@ -248,6 +255,7 @@ class Connection:
             approve_counter_reset=self.approve_counter_reset,
             counter_object=counter_object,
             gbt_window=self.gbt_window,
+            naming=self.naming,
             delta_values=self.delta_values,
             permitted=permitted(self.auth, self.protection),
         )

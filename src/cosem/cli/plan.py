@@ -18,6 +18,7 @@ from cosem.client.resolve import check
 from cosem.errors import ConfigurationError
 from cosem.io import credentials
 from cosem.meter.table import Table
+from cosem.protocol.association.context import Naming
 from cosem.protocol.model.classes.data_storage import ProfileGeneric
 from cosem.protocol.model.reference import Reference, parse_reference
 from cosem.protocol.profile import profile_of
@@ -43,6 +44,7 @@ FORM: Final = """
     protection = "auth+enc"             # none, auth, enc, auth+enc
     invocation_counter = "read"         # or a number to begin at
     gbt_window = 16                     # propose general block transfer
+    naming = "sn"                       # by short names; left out, by logical names
 
     [security.public]
     auth = "none"
@@ -202,6 +204,7 @@ def _security(table: Table, name: str, base: Path) -> Access:
     counter, counter_object = table.given("invocation_counter", _counter) if "invocation_counter" in table else _UNSAID
     counter_object = table.converted("counter_object", Obis, counter_object)
     window = table.integer("gbt_window", 0)
+    naming = table.text("naming", Naming.LOGICAL_NAMES.value)
     table.finish()
     return table.guarded(
         lambda: access(
@@ -214,6 +217,7 @@ def _security(table: Table, name: str, base: Path) -> Access:
             invocation_counter=counter,
             counter_object=counter_object,
             gbt_window=window,
+            naming=naming,
             permitted=permitted(auth, protection),
         )
     )

@@ -9,7 +9,7 @@ from typing import TypedDict, TypeVar, Unpack
 from cosem.danger import NOTHING, Weakness
 from cosem.errors import ConfigurationError
 from cosem.protocol.association.client import ClientAssociation
-from cosem.protocol.association.context import ClientSettings, PreEstablished
+from cosem.protocol.association.context import ClientSettings, Naming, PreEstablished
 from cosem.protocol.association.counter import (
     CounterStore,
     InvocationCounter,
@@ -78,6 +78,7 @@ class Access:
         general_block_window: blocks of general block transfer taken in a row, 1 to 63; with 0 it is off.
         delta_values: let the meter send the rows of profiles in deltas (see `cosem.protocol.codec.delta`).
         pre_established: the association is there without being opened, with what is known of the meter.
+        naming: whether objects are referred to by logical or by short names.
     """
 
     mechanism: Mechanism = MECHANISMS[0]
@@ -105,6 +106,7 @@ class Access:
     general_block_window: int = 0
     delta_values: bool = False
     pre_established: PreEstablished | None = None
+    naming: Naming = Naming.LOGICAL_NAMES
 
     def __post_init__(self) -> None:
         if self.secured and self.encryption_key is None:
@@ -228,7 +230,8 @@ class Access:
             key=self.key_info,
             dialect=self.dialect,
             pre_established=self.pre_established,
-            conformance=use.conformance,
+            naming=self.naming,
+            conformance=use.services[self.naming],
             max_receive_pdu_size=min(self.max_receive_pdu_size, use.max_pdu_size),
             general_block_window=self.general_block_window,
             delta_values=self.delta_values,
@@ -279,7 +282,7 @@ class AccessWords(TypedDict, total=False):
     delta_values: let the meter send the rows of profiles in deltas.
     gbt_window: propose general block transfer, and take so many blocks in a row (1 to 63; with 0, as usual, it is off).
     pre_established: the association is there without being opened. meter_title: the meter's system title, where the
-    meter cannot tell it itself.
+    meter cannot tell it itself. naming: ln for logical names, as usual, or sn for short names.
     """
 
     auth: str | Mechanism | None
@@ -310,6 +313,7 @@ class AccessWords(TypedDict, total=False):
     meter_title: bytes | str | None
     max_receive_pdu_size: int
     gbt_window: int
+    naming: str | Naming
     delta_values: bool
 
 
@@ -377,6 +381,7 @@ def access(**words: Unpack[AccessWords]) -> Access:
         dialect=words.get("dialect", STANDARD),
         max_receive_pdu_size=words.get("max_receive_pdu_size", 0xFFFF),
         general_block_window=words.get("gbt_window", 0),
+        naming=_naming(words.get("naming", Naming.LOGICAL_NAMES)),
         delta_values=words.get("delta_values", False),
     )
 
@@ -408,6 +413,15 @@ def _suite(given: int | None, ek: Key | None, signatures: Signatures | None, agr
     if signatures is not None and {signatures.signer.public.curve, signatures.peer.curve} != {suite.curve}:
         raise ConfigurationError(f"the signing keys are not on the curve of security suite {given} ({suite.name})")
     return given
+
+
+def _naming(given: str | Naming) -> Naming:
+    if isinstance(given, Naming):
+        return given
+    known = {each.value: each for each in Naming}
+    if given not in known:
+        raise ConfigurationError(f"naming {given!r} is not known; write {' or '.join(known)}")
+    return known[given]
 
 
 def _instance(given: Obis | str | None) -> Obis | None:

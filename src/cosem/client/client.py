@@ -139,7 +139,7 @@ class _Connection(Operations):
         instance = self.entry.counter_object
         assert instance is not None
         url = replace(self.url, client=PUBLIC_CLIENT)
-        exchange, _ = await self._dial(url, Access(dialect=self.entry.dialect), None)
+        exchange, _ = await self._dial(url, Access(dialect=self.entry.dialect, naming=self.entry.naming), None)
         try:
             number = await Services(exchange).get(Data(instance).value)
         finally:

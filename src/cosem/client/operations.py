@@ -148,8 +148,11 @@ class Operations:
 
     @operation
     async def browse(self, association: AssociationLN | None = None) -> tuple[ObjectListElement, ...]:
-        """Read the list of all objects that this association can see, with the access rights to each."""
-        return await self._open().get((AssociationLN() if association is None else association).object_list)
+        """Read the list of all objects that this association can see, with the access rights to each.
+
+        By short names it is the current association's, which tells no rights.
+        """
+        return await self._open().objects(AssociationLN() if association is None else association)
 
     @operation
     async def clock(self, clock: Clock | None = None) -> DateTime:

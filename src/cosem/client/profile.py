@@ -11,7 +11,6 @@ from typing import Any, Final
 from cosem.client.services import Services
 from cosem.errors import CosemError, DataAccessError, IncompleteWarning
 from cosem.protocol.apdu.get import DataAccessResult
-from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.codec import columns
 from cosem.protocol.codec.columns import Rows
 from cosem.protocol.model.classes.data_storage import ProfileGenericCommon, ScalerUnit, SortMethod, scaler_unit_of
@@ -144,7 +143,7 @@ async def _buffer(
 ) -> bytes:
     """Read the buffer by range; where the meter does not serve that, whole."""
     negotiated = services.exchange.negotiated
-    selective = negotiated is not None and negotiated.allows(Conformance.SELECTIVE_ACCESS)
+    selective = negotiated is not None and negotiated.selective
     if not selective or (since is None and until is None):
         return await services.get_octets(buffer)
     start = EARLIEST if since is None else since

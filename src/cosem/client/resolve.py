@@ -70,7 +70,7 @@ class ObjectDirectory:
         if self._objects is None:
             self._objects = {}
             try:
-                listed = await services.get(self.association.object_list)
+                listed = await services.objects(self.association)
             except (ServiceError, ShapeError):
                 return None  # The meter keeps its list to itself: what the catalogue says is all there is.
             for each in listed:

@@ -7,11 +7,14 @@ from typing import Any, TypeVar, cast
 
 from cosem.client.exchange import Exchange
 from cosem.client.several import Act, Get, Set, Several, Task, item, refusal
+from cosem.client.short_names import ShortNames
 from cosem.errors import CosemError, DataAccessError, RemoteProtocolError, ShapeError
 from cosem.protocol.apdu.get import DataAccessResult, GetRequestNormal, GetResponseNormal
 from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.model.classes.access_control import AssociationLN
 from cosem.protocol.model.declare import InterfaceClass
 from cosem.protocol.model.reference import AttributeRef, MethodRef
+from cosem.protocol.model.rights import ObjectListElement
 from cosem.protocol.model.whole import attribute_0
 
 T = TypeVar("T")
@@ -20,11 +23,13 @@ R = TypeVar("R")
 
 
 class Services:
-    """GET, SET, ACTION and ACCESS over one exchange, each in the best form that was negotiated."""
+    """GET, SET, ACTION and ACCESS, or Read and Write, over one exchange, in the best form that was negotiated."""
 
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
-        self.several = Several(exchange)
+        negotiated = exchange.negotiated
+        by_short_names = negotiated is not None and negotiated.by_short_names
+        self.several = ShortNames(exchange) if by_short_names else Several(exchange)
         self._association = exchange.session.association
 
     async def get(self, reference: AttributeRef[T]) -> T:
@@ -33,6 +38,8 @@ class Services:
 
     async def get_octets(self, reference: AttributeRef[Any]) -> bytes:
         """Read one attribute as the octets of its Data, undecoded."""
+        if isinstance(self.several, ShortNames):
+            return await self.several.octets(reference)
         request = GetRequestNormal(
             self._association.invoke_id_and_priority(), reference.descriptor, reference.access_selection
         )
@@ -42,6 +49,12 @@ class Services:
         if isinstance(response.apdu, GetResponseNormal) and isinstance(response.apdu.result, DataAccessResult):
             raise refusal(response.apdu.result, reference)
         raise RemoteProtocolError(f"{type(response.apdu).__name__} answers a GET")
+
+    async def objects(self, association: AssociationLN) -> tuple[ObjectListElement, ...]:
+        """Read the list of all objects, of the current association where they are referred to by short names."""
+        if isinstance(self.several, ShortNames):
+            return await self.several.objects()
+        return await self.get(association.object_list)
 
     async def get_many(self, references: Sequence[AttributeRef[Any]]) -> list[Any]:
         """Read several attributes; errors of single items are values."""

@@ -89,7 +89,7 @@ class Session:
         self.socket: socket.socket | None = None
         hdlc = options.framing == "hdlc"
         self.client = client = GXDLMSSecureClient(
-            True,
+            options.naming == "ln",
             options.client,
             server_address(options) if hdlc else options.server,
             AUTHENTICATION[options.auth],
@@ -230,7 +230,7 @@ class Session:
     # below the operations
 
     def item(self, class_id: int, obis: str):
-        """The peer's object of that name, the same one each time."""
+        """The peer's object of that name, the same one each time; by short names it is one of the object list."""
         known = self.client.objects.findByLN(class_id, obis)
         if known is None:
             known = self.client.createObject(class_id)
@@ -313,6 +313,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--framing", choices=("wrapper", "hdlc"), default="wrapper")
     parser.add_argument("--client", type=int, default=16)
     parser.add_argument("--server", type=int, default=1)
+    parser.add_argument("--naming", choices=("ln", "sn"), default="ln")
     parser.add_argument("--physical", type=int)
     parser.add_argument("--address-size", type=int, choices=(1, 2, 4))
     parser.add_argument("--information", type=int, help="HDLC: octets of an information field, both ways")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from cosem.protocol.apdu.gateway import GatewayAddress
 from cosem.protocol.apdu.initiate import Conformance
-from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES
+from cosem.protocol.association.context import (
+    IMPLEMENTED_LOGICAL_NAME_SERVICES,
+    IMPLEMENTED_SHORT_NAME_SERVICES,
+    Naming,
+)
 from cosem.protocol.link import ClientLink, ServerLink
 from cosem.protocol.link.gateway import GatewayClient
 from cosem.protocol.profile.address import ConnectionUrl
@@ -57,9 +61,15 @@ class ApplicationUse:
     """What the application layer may propose on this medium; PDU sizes in octets."""
 
     conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES
+    short_name_conformance: Conformance = IMPLEMENTED_SHORT_NAME_SERVICES
     max_pdu_size: int = 0xFFFF
     timing: Timing = field(default_factory=Timing)
     server_timing: ServerTiming = field(default_factory=ServerTiming)
+
+    @property
+    def services(self) -> Mapping[Naming, Conformance]:
+        """What may be proposed, by how objects are referred to."""
+        return {Naming.LOGICAL_NAMES: self.conformance, Naming.SHORT_NAMES: self.short_name_conformance}
 
 
 @dataclass(frozen=True, slots=True)
