@@ -12,14 +12,17 @@ from typing import Any
 
 import pytest
 
-from cosem import Client, Register
+from cosem import Client, Data, Register
 from cosem.errors import DataAccessError, SecurityWarning
 from cosem.protocol.association.counter import MemoryCounterStore
+from cosem.protocol.model.classes.time_and_event import DisconnectControl
+from cosem.protocol.values.data import OctetString
 from interop.matrix import asks
 from interop.served import served
 from unit.client.test_short_names import AK, EK, described
 
 ENERGY = "1.0.1.8.0.255"
+TEXT = Data("0.0.96.1.0.255")
 TITLE = "4D4D4D0000000001"
 SCHEMES = {"wrapper": "tcp", "hdlc": "hdlc+tcp"}
 
@@ -31,6 +34,7 @@ def _passwords_in_clear_are_meant() -> Iterator[None]:
         yield
 
 
+OF_BOTH = ("Read", "Read in blocks", "Write", "Write in blocks", "parameterized access")
 SERVICES = ["READ", "WRITE", "PARAMETERIZED_ACCESS", "BLOCK_TRANSFER_WITH_GET_OR_READ", "MULTIPLE_REFERENCES"]
 SERVICES += ["BLOCK_TRANSFER_WITH_SET_OR_WRITE"]
 PEER_EK, PEER_AK = "000102030405060708090A0B0C0D0E0F", "D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF"
@@ -43,7 +47,7 @@ WAYS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("auth", WAYS)
 @pytest.mark.parametrize("framing", SCHEMES)
-@pytest.mark.parametrize("_", [pytest.param("", marks=asks("pydlms-client", "client", "Read", "Read in blocks"))])
+@pytest.mark.parametrize("_", [pytest.param("", marks=asks("pydlms-client", "client", *OF_BOTH))])
 def test_our_client_reads_the_simulator_of_pydlms(
     pydlms_meter: Callable[..., int], framing: str, auth: str, _: str
 ) -> None:
@@ -56,6 +60,12 @@ def test_our_client_reads_the_simulator_of_pydlms(
         assert str(meter.quantity(Register(ENERGY))) == "12345678 Wh"
         assert meter.clock().year == 2024
         assert len(meter.browse()) > 5
+        for value in (OctetString(b"short"), OctetString(b"long" * 100)):
+            meter.set(TEXT.value, value)
+            assert meter.get(TEXT.value) == value
+        disconnect = DisconnectControl()
+        meter.act(disconnect.remote_disconnect, 0)
+        assert meter.get(disconnect.output_state) is False
         with pytest.raises(DataAccessError):
             meter.get(Register("1.0.99.99.99.255").value)
 
@@ -107,7 +117,7 @@ OF_PYDLMS = {
 @pytest.mark.parametrize("framing", SCHEMES)
 @pytest.mark.parametrize(
     "_",
-    [pytest.param("", marks=asks("pydlms-client", "server", "Read", "Read in blocks", "Write", "Write in blocks"))],
+    [pytest.param("", marks=asks("pydlms-client", "server", *OF_BOTH))],
 )
 def test_pydlms_reads_our_meter(pydlms: Callable[..., dict[str, Any]], framing: str, auth: str, _: str) -> None:
     text = "09820200" + "41" * 512

@@ -50,7 +50,7 @@ class ShortNames:
                     self._put(item, base)
         up, down = FIRST, LAST + STEP
         for item, upwards in waiting:
-            size = _span(item)
+            size = span(item.kind, max(item.attributes()))
             if upwards:
                 up = self._free_above(up, size)
                 base, up = up, up + size
@@ -104,4 +104,11 @@ class ShortNames:
 
 
 def _span(item: Item) -> int:
-    return span(item.kind, max(item.attributes()))
+    """Return how many names the object takes: those of its attributes, and of the methods that it really has.
+
+    A class may have methods that this object does not; meters put other objects where the names of these would be.
+    """
+    kind = item.kind
+    attributes = max(*item.attributes(), *kind.declared_attributes)
+    offsets = (kind.declared_methods[index].short_name_offset for index in item.behaviour.methods)
+    return max(STEP * (attributes - 1), *(offset or 0 for offset in offsets), 0) + STEP

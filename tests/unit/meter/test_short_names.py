@@ -77,7 +77,7 @@ def test_reserved_names_are_where_the_standard_has_them_and_the_others_in_order(
     assert found["0.0.42.0.0.255"] == 0xFD00
     assert found["1.0.1.7.0.255"] == 0x3A00
     assert found["1.0.1.8.0.255"] == FIRST
-    assert found["0.0.96.1.0.255"] == FIRST + 0x30  # a register ends with its method at 0x28
+    assert found["0.0.96.1.0.255"] == FIRST + 0x30  # with room for the method of a register, at 0x28
     assert found["0.0.1.0.0.255"] == LAST + 8 - 0x90  # a clock ends with its last method at 0x88
 
 
@@ -109,8 +109,8 @@ def test_attributes_lie_eight_apart_and_methods_where_the_class_has_them() -> No
         DoubleLongUnsigned(12_345_678),
         *(DataAccessResult.OBJECT_UNDEFINED,) * 2,
     )
-    # Between the attributes of a register and its method there is nothing to read, and no right to anything.
-    assert read(meter, 0x3A18) is DataAccessResult.READ_WRITE_DENIED
+    # This register has no method, and behind its attributes there may be another object.
+    assert read(meter, 0x3A18) is DataAccessResult.OBJECT_UNDEFINED
 
 
 def test_a_method_is_run_by_reading_with_its_parameter_and_by_writing_it() -> None:
@@ -170,7 +170,7 @@ def test_a_part_of_a_profile_is_read_by_parameterized_access() -> None:
     assert read(meter, ParameterizedAccess(0xC010, 1, None)) is DataAccessResult.SCOPE_OF_ACCESS_VIOLATED
 
 
-@pytest.mark.parametrize("wrong", [0x0101, -8, 0x10000, 0xFFF8, 0x3A00, 0x3A28, 0xFA00, 0xFC08])
+@pytest.mark.parametrize("wrong", [0x0101, -8, 0x10000, 0xFFF8, 0x3A00, 0x3A10, 0xFA00, 0xFC08])
 def test_base_names_that_cannot_be_are_refused(wrong: int) -> None:
     meter = furnished()
     with pytest.raises(ConfigurationError, match=r"base name|short names"):
@@ -178,10 +178,10 @@ def test_base_names_that_cannot_be_are_refused(wrong: int) -> None:
 
 
 def test_a_name_beside_another_is_taken() -> None:
-    for fits in (0x3A30, 0x3A00 - 0x30):
+    for fits in (0x3A18, 0x3A00 - 0x18):
         furnished().add(Register("1.0.2.8.0.255"), base_name=fits, value=LongUnsigned(1), scaler_unit=(0, Unit.WATT))
     with pytest.raises(ConfigurationError, match="are those of"):
-        furnished().add(Register("1.0.2.8.0.255"), base_name=0x3A00 - 0x28, value=LongUnsigned(1))
+        furnished().add(Register("1.0.2.8.0.255"), base_name=0x3A00 - 0x10, value=LongUnsigned(1))
 
 
 def test_a_device_says_when_it_has_more_objects_than_names() -> None:
@@ -218,3 +218,28 @@ def test_a_description_gives_names_and_naming() -> None:
         describe.parse(text.format("xx"))
     with pytest.raises(ConfigurationError, match="multiple of 8"):
         describe.parse(text.replace("0x0100", "0x0101").format("sn"))
+
+
+def test_the_names_of_a_real_meter_can_be_described() -> None:
+    """Names of an Elgama GAMA300 as its gateways publish them: registers of tariffs lie 0x18 apart, without methods."""
+    rows = {"1.0.1.8.0.255": 0x0100, "1.0.1.8.1.255": 0x0118, "1.0.1.8.2.255": 0x0130, "1.0.16.7.0.255": 0x3A00}
+    rows |= {"1.0.32.7.0.255": 0x4F00, "1.0.52.7.0.255": 0x5000, "1.0.72.7.0.255": 0x5100}
+    objects = "".join(
+        f'''
+        [[object]]
+        class = "Register"
+        instance = "{name}"
+        base_name = {base}
+        value = {{ double-long-unsigned = {base} }}
+        scaler_unit = [0, "Wh"]
+        '''
+        for name, base in rows.items()
+    )
+    text = '[meter]\nname = "EGM0000000000001"\n' + objects + '[[association]]\nclient = 1\nnaming = "sn"\n'
+    meter = describe.parse(text)
+    assert {name: base for name, base in bases(meter).items() if name in rows} == rows
+    assert read(meter, *(base + 8 for base in rows.values())) == tuple(
+        DoubleLongUnsigned(base) for base in rows.values()
+    )
+    # "P total" is read at 3A08, "+A tariff 1" at 0120, the list of objects at FA08.
+    assert read(meter, 0x3A08, 0x0120) == (DoubleLongUnsigned(0x3A00), DoubleLongUnsigned(0x0118))
