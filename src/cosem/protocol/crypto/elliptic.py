@@ -27,7 +27,7 @@ class Curve:
     octets: int
     order: int
     library: ec.EllipticCurve
-    digest: hashes.HashAlgorithm
+    digest: hashes.SHA256 | hashes.SHA384
 
     @property
     def public_octets(self) -> int:
