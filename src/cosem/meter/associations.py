@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import secrets
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from cosem.errors import ConfigurationError
 from cosem.meter.rights import Access, Rights
@@ -32,7 +32,8 @@ from cosem.protocol.association.general_block import WINDOW_MAXIMUM
 from cosem.protocol.association.layers import GeneralKeys, Received
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import suite as suites
-from cosem.protocol.crypto.elliptic import PublicKey
+from cosem.protocol.crypto.certificate import Certificate, Use
+from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import FINGERPRINT_OCTETS, Key
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
@@ -55,7 +56,9 @@ class Keys:
     general-ciphering and general-signing, the peer being the client.
 
     `temporary` keys die with the process, so that their counters need not outlive it. `demonstration` keys are
-    printed in every manual: they protect nothing, and are served on loopback only.
+    printed in every manual: they protect nothing, and are served on loopback only. `certificates` are what the meter
+    holds, the authorities it believes among them; `pending` are key pairs that have no certificate yet, by what they
+    are for.
     """
 
     encryption: Key
@@ -65,6 +68,8 @@ class Keys:
     suite: int = 0
     broadcast: Key | None = None
     general: GeneralKeys = field(default_factory=GeneralKeys)
+    certificates: tuple[Certificate, ...] = ()
+    pending: Mapping[Use, PrivateKey] = field(default_factory=dict[Use, PrivateKey])
 
     def __post_init__(self) -> None:
         suite = suites.of(self.suite)
@@ -186,6 +191,11 @@ class AssociationDescription:
         """Whether the association has a security context."""
         return self.keys is not None
 
+    @property
+    def suite(self) -> int | None:
+        """The security suite of its security context, None where it has none."""
+        return None if self.keys is None else self.keys.suite
+
     def policy(self, title: bytes, counters: Counters) -> ServerPolicy:
         """Return what the server engine must know, for a meter with this system title."""
         offered = {Naming.LOGICAL_NAMES: self.conformance, Naming.SHORT_NAMES: self.short_name_conformance}
@@ -238,6 +248,17 @@ PUBLIC_ASSOCIATION: Final = AssociationDescription(
     client=PUBLIC_CLIENT, name="public client", rights=Rights(Access.PUBLIC)
 )
 """The usual public client beside associations that need authentication."""
+
+
+class KeyKeeper(Protocol):
+    """What keeps the keys of a meter over restarts."""
+
+    def keep(self, device: str, client: int, keys: Keys, protection: Protection) -> None:
+        """Make durable what the association of `client` with the logical device `device` uses from now on.
+
+        Raises ConfigurationError when that cannot be done; the meter then refuses the change.
+        """
+        ...
 
 
 class Counters:

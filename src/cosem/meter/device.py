@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -12,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 
 from cosem.errors import ConfigurationError, LocalProtocolError
 from cosem.meter import behaviour as behaviours
-from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters
+from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, KeyKeeper
 from cosem.meter.behaviour import association_ln, association_sn, data, profile_generic, sap_assignment, security_setup
 from cosem.meter.item import Item, Refusal, Visit
 from cosem.meter.lockout import DEFAULT_LIMITS, Lockout, LockoutLimits
@@ -56,7 +57,7 @@ class LogicalDevice:
     """One logical device: a name, a SAP, its objects and the associations it offers."""
 
     __slots__ = (
-        *("_associations", "_base_names", "_ciphered", "_objects", "_short_names"),
+        *("_associations", "_base_names", "_objects", "_short_names", "_suites"),
         *("meter", "name", "sap", "source"),
     )
 
@@ -67,7 +68,7 @@ class LogicalDevice:
         self.source: Any = None
         self._objects = Objects()
         self._associations: tuple[AssociationDescription, ...] = ()
-        self._ciphered: tuple[bool, ...] = (False,)
+        self._suites: tuple[int | None, ...] = (None,)
         self._base_names: dict[Obis, int] = {}
         self._short_names: ShortNames | None = None
 
@@ -107,8 +108,20 @@ class LogicalDevice:
             if description.keys is not None:
                 self.meter.counters.check(description.keys)
             self._associations += (description,)
-        self._ciphered = tuple(description.ciphered for description in self._associations) or (False,)
+        self._suites = tuple(description.suite for description in self._associations) or (None,)
         self._name_anew()
+
+    def replace(self, client: int, changed: AssociationDescription) -> None:
+        """Offer a client another association from now on, durably where its keys outlive the process.
+
+        Raises ConfigurationError when it cannot be kept; then everything stays as it is.
+        """
+        keys, keeper = changed.keys, self.meter.key_keeper
+        if keys is not None and not keys.temporary:
+            if keeper is None:
+                raise ConfigurationError("these keys outlive the process, and nothing was given that keeps changes")
+            keeper.keep(self.name, client, keys, changed.protection)
+        self._associations = tuple(changed if each.client == client else each for each in self._associations)
 
     # -- what the values are ------------------------------------------------------------------------------------------
 
@@ -241,7 +254,7 @@ class LogicalDevice:
     def _number(self, association: AssociationDescription | None) -> int:
         if association is None:
             return 0
-        return next(place for place, offered in enumerate(self.associations, 1) if offered is association)
+        return next(place for place, offered in enumerate(self.associations, 1) if offered.client == association.client)
 
     def _name_anew(self) -> None:
         """Forget the short names, for something has changed; where they are used, say at once what does not fit."""
@@ -250,7 +263,7 @@ class LogicalDevice:
             assert self.short_names
 
     def _furniture(self, association: AssociationDescription | None, short_names: bool = False) -> Mapping[Obis, Item]:
-        return _furniture(self.sap == MANAGEMENT, self._ciphered, self._number(association), short_names)
+        return _furniture(self.sap == MANAGEMENT, self._suites, self._number(association), short_names)
 
     def _item(self, reference: AttributeRef[Any]) -> Item:
         item = self.find(reference.instance)
@@ -273,18 +286,13 @@ class Meter:
         system_title: 8 octets; made of the name unless given.
         counters: keeps invocation counters over restarts; needed for keys that live longer than the process.
         lockout: after how many failures to authenticate whom is locked out for how long.
+        key_keeper: keeps keys that are changed over the line; without, such a change of lasting keys is refused.
+        entropy: gives the asked number of unpredictable octets, for key pairs that the meter makes.
     """
 
     __slots__ = (
-        "_clock",
-        "_counters",
-        "_lockout",
-        "_lockout_limits",
-        "_shift",
-        "_store",
-        "devices",
-        "system_title",
-        "zone",
+        *("_clock", "_counters", "_lockout", "_lockout_limits", "_shift", "_store"),
+        *("devices", "entropy", "key_keeper", "system_title", "zone"),
     )
 
     def __init__(
@@ -296,8 +304,12 @@ class Meter:
         system_title: bytes | None = None,
         counters: CounterStore | None = None,
         lockout: LockoutLimits = DEFAULT_LIMITS,
+        key_keeper: KeyKeeper | None = None,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.zone = zone
+        self.key_keeper = key_keeper
+        self.entropy = entropy
         self._clock = clock
         self._shift = timedelta()
         self._store = counters
@@ -428,11 +440,12 @@ def _named(*groups: int) -> Obis:
 
 
 @lru_cache(maxsize=1024)
-def _furniture(management: bool, ciphered: tuple[bool, ...], number: int, short_names: bool) -> Mapping[Obis, Item]:
+def _furniture(management: bool, suites: tuple[int | None, ...], number: int, short_names: bool) -> Mapping[Obis, Item]:
     """Return the objects that every device has, shared by all meters: their values are computed for who asks.
 
-    `ciphered` tells of each association whether it has a security context, `number` is the one that asks (0: none),
-    `short_names` by which names.
+    `suites` tells of each association which security suite it has, None for no security context; `number` is the one
+    that asks (0: none), `short_names` by which names. Suite 0 has the set-up of version 0, since all that version 1
+    has more is for the others.
     """
     items = [
         Item(DataObject(_named(0, 0, 42, 0, 0)), behaviour=data.LOGICAL_DEVICE_NAME),
@@ -445,10 +458,12 @@ def _furniture(management: bool, ciphered: tuple[bool, ...], number: int, short_
             items.append(Item(AssociationSNVersion1(), behaviour=association_sn.BEHAVIOUR))
         for e in () if short_names else (0, number):
             items.append(Item(AssociationLNVersion1(_named(0, 0, 40, 0, e)), behaviour=association_ln.BEHAVIOUR))
-        if ciphered[number - 1]:
-            setup = object_for(64, 0, _named(0, 0, 43, 0, number))
-            items.append(Item(setup, behaviour=security_setup.BEHAVIOUR))
-    counted = [place for place, has_counter in enumerate(ciphered, 1) if has_counter]
+        suite = suites[number - 1]
+        if suite is not None:
+            version = min(suite, 1)
+            setup = object_for(64, version, _named(0, 0, 43, 0, number))
+            items.append(Item(setup, behaviour=security_setup.BEHAVIOURS[version]))
+    counted = [place for place, suite in enumerate(suites, 1) if suite is not None]
     # E = 0, where clients look unless they are told otherwise, is the counter of the first.
     for e, place in [*((0, place) for place in counted[:1]), *((place, place) for place in counted)]:
         counter = DataObject(_named(0, 0, 43, 1, e))
