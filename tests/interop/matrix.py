@@ -34,7 +34,7 @@ FEATURES: Final = (
     *("general-ciphering, identified key", "general-ciphering, wrapped key"),
     *("general-ciphering, one-pass Diffie-Hellman", "general-ciphering, static unified"),
     *("general-signing", "compression"),
-    *("key transfer", "key agreement", "certificates", "data protection"),
+    *("security policy", "key transfer", "key agreement", "certificates", "data protection"),
     *("change of HLS secret", "user list", "add and remove object"),
 )
 """The rows of the matrix."""

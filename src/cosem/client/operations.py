@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
+from cosem.client import keys as keys_of
+from cosem.client.access import Access
+from cosem.client.keys import NewKeys
 from cosem.client.operation import operation
 from cosem.client.profile import ProfileRows, read_profile
 from cosem.client.services import Services
 from cosem.client.several import Task
 from cosem.errors import ConnectionLost, CosemError
 from cosem.protocol.association.context import Negotiated, Notified
-from cosem.protocol.model.classes.access_control import AssociationLN
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.model.classes.access_control import AssociationLN, KeyId, SecuritySetupCommon
 from cosem.protocol.model.classes.data_storage import ExtendedRegister, ProfileGenericCommon, Register
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.declare import InterfaceClass
@@ -33,6 +37,7 @@ class Operations:
     then, and `CosemError.retry` says what may be tried.
     """
 
+    entry: Access
     services: Services | None = None
 
     @property
@@ -158,6 +163,38 @@ class Operations:
     async def clock(self, clock: Clock | None = None) -> DateTime:
         """Read the meter's clock."""
         return await self._open().get((Clock() if clock is None else clock).time)
+
+    @operation
+    async def transfer_keys(
+        self, keys: NewKeys, *, keep: Callable[[NewKeys], object], setup: SecuritySetupCommon | None = None
+    ) -> None:
+        """Give the meter new keys, each wrapped under the master key (class 64, key_transfer).
+
+        Args:
+            keys: the new keys, by which key each of them is.
+            keep: makes them durable; it is called before anything is sent, and what it raises ends the change.
+            setup: the security set-up; that of this association unless given.
+
+        This association goes on under its old keys. Raises ConfigurationError for a missing master key or a key of
+        another length, ActionError when the meter refuses; then all its keys are as they were.
+        """
+        await keys_of.transfer_keys(self._open(), self.entry, keys, keep, setup)
+
+    @operation
+    async def agree_keys(
+        self,
+        key_ids: Iterable[KeyId],
+        *,
+        keep: Callable[[NewKeys], object],
+        setup: SecuritySetupCommon | None = None,
+    ) -> dict[KeyId, Key]:
+        """Agree with the meter on new keys that nobody else can know (class 64, key_agreement; suites 1 and 2).
+
+        `keep` makes them durable, once the meter's signed answer is verified. If that answer is lost the meter may have
+        keys that we do not; a key transfer sets that right. Returns the keys. Raises ConfigurationError for missing
+        keys or titles, SecurityError when the answer was not signed by the meter, ActionError when it refuses.
+        """
+        return await keys_of.agree_keys(self._open(), self.entry, key_ids, keep, setup)
 
     @operation
     async def notification(self, seconds: float | None = None) -> Notified | None:

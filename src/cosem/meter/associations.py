@@ -69,7 +69,7 @@ class Keys:
     broadcast: Key | None = None
     general: GeneralKeys = field(default_factory=GeneralKeys)
     certificates: tuple[Certificate, ...] = ()
-    pending: Mapping[Use, PrivateKey] = field(default_factory=dict[Use, PrivateKey])
+    pending: Mapping[Use, PrivateKey] = field(default_factory=dict[Use, PrivateKey], hash=False)
 
     def __post_init__(self) -> None:
         suite = suites.of(self.suite)

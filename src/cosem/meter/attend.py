@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cosem.errors import ConnectionLost, CosemError, RemoteProtocolError, TimedOut
+from cosem.errors import ConnectionLost, CosemError, RemoteProtocolError, SecurityError, TimedOut
 from cosem.io.stream import Stream
 from cosem.meter import dispatch
 from cosem.meter.associations import AssociationDescription
@@ -151,6 +151,9 @@ class _Connection:
             return  # the association went away in the same breath as the request
         if event.broadcast and not _may_be_broadcast(association, event.apdu):
             self._session.drop(pair, now)
+            return
+        if association.protection & ~negotiated.protection:
+            self._session.refuse(pair, SecurityError("the security policy was made stronger; associate anew"), now)
             return
         if association.pre_established and association.ciphered:
             self._meter.keep()  # no association request comes first, whose counter would stand for all that follow

@@ -305,6 +305,8 @@ def _title_of_client(visit: Visit) -> bytes | None:
 
 def _with(keys: Keys, key_id: KeyId, key: Key) -> Keys:
     """Return the keys with one replaced; Refusal where it does not fit."""
+    if key_id not in _FIELDS:
+        raise Refusal(DataAccessResult.OTHER_REASON)
     try:
         return _FIELDS[key_id](keys, key)
     except ConfigurationError as error:

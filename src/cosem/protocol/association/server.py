@@ -216,6 +216,11 @@ class ServerAssociation:
         """Leave the request that was handed out last undone and unanswered."""
         self._request = None
 
+    def refuse(self, error: CosemError) -> None:
+        """Answer the request that was handed out last as one that came in the wrong way."""
+        self._request = None
+        self._refuse(error)
+
     def notify(self, notification: Apdu, *, frame: int | None = None) -> None:
         """Send a notification that nobody asked for.
 

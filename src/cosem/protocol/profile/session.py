@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from cosem.errors import RemoteProtocolError, TimedOut
+from cosem.errors import CosemError, RemoteProtocolError, TimedOut
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.client import ClientAssociation
@@ -281,6 +281,13 @@ class ServerSession:
         """Leave the request of `pair` undone and unanswered; for what was asked of all stations at once."""
         association = self.associations[pair]
         association.drop()
+        self._take_up(pair, association, now)
+
+    def refuse(self, pair: SapPair, error: CosemError, now: float) -> None:
+        """Answer the request of `pair` as one that came in the wrong way."""
+        association = self.associations[pair]
+        association.refuse(error)
+        self._take(pair, association, now)
         self._take_up(pair, association, now)
 
     def notify(self, pair: SapPair, notification: Apdu, now: float) -> None:
