@@ -18,11 +18,12 @@ from cosem.protocol.association.context import (
     Naming,
     Requested,
 )
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.store.memory import MemoryCounterStore
 
 CLIENT_TITLE = bytes.fromhex("4D4D4D0000000001")
 SERVER_TITLE = bytes.fromhex("4D4D4D0000BC614E")

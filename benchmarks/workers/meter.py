@@ -14,7 +14,7 @@ from cosem.protocol.apdu.acse import ApplicationContext
 from cosem.protocol.apdu.get import GetResponseNormal
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import Requested
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, SecurityContext
 from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.crypto.key import Key
@@ -24,6 +24,7 @@ from cosem.protocol.profile.session import ServerSession
 from cosem.protocol.profile.timing import ServerTiming
 from cosem.protocol.values.data import DoubleLongUnsigned
 from cosem.protocol.values.obis import Obis
+from cosem.store.memory import MemoryCounterStore
 
 GMAC = 5
 TITLE = bytes.fromhex("4D4D4D0000BC614E")

@@ -5,7 +5,7 @@ from collections import Counter
 from loop import given, next_counter, serve, tidied
 
 from cosem.protocol import apdu
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore, ReceivedCounter
+from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.codec import axdr
 from cosem.protocol.crypto.key import Key
@@ -13,6 +13,7 @@ from cosem.protocol.link.hdlc.frame import FrameReader, encode
 from cosem.protocol.model.classes.data_storage import Register
 from cosem.protocol.values.quantity import Quantity
 from cosem.readings import frames
+from cosem.store.memory import MemoryCounterStore
 
 UNNUMBERED_INFORMATION = 0x13
 EVEN_CLIENT, EVEN_METER = b"\x21", b"\x03"  # addresses 16 and 1, one octet each

@@ -16,7 +16,7 @@ from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
 from cosem.protocol.apdu.get import AttributeDescriptor, GetRequestNormal, GetResponseNormal
 from cosem.protocol.association.context import Requested
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.association.state import State
 from cosem.protocol.codec import axdr
@@ -27,6 +27,7 @@ from cosem.protocol.link.hdlc import Frame, FrameReader, HdlcAddress, HdlcClient
 from cosem.protocol.link.wrapper import WrapperClient, WrapperServer
 from cosem.protocol.values.data import OctetString
 from cosem.protocol.values.obis import Obis
+from cosem.store.memory import MemoryCounterStore
 from pair import AK, BOTH, CLIENT_TITLE, EK, SERVER_TITLE, Pair, pair
 
 ENERGY: Final = AttributeDescriptor(3, Obis("1.0.1.8.0.255"), 2)

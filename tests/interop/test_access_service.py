@@ -15,9 +15,9 @@ import pytest
 from cosem import Client, Data, Register
 from cosem.errors import DataAccessError
 from cosem.protocol.apdu.initiate import Conformance
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.model.classes.time_and_event import DisconnectControl
 from cosem.protocol.values.data import OctetString
+from cosem.store.memory import MemoryCounterStore
 from interop.served import served
 from interop.test_pydlms_reads_our_meter import AK, EK, ENERGY, TEXT, TITLE, described
 

@@ -12,7 +12,7 @@ import pytest
 from cosem import AsyncClient, Client, Clock, ProfileGeneric, Register
 from cosem.errors import AssociationRejected, DataAccessError, SecurityWarning, ServiceError, TransportError
 from cosem.protocol.apdu.initiate import Conformance
-from cosem.protocol.association.counter import MemoryCounterStore
+from cosem.store.memory import MemoryCounterStore
 from interop.matrix import asks
 
 TITLE = "4D4D4D0000000001"

@@ -18,7 +18,7 @@ import pytest
 from cosem import Client, Register, Unit
 from cosem.errors import SecurityError
 from cosem.meter import AssociationDescription, Keys, Meter
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice, Layer
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import suite as suites
@@ -26,6 +26,7 @@ from cosem.protocol.crypto.elliptic import PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.dialect import Dialect
+from cosem.store.memory import MemoryCounterStore
 from interop.conftest import drive
 from interop.matrix import asks
 from interop.served import served

@@ -10,12 +10,12 @@ import pytest
 from cosem import Client, Data
 from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights
 from cosem.protocol.apdu.initiate import Conformance
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.profile.timing import Timing
 from cosem.protocol.values.data import OctetString
+from cosem.store.memory import MemoryCounterStore
 from interop.served import served
 
 EK, AK, TITLE = "11223344556677889900AABBCCDDEEFF", "D1D2D3D4D5D6D7D8D9DADBDCDDDEDF00", "4D4D4D0000BC614E"

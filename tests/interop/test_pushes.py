@@ -8,12 +8,13 @@ import pytest
 
 from cosem.meter.push import PushSender
 from cosem.protocol.apdu.notification import DataNotification
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.profile import PROFILES
 from cosem.protocol.profile.communication import Station
 from cosem.protocol.values.data import DoubleLongUnsigned, OctetString, Structure
+from cosem.store.memory import MemoryCounterStore
 from interop.conftest import AUTHENTICATION_KEY, ENCRYPTION_KEY, peer
 
 TITLE = bytes.fromhex("4B464D1020304050")

@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from cosem import Client, Register, Unit
 from cosem.meter import AssociationDescription, Keys, Meter
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.elliptic import PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS, Signatures
+from cosem.store.memory import MemoryCounterStore
 from interop.matrix import asks
 from interop.served import served
 

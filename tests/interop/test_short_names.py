@@ -14,9 +14,9 @@ import pytest
 
 from cosem import Client, Data, Register
 from cosem.errors import DataAccessError, SecurityWarning
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.model.classes.time_and_event import DisconnectControl
 from cosem.protocol.values.data import OctetString
+from cosem.store.memory import MemoryCounterStore
 from interop.matrix import asks
 from interop.served import served
 from unit.client.test_short_names import AK, EK, described

@@ -55,7 +55,7 @@ from cosem.protocol.association.context import (
     Requested,
     Response,
 )
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore, ReceivedCounter
+from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.services import Request
@@ -64,6 +64,7 @@ from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.values.data import DoubleLongUnsigned, OctetString
 from cosem.protocol.values.obis import Obis
+from cosem.store.memory import MemoryCounterStore
 from pair import AK, BOTH, CLIENT_TITLE, EK, SERVER_TITLE
 
 ENERGY = AttributeDescriptor(3, Obis("1.0.1.8.0.255"), 2)

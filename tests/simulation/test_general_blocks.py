@@ -15,13 +15,13 @@ from cosem.meter import AssociationDescription, Keys
 from cosem.meter.attend import attend
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.apdu.block import GeneralBlockTransfer
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.data import OctetString
+from cosem.store.memory import MemoryCounterStore
 
 LONG = Data("0.0.96.1.0.255")
 VALUE = OctetString(bytes(index % 251 for index in range(3000)))

@@ -35,7 +35,6 @@ from cosem.meter import (
     attend,
 )
 from cosem.protocol.apdu.get import DataAccessResult
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import named
@@ -48,6 +47,7 @@ from cosem.protocol.profile.session import ClientSession
 from cosem.protocol.values.data import OctetString
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
+from cosem.store.memory import MemoryCounterStore
 
 R = TypeVar("R")
 

@@ -19,7 +19,6 @@ from cosem.errors import ActionError, AssociationRejected, ConfigurationError, C
 from cosem.io.simulated import SimulatedStream, World
 from cosem.io.stream import Stream
 from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights, attend
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.layers import GeneralKeys
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto import certificate
@@ -44,6 +43,7 @@ from cosem.protocol.model.classes.access_control import (
 )
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.data import Array, Enumerated, OctetString, Structure
+from cosem.store.memory import MemoryCounterStore
 
 R = TypeVar("R")
 

@@ -14,12 +14,13 @@ import cosem
 from cosem import danger
 from cosem.errors import CosemError
 from cosem.io import credentials
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore, ReceivedCounter, counter_name
+from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter, counter_name
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.crypto import mechanism, wrap
 from cosem.protocol.crypto.gcm import Gcm, nonce
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import Challenges
+from cosem.store.memory import MemoryCounterStore
 
 SOURCE = Path(cosem.__file__).parent
 CANARY = b"Quokka-in-a-key."

@@ -26,7 +26,7 @@ from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.initiate import Conformance, InitiateRequest
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import ClientSettings
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.layers import GeneralKeys
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, SecurityContext
 from cosem.protocol.crypto.elliptic import P_256, PrivateKey
@@ -39,6 +39,7 @@ from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.session import ClientSession
 from cosem.protocol.values.units import Unit
 from cosem.store.keys import FileKeyRing
+from cosem.store.memory import MemoryCounterStore
 
 EK, AK, DEDICATED = b"Quokka-in-a-key.", b"Zebra.on-a-key..", b"Dormouse.in.key."
 PASSWORD, SECRET, WRONG = b"Ocelot-password", b"Wombat-is-a-secret", b"Badger-is-wrong."

@@ -24,12 +24,12 @@ from cosem.errors import SecurityWarning
 from cosem.meter.associations import PUBLIC_CLIENT, Keys
 from cosem.meter.demo import LOAD_PROFILE, MANAGEMENT_CLIENT, PASSWORD_CLIENT, household
 from cosem.meter.serve import serving
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.reference import Reference
 from cosem.protocol.values.obis import Obis
 from cosem.readings.reading import Reading
+from cosem.store.memory import MemoryCounterStore
 from cosem.store.readings import ReadingStore
 
 METERS: Final = 20

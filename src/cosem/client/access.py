@@ -13,7 +13,6 @@ from cosem.protocol.association.context import ClientSettings, Naming, PreEstabl
 from cosem.protocol.association.counter import (
     CounterStore,
     InvocationCounter,
-    MemoryCounterStore,
     ReceivedCounter,
     RememberedCounter,
     counter_name,
@@ -32,6 +31,7 @@ from cosem.protocol.profile.communication import ApplicationUse
 from cosem.protocol.values.obis import Obis
 from cosem.store.counters import default_counter_store
 from cosem.store.identity import client_system_title
+from cosem.store.memory import MemoryCounterStore
 
 _W = TypeVar("_W", Envelope, KeyChoice)
 

@@ -15,11 +15,12 @@ from typing import Final, TypeAlias
 from cosem.errors import ConfigurationError, CosemError, RemoteProtocolError, SecurityError
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.notification import DataNotification, EventNotification
-from cosem.protocol.association.counter import CounterStore, InvocationCounter, MemoryCounterStore, RememberedCounter
+from cosem.protocol.association.counter import CounterStore, InvocationCounter, RememberedCounter
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.association.services import GENERAL_GLOBAL
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key
+from cosem.store.memory import MemoryCounterStore
 
 QUARANTINED: Final = 256
 """How many messages are kept in quarantine; the oldest go first."""

@@ -23,7 +23,6 @@ from cosem.protocol.association.counter import (
     RECEIVED,
     CounterStore,
     InvocationCounter,
-    MemoryCounterStore,
     ReceivedCounter,
     counter_name,
     received_name,
@@ -37,6 +36,7 @@ from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import FINGERPRINT_OCTETS, Key
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
+from cosem.store.memory import MemoryCounterStore
 
 PUBLIC_CLIENT: Final = 16
 READ_ONLY: Final = Rights(Access.READ)

@@ -22,7 +22,6 @@ from cosem.protocol.apdu.get import AttributeDescriptor, GetRequestNormal, GetRe
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import Associated, Requested
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.state import State
 from cosem.protocol.profile import profile_of
@@ -30,6 +29,7 @@ from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.session import ClientSession
 from cosem.protocol.values.data import DoubleLongUnsigned
 from cosem.protocol.values.obis import Obis
+from cosem.store.memory import MemoryCounterStore
 from pair import AK, BOTH, CLIENT_TITLE, EK, SERVER_TITLE, Pair, pair
 
 R = TypeVar("R")

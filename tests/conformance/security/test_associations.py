@@ -54,13 +54,14 @@ from cosem.protocol.apdu.action import (
 )
 from cosem.protocol.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
 from cosem.protocol.association.context import Associated, Refused
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.association.state import State
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.crypto.mechanism import CHALLENGE_MAXIMUM, CHALLENGE_MINIMUM, MECHANISMS, named
 from cosem.protocol.model import AssociationLN, Clock, Data
 from cosem.protocol.values.data import OctetString
+from cosem.store.memory import MemoryCounterStore
 from pair import Pair, pair, security
 
 REGISTER = Register("1.0.1.8.0.255")

@@ -43,7 +43,7 @@ from cosem.protocol.apdu.set import (
     SetResponseDatablock,
 )
 from cosem.protocol.association.context import AssociationLimits, ClientSettings, Requested
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.reader import Limits
@@ -56,6 +56,7 @@ from cosem.protocol.crypto.wrap import unwrap, wrap
 from cosem.protocol.link.hdlc.frame import FrameReader, encode
 from cosem.protocol.values.data import OctetString
 from cosem.protocol.values.obis import Obis
+from cosem.store.memory import MemoryCounterStore
 from pair import Pair, pair
 
 REGISTER = Register("1.0.1.8.0.255")

@@ -42,7 +42,6 @@ from cosem.protocol.association.counter import (
     JUMP_LIMIT,
     ROTATE_AT,
     InvocationCounter,
-    MemoryCounterStore,
     counter_name,
     received_name,
 )
@@ -52,6 +51,7 @@ from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.link.hdlc.frame import FrameReader
 from cosem.store.counters import FileCounterStore
+from cosem.store.memory import MemoryCounterStore
 
 REGISTER = Register("1.0.1.8.0.255")
 REAL = Keys(Key(b"a key of a meter"), Key(b"another of those"))

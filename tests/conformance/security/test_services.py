@@ -55,7 +55,6 @@ from cosem.protocol.apdu.get import (
 )
 from cosem.protocol.apdu.notification import DataNotification
 from cosem.protocol.association.context import AssociationLimits, Notified, Requested, Response
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import Protection
 from cosem.protocol.codec import axdr
 from cosem.protocol.crypto.gcm import Gcm, nonce
@@ -64,6 +63,7 @@ from cosem.protocol.model import Data
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.data import DoubleLongUnsigned, Integer, LongUnsigned
 from cosem.store.counters import FileCounterStore
+from cosem.store.memory import MemoryCounterStore
 
 REGISTER, SERIAL = Register("1.0.1.8.0.255"), Data("0.0.96.1.0.255")
 PROFILE = ProfileGeneric("1.0.99.1.0.255")

@@ -17,10 +17,11 @@ import pytest
 from cosem.cli import listen
 from cosem.meter.push import push
 from cosem.protocol.apdu.notification import DataNotification
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.values.data import DoubleLongUnsigned, Structure
+from cosem.store.memory import MemoryCounterStore
 
 EK, AK, TITLE = "5A1B2C3D4E5F60718293A4B5C6D7E8F9", "C4B1E07A93D25F6884AA10F7362B9ED3", "4B464D1020304050"
 NOTE = DataNotification(0x40000001, bytes.fromhex("07E4020F06011922FF800000"), Structure((DoubleLongUnsigned(4711),)))

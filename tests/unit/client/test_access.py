@@ -16,7 +16,6 @@ from cosem.danger import Weakness, allow
 from cosem.errors import AssociationRejected, ConfigurationError, ConnectionFailed, SecurityError, SecurityWarning
 from cosem.meter import PUBLIC_ASSOCIATION, AssociationDescription, Keys, serving
 from cosem.protocol.apdu.initiate import Conformance
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.layers import Envelope, KeyChoice
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto import suite as suites
@@ -24,6 +23,7 @@ from cosem.protocol.crypto.elliptic import PrivateKey
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.profile.communication import ApplicationUse
+from cosem.store.memory import MemoryCounterStore
 
 EK = "11223344556677889900AABBCCDDEEFF"
 AK = "D1D2D3D4D5D6D7D8D9DADBDCDDDEDF00"

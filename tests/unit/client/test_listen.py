@@ -15,9 +15,10 @@ from cosem.io.aio import connect_tcp, connect_udp
 from cosem.meter.push import push
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.notification import DataNotification
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.crypto.key import Key
+from cosem.store.memory import MemoryCounterStore
 
 EK, AK = Key(bytes(range(16))), Key(bytes(range(0xD0, 0xE0)))
 TITLE, STRANGER = b"KFM\x10\x20\x30\x40\x50", b"KFM\x10\x20\x30\x40\x51"

@@ -12,7 +12,6 @@ from cosem.io.simulated import World
 from cosem.io.stream import Stream
 from cosem.meter import AssociationDescription, Keys
 from cosem.meter.attend import attend
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS
@@ -20,6 +19,7 @@ from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.data import DoubleLongUnsigned
+from cosem.store.memory import MemoryCounterStore
 
 ENCRYPTION_KEY = bytes.fromhex("11223344556677889900AABBCCDDEEFF")
 AUTHENTICATION_KEY = bytes.fromhex("D1D2D3D4D5D6D7D8D9DADBDCDDDEDF00")

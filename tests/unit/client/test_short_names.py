@@ -16,7 +16,6 @@ from cosem.meter import Access, AssociationDescription, Keys, Rights
 from cosem.meter.associations import BY_EITHER_NAMES
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.context import IMPLEMENTED_SHORT_NAME_SERVICES, Naming
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
@@ -24,6 +23,7 @@ from cosem.protocol.model.classes.access_control import AssociationLN
 from cosem.protocol.model.classes.time_and_event import Schedule
 from cosem.protocol.model.reference import parse_reference
 from cosem.protocol.values.data import DoubleLongUnsigned, LongUnsigned, OctetString
+from cosem.store.memory import MemoryCounterStore
 from interop.served import served
 
 EK, AK = "11223344556677889900AABBCCDDEEFF", "D1D2D3D4D5D6D7D8D9DADBDCDDDEDF00"

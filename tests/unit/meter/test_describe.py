@@ -10,13 +10,13 @@ import pytest
 from cosem.errors import ConfigurationError
 from cosem.meter import Access
 from cosem.meter.describe import load, parse
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.model import Data, ProfileGeneric, Register
 from cosem.protocol.model.rights import AttributeAccess
 from cosem.protocol.values.data import Array, LongUnsigned, OctetString, VisibleString
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
+from cosem.store.memory import MemoryCounterStore
 
 WHOLE = """
 [meter]

@@ -21,7 +21,6 @@ from cosem.meter import (
 )
 from cosem.meter.item import FromSource, Refusal
 from cosem.meter.objects import Objects
-from cosem.protocol.association.counter import MemoryCounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import named
@@ -29,6 +28,7 @@ from cosem.protocol.model import Clock, Data, ProfileGeneric, Register, UnknownC
 from cosem.protocol.values.data import DoubleLongUnsigned, Long64Unsigned, OctetString, same
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
+from cosem.store.memory import MemoryCounterStore
 
 ENERGY = Register("1.0.1.8.0.255")
 NOW = datetime(2024, 5, 6, tzinfo=UTC)

@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosem.errors import ConfigurationError, LocalProtocolError, SecurityError, SecurityWarning
-from cosem.protocol.association.counter import CounterStore, InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import CounterStore, InvocationCounter
 from cosem.protocol.crypto.gcm import COUNTER_MAXIMUM
 from cosem.store import copies, counters
 from cosem.store.copies import SKIP
 from cosem.store.counters import FileCounterStore, SqliteCounterStore, default_counter_store
 from cosem.store.durable import Disk
+from cosem.store.memory import MemoryCounterStore
 from disk import MemoryDisk, backup_of
 from disk import put_back as restore
 

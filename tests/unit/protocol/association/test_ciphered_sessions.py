@@ -22,7 +22,7 @@ from cosem.protocol.apdu.get import AttributeDescriptor, GetRequestNormal, GetRe
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import Associated, ClientSettings, Released, Requested, Response
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.state import State
@@ -30,6 +30,7 @@ from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.values.data import OctetString
 from cosem.protocol.values.obis import Obis
+from cosem.store.memory import MemoryCounterStore
 from pair import BOTH, chance
 
 CLIENT, SERVER = bytes.fromhex("4142430000000001"), bytes.fromhex("5859580000000002")

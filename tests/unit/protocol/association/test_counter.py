@@ -15,7 +15,6 @@ from cosem.protocol.association.counter import (
     JUMP_LIMIT,
     ROTATE_AT,
     InvocationCounter,
-    MemoryCounterStore,
     ReceivedCounter,
     RememberedCounter,
     counter_name,
@@ -23,6 +22,7 @@ from cosem.protocol.association.counter import (
 )
 from cosem.protocol.crypto.gcm import COUNTER_MAXIMUM
 from cosem.protocol.crypto.key import Key
+from cosem.store.memory import MemoryCounterStore
 
 
 def counter(next_number: int = 0, block: int = 64) -> InvocationCounter:

@@ -28,7 +28,7 @@ from cosem.protocol.association.context import (
     Requested,
     Response,
 )
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.server import ServerAssociation
@@ -39,6 +39,7 @@ from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.dialect import STANDARD, Dialect
 from cosem.protocol.values.data import OctetString
 from cosem.protocol.values.obis import Obis
+from cosem.store.memory import MemoryCounterStore
 from pair import BOTH, CLIENT_TITLE, SERVER_TITLE, Pair, chance
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[3] / "vectors" / "general.json").read_text("utf-8"))

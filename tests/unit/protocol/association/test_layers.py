@@ -14,7 +14,7 @@ from cosem.errors import ConfigurationError, DecodeError, InvocationCounterError
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.protected import AgreedKey, GeneralCiphering, GeneralSigning, IdentifiedKey, KeyId, WrappedKey
 from cosem.protocol.association import security as rules
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore, ReceivedCounter
+from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
 from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice, Layer, Received
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, LAYERS, Protection, SecurityContext
 from cosem.protocol.crypto import suite as suites
@@ -23,6 +23,7 @@ from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.gcm import Gcm
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.dialect import Dialect
+from cosem.store.memory import MemoryCounterStore
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[3] / "vectors" / "general.json").read_text("utf-8"))
 CLIENT, SERVER = bytes.fromhex(VECTORS["originator"]), bytes.fromhex(VECTORS["recipient"])

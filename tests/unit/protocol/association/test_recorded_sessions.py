@@ -29,7 +29,7 @@ from cosem.protocol.association.context import (
     Requested,
     Response,
 )
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, SecurityContext
 from cosem.protocol.association.server import ServerAssociation
@@ -38,6 +38,7 @@ from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.dialect import Dialect
 from cosem.protocol.values.data import DoubleLongUnsigned
 from cosem.protocol.values.obis import Obis
+from cosem.store.memory import MemoryCounterStore
 
 FILE = Path(__file__).parents[3] / "vectors" / "ciphered_sessions.json"
 RECORDED: dict[str, Any] = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {"sessions": []}

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from cosem import danger
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, SecurityError
 from cosem.protocol.apdu.ciphered import SecurityControl
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore, ReceivedCounter
+from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto.key import Key
+from cosem.store.memory import MemoryCounterStore
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[3] / "vectors" / "security.json").read_text(encoding="utf-8")

@@ -54,7 +54,7 @@ from cosem.protocol.apdu.set import (
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import Associated, Refused, Requested
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore, ReceivedCounter
+from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.state import State
@@ -62,6 +62,7 @@ from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS, Challenges
 from cosem.protocol.values.data import OctetString, Unsigned
 from cosem.protocol.values.obis import Obis
+from cosem.store.memory import MemoryCounterStore
 from pair import AK, BOTH, CLIENT_TITLE, EK, SERVER_TITLE, Pair, chance, pair, security
 
 ENERGY = AttributeDescriptor(3, Obis("1.0.1.8.0.255"), 2)

@@ -8,12 +8,13 @@ import pytest
 
 from cosem import danger
 from cosem.errors import ConfigurationError, LocalProtocolError, SecurityError
-from cosem.protocol.association.counter import InvocationCounter, MemoryCounterStore
+from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.crypto import mechanism
 from cosem.protocol.crypto.elliptic import CURVES, Curve, PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import Challenges, Signatures
+from cosem.store.memory import MemoryCounterStore
 
 EK = Key.from_hex("000102030405060708090A0B0C0D0E0F")
 AK = Key.from_hex("D0D1D2D3D4D5D6D7D8D9DADBDCDDDEDF")
