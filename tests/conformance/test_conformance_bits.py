@@ -51,6 +51,7 @@ from cosem.protocol.apdu.short_name import (
     WriteRequest,
     WriteResponse,
 )
+from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import (
     IMPLEMENTED_LOGICAL_NAME_SERVICES,
     IMPLEMENTED_SHORT_NAME_SERVICES,
@@ -60,6 +61,7 @@ from cosem.protocol.association.context import (
     Requested,
     Response,
 )
+from cosem.protocol.association.layers import Envelope
 from cosem.protocol.association.security import Protection
 from cosem.protocol.codec.schema import NULL_DATA
 from cosem.protocol.values.data import (
@@ -71,7 +73,7 @@ from cosem.protocol.values.data import (
     Unsigned,
 )
 from cosem.protocol.values.obis import Obis
-from pair import BOTH, Pair, pair
+from pair import BOTH, CLIENT_TITLE, SERVER_TITLE, Pair, pair, security
 from unit.meter.test_dispatch import CLOCK, ENERGY, PROFILE, SERIAL, describe
 from unit.protocol.profile.test_session import (
     test_high_priority_is_served_first_where_a_client_has_sent_several_requests as high_priority_is_first,
@@ -382,12 +384,38 @@ def test_delta_value_encoding() -> None:
         assert (C.DELTA_VALUE_ENCODING in settings.proposed_conformance) is wanted
 
 
+def test_general_protection_by_short_names() -> None:
+    """General-ciphering hides the Read that it carries; without the bit a client says so, and a server opens none."""
+    for negotiated in (True, False):
+        conformance = EVERYTHING[SN] & ~(NOTHING if negotiated else C.GENERAL_PROTECTION)
+        both = pair(naming=SN, protection=BOTH, conformance=conformance)
+        both.answer = lambda _: ReadResponse((Unsigned(7),))
+        plain = both.client.settings
+        for settings, can in ((plain, True), (replace(plain, envelope=Envelope.CIPHERING), negotiated)):
+            both.client = ClientAssociation(
+                settings, challenge=b"", security=security(CLIENT_TITLE, SERVER_TITLE, BOTH)
+            )
+            both.server.abort()
+            both.client.associate()
+            if not can:
+                with pytest.raises(LocalProtocolError, match="general protection"):
+                    both.run()
+                continue
+            both.run()
+            both.client.send(ReadRequest((NAMED,)))
+            both.run()
+            assert isinstance(both.client_events[-1], Response)
+            request = [apdu for side, apdu in both.passed if side == "client"][-1]
+            assert request[0] == (0xDD if settings.envelope is Envelope.CIPHERING else 0x25)
+
+
 OTHERS: Final = {
     (LN, C.EVENT_NOTIFICATION): test_event_notification,
     (LN, C.DATA_NOTIFICATION): test_data_notification,
     (LN, C.PRIORITY_MANAGEMENT_SUPPORTED): test_priority_management,
     (LN, C.DELTA_VALUE_ENCODING): test_delta_value_encoding,
     (SN, C.INFORMATION_REPORT): test_information_report,
+    (SN, C.GENERAL_PROTECTION): test_general_protection_by_short_names,
     (SN, C.UNCONFIRMED_WRITE): test_unconfirmed_write,
 }
 

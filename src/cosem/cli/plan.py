@@ -44,7 +44,7 @@ FORM: Final = """
     protection = "auth+enc"             # none, auth, enc, auth+enc
     invocation_counter = "read"         # or a number to begin at
     gbt_window = 16                     # propose general block transfer
-    naming = "sn"                       # by short names; left out, by logical names
+    naming = "ln"                       # by logical names; or "sn", by short names
 
     [security.public]
     auth = "none"
