@@ -66,13 +66,13 @@ class Kept:
     """A keeper that remembers, or fails."""
 
     def __init__(self) -> None:
-        self.kept: list[tuple[str, int, Keys, Protection]] = []
+        self.kept: list[tuple[str, AssociationDescription]] = []
         self.failing = False
 
-    def keep(self, device: str, client: int, keys: Keys, protection: Protection) -> None:
+    def keep(self, device: str, association: AssociationDescription) -> None:
         if self.failing:
             raise ConfigurationError("no space left")
-        self.kept.append((device, client, keys, protection))
+        self.kept.append((device, association))
 
 
 class Bench:
@@ -179,7 +179,7 @@ def test_transferred_keys_are_kept_and_used(suite: int, which: tuple[int, ...]) 
     bench.run(transfer)
     assert ours == [new]
     (kept,) = bench.keeper.kept
-    assert kept == ("KFM1020012345678", 1, bench.keys, AUTHENTICATED_ENCRYPTION)
+    assert kept == ("KFM1020012345678", bench.meter.management.associations[0])
     expected = {
         0: (bench.keys.encryption, before.encryption),
         1: (bench.keys.broadcast, before.broadcast),
@@ -314,7 +314,7 @@ def test_a_policy_is_only_made_stronger_and_holds_at_once() -> None:
             await client.get(Clock().time)
 
     bench.run(strengthen, protection="auth")
-    assert bench.keeper.kept[-1][3] == AUTHENTICATED_ENCRYPTION
+    assert bench.keeper.kept[-1][1].protection == AUTHENTICATED_ENCRYPTION
     assert not bench.reads(protection="auth")
     assert bench.reads()
 
@@ -329,7 +329,7 @@ def test_the_policy_of_version_1_is_bit_by_bit() -> None:
 
     bench.run(strengthen, protection="auth")
     assert bench.reads()
-    assert bench.keeper.kept[-1][3] == AUTHENTICATED_ENCRYPTION
+    assert bench.keeper.kept[-1][1].protection == AUTHENTICATED_ENCRYPTION
 
 
 # -- certificates -----------------------------------------------------------------------------------------------------

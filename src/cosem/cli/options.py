@@ -21,6 +21,7 @@ from cosem.protocol.association.general_block import WINDOW_MAXIMUM
 from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.key import Key, Secret
+from cosem.protocol.model.classes.access_control import GREATEST_USER
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.timing import Timing
@@ -189,6 +190,20 @@ class Connection:
             help="Refer to objects by logical names, or by short names: older meters may know only these.",
         ),
     ] = "ln"
+    user: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, max=GREATEST_USER, help="Who uses this client, for a meter that lists users."),
+    ] = None
+    pre_established: Annotated[
+        bool,
+        typer.Option("--pre-established", help="The association is there without being opened."),
+    ] = False
+    meter_title: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HEX", help="The meter's system title, where it cannot tell it itself.", show_default=False
+        ),
+    ] = None
     gbt_window: Annotated[
         int,
         typer.Option(
@@ -254,6 +269,9 @@ class Connection:
             approve_counter=self.approve_counter,
             approve_counter_reset=self.approve_counter_reset,
             counter_object=counter_object,
+            user=self.user,
+            pre_established=self.pre_established,
+            meter_title=self.meter_title,
             gbt_window=self.gbt_window,
             naming=self.naming,
             delta_values=self.delta_values,

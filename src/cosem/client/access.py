@@ -27,6 +27,7 @@ from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
 from cosem.protocol.dialect import STANDARD, Dialect
+from cosem.protocol.model.classes.access_control import GREATEST_USER
 from cosem.protocol.profile.communication import ApplicationUse
 from cosem.protocol.values.obis import Obis
 from cosem.store.counters import default_counter_store
@@ -63,6 +64,7 @@ class Access:
         protection: what every APDU carries, and the least that is accepted.
         encryption_key, authentication_key: the global unicast keys (GUEK, GAK).
         system_title: the client's own title, 8 octets.
+        user: number of who uses this client, for a meter that lists users (0 to 255).
         meter_title: the meter's title when it is known; otherwise the meter tells it.
         dedicated: use a fresh dedicated key for each association.
         envelope: in which kind of envelope every service goes.
@@ -77,7 +79,8 @@ class Access:
         permitted: weaknesses from `cosem.danger`.
         general_block_window: blocks of general block transfer taken in a row, 1 to 63; with 0 it is off.
         delta_values: let the meter send the rows of profiles in deltas (see `cosem.protocol.codec.delta`).
-        pre_established: the association is there without being opened, with what is known of the meter.
+        user: number of who uses this client, for a meter that lists users.
+    pre_established: the association is there without being opened, with what is known of the meter.
         naming: whether objects are referred to by logical or by short names.
     """
 
@@ -88,6 +91,7 @@ class Access:
     encryption_key: Key | None = None
     authentication_key: Key | None = None
     system_title: bytes | None = None
+    user: int | None = None
     meter_title: bytes | None = None
     suite: int = 0
     dedicated: bool = False
@@ -139,6 +143,8 @@ class Access:
         self._check_envelope()
         if not self.secured and self.mechanism.identifier == 0 and self.secret is not None:
             raise ConfigurationError("a password does nothing with authentication none; write auth low or leave it out")
+        if self.user is not None and not 0 <= self.user <= GREATEST_USER:
+            raise ConfigurationError(f"user: a number from 0 to {GREATEST_USER}")
         if not 0 <= self.general_block_window <= WINDOW_MAXIMUM:
             raise ConfigurationError(f"gbt_window: 1 to {WINDOW_MAXIMUM} blocks, or 0 for none")
 
@@ -223,6 +229,7 @@ class Access:
             mechanism=self.mechanism,
             secret=self.secret,
             own_title=self.system_title or b"",
+            user=self.user,
             certificate=self.certificate,
             protection=self.protection,
             dedicated_key=Key(entropy(security.suite.key_octets)) if self.dedicated and security is not None else None,
@@ -302,6 +309,7 @@ class AccessWords(TypedDict, total=False):
     broadcast_key: Key | bytes | str | None
     agreement_key: Agreer | None
     peer_agreement_key: PublicKey | None
+    user: int | None
     invocation_counter: int | None
     approve_counter: bool
     approve_counter_reset: bool
@@ -360,6 +368,7 @@ def access(**words: Unpack[AccessWords]) -> Access:
         authentication_key=_key(words.get("ak")),
         system_title=client_system_title() if title is None and (secured or mechanism.titles) else _title(title),
         meter_title=meter_title,
+        user=words.get("user"),
         pre_established=PreEstablished(meter_title) if words.get("pre_established", False) else None,
         dedicated=words.get("dedicated", False),
         envelope=_word(words.get("envelope"), ENVELOPES, "envelope", Envelope.SERVICE),

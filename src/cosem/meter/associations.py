@@ -6,7 +6,7 @@ import secrets
 import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from cosem.errors import ConfigurationError
 from cosem.meter.rights import Access, Rights
@@ -36,6 +36,7 @@ from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import FINGERPRINT_OCTETS, Key
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
+from cosem.protocol.model.classes.access_control import User
 from cosem.store.memory import MemoryCounterStore
 
 PUBLIC_CLIENT: Final = 16
@@ -109,6 +110,22 @@ def demo_keys(suite: int = 0) -> Keys:
     return Keys(encryption, authentication, temporary=True, demonstration=True, suite=suite)
 
 
+class Furnishing(NamedTuple):
+    """Which objects an association has of its own, and what can be changed in them.
+
+    Attributes:
+        suite: of its security set-up; None where it has none.
+        password: whether the LLS secret can be written, in encrypted associations alone.
+        secret: whether the HLS secret can be changed, in encrypted associations alone.
+        users: whether users are listed.
+    """
+
+    suite: int | None = None
+    password: bool = False
+    secret: bool = False
+    users: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssociationDescription:
     """One association that a logical device offers to the client with SAP `client`.
@@ -122,6 +139,8 @@ class AssociationDescription:
     With `pre_established` the association is there without being opened, for a client with title `client_title` that
     takes APDUs of `client_max_receive_pdu_size` octets (0: of any size). Then `broadcast` are the methods, each as
     class_id and method, that the client may run on all devices at once.
+
+    `users` are those of the client's users that may come in, all where there are none; left out, nobody can list them.
     """
 
     client: int
@@ -141,6 +160,7 @@ class AssociationDescription:
     client_title: bytes | None = None
     client_max_receive_pdu_size: int = 0
     broadcast: frozenset[tuple[int, int]] = frozenset()
+    users: tuple[User, ...] | None = None
     limits: AssociationLimits = field(default_factory=AssociationLimits)
 
     def __post_init__(self) -> None:
@@ -192,6 +212,17 @@ class AssociationDescription:
         return self.keys is not None
 
     @property
+    def furnishing(self) -> Furnishing:
+        """What of its own objects depends on what it is."""
+        encrypted = Protection.ENCRYPTION in self.protection
+        return Furnishing(
+            self.suite,
+            password=encrypted and self.mechanism.secret and not self.mechanism.challenges,
+            secret=encrypted and self.mechanism.secret and self.mechanism.challenges,
+            users=self.users is not None,
+        )
+
+    @property
     def suite(self) -> int | None:
         """The security suite of its security context, None where it has none."""
         return None if self.keys is None else self.keys.suite
@@ -220,6 +251,7 @@ class AssociationDescription:
             pre_established=(
                 PreEstablished(self.client_title, self.client_max_receive_pdu_size) if self.pre_established else None
             ),
+            users=frozenset(user.user_id for user in self.users or ()),
             limits=self.limits,
         )
 
@@ -251,10 +283,10 @@ PUBLIC_ASSOCIATION: Final = AssociationDescription(
 
 
 class KeyKeeper(Protocol):
-    """What keeps the keys of a meter over restarts."""
+    """What keeps the associations of a meter over restarts, with their keys, where clients change them."""
 
-    def keep(self, device: str, client: int, keys: Keys, protection: Protection) -> None:
-        """Make durable what the association of `client` with the logical device `device` uses from now on.
+    def keep(self, device: str, association: AssociationDescription) -> None:
+        """Make durable what the logical device of that name offers a client from now on.
 
         Raises ConfigurationError when that cannot be done; the meter then refuses the change.
         """

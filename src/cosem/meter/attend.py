@@ -66,7 +66,10 @@ async def attend(
 class _Connection:
     """One connection and the associations over it."""
 
-    __slots__ = ("_entropy", "_idle", "_limits", "_meter", "_negotiated", "_now", "_peer", "_refusals", "_session")
+    __slots__ = (
+        *("_entropy", "_idle", "_limits", "_meter", "_negotiated", "_now", "_offered", "_peer", "_refusals"),
+        "_session",
+    )
 
     def __init__(
         self,
@@ -84,6 +87,7 @@ class _Connection:
         self._entropy = entropy
         self._idle = timing.idle
         self._negotiated: dict[SapPair, Negotiated] = {}
+        self._offered: dict[SapPair, AssociationDescription | None] = {}
         self._refusals = 0
         self._now = 0.0
         link = profile.lower_layers.server(meter.station(physical))
@@ -104,7 +108,7 @@ class _Connection:
             try:
                 if octets:
                     silent_until = now + self._idle
-                    self._apply_locks()
+                    self._refresh()
                     session.receive(octets, now)
                 else:
                     session.tick(now)
@@ -141,7 +145,7 @@ class _Connection:
             self._refusals += 1
             if event.authentication:
                 self._meter.lockout.failed(self._peer, pair.client, pair.server, now)
-                self._apply_locks()
+                self._refresh()
 
     def _serve(self, pair: SapPair, event: Requested, now: float) -> None:
         negotiated = self._negotiated.get(pair)
@@ -163,24 +167,28 @@ class _Connection:
     def _open(self, pair: SapPair) -> ServerAssociation:
         if len(self._session.associations) >= self._limits.associations:
             raise RemoteProtocolError(f"more than {self._limits.associations} associations on one connection")
+        self._offered[pair] = self._offer(pair)
         return ServerAssociation(self._policy(pair), self._entropy)
+
+    def _offer(self, pair: SapPair) -> AssociationDescription | None:
+        device = self._meter.devices.get(pair.server)
+        return None if device is None else device.association(pair.client)
 
     def _policy(self, pair: SapPair) -> ServerPolicy | None:
         """Return what is offered to a client: nothing to one that is locked out, as to one that nobody knows."""
-        device = self._meter.devices.get(pair.server)
-        association = None if device is None else device.association(pair.client)
-        if device is None or association is None:
+        association = self._offer(pair)
+        if association is None or self._meter.lockout.locked(self._peer, pair.client, pair.server, self._now):
             return None
-        if self._meter.lockout.locked(self._peer, pair.client, pair.server, self._now):
-            return None
-        return device.policy(association)
+        return self._meter.devices[pair.server].policy(association)
 
-    def _apply_locks(self) -> None:
-        """Let locks that began or ended meanwhile count for who is about to associate again."""
-        if self._meter.lockout:
-            for pair, association in self._session.associations.items():
-                if association.state is State.IDLE:
-                    association.policy = self._policy(pair)
+    def _refresh(self) -> None:
+        """Let locks, keys and users that changed meanwhile count for who associates from now on."""
+        for pair, association in self._session.associations.items():
+            offered = self._offer(pair)
+            locks = bool(self._meter.lockout) and association.state is State.IDLE
+            if locks or offered is not self._offered.get(pair):
+                self._offered[pair] = offered
+                association.policy = self._policy(pair)
 
 
 def _may_be_broadcast(association: AssociationDescription, request: object) -> bool:

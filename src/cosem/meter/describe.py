@@ -29,6 +29,7 @@
     # for general-ciphering: master_key, agreement_key, client_agreement_key; for messages to many: broadcast_key
     access = "manage"                   # public, read or manage
     naming = "ln+sn"                    # by logical names, by short names (sn), or by either; left out: ln
+    users = ["1 Ann", "7 Ben"]          # who of the client's users may come in; left out, nobody is listed
     gbt_window = 16                     # grant general block transfer, and take so many blocks in a row
     rules = [{ objects = "1.*.*.8.*.255", access = "read" }]
 
@@ -71,6 +72,7 @@ from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protec
 from cosem.protocol.crypto.key import octets_from_hex
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures, named
 from cosem.protocol.model import catalogue
+from cosem.protocol.model.classes.access_control import GREATEST_USER, User
 from cosem.protocol.model.classes.data_storage import ProfileGeneric, ScalerUnit, SortMethod
 from cosem.protocol.model.declare import REGISTRY, InterfaceClass, declared
 from cosem.protocol.model.reference import parse_reference
@@ -235,6 +237,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
     pre_established = table.boolean("pre_established", False)
     client_title = table.optional("client_title", octets_from_hex)
     broadcast = table.given("broadcast", _methods) if "broadcast" in table else frozenset[tuple[int, int]]()
+    users = table.given("users", _users) if "users" in table else None
     table.finish()
 
     def offer() -> None:
@@ -253,6 +256,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
                 pre_established=pre_established,
                 client_title=client_title,
                 broadcast=broadcast,
+                users=users,
             )
         )
 
@@ -303,6 +307,15 @@ def _methods(given: object) -> frozenset[tuple[int, int]]:
     if not all(len(pair) == 2 and all(part.isdecimal() for part in pair) for pair in pairs):
         raise ConfigurationError('expected a list of classes with a method of each, such as ["8:6"]')
     return frozenset((int(class_id), int(method)) for class_id, method in pairs)
+
+
+def _users(given: object) -> tuple[User, ...]:
+    """Return users, each written as a number and a name."""
+    texts = cast("list[object]", given) if isinstance(given, list) else [given]
+    pairs = [str(text).split(maxsplit=1) for text in texts]
+    if not all(len(pair) == 2 and pair[0].isdecimal() and int(pair[0]) <= GREATEST_USER for pair in pairs):
+        raise ConfigurationError('expected a list of users, each a number up to 255 and a name, such as ["1 Ann"]')
+    return tuple(User(int(number), name) for number, name in pairs)
 
 
 def _rule(table: Table) -> Rule:

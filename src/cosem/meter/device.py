@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 
 from cosem.errors import ConfigurationError, LocalProtocolError
 from cosem.meter import behaviour as behaviours
-from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, KeyKeeper
+from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, Furnishing, KeyKeeper
 from cosem.meter.behaviour import association_ln, association_sn, data, profile_generic, sap_assignment, security_setup
 from cosem.meter.item import Item, Refusal, Visit
 from cosem.meter.lockout import DEFAULT_LIMITS, Lockout, LockoutLimits
@@ -25,7 +25,11 @@ from cosem.protocol.association.context import Naming, Negotiated
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
-from cosem.protocol.model.classes.access_control import AssociationLNVersion1, AssociationSNVersion1
+from cosem.protocol.model.classes.access_control import (
+    AssociationLNVersion1,
+    AssociationLNVersion2,
+    AssociationSNVersion1,
+)
 from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.declare import InterfaceClass, object_for
@@ -57,7 +61,7 @@ class LogicalDevice:
     """One logical device: a name, a SAP, its objects and the associations it offers."""
 
     __slots__ = (
-        *("_associations", "_base_names", "_objects", "_short_names", "_suites"),
+        *("_associations", "_base_names", "_objects", "_short_names", "_furnishings"),
         *("meter", "name", "sap", "source"),
     )
 
@@ -68,7 +72,7 @@ class LogicalDevice:
         self.source: Any = None
         self._objects = Objects()
         self._associations: tuple[AssociationDescription, ...] = ()
-        self._suites: tuple[int | None, ...] = (None,)
+        self._furnishings: tuple[Furnishing, ...] = (Furnishing(),)
         self._base_names: dict[Obis, int] = {}
         self._short_names: ShortNames | None = None
 
@@ -108,19 +112,19 @@ class LogicalDevice:
             if description.keys is not None:
                 self.meter.counters.check(description.keys)
             self._associations += (description,)
-        self._suites = tuple(description.suite for description in self._associations) or (None,)
+        self._furnishings = tuple(each.furnishing for each in self._associations) or (Furnishing(),)
         self._name_anew()
 
     def replace(self, client: int, changed: AssociationDescription) -> None:
-        """Offer a client another association from now on, durably where its keys outlive the process.
+        """Offer a client another association from now on, durably where something keeps it.
 
         Raises ConfigurationError when it cannot be kept; then everything stays as it is.
         """
         keys, keeper = changed.keys, self.meter.key_keeper
-        if keys is not None and not keys.temporary:
-            if keeper is None:
-                raise ConfigurationError("these keys outlive the process, and nothing was given that keeps changes")
-            keeper.keep(self.name, client, keys, changed.protection)
+        if keeper is not None:
+            keeper.keep(self.name, changed)
+        elif keys is not None and not keys.temporary:
+            raise ConfigurationError("these keys outlive the process, and nothing was given that keeps changes")
         self._associations = tuple(changed if each.client == client else each for each in self._associations)
 
     # -- what the values are ------------------------------------------------------------------------------------------
@@ -263,7 +267,7 @@ class LogicalDevice:
             assert self.short_names
 
     def _furniture(self, association: AssociationDescription | None, short_names: bool = False) -> Mapping[Obis, Item]:
-        return _furniture(self.sap == MANAGEMENT, self._suites, self._number(association), short_names)
+        return _furniture(self.sap == MANAGEMENT, self._furnishings, self._number(association), short_names)
 
     def _item(self, reference: AttributeRef[Any]) -> Item:
         item = self.find(reference.instance)
@@ -286,7 +290,7 @@ class Meter:
         system_title: 8 octets; made of the name unless given.
         counters: keeps invocation counters over restarts; needed for keys that live longer than the process.
         lockout: after how many failures to authenticate whom is locked out for how long.
-        key_keeper: keeps keys that are changed over the line; without, such a change of lasting keys is refused.
+        key_keeper: keeps what clients change in associations; without, none with lasting keys can be changed.
         entropy: gives the asked number of unpredictable octets, for key pairs that the meter makes.
     """
 
@@ -440,12 +444,13 @@ def _named(*groups: int) -> Obis:
 
 
 @lru_cache(maxsize=1024)
-def _furniture(management: bool, suites: tuple[int | None, ...], number: int, short_names: bool) -> Mapping[Obis, Item]:
+def _furniture(
+    management: bool, furnishings: tuple[Furnishing, ...], number: int, short_names: bool
+) -> Mapping[Obis, Item]:
     """Return the objects that every device has, shared by all meters: their values are computed for who asks.
 
-    `suites` tells of each association which security suite it has, None for no security context; `number` is the one
-    that asks (0: none), `short_names` by which names. Suite 0 has the set-up of version 0, since all that version 1
-    has more is for the others.
+    `furnishings` is of each association, `number` the one that asks (0: none), `short_names` by which names. Suite 0
+    has the set-up of version 0, since all that version 1 has more is for the others.
     """
     items = [
         Item(DataObject(_named(0, 0, 42, 0, 0)), behaviour=data.LOGICAL_DEVICE_NAME),
@@ -454,16 +459,17 @@ def _furniture(management: bool, suites: tuple[int | None, ...], number: int, sh
     if management:
         items.append(Item(object_for(17, 0, _named(0, 0, 41, 0, 0)), behaviour=sap_assignment.BEHAVIOUR))
     if number:
+        own = furnishings[number - 1]
         if short_names:
             items.append(Item(AssociationSNVersion1(), behaviour=association_sn.BEHAVIOUR))
         for e in () if short_names else (0, number):
-            items.append(Item(AssociationLNVersion1(_named(0, 0, 40, 0, e)), behaviour=association_ln.BEHAVIOUR))
-        suite = suites[number - 1]
-        if suite is not None:
-            version = min(suite, 1)
+            kind = AssociationLNVersion2 if own.users else AssociationLNVersion1
+            items.append(Item(kind(_named(0, 0, 40, 0, e)), behaviour=association_ln.behaviour(own)))
+        if own.suite is not None:
+            version = min(own.suite, 1)
             setup = object_for(64, version, _named(0, 0, 43, 0, number))
             items.append(Item(setup, behaviour=security_setup.BEHAVIOURS[version]))
-    counted = [place for place, suite in enumerate(suites, 1) if suite is not None]
+    counted = [place for place, each in enumerate(furnishings, 1) if each.suite is not None]
     # E = 0, where clients look unless they are told otherwise, is the counter of the first.
     for e, place in [*((0, place) for place in counted[:1]), *((place, place) for place in counted)]:
         counter = DataObject(_named(0, 0, 43, 1, e))

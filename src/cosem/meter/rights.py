@@ -8,7 +8,7 @@ from typing import Final
 
 from cosem.meter.item import Item
 from cosem.protocol.model.rights import AttributeAccess, MethodAccess
-from cosem.protocol.values.obis import ObisPattern
+from cosem.protocol.values.obis import Obis, ObisPattern
 
 
 class Access(Enum):
@@ -33,10 +33,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """The rights of one association; of the rules that match, the last one counts."""
+    """The rights of one association; of rules that match, the last one counts. It knows nothing of `hidden` objects."""
 
     access: Access
     rules: tuple[Rule, ...] = ()
+    hidden: frozenset[Obis] = frozenset()
 
     def attribute(self, item: Item, index: int) -> AttributeAccess:
         """Return what may be done with attribute `index` of `item`."""
@@ -57,6 +58,8 @@ class Rights:
 
     def shows(self, item: Item) -> bool:
         """Tell whether the association knows of `item` at all."""
+        if item.instance in self.hidden:
+            return False
         if self.access is not Access.PUBLIC or is_public(item):
             return True
         return any(rule.access and rule.objects.matches(item.instance) for rule in self.rules)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any, Final
 
+from cosem.errors import ConfigurationError
+from cosem.meter.associations import AssociationDescription, Furnishing
 from cosem.meter.item import Behaviour, Item, Refusal, Visit
+from cosem.meter.rights import Rule, is_public
 from cosem.protocol.apdu.acse import ApplicationContext
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.association.context import DLMS_VERSION, Negotiated
 from cosem.protocol.association.security import Protection
+from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model.classes.access_control import (
     AssociatedPartners,
     AssociationLNVersion1,
+    AssociationLNVersion2,
     AssociationStatus,
     ObjectIdentifier,
+    User,
     XdlmsContext,
 )
 from cosem.protocol.model.rights import (
@@ -25,10 +34,16 @@ from cosem.protocol.model.rights import (
 )
 from cosem.protocol.model.shape import shape_of
 from cosem.protocol.values.data import Data, Enumerated, OctetString
+from cosem.protocol.values.obis import ObisPattern
 
 OBJECT_LIST, PARTNERS, CONTEXT_NAME, CONTEXT_INFO, MECHANISM_NAME = range(2, 7)
-STATUS, SECURITY_SETUP = 8, 9
-REPLY_TO_HLS_AUTHENTICATION: Final = 1
+SECRET, STATUS, SECURITY_SETUP, USER_LIST, CURRENT_USER = range(7, 12)
+(REPLY_TO_HLS_AUTHENTICATION, CHANGE_HLS_SECRET, ADD_OBJECT, REMOVE_OBJECT, ADD_USER, REMOVE_USER) = range(1, 7)
+
+LONGEST_SECRET: Final = 64
+MOST_USERS: Final = 64
+NOBODY: Final = User(0, "")
+"""The current user where the client has not said who uses it."""
 
 _CONTEXT_KIND, _MECHANISM_KIND = 1, 2
 """The last but one arc of the identifiers of application contexts and of mechanisms."""
@@ -55,7 +70,7 @@ def _rights(visit: Visit, item: Item) -> AccessRights:
     selectors = {index: _selectors(item, index) for index in item.behaviour.selections}
     attributes = sorted({*item.attributes(), *item.kind.declared_attributes})
     methods = sorted({*item.behaviour.methods, *item.kind.declared_methods})
-    proves = item.behaviour is BEHAVIOUR and association.mechanism.challenges
+    proves = item.class_id == AssociationLNVersion1.class_id and association.mechanism.challenges
     return AccessRights(
         tuple(AttributeAccessItem(index, rights.attribute(item, index), selectors.get(index)) for index in attributes),
         tuple(
@@ -122,14 +137,134 @@ _PARTNERS: Final = shape_of(AssociatedPartners)
 _IDENTIFIER: Final = shape_of(ObjectIdentifier)
 _CONTEXT: Final = shape_of(XdlmsContext)
 
-BEHAVIOUR: Final = Behaviour(
-    reads={
-        OBJECT_LIST: _object_list,
-        PARTNERS: _partners,
-        CONTEXT_NAME: _context_name,
-        CONTEXT_INFO: _context_info,
-        MECHANISM_NAME: _mechanism_name,
-        STATUS: _status,
-        SECURITY_SETUP: _security_setup,
-    },
-)
+
+# -- what is changed --------------------------------------------------------------------------------------------------
+
+
+def _secret(visit: Visit, _: Item, given: Data) -> None:
+    """Take another LLS or HLS secret; the running association goes on, the next one is opened with it."""
+    if not isinstance(given, bytes) or not 0 < len(given) <= LONGEST_SECRET:
+        raise Refusal(DataAccessResult.TYPE_UNMATCHED)
+    _change(visit, lambda association: replace(association, secret=Secret(bytes(given))))
+
+
+def _change_secret(visit: Visit, item: Item, argument: Data) -> Data:
+    _secret(visit, item, argument)
+    return None
+
+
+def _add_object(visit: Visit, _: Item, argument: Data) -> Data:
+    """Show an object of the meter again, with the rights to attributes that are given, as far as it grants them."""
+    element = AssociationLNVersion1.add_object.argument.decode(argument)
+    item = visit.device.find(element.logical_name, _current(visit))
+    if item is None or (item.class_id, item.version) != (element.class_id, element.version):
+        raise Refusal(DataAccessResult.OBJECT_UNDEFINED)
+    pattern = ObisPattern(".".join(map(str, item.instance.octets)))
+    given = [Rule(pattern, each.access, each.index) for each in element.access_rights.attribute_access]
+    before = _rights(visit, item).method_access
+    if element.access_rights.method_access not in ((), before):
+        raise Refusal(DataAccessResult.OTHER_REASON)  # the rights to methods are not an object's own here
+
+    def added(association: AssociationDescription) -> AssociationDescription:
+        rights = association.rights
+        kept = tuple(rule for rule in rights.rules if rule.objects != pattern)
+        rights = replace(rights, rules=(*kept, *given), hidden=rights.hidden - {item.instance})
+        if not rights.shows(item):
+            raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+        return replace(association, rights=rights)
+
+    _change(visit, added)
+    return None
+
+
+def _remove_object(visit: Visit, _: Item, argument: Data) -> Data:
+    """Show an object no longer; what every association needs is not taken away."""
+    element = AssociationLNVersion1.remove_object.argument.decode(argument)
+    item = visit.find(element.logical_name)
+    if item is None or not _shows(visit, item) or item.class_id != element.class_id:
+        raise Refusal(DataAccessResult.OBJECT_UNDEFINED)
+    if is_public(item):
+        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+
+    def removed(association: AssociationDescription) -> AssociationDescription:
+        rights = association.rights
+        return replace(association, rights=replace(rights, hidden=rights.hidden | {item.instance}))
+
+    _change(visit, removed)
+    return None
+
+
+def _user_list(visit: Visit, _: Item) -> Data:
+    return AssociationLNVersion2.user_list.shape.encode(_current(visit).users or ())
+
+
+def _current_user(visit: Visit, _: Item) -> Data:
+    number = _negotiated(visit).user
+    listed = (user for user in _current(visit).users or () if user.user_id == number)
+    unlisted = NOBODY if number is None or number not in range(0x100) else User(number, "")
+    return AssociationLNVersion2.current_user.shape.encode(next(listed, unlisted))
+
+
+def _add_user(visit: Visit, _: Item, argument: Data) -> Data:
+    user = AssociationLNVersion2.add_user.argument.decode(argument)
+    users = _current(visit).users or ()
+    if len(users) >= MOST_USERS or any(user.user_id == each.user_id for each in users):
+        raise Refusal(DataAccessResult.OTHER_REASON)
+    _change(visit, lambda association: replace(association, users=(*users, user)))
+    return None
+
+
+def _remove_user(visit: Visit, _: Item, argument: Data) -> Data:
+    """Take a user off the list; the last one stays, for with nobody listed everybody comes in."""
+    user = AssociationLNVersion2.remove_user.argument.decode(argument)
+    users = _current(visit).users or ()
+    left = tuple(each for each in users if each != user)
+    if len(left) == len(users):
+        raise Refusal(DataAccessResult.OBJECT_UNDEFINED)
+    if not left:
+        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+    _change(visit, lambda association: replace(association, users=left))
+    return None
+
+
+def _current(visit: Visit) -> AssociationDescription:
+    """Return the association as it is now: within one request it may have changed already."""
+    if visit.association is None:
+        raise Refusal(DataAccessResult.OBJECT_UNAVAILABLE)
+    return visit.device.association(visit.association.client) or visit.association
+
+
+def _change(visit: Visit, change: Callable[[AssociationDescription], AssociationDescription]) -> None:
+    association = _current(visit)
+    try:
+        visit.device.replace(association.client, change(association))
+    except ConfigurationError as error:
+        refusal = Refusal(DataAccessResult.OTHER_REASON)
+        raise refusal from error
+
+
+_READS: Final = {
+    OBJECT_LIST: _object_list,
+    PARTNERS: _partners,
+    CONTEXT_NAME: _context_name,
+    CONTEXT_INFO: _context_info,
+    MECHANISM_NAME: _mechanism_name,
+    STATUS: _status,
+    SECURITY_SETUP: _security_setup,
+}
+_METHODS: Final[dict[int, Any]] = {ADD_OBJECT: _add_object, REMOVE_OBJECT: _remove_object}
+
+
+@cache
+def behaviour(furnishing: Furnishing) -> Behaviour:
+    """Return what the association object does that is furnished so."""
+    users = furnishing.users
+    return Behaviour(
+        reads={**_READS, **({USER_LIST: _user_list, CURRENT_USER: _current_user} if users else {})},
+        writes={SECRET: _secret} if furnishing.password else {},
+        methods={
+            **({CHANGE_HLS_SECRET: _change_secret} if furnishing.secret else {}),
+            **_METHODS,
+            **({ADD_USER: _add_user, REMOVE_USER: _remove_user} if users else {}),
+        },
+    )

@@ -66,6 +66,7 @@ class ServerPolicy:
     general_block_window: int = 0
     also: Mapping[ApplicationContext, Conformance] = field(default_factory=dict[ApplicationContext, Conformance])
     pre_established: PreEstablished | None = None
+    users: frozenset[int] = frozenset()
 
     def services(self, context: ApplicationContext | bytes) -> Conformance | None:
         """Return what may be granted in a context, general block transfer only where it is on.
@@ -190,6 +191,8 @@ def _admit(policy: ServerPolicy | None, request: AssociationRequest, entropy: Ca
     initiate = _initiate(policy, services, security, request.user_information)
     challenges = _authenticate(policy, request, title, entropy)
     dedicated_key = _dedicated_key(policy, security, initiate)
+    if policy.users and request.calling_ae_invocation_identifier not in policy.users:
+        raise Rejection(AcseServiceUser.CALLING_AE_INVOCATION_IDENTIFIER_NOT_RECOGNIZED)
     if not initiate.response_allowed:
         raise Unconfirmed
     negotiated = Negotiated(
@@ -201,6 +204,7 @@ def _admit(policy: ServerPolicy | None, request: AssociationRequest, entropy: Ca
         protection=policy.required,
         peer_title=title or None,
         vaa_name=naming.vaa_name,
+        user=request.calling_ae_invocation_identifier,
     )
     return Admission(negotiated, title, security, challenges, dedicated_key)
 

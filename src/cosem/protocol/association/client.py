@@ -222,6 +222,7 @@ class ClientAssociation:
             application_context_name=settings.application_context,
             calling_ap_title=self._own_title or None,
             calling_ae_qualifier=settings.certificate,
+            calling_ae_invocation_identifier=settings.user,
             sender_acse_requirements=AUTHENTICATION if authenticates else None,
             mechanism_name=self._mechanism_id if authenticates else None,
             calling_authentication_value=self._authentication_value(),

@@ -181,6 +181,7 @@ class ClientSettings:
     envelope: Envelope = Envelope.SERVICE
     key: KeyChoice = KeyChoice.IDENTIFIED
     pre_established: PreEstablished | None = None
+    user: int | None = None
 
     @property
     def proposed_conformance(self) -> Conformance:
@@ -208,7 +209,11 @@ class ClientSettings:
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
-    """What an open association allows; the sizes are what each side takes at most, 0 where it set no limit."""
+    """What an open association allows; the sizes are what each side takes at most, 0 where it set no limit.
+
+    `user` is the number that the client gave for who uses it (the calling-AE-invocation-identifier); only a meter that
+    lists users has looked at it.
+    """
 
     application_context: ApplicationContext
     mechanism: MechanismId
@@ -218,6 +223,7 @@ class Negotiated:
     protection: Protection
     peer_title: bytes | None
     vaa_name: int = VAA_NAME_LOGICAL_NAME_REFERENCING
+    user: int | None = None
 
     def allows(self, needed: Conformance) -> bool:
         """True when every service in `needed` was negotiated."""

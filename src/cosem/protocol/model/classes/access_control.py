@@ -81,6 +81,10 @@ class AssociationStatus(Enumeration):
     ASSOCIATED = 2
 
 
+GREATEST_USER: Final = 0xFF
+"""The greatest number of a user."""
+
+
 @structure
 class User:
     """One user of the client, by number and name."""

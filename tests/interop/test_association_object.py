@@ -1,0 +1,60 @@
+"""The client of pydlms-client administers an association of our meter: its HLS secret and the objects it shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cosem import Data
+from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights
+from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
+from cosem.protocol.crypto.key import Key, Secret
+from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.protocol.values.data import Unsigned
+from interop.served import served
+from interop.test_security_suites import TITLE, symmetric
+
+OWN, SERIAL = "0.0.40.0.0.255", "0.0.96.1.0.255"
+OLD, NEW = b"a secret of sixteen", b"another one of sixteen"
+EK, AK = symmetric(1)
+READ = ["get", SERIAL, 1, 2]
+# class 1, version 0, its name, and no rights: they play no part in taking it away
+ELEMENT = "0204" + "120001" + "1100" + "0906" + "0000600100FF" + "0202" + "0100" + "0100"
+
+
+def described() -> Meter:
+    meter = Meter("KFM1020012345678")
+    meter.add(Data(SERIAL), value=Unsigned(9))
+    meter.offer(
+        AssociationDescription(
+            client=1,
+            mechanism=MECHANISMS[6],
+            secret=Secret(OLD),
+            keys=Keys(Key(bytes.fromhex(EK)), Key(bytes.fromhex(AK)), temporary=True),
+            protection=AUTHENTICATED_ENCRYPTION,
+            rights=Rights(Access.MANAGE),
+        )
+    )
+    return meter
+
+
+def words(secret: bytes, counter: int) -> dict[str, Any]:
+    given = {"client": 1, "mechanism": 6, "ek": EK, "ak": AK, "title": TITLE}
+    return {**given, "password": secret.decode(), "counter": counter}
+
+
+@pytest.mark.interop(feature="change of HLS secret", peer="pydlms-client", role="server")
+def test_pydlms_changes_the_secret(pydlms: Any) -> None:
+    with served(described()) as port:
+        change = ["act", OWN, 15, 2, f"09{len(NEW):02X}{NEW.hex()}"]
+        assert pydlms(port, [change, READ], **words(OLD, 1))["results"] == [{"value": None}, {"value": "1109"}]
+        assert pydlms(port, [READ], **words(NEW, 100))["results"] == [{"value": "1109"}]
+        assert "error" in pydlms(port, [READ], **words(OLD, 200))
+
+
+@pytest.mark.interop(feature="add and remove object", peer="pydlms-client", role="server")
+def test_pydlms_removes_an_object(pydlms: Any) -> None:
+    with served(described()) as port:
+        answer = pydlms(port, [["act", OWN, 15, 4, ELEMENT], READ], **words(OLD, 1))
+    assert answer["results"][0] == {"value": None} and "refused" in answer["results"][1], answer
