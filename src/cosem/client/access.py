@@ -132,7 +132,7 @@ class Access:
             )
         if self.pre_established is not None and self.protection is not Protection.NONE and self.meter_title is None:
             raise ConfigurationError(
-                "a protected pre-established association needs the meter's system title (meter_title)"
+                "a protected pre-established association needs the meter's system title (meter_title, --meter-title)"
             )
         if self.mechanism.secret and self.secret is None:
             raise ConfigurationError(f"authentication {self.mechanism.name} needs a password (password, --password)")

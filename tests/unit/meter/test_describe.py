@@ -12,6 +12,7 @@ from cosem.meter import Access
 from cosem.meter.describe import load, parse
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.model import Data, ProfileGeneric, Register
+from cosem.protocol.model.classes.access_control import User
 from cosem.protocol.model.rights import AttributeAccess
 from cosem.protocol.values.data import Array, LongUnsigned, OctetString, VisibleString
 from cosem.protocol.values.obis import Obis
@@ -234,3 +235,17 @@ def test_general_block_transfer_is_granted_where_the_description_says_so() -> No
         assert association.general_block_window == window
     with pytest.raises(ConfigurationError, match="1 to 63 blocks"):
         parse(METER + ASSOCIATION + "gbt_window = 64\n")
+
+
+def test_users_are_those_that_are_listed() -> None:
+    for line, users in (
+        ("", None),
+        ("users = []\n", ()),
+        ('users = ["1 Ann", "255 Ben Nevis"]\n', (User(1, "Ann"), User(255, "Ben Nevis"))),
+    ):
+        association = parse(METER + ASSOCIATION + line).management.association(1)
+        assert association is not None
+        assert association.users == users
+    for wrong in ('["256 Ann"]', '["Ann"]', '["1"]', "7"):
+        with pytest.raises(ConfigurationError, match="a number up to 255 and a name"):
+            parse(METER + ASSOCIATION + f"users = {wrong}\n")
