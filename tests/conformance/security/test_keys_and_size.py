@@ -27,9 +27,9 @@ from conformance.security.bench import (
     sealed,
     served,
 )
-from cosem import Meter, Register, Unit
+from cosem import AsyncClient, Meter, Register, Unit
 from cosem.client.services import Services
-from cosem.errors import ConfigurationError, CosemError, DecodeError, RemoteProtocolError, SecurityError
+from cosem.errors import ActionError, ConfigurationError, CosemError, DecodeError, RemoteProtocolError, SecurityError
 from cosem.meter import AssociationDescription, Keys
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.action import ActionRequestNormal, MethodDescriptor
@@ -54,10 +54,13 @@ from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.crypto.ring import KeyKind, KeyName, MemoryKeyRing, candidates
 from cosem.protocol.crypto.wrap import unwrap, wrap
 from cosem.protocol.link.hdlc.frame import FrameReader, encode
+from cosem.protocol.model.classes.access_control import KeyId
 from cosem.protocol.values.data import OctetString
 from cosem.protocol.values.obis import Obis
 from cosem.store.memory import MemoryCounterStore
 from pair import Pair, pair
+from simulation.test_security_setup import Bench as SetUp
+from simulation.test_security_setup import key
 
 REGISTER = Register("1.0.1.8.0.255")
 NEXT_EK, KEK = Key(b"the next of keys"), Key(b"a key for keys..")
@@ -112,6 +115,26 @@ def test_t13_a_key_that_does_not_unwrap_is_no_key_both_roles() -> None:
             unwrap(KEK, octets)
     with pytest.raises(SecurityError, match="does not open"):
         unwrap(NEXT_EK, wrapped)
+
+
+@pytest.mark.parametrize("cause", ["another master key", "what keeps keys fails"])
+def test_t13_a_transfer_that_fails_anywhere_leaves_all_keys_meter(cause: str) -> None:
+    """The meter answers that it took a key only when the key is kept; otherwise the one before goes on opening it."""
+    bench = SetUp()
+    bench.keeper.failing = cause == "what keeps keys fails"
+    before = bench.keys
+    new = {KeyId.AUTHENTICATION: key(0, 12), KeyId.GLOBAL_UNICAST_ENCRYPTION: key(0, 11)}
+
+    async def transfer(client: AsyncClient) -> None:
+        await client.transfer_keys(new, keep=lambda _: None)
+
+    with pytest.raises(ActionError):
+        bench.run(transfer, **({"master_key": key(0, 8)} if cause == "another master key" else {}))
+    assert bench.keys == before and not bench.keeper.kept
+    assert bench.reads()
+    bench.keeper.failing = False
+    bench.run(transfer)
+    assert bench.reads(ek=key(0, 11), ak=key(0, 12)) and not bench.reads()
 
 
 # -- T14: the broadcast key -------------------------------------------------------------------------------------------

@@ -442,3 +442,16 @@ class SecuritySetup(SecuritySetupCommon, class_id=64, version=1):
     import_certificate = method(6, OctetString, sn=0x58)
     export_certificate = method(7, CertificateIdentification, OctetString, sn=0x60)
     remove_certificate = method(8, CertificateIdentification, sn=0x68)
+
+
+class DataProtection(InterfaceClass, class_id=30, version=0):
+    """Holds attributes and methods protected end to end, beyond what the association does. (class_id 30)"""
+
+    protection_buffer = attribute(2, OctetString)
+    protection_object_list = attribute(3, ANY, static=True)
+    protection_parameters_get = attribute(4, ANY, static=True)
+    protection_parameters_set = attribute(5, ANY, static=True)
+    required_protection = attribute(6, ANY, static=True)
+    get_protected_attributes = method(1, ANY, ANY)
+    set_protected_attributes = method(2, ANY, ANY)
+    invoke_protected_method = method(3, ANY, ANY)
