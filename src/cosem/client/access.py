@@ -48,8 +48,8 @@ PROTECTIONS: dict[str, Protection] = {
 ENVELOPES: dict[str, Envelope] = {each.value: each for each in (Envelope.SERVICE, Envelope.GENERAL, Envelope.CIPHERING)}
 """The words a person writes for the envelope of every service."""
 
-KEY_CHOICES: dict[str, KeyChoice] = {each.value: each for each in KeyChoice if each is not KeyChoice.BROADCAST}
-"""The words a person writes for how general-ciphering tells its key."""
+KEY_CHOICES: dict[str, KeyChoice] = {each.value: each for each in KeyChoice}
+"""The words a person writes for the key of every service, and how general-ciphering tells it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +130,8 @@ class Access:
             raise ConfigurationError(
                 f"in a pre-established association nobody authenticates: leave authentication {self.mechanism.name} out"
             )
-        if self.pre_established is not None and self.protection is not Protection.NONE and self.meter_title is None:
+        titled = self.meter_title is not None or self.key_info is KeyChoice.BROADCAST
+        if self.pre_established is not None and self.protection is not Protection.NONE and not titled:
             raise ConfigurationError(
                 "a protected pre-established association needs the meter's system title (meter_title, --meter-title)"
             )
@@ -151,6 +152,8 @@ class Access:
     def _check_envelope(self) -> None:
         keys, general = self.keys, self.envelope is not Envelope.SERVICE
         agreed = self.key_info in (KeyChoice.ONE_PASS, KeyChoice.STATIC)
+        agreed_or_wrapped = agreed or self.key_info is KeyChoice.WRAPPED
+        to_many = self.key_info is KeyChoice.BROADCAST
         signed = self.key_info is KeyChoice.ONE_PASS or Protection.SIGNATURE in self.protection
         refusals = (
             (
@@ -158,12 +161,20 @@ class Access:
                 f"envelope {self.envelope.value} needs protection and keys (ek, ak)",
             ),
             (
-                self.key_info is not KeyChoice.IDENTIFIED and self.envelope is not Envelope.CIPHERING,
+                agreed_or_wrapped and self.envelope is not Envelope.CIPHERING,
                 f"key_info {self.key_info.value} goes with envelope general-ciphering (--envelope general-ciphering)",
             ),
             (
                 self.dedicated and self.envelope is Envelope.CIPHERING,
                 "general-ciphering never uses the dedicated key: write envelope general or service, or leave it out",
+            ),
+            (
+                to_many and (self.broadcast_key is None or self.protection is Protection.NONE),
+                "key_info broadcast needs protection and the broadcast key (broadcast_key)",
+            ),
+            (
+                to_many and self.pre_established is None,
+                "what is sent to many goes without opening an association (pre_established)",
             ),
             (
                 self.key_info is KeyChoice.WRAPPED and keys.master_key is None,
@@ -282,7 +293,8 @@ class AccessWords(TypedDict, total=False):
     protection: none, auth, enc, auth+enc, auth+enc+sign. dedicated: use a dedicated key.
     envelope: service, general (general-glo or general-ded) or general-ciphering. key_info, for the last: identified,
     wrapped (with master_key), one-pass or static (with agreement_key, ours, and peer_agreement_key, the meter's).
-    broadcast_key: for what is sent to many. invocation_counter: begin there or above.
+    With key_info broadcast everything goes under the broadcast_key to many meters, none of which answers.
+    invocation_counter: begin there or above.
     counter_object: the object of the meter to read the counter from first. counters: where counters are leased from.
     approve_counter: an operator approves that number, however far it jumps. approve_counter_reset: an operator knows
     that the meter's own counter was set back, which without a challenge looks like a recorded session.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import struct
 from datetime import UTC, datetime
 from typing import Any
@@ -10,16 +11,20 @@ from typing import Any
 import pytest
 
 from cosem import AsyncClient, Client, Register, Unit
-from cosem.errors import ConfigurationError
-from cosem.meter import Access, AssociationDescription, Meter, Rights, serving
+from cosem.client.access import access
+from cosem.errors import ConfigurationError, LocalProtocolError
+from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights, serving
 from cosem.meter.describe import parse
 from cosem.protocol.apdu.action import ActionRequestNormal, MethodDescriptor
 from cosem.protocol.apdu.get import AttributeDescriptor, GetRequestNormal, GetResponseNormal
 from cosem.protocol.apdu.set import SetRequestNormal
+from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
+from cosem.protocol.crypto.key import Key
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.values.data import DoubleLongUnsigned, Integer, Long
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
+from cosem.store.memory import MemoryCounterStore
 
 ENERGY = Register("1.0.1.8.0.255")
 ADJUST = MethodDescriptor(8, Obis("0.0.1.0.0.255"), 6)
@@ -114,6 +119,71 @@ async def read_without_opening() -> None:
 
 def test_a_client_reads_writes_and_runs_without_opening() -> None:
     asyncio.run(read_without_opening())
+
+
+EK, AK, TO_MANY = (Key(hashlib.sha256(name).digest()[:16]) for name in (b"ek", b"ak", b"to many"))
+TITLE = bytes.fromhex("4142434445464748")
+
+
+async def shift_all(key: Key, **words: Any) -> float:
+    """Shift the clock of a meter that is addressed with all others; return by how many seconds it was shifted."""
+    meter = Meter("KFM1020012345678", clock=lambda: NOON)
+    meter.offer(
+        AssociationDescription(
+            client=102,
+            pre_established=True,
+            client_title=TITLE,
+            keys=Keys(EK, AK, temporary=True, broadcast=TO_MANY),
+            protection=AUTHENTICATED_ENCRYPTION,
+            broadcast=frozenset(((8, 6),)),
+            rights=Rights(Access.MANAGE),
+        ),
+        AssociationDescription(client=16),
+    )
+    async with serving(meter, "tcp://127.0.0.1:0") as server:
+        place = f"tcp://127.0.0.1:{server.url.port}"
+        words = {
+            "ek": EK,
+            "ak": AK,
+            "broadcast_key": key,
+            "system_title": TITLE,
+            "counters": MemoryCounterStore(),
+            **words,
+        }
+        url = f"{place}?client=102&server={ALL}"
+        async with AsyncClient.open(url, auth="none", protection="auth+enc", pre_established=True, **words) as client:
+            await client.act_unconfirmed(Clock().shift_time, 600)
+            with pytest.raises(LocalProtocolError, match="only unconfirmed"):
+                await client.get(ENERGY.value)
+        async with AsyncClient.open(f"{place}?client=16&server=1") as client:
+            return ((await client.clock()).to_datetime() - NOON).total_seconds()
+
+
+def test_all_are_told_under_the_broadcast_key() -> None:
+    assert asyncio.run(shift_all(TO_MANY, key_info="broadcast")) == 600
+    assert asyncio.run(shift_all(TO_MANY, key_info="broadcast", envelope="general")) == 600
+    assert asyncio.run(shift_all(EK, key_info="broadcast")) == 0, "a meter opens nothing under another key"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"broadcast_key": None}, "the broadcast key"),
+        ({"pre_established": False}, "without opening"),
+        ({"protection": "none"}, "needs protection"),
+    ],
+)
+def test_what_the_broadcast_key_needs(words: dict[str, Any], message: str) -> None:
+    given = {
+        "auth": "none",
+        "ek": EK,
+        "ak": AK,
+        "system_title": TITLE,
+        "broadcast_key": TO_MANY,
+        "protection": "auth+enc",
+    }
+    with pytest.raises(ConfigurationError, match=message):
+        access(**{**given, "pre_established": True, "key_info": "broadcast", **words})
 
 
 def test_a_pre_established_association_has_no_authentication() -> None:

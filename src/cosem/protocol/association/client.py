@@ -79,7 +79,7 @@ from cosem.protocol.association.general_block import (
     PushLost,
     general_blocks,
 )
-from cosem.protocol.association.layers import GLOBAL, Envelope
+from cosem.protocol.association.layers import GLOBAL, Envelope, KeyChoice
 from cosem.protocol.association.long import CUTS
 from cosem.protocol.association.opening import compare, negotiate, proof_rejection, refusal_text, rejection
 from cosem.protocol.association.proof import PROOFS
@@ -250,6 +250,8 @@ class ClientAssociation:
         ):
             raise LocalProtocolError("only the Data of one attribute can be had undecoded")
         self._check_negotiated(request)
+        if self.settings.key is KeyChoice.BROADCAST and is_confirmed(request):
+            raise LocalProtocolError("under the broadcast key nobody answers: only unconfirmed services go")
         plain, longest = request.encode(), self.longest_request
         if not is_confirmed(request):
             self._send_unconfirmed(request, plain, longest)
