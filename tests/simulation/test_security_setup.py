@@ -75,6 +75,29 @@ class Kept:
         self.kept.append((device, association))
 
 
+class Counted:
+    """A stream that counts what it carries."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.octets = 0
+
+    def now(self) -> float:
+        return self._stream.now()
+
+    async def read(self, deadline: float | None, /) -> bytes:
+        octets = await self._stream.read(deadline)
+        self.octets += len(octets)
+        return octets
+
+    async def write(self, octets: bytes, /) -> None:
+        self.octets += len(octets)
+        await self._stream.write(octets)
+
+    async def close(self) -> None:
+        await self._stream.close()
+
+
 class Bench:
     """A meter with one association, and a client that knows its keys."""
 
@@ -133,7 +156,8 @@ class Bench:
         async def opener(_url: ConnectionUrl, _seconds: float) -> Stream:
             near, far = self.world.pair()
             self.world.spawn(self._attend(far))
-            return near
+            self.line = Counted(near)
+            return self.line
 
         async def main() -> R:
             client = AsyncClient(URL, access(**{**self.words, **words}), opener=opener, entropy=self.chance)
@@ -330,6 +354,37 @@ def test_the_policy_of_version_1_is_bit_by_bit() -> None:
     bench.run(strengthen, protection="auth")
     assert bench.reads()
     assert bench.keeper.kept[-1][1].protection == AUTHENTICATED_ENCRYPTION
+
+
+# -- compression ------------------------------------------------------------------------------------------------------
+
+
+def test_compression_where_both_have_it_says_the_same_in_fewer_octets() -> None:
+    """Both sides are ours; another program's decompressor judges what is compressed (`tests/interop`)."""
+    octets: dict[bool, int] = {}
+    for compression in (False, True):
+        bench = Bench()
+        (association,) = bench.meter.management.associations
+        bench.meter.management.replace(1, replace(association, compression=compression))
+
+        async def browse(client: AsyncClient) -> int:
+            return len(await client.browse())
+
+        assert bench.run(browse, compression=compression) > 5
+        octets[compression] = bench.line.octets
+    assert octets[True] < octets[False]
+
+
+def test_a_client_takes_nothing_compressed_that_it_has_not_asked_for() -> None:
+    bench = Bench()
+    (association,) = bench.meter.management.associations
+    bench.meter.management.replace(1, replace(association, compression=True))
+
+    async def browse(client: AsyncClient) -> int:
+        return len(await client.browse())
+
+    with pytest.raises(SecurityError, match="compressed"):
+        bench.run(browse)
 
 
 # -- certificates -----------------------------------------------------------------------------------------------------

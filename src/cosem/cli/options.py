@@ -214,6 +214,9 @@ class Connection:
             show_default=False,
         ),
     ] = 0
+    compression: Annotated[
+        bool, typer.Option("--compression", help="Compress what is encrypted (V.44); the meter must be able to.")
+    ] = False
     delta_values: Annotated[
         bool, typer.Option("--delta-values", help="Let the meter send the rows of profiles in deltas.")
     ] = False
@@ -275,6 +278,7 @@ class Connection:
             gbt_window=self.gbt_window,
             naming=self.naming,
             delta_values=self.delta_values,
+            compression=self.compression,
             permitted=permitted(self.auth, self.protection),
         )
 

@@ -22,6 +22,7 @@ from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import mechanism as mechanisms
 from cosem.protocol.crypto import suite as suites
+from cosem.protocol.crypto.compression import Compression
 from cosem.protocol.crypto.elliptic import Agreer, PublicKey, Signer
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key, Secret
@@ -78,6 +79,7 @@ class Access:
         counter_object: the object of the meter that holds the counter, read by the public client first.
         permitted: weaknesses from `cosem.danger`.
         general_block_window: blocks of general block transfer taken in a row, 1 to 63; with 0 it is off.
+        compression: compress what is encrypted, and take what is compressed (see `cosem.protocol.crypto.compression`).
         delta_values: let the meter send the rows of profiles in deltas (see `cosem.protocol.codec.delta`).
         user: number of who uses this client, for a meter that lists users.
     pre_established: the association is there without being opened, with what is known of the meter.
@@ -108,6 +110,7 @@ class Access:
     dialect: Dialect = STANDARD
     max_receive_pdu_size: int = 0xFFFF
     general_block_window: int = 0
+    compression: bool = False
     delta_values: bool = False
     pre_established: PreEstablished | None = None
     naming: Naming = Naming.LOGICAL_NAMES
@@ -144,6 +147,8 @@ class Access:
         self._check_envelope()
         if not self.secured and self.mechanism.identifier == 0 and self.secret is not None:
             raise ConfigurationError("a password does nothing with authentication none; write auth low or leave it out")
+        if self.compression and Protection.ENCRYPTION not in self.protection:
+            raise ConfigurationError("compression is of what is encrypted: it needs protection enc or auth+enc")
         if self.user is not None and not 0 <= self.user <= GREATEST_USER:
             raise ConfigurationError(f"user: a number from 0 to {GREATEST_USER}")
         if not 0 <= self.general_block_window <= WINDOW_MAXIMUM:
@@ -233,6 +238,7 @@ class Access:
                 broadcast_key=self.broadcast_key,
                 broadcast_counter=self._broadcast_counter(),
                 entropy=entropy,
+                compression=Compression() if self.compression else None,
                 dialect=self.dialect,
                 permitted=self.permitted,
             )
@@ -298,7 +304,8 @@ class AccessWords(TypedDict, total=False):
     counter_object: the object of the meter to read the counter from first. counters: where counters are leased from.
     approve_counter: an operator approves that number, however far it jumps. approve_counter_reset: an operator knows
     that the meter's own counter was set back, which without a challenge looks like a recorded session.
-    delta_values: let the meter send the rows of profiles in deltas.
+    delta_values: let the meter send the rows of profiles in deltas. compression: compress what is encrypted, off unless
+    asked for: the parameters of V.44 in DLMS/COSEM are not public, so that another maker's meter may have others.
     gbt_window: propose general block transfer, and take so many blocks in a row (1 to 63; with 0, as usual, it is off).
     pre_established: the association is there without being opened. meter_title: the meter's system title, where the
     meter cannot tell it itself. naming: ln for logical names, as usual, or sn for short names.
@@ -335,6 +342,7 @@ class AccessWords(TypedDict, total=False):
     gbt_window: int
     naming: str | Naming
     delta_values: bool
+    compression: bool
 
 
 def access(**words: Unpack[AccessWords]) -> Access:
@@ -404,6 +412,7 @@ def access(**words: Unpack[AccessWords]) -> Access:
         general_block_window=words.get("gbt_window", 0),
         naming=_naming(words.get("naming", Naming.LOGICAL_NAMES)),
         delta_values=words.get("delta_values", False),
+        compression=words.get("compression", False),
     )
 
 

@@ -32,6 +32,7 @@ from cosem.protocol.association.layers import GeneralKeys, Received
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.certificate import Certificate, Use
+from cosem.protocol.crypto.compression import Compression
 from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import FINGERPRINT_OCTETS, Key
@@ -140,6 +141,7 @@ class AssociationDescription:
     takes APDUs of `client_max_receive_pdu_size` octets (0: of any size). Then `broadcast` are the methods, each as
     class_id and method, that the client may run on all devices at once.
 
+    With `compression` what is encrypted is compressed, and may come so (see `cosem.protocol.crypto.compression`).
     `users` are those of the client's users that may come in, all where there are none; left out, nobody can list them.
     """
 
@@ -161,6 +163,7 @@ class AssociationDescription:
     client_max_receive_pdu_size: int = 0
     broadcast: frozenset[tuple[int, int]] = frozenset()
     users: tuple[User, ...] | None = None
+    compression: bool = False
     limits: AssociationLimits = field(default_factory=AssociationLimits)
 
     def __post_init__(self) -> None:
@@ -191,6 +194,10 @@ class AssociationDescription:
             (
                 self.pre_established and self.keys is not None and len(self.client_title or b"") != TITLE_OCTETS,
                 "a pre-established association with keys needs the client's system title",
+            ),
+            (
+                self.compression and Protection.ENCRYPTION not in self.protection,
+                "compression is of what is encrypted: it needs protection auth+enc",
             ),
             (bool(self.broadcast) and not self.pre_established, "a broadcast needs a pre-established association"),
             (
@@ -270,6 +277,7 @@ class AssociationDescription:
             broadcast_key=keys.broadcast,
             keys=keys.general,
             entropy=secrets.token_bytes,
+            compression=Compression() if self.compression else None,
         )
 
 

@@ -29,6 +29,7 @@
     # for general-ciphering: master_key, agreement_key, client_agreement_key; for messages to many: broadcast_key
     access = "manage"                   # public, read or manage
     naming = "ln+sn"                    # by logical names, by short names (sn), or by either; left out: ln
+    compression = true                  # compress what is encrypted (V.44)
     users = ["1 Ann", "7 Ben"]          # who of the client's users may come in; left out, nobody is listed
     gbt_window = 16                     # grant general block transfer, and take so many blocks in a row
     rules = [{ objects = "1.*.*.8.*.255", access = "read" }]
@@ -237,6 +238,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
     pre_established = table.boolean("pre_established", False)
     client_title = table.optional("client_title", octets_from_hex)
     broadcast = table.given("broadcast", _methods) if "broadcast" in table else frozenset[tuple[int, int]]()
+    compression = table.boolean("compression", False)
     users = table.given("users", _users) if "users" in table else None
     table.finish()
 
@@ -257,6 +259,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
                 client_title=client_title,
                 broadcast=broadcast,
                 users=users,
+                compression=compression,
             )
         )
 
