@@ -467,7 +467,9 @@ def test_certificates_are_listed_exported_and_removed() -> None:
     bench.run(manage)
 
 
-@pytest.mark.parametrize("cause", ["another authority", "no certificate", "out of date", "cut short"])
+@pytest.mark.parametrize(
+    "cause", ["another authority", "no certificate", "out of date", "cut short", "no point of the curve"]
+)
 def test_a_certificate_of_nobody_we_believe_is_not_imported(cause: str) -> None:
     bench = Bench(1, certificates=(authority(1),))
     octets = given(1, TITLE, pair(1, 5).public, by=78 if cause == "another authority" else 77)
@@ -475,6 +477,9 @@ def test_a_certificate_of_nobody_we_believe_is_not_imported(cause: str) -> None:
         octets = b"\x30\x03\x02\x01\x00"
     elif cause == "cut short":
         octets = octets[:-1]
+    elif cause == "no point of the curve":
+        point = octets.index(b"\x03\x42\x00\x04") + 4  # the bit string of an uncompressed point of P-256
+        octets = octets[:point] + bytes(64) + octets[point + 64 :]
     elif cause == "out of date":
         octets = certificate.issue(
             *(pair(1, 77), authority(1), TITLE, pair(1, 5).public, Use.SIGNATURE, 2),

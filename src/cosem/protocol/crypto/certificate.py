@@ -27,6 +27,17 @@ E = TypeVar("E", bound=x509.ExtensionType)
 LONGEST: Final = 4096
 """Octets of a certificate or request; a longer one is not looked at."""
 
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises for octets that do not decode: some of it only when a field is asked for."""
+
 
 class Use(Enum):
     """What the key of a certificate is for."""
@@ -59,19 +70,22 @@ class Certificate:
     def decode(cls, octets: bytes) -> Certificate:
         """Take a certificate apart; DecodeError where it is none, SecurityError where its key is of no suite."""
         certificate = _loaded(octets)
-        uses = _uses(certificate)
-        return cls(
-            bytes(octets),
-            None if Use.AUTHORITY in uses else _title(certificate.subject),
-            _public(certificate.public_key()),
-            uses,
-            _number(certificate.serial_number),
-            certificate.issuer.public_bytes(),
-            certificate.subject.public_bytes(),
-            _alt_name(certificate),
-            certificate.not_valid_before_utc,
-            certificate.not_valid_after_utc,
-        )
+        try:
+            uses = _uses(certificate)
+            return cls(
+                bytes(octets),
+                None if Use.AUTHORITY in uses else _title(certificate.subject),
+                _public(certificate.public_key()),
+                uses,
+                _number(certificate.serial_number),
+                certificate.issuer.public_bytes(),
+                certificate.subject.public_bytes(),
+                _alt_name(certificate),
+                certificate.not_valid_before_utc,
+                certificate.not_valid_after_utc,
+            )
+        except _UNREADABLE:
+            raise DecodeError("a field of the certificate does not decode", 0, ("certificate",)) from None
 
     def check(self, issuer: Certificate, now: datetime, *, title: bytes | None = None, use: Use | None = None) -> None:
         """Raise SecurityError unless `issuer` has signed this certificate and it holds now, for that title and use."""
@@ -87,8 +101,7 @@ class Certificate:
             if wrong:
                 raise SecurityError(f"the certificate is refused: {why}")
         certificate = _loaded(self.octets)
-        algorithm = certificate.signature_hash_algorithm
-        if algorithm is None or algorithm.name != issuer.public.curve.digest.name:
+        if _hash(certificate) != issuer.public.curve.digest.name:
             raise SecurityError("the certificate is refused: it is not signed by the hash of its issuer's curve")
         try:
             issuer.public.library.verify(
@@ -114,11 +127,12 @@ class CertificateRequest:
         try:
             request = x509.load_der_x509_csr(octets)
             signed = request.is_signature_valid
-        except (ValueError, TypeError, UnsupportedAlgorithm):
+            subject, public = request.subject, request.public_key()
+        except _UNREADABLE:
             raise DecodeError("need a certificate request in DER", 0, ("certificate-request",)) from None
         if not signed:
             raise SecurityError("the certificate request is not signed by the key it is for")
-        return cls(bytes(octets), _title(request.subject), _public(request.public_key()))
+        return cls(bytes(octets), _title(subject), _public(public))
 
 
 def request(key: PrivateKey, system_title: bytes) -> bytes:
@@ -177,8 +191,17 @@ def _loaded(octets: bytes) -> x509.Certificate:
         raise DecodeError(f"a certificate has at most {LONGEST} octets", 0, ("certificate",))
     try:
         return x509.load_der_x509_certificate(octets)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         raise DecodeError("need a certificate in DER", 0, ("certificate",)) from None
+
+
+def _hash(certificate: x509.Certificate) -> str | None:
+    """Return the name of the hash that was signed; None where the algorithm is not known, or has none."""
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        return None
+    return None if algorithm is None else algorithm.name
 
 
 def _uses(certificate: x509.Certificate) -> frozenset[Use]:
@@ -197,7 +220,7 @@ def _uses(certificate: x509.Certificate) -> frozenset[Use]:
 def _extensions(certificate: x509.Certificate) -> x509.Extensions:
     try:
         return certificate.extensions
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except _UNREADABLE:
         raise DecodeError("the extensions of the certificate do not decode", 0, ("certificate",)) from None
 
 

@@ -102,3 +102,33 @@ def test_a_request_is_of_its_owner(curve: Curve) -> None:
 def test_a_title_has_eight_octets() -> None:
     with pytest.raises(ConfigurationError):
         request(key(P_384, 3), b"short")
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@pytest.mark.parametrize("offset", [1, 0x40, 0x80, 0xFF])
+def test_a_certificate_altered_in_any_octet_is_refused_by_a_typed_error(offset: int) -> None:
+    """The count of unused bits before the signature is not signed: it may change where the last bit is 0."""
+    root, certificate = made()
+    for position in range(len(certificate.octets)):
+        altered = bytearray(certificate.octets)
+        altered[position] = (altered[position] + offset) % 0x100
+        try:
+            decoded = Certificate.decode(bytes(altered))
+            decoded.check(root, NOW, title=TITLE, use=Use.SIGNATURE)
+        except (DecodeError, SecurityError):
+            continue
+        assert replace(decoded, octets=certificate.octets) == certificate, f"octet {position}"
+
+
+@pytest.mark.parametrize("offset", [1, 0x40, 0x80, 0xFF])
+def test_a_request_altered_in_any_octet_is_refused_by_a_typed_error(offset: int) -> None:
+    """The count of unused bits before the signature is not signed: it may change where the last bit is 0."""
+    octets = request(key(P_256, 9), TITLE)
+    for position in range(len(octets)):
+        altered = bytearray(octets)
+        altered[position] = (altered[position] + offset) % 0x100
+        try:
+            decoded = CertificateRequest.decode(bytes(altered))
+        except (DecodeError, SecurityError):
+            continue
+        assert replace(decoded, octets=octets) == CertificateRequest.decode(octets), f"octet {position}"
