@@ -250,6 +250,7 @@ class Several:
         self.exchange = exchange
         self._association = exchange.session.association
         self._refused: set[type] = set()
+        self._allowed: dict[type, bool] = {}
 
     @property
     def at_once(self) -> int:
@@ -302,16 +303,21 @@ class Several:
     def _best(self, items: Sequence[Item], break_on_error: bool) -> tuple[_Form, Sequence[Item]]:
         """Return the best form for the first of these, and for which of them it is."""
         alone, listed = _KINDS[type(items[0])].services
-        run = list(takewhile(lambda each: type(each) is type(items[0]), items))
+        run = items if len(items) == 1 else list(takewhile(lambda each: type(each) is type(items[0]), items))
         by_access = self._allows(AccessRequest) and (len(items) > 1 or not self._allows(alone))
         if not break_on_error and len(run) > 1 and self._allows(listed) and (len(run) == len(items) or not by_access):
             return _LISTED, run
         return (_BY_ACCESS, items) if by_access else (_ALONE, items[:1])
 
     def _allows(self, request: type) -> bool:
-        negotiated = self.exchange.negotiated
-        needed = needs(request, protected=self._association.protected)
-        return negotiated is not None and negotiated.allows(needed) and request not in self._refused
+        allowed = self._allowed.get(request)
+        if allowed is None:
+            negotiated = self.exchange.negotiated
+            if negotiated is None:
+                return False
+            needed = needs(request, protected=self._association.protected)
+            allowed = self._allowed[request] = negotiated.allows(needed)
+        return allowed and request not in self._refused
 
     def _fits(self, request: Request) -> bool:
         longest = self._association.longest_request

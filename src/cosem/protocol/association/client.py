@@ -166,6 +166,8 @@ class ClientAssociation:
         self._challenges: Challenges | None = None
         self._protected = settings.protection is not Protection.NONE
         self._transaction: bytes | None = None
+        self._layers = settings.layers
+        self._overhead = 0 if security is None else security.overhead(self._layers)
         self._limits = Limits(octets=settings.limits.reassembled)
         self._outgoing: list[bytes] = []
         self._events: list[AssociationEvent] = []
@@ -328,15 +330,9 @@ class ClientAssociation:
         """How many octets a request may have to leave in one piece, or in blocks that any APDU takes; None for any."""
         negotiated = self.negotiated
         assert negotiated is not None, "asked while the association is open"
-        return (
-            None
-            if self._blocks is not None
-            else longest_plain(negotiated.max_send_pdu_size, protected=self._protected, envelope=self._overhead)
-        )
-
-    @property
-    def _overhead(self) -> int:
-        return 0 if self._security is None else self._security.overhead(self.settings.layers)
+        if self._blocks is not None:
+            return None
+        return longest_plain(negotiated.max_send_pdu_size, protected=self._protected, envelope=self._overhead)
 
     @property
     def progress(self) -> int:
@@ -718,7 +714,7 @@ class ClientAssociation:
         if self._protected:
             assert self._security is not None
             # The proofs go under the global key, as peers have it; all that follows as was asked for.
-            layers = self._security.numbered(self.settings.layers if self.state is State.ASSOCIATED else GLOBAL)
+            layers = self._security.numbered(self._layers if self.state is State.ASSOCIATED else GLOBAL)
             self._transaction = next((each.transaction_id for each in layers if each.transaction_id is not None), None)
             plain = self._security.wrap(plain, layers)
         self._outgoing += [plain] if self._blocks is None else self._blocks.leave(plain, answered=answered)
