@@ -98,6 +98,43 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
             Cell(feature, "gurux-dlms", "server"): "its client proposes no blocks by short names"
             for feature in ("Read in blocks", "Write in blocks")
         },
+        **{
+            Cell(feature, "dlms-cosem", "server"): "its client knows HLS by GMAC and by AES-128 alone"
+            for feature in ("HLS MD5", "HLS SHA-1", "HLS SHA-256", "HLS ECDSA")
+        },
+        **{
+            Cell(feature, "dlms-cosem", "server"): "its client writes one value and runs one method, each in one APDU"
+            for feature in ("SET with list", "SET in blocks", "ACTION with list", "ACTION in blocks")
+        },
+        **{
+            Cell(feature, "dlms-cosem", "server"): "it does not know the service"
+            for feature in ("DataNotification-Confirm", "EventNotification")
+        },
+        Cell("unconfirmed services", "dlms-cosem", "server"): "its client makes confirmed requests alone",
+        Cell("broadcast", "dlms-cosem", "server"): "its client makes confirmed requests alone",
+        Cell("compression", "dlms-cosem", "server"): "it knows the bit of compression and compresses nothing",
+        **{
+            Cell(
+                feature, "dlms-cosem", "server"
+            ): "its client has no such method; the octets of a plain ACTION were ours"
+            for feature in (
+                *("security policy", "key transfer", "key agreement", "certificates", "data protection"),
+                *("change of HLS secret", "user list", "add and remove object"),
+            )
+        },
+        Cell("ACTION with list", "gurux-dlms", "server"): "its client runs one method at a time",
+        Cell("key agreement", "gurux-dlms", "server"): "its client leaves the signature of the agreement out",
+        Cell("compression", "gurux-dlms", "server"): "its client leaves compression to a handler that it does not have",
+        **{
+            Cell(feature, "pydlms-client", "client"): "its meter has no security set-up"
+            for feature in ("security policy", "key transfer", "key agreement", "certificates")
+        },
+        Cell("data protection", "pydlms-client", "client"): "its meter has no object of data protection",
+        **{
+            Cell("data protection", peer, "server"): "not asked: our meter does not serve it"
+            for peer in ("pydlms-client", "gurux-dlms")
+        },
+        Cell("pre-established association", "dlms-cosem", "server"): "its codec knows it and its client does not",
         Cell("InformationReport", "pydlms-client", "client"): "its meter sends none; its octets of one are a vector",
         **{
             Cell(feature, "gurux-dlms", "client"): "its server class does not work as installed" for feature in FEATURES

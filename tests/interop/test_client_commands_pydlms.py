@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from cosem import Client, Data, ProfileGeneric, danger
-from cosem.errors import SecurityWarning
+from cosem.errors import CosemError, DataAccessError, SecurityWarning
+from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.model.classes.time_and_event import DisconnectControl
 from cosem.protocol.values.data import OctetString
 from interop.matrix import asks
+from interop.test_access_service import requests_by_access
 
 PROFILE = ProfileGeneric("1.0.99.1.0.255")
 TEXT = Data("0.0.96.1.0.255")
@@ -45,6 +47,26 @@ def test_writing_and_running(pydlms_meter: Start) -> None:
         disconnect = DisconnectControl("0.0.96.3.10.255")
         assert meter.get(disconnect.output_state) is True
         meter.act(disconnect.remote_disconnect, 0)
+        assert meter.get(disconnect.output_state) is False
+
+
+@pytest.mark.interop(feature="SET with list", peer="pydlms-client", role="client")
+@pytest.mark.interop(feature="ACTION with list", peer="pydlms-client", role="client")
+def test_writing_and_running_several_at_once(pydlms_meter: Start) -> None:
+    disconnect, absent = DisconnectControl("0.0.96.3.10.255"), DisconnectControl("0.0.96.3.99.255")
+    with Client.open(url(pydlms_meter())) as meter:
+        assert meter.negotiated is not None
+        assert meter.negotiated.allows(Conformance.MULTIPLE_REFERENCES)
+        written, refused = meter.set_many(
+            [(TEXT.value, OctetString(b"listed")), (Data("0.0.96.1.99.255").value, OctetString(b"no"))]
+        )
+        assert written is None
+        assert isinstance(refused, DataAccessError)
+        assert meter.get(TEXT.value) == b"listed"
+        ran, failed = meter.act_many([(disconnect.remote_disconnect, 0), (absent.remote_disconnect, 0)])
+        assert ran is None
+        assert isinstance(failed, CosemError)
+        assert requests_by_access(meter) == 0
         assert meter.get(disconnect.output_state) is False
 
 

@@ -50,7 +50,7 @@ def test_pydlms(pydlms: Any, number: int, secret: str) -> None:
 
 @pytest.mark.parametrize("secret", [SECRET, "another secret"])
 @pytest.mark.parametrize(
-    "number", [pytest.param(number, marks=asks("gurux-dlms", "server", NAMES[number])) for number in (3, 4)]
+    "number", [pytest.param(number, marks=asks("gurux-dlms", "server", NAMES[number])) for number in NAMES]
 )
 def test_gurux(gurux: Any, number: int, secret: str) -> None:
     with served(described(number)) as port:
