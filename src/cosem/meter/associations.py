@@ -234,8 +234,8 @@ class AssociationDescription:
         """The security suite of its security context, None where it has none."""
         return None if self.keys is None else self.keys.suite
 
-    def policy(self, title: bytes, counters: Counters) -> ServerPolicy:
-        """Return what the server engine must know, for a meter with this system title."""
+    def policy(self, title: bytes, counters: Counters, sap: int) -> ServerPolicy:
+        """Return what the server engine must know, for the logical device `sap` of a meter with this system title."""
         offered = {Naming.LOGICAL_NAMES: self.conformance, Naming.SHORT_NAMES: self.short_name_conformance}
         contexts = {
             naming.context(ciphered=self.protection is not Protection.NONE): services
@@ -249,7 +249,7 @@ class AssociationDescription:
             secret=self.secret,
             certificate=self.certificate,
             required=self.protection,
-            security=None if self.keys is None else lambda peer: self._security(title, peer, counters),
+            security=None if self.keys is None else lambda peer: self._security(title, peer, counters, sap),
             own_title=title if self.keys is not None or self.mechanism.titles else None,
             conformance=contexts[first],
             also=contexts,
@@ -262,7 +262,7 @@ class AssociationDescription:
             limits=self.limits,
         )
 
-    def _security(self, title: bytes, peer: bytes, counters: Counters) -> SecurityContext:
+    def _security(self, title: bytes, peer: bytes, counters: Counters, sap: int) -> SecurityContext:
         keys = self.keys
         assert keys is not None
         return SecurityContext(
@@ -273,7 +273,7 @@ class AssociationDescription:
             keys.authentication,
             required=self.protection,
             counter=counters.sending(keys, title),
-            received=counters.all_received(keys, peer),
+            received=counters.all_received(keys, peer, sap),
             broadcast_key=keys.broadcast,
             keys=keys.general,
             entropy=secrets.token_bytes,
@@ -345,11 +345,14 @@ class Counters:
         """
         return self._named(received_name(keys.encryption, peer), keys)
 
-    def all_received(self, keys: Keys, peer: bytes) -> Received:
-        """Return the counters for what a client sends under each of the keys there are."""
+    def all_received(self, keys: Keys, peer: bytes, sap: int) -> Received:
+        """Return the counters for what a client sends under each of the keys there are.
+
+        What is sent to many reaches every logical device; so each keeps a counter of its own for it.
+        """
         general, received = keys.general, Received(self.received(keys, peer))
         if keys.broadcast is not None:
-            received.broadcast = self._named(received_name(keys.broadcast, peer), keys)
+            received.broadcast = self._named(f"{received_name(keys.broadcast, peer)}-{sap}", keys)
         if general.master_key is not None:
             received.wrapped = self._named(received_name(general.master_key, peer), keys)
         if general.agreer is not None:

@@ -158,7 +158,7 @@ class LogicalDevice:
 
     def policy(self, association: AssociationDescription) -> ServerPolicy:
         """Return what the server engine must know to open `association`."""
-        return association.policy(self.system_title, self.meter.counters)
+        return association.policy(self.system_title, self.meter.counters, self.sap)
 
     def find(
         self, instance: Obis, association: AssociationDescription | None = None, *, short_names: bool = False

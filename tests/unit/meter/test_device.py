@@ -226,7 +226,7 @@ def test_no_repr_shows_a_secret() -> None:
     described = AssociationDescription(
         client=1, mechanism=named("low"), secret=SECRET, keys=Keys(*KEYS), rights=Rights(Access.READ)
     )
-    shown = repr(described) + repr(meter()) + repr(described.policy(b"12345678", meter().counters))
+    shown = repr(described) + repr(meter()) + repr(described.policy(b"12345678", meter().counters, 1))
     for secret in (b"open sesame", *(key.reveal() for key in KEYS)):
         assert secret.hex() not in shown.lower()
         assert repr(secret) not in shown
