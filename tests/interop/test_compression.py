@@ -7,10 +7,21 @@ from __future__ import annotations
 
 import json
 import random
+from typing import Any
 
+import pytest
+
+from cosem import Data
 from cosem.errors import DecodeError
+from cosem.meter import AssociationDescription, Keys, Meter
+from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.compression import Compression
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.protocol.values.data import OctetString
 from interop.conftest import drive
+from interop.served import served
+from interop.test_security_suites import TITLE, symmetric
 
 V44 = Compression(largest_ratio=1 << 20)
 
@@ -54,3 +65,28 @@ def test_we_and_the_peer_agree_on_packets_of_chance() -> None:
     answers = judged(packets)
     assert [ours(packet) for packet in packets] == answers
     assert sum(answer is not None for answer in answers) > 20
+
+
+@pytest.mark.interop(feature="compression", peer="pydlms-client", role="server")
+def test_a_session_in_which_our_meter_compresses(pydlms: Any) -> None:
+    """The peer takes what is compressed and compresses nothing itself."""
+    ek, ak = symmetric(1)
+    meter = Meter("KFM1020012345678")
+    meter.add(Data("0.0.96.1.0.255"), value=OctetString(b"again and " * 60))
+    meter.offer(
+        AssociationDescription(
+            client=1,
+            mechanism=MECHANISMS[5],
+            keys=Keys(Key(bytes.fromhex(ek)), Key(bytes.fromhex(ak)), temporary=True, suite=1),
+            protection=AUTHENTICATED_ENCRYPTION,
+            compression=True,
+        )
+    )
+    words: dict[str, Any] = {"suite": 1, "client": 1, "mechanism": 5, "ek": ek, "ak": ak, "title": TITLE}
+    words["settings"] = {"protection": "general-glo"}  # in other envelopes it takes nothing compressed
+    read = [["get", "0.0.96.1.0.255", 1, 2]]
+    with served(meter) as port:
+        answer = pydlms(port, read, **words, context={"decompressor": {}})
+        without = pydlms(port, read, **{**words, "counter": 100})
+    assert answer.get("results") == [{"value": "09820258" + (b"again and " * 60).hex().upper()}], answer
+    assert without.get("results") != answer["results"], "it was compressed, and cannot be read without"

@@ -47,6 +47,7 @@ def described(suite: int) -> Meter:
             keys=Keys(ek, ak, temporary=True, suite=suite, general=general, certificates=certificates),
             protection=AUTHENTICATED_ENCRYPTION,
             rights=Rights(Access.MANAGE),
+            max_receive_pdu_size=256,
         )
     )
     return meter
@@ -115,10 +116,14 @@ def test_pydlms_agrees_on_keys(pydlms: Any, suite: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "suite", [pytest.param(suite, marks=asks("pydlms-client", "server", "certificates")) for suite in (1, 2)]
+    "suite",
+    [
+        pytest.param(suite, marks=asks("pydlms-client", "server", "certificates", "ACTION in blocks"))
+        for suite in (1, 2)
+    ],
 )
 def test_pydlms_asks_for_a_certificate_and_imports_it(pydlms: Any, suite: int) -> None:
-    """Its own check of the request covers curve, digest and signature; the certificate comes back as it was given."""
+    """Its own check of the request covers curve, digest and signature; the certificate comes in blocks."""
     meter = described(suite)
     peer = signing(suite, 2)
     begin, end = NOW - timedelta(days=1), NOW + timedelta(days=365)

@@ -147,8 +147,13 @@ class Access:
         self._check_envelope()
         if not self.secured and self.mechanism.identifier == 0 and self.secret is not None:
             raise ConfigurationError("a password does nothing with authentication none; write auth low or leave it out")
-        if self.compression and Protection.ENCRYPTION not in self.protection:
-            raise ConfigurationError("compression is of what is encrypted: it needs protection enc or auth+enc")
+        if self.compression and (
+            self.suite == 0 or self.envelope is Envelope.SERVICE or Protection.ENCRYPTION not in self.protection
+        ):
+            raise ConfigurationError(
+                "compression is of what is encrypted, in security suites 1 and 2 and in general envelopes: "
+                "it needs protection auth+enc and envelope general or general-ciphering (--envelope)"
+            )
         if self.user is not None and not 0 <= self.user <= GREATEST_USER:
             raise ConfigurationError(f"user: a number from 0 to {GREATEST_USER}")
         if not 0 <= self.general_block_window <= WINDOW_MAXIMUM:

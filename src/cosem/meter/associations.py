@@ -196,8 +196,8 @@ class AssociationDescription:
                 "a pre-established association with keys needs the client's system title",
             ),
             (
-                self.compression and Protection.ENCRYPTION not in self.protection,
-                "compression is of what is encrypted: it needs protection auth+enc",
+                self.compression and (not self.suite or Protection.ENCRYPTION not in self.protection),
+                "compression is of what is encrypted, in security suites 1 and 2: it needs protection auth+enc",
             ),
             (bool(self.broadcast) and not self.pre_established, "a broadcast needs a pre-established association"),
             (

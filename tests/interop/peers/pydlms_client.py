@@ -36,6 +36,7 @@ from pydlms.cosem.data import DlmsData, decode_data, encode_data
 from pydlms.exceptions import DlmsError, ServiceError
 from pydlms.security.context import SecurityContext
 from pydlms.security.general import KeyInfo
+from pydlms.security.v44 import v44_decompressor
 
 
 def main() -> int:
@@ -147,6 +148,8 @@ def value(name: str, given: object) -> object:
     """What a setting stands for: keys in PEM, octets in hex where the name says so, anything else as it is."""
     if name == "key_info":
         return KeyInfo(**given)
+    if name == "decompressor":
+        return v44_decompressor(**given)
     if not isinstance(given, str):
         return given
     if given.startswith("-----BEGIN PUBLIC KEY"):

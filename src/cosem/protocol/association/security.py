@@ -137,7 +137,8 @@ class SecurityContext:
             open several with the same key, and `Received` where it has several keys.
         general: send general-glo and general-ded envelopes even where a service has its own.
         entropy: gives the asked number of unpredictable octets, for keys that are made for one message.
-        compression: compresses what is sent and takes what is compressed; without it nothing compressed is let in.
+        compression: compresses what is sent in general envelopes, as peers have it, and takes what is compressed;
+            without it nothing compressed is let in.
         longest: the most octets that a compressed APDU may become.
         layers: how many envelopes may lie in one another.
         dialect: what the peer does its own way.
@@ -256,12 +257,12 @@ class SecurityContext:
         fronts = FRONTS.get(apdu[0]) if apdu else None
         if fronts is None:
             raise LocalProtocolError(f"an APDU with tag {apdu[:1].hex().upper() or '(none)'} has no envelope")
-        front = fronts[dedicated]
-        if general or self.general or not front:
+        front, in_general = fronts[dedicated], general or self.general or not fronts[dedicated]
+        if in_general:
             front = GENERAL_FRONTS[dedicated] + self._own_title
         if broadcast:
             control |= _BROADCAST
-        if self._compression is not None:
+        if in_general and self._compression is not None:
             control, apdu = self._compressed(control, apdu)
         counter = ring.counter.next().to_bytes(4, "big")
         protected = ring.cipher.protect(control, self._own_title + counter, apdu)
