@@ -85,6 +85,25 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
             for feature in ("ciphering with suite 1", "ciphering with suite 2")
         },
         Cell("broadcast key", "gurux-dlms", "server"): "its client sends nothing under the broadcast key",
+        **{
+            Cell("DataNotification-Confirm", peer, role): "it does not know the service"
+            for peer, role in (("pydlms-client", "client"), ("pydlms-client", "server"), ("gurux-dlms", "server"))
+        },
+        **{
+            Cell(feature, peer, "server"): "not asked: nothing in our meter sends one by itself"
+            for feature in ("EventNotification", "InformationReport")
+            for peer in ("pydlms-client", "gurux-dlms")
+        },
+        Cell("unconfirmed services", "pydlms-client", "client"): "its meter answers requests that want no answer",
+        Cell("pre-established association", "pydlms-client", "client"): "its meter serves nothing unopened",
+        Cell("pre-established association", "pydlms-client", "server"): "its client sends nothing unopened",
+        Cell("compression", "pydlms-client", "client"): "its meter compresses nothing",
+        Cell("user list", "pydlms-client", "client"): "its meter lists no users",
+        Cell("user list", "pydlms-client", "server"): "its client does not say who uses it",
+        **{
+            Cell(feature, "pydlms-client", "client"): "its meter has no association object to administer"
+            for feature in ("change of HLS secret", "add and remove object")
+        },
         Cell("attribute 0", "dlms-cosem", "server"): "its client proposes no such service",
         Cell("attribute 0", "pydlms-client", "client"): "its meter negotiates attribute 0 and refuses it",
         Cell("attribute 0", "gurux-dlms", "server"): "its client calls attribute 0 an invalid parameter",

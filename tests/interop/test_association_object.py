@@ -11,7 +11,9 @@ from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.protocol.model.classes.access_control import User
 from cosem.protocol.values.data import Unsigned
+from interop.matrix import asks
 from interop.served import served
 from interop.test_security_suites import TITLE, symmetric
 
@@ -58,3 +60,32 @@ def test_pydlms_removes_an_object(pydlms: Any) -> None:
     with served(described()) as port:
         answer = pydlms(port, [["act", OWN, 15, 4, ELEMENT], READ], **words(OLD, 1))
     assert answer["results"][0] == {"value": None} and "refused" in answer["results"][1], answer
+
+
+@pytest.mark.parametrize(
+    ("user", "enters"),
+    [
+        pytest.param(7, True, marks=asks("gurux-dlms", "server", "user list")),
+        pytest.param(8, False, marks=asks("gurux-dlms", "server", "user list")),
+    ],
+)
+def test_gurux_says_who_uses_it(gurux: Any, user: int, enters: bool) -> None:
+    meter = Meter("KFM1020012345678")
+    meter.add(Data(SERIAL), value=Unsigned(9))
+    meter.offer(AssociationDescription(client=1, users=(User(7, "Ben"),)))
+    with served(meter) as port:
+        answer = gurux(port, [["read", 1, SERIAL, 2]], client=1, user=user)
+    values = [each["value"]["raw"] for each in answer["results"]]
+    assert (values, "error" in answer) == (([9], False) if enters else ([], True)), answer
+
+
+@pytest.mark.interop(feature="change of HLS secret", peer="gurux-dlms", role="server")
+def test_gurux_changes_the_secret(gurux: Any) -> None:
+    """By a plain ACTION: the octets of the argument are ours, how they travel is not."""
+    words: dict[str, Any] = {"client": 1, "auth": "sha256", "ek": EK, "ak": AK, "system_title": TITLE}
+    with served(described()) as port:
+        change = ["act", 15, OWN, 2, "OCTET_STRING", NEW.hex()]
+        answer = gurux(port, [change, ["read", 1, SERIAL, 2]], **words, password=OLD.decode())
+        assert answer["results"][1]["value"]["raw"] == 9, answer
+        again = gurux(port, [["read", 1, SERIAL, 2]], **words, password=NEW.decode(), counter=100)
+        assert again["results"][0]["value"]["raw"] == 9, again

@@ -100,6 +100,8 @@ class Session:
             client.serverAddressSize = options.address_size
         client.maxReceivePDUSize = options.max_pdu
         client.useUtc2NormalTime = options.deviation == "utc-to-local"
+        if options.user is not None:
+            client.userId = options.user
         if options.gateway:
             network, _, address = options.gateway.partition(":")
             client.gateway = GXDLMSGateway()
@@ -331,6 +333,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--counter", type=int, default=1, help="first invocation counter")
     parser.add_argument("--deviation", choices=("local-to-utc", "utc-to-local"), default="local-to-utc")
     parser.add_argument("--gateway", help="network:address behind a gateway, the address in hex")
+    parser.add_argument("--user", type=int, help="the number of who uses the client")
     parser.add_argument("--timeout", type=float, default=10.0)
     return parser.parse_args()
 
