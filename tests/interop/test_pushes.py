@@ -1,60 +1,51 @@
-"""The meter of pydlms-client pushes before it answers: our client gets the answer, and the push by itself."""
+"""One-way pushes: pydlms-client's listener understands those of our meter; no peer at hand sends any by itself."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+import subprocess
 
 import pytest
 
-from cosem import Client, Register
-from cosem.protocol import apdu as apdus
+from cosem.meter.push import PushSender
+from cosem.protocol.apdu.notification import DataNotification
+from cosem.protocol.association.counter import InvocationCounter
+from cosem.protocol.association.security import SecurityContext
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.profile import PROFILES
+from cosem.protocol.profile.communication import Station
+from cosem.protocol.values.data import DoubleLongUnsigned, OctetString, Structure
 from cosem.store.memory import MemoryCounterStore
-from interop.matrix import asks
-from interop.test_security_suites import TITLE, symmetric
+from interop.conftest import AUTHENTICATION_KEY, ENCRYPTION_KEY, peer
 
-ENERGY = Register("1.0.1.8.0.255")
-VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "apdu.jsonl"
-EK, AK = symmetric(1)
-
-
-def vector(name: str) -> str:
-    """Return the octets of an APDU that another program has made."""
-    cases = (json.loads(line) for line in VECTORS.read_text(encoding="utf-8").splitlines() if line.startswith("{"))
-    return str(next(case["octets"] for case in cases if case["id"] == name))
+TITLE = bytes.fromhex("4B464D1020304050")
+TIME = bytes.fromhex("07E4020F06011922FF800000")
+BODY = Structure((OctetString(bytes.fromhex("0100010800FF")), DoubleLongUnsigned(12_345_678)))
 
 
-DATA, EVENT = vector("amshan-aidon-no-list-1"), vector("pydlms-event-notification")
+def pushed(framing: str, *, protected: bool) -> bytes:
+    """Return the octets of one push as our meter sends it."""
+    security = None
+    if protected:
+        counter = InvocationCounter(MemoryCounterStore(), "push")
+        keys = Key(bytes.fromhex(ENCRYPTION_KEY)), Key(bytes.fromhex(AUTHENTICATION_KEY))
+        security = SecurityContext(0, TITLE, None, *keys, counter=counter)
+    sender = PushSender(PROFILES[framing, "tcp"].lower_layers.server(Station(frozenset((1,)))), 16, 1, security)
+    sender.push(DataNotification(0x40000001, TIME, BODY), 0.0)
+    return sender.outgoing()
 
 
-@pytest.mark.filterwarnings("ignore:after the authentication:cosem.errors.SecurityWarning")
+@pytest.mark.interop(feature="DataNotification", peer="pydlms-client", role="server")
 @pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
-@pytest.mark.parametrize(
-    ("octets", "protection"),
-    [
-        pytest.param(DATA, None, marks=asks("pydlms-client", "client", "DataNotification")),
-        pytest.param(EVENT, None, marks=asks("pydlms-client", "client", "EventNotification")),
-        pytest.param(DATA, "general-glo", marks=asks("pydlms-client", "client", "DataNotification")),
-        pytest.param(EVENT, "glo", marks=asks("pydlms-client", "client", "EventNotification")),
-    ],
-)
-def test_a_push_in_the_middle(pydlms_meter: Callable[..., int], framing: str, octets: str, protection: Any) -> None:
-    """Protected ones are sealed by the peer; where nothing is protected they come in clear."""
-    settings: dict[str, Any] = {"pushes": [{"apdu": octets, "protection": protection}], "framing": framing}
-    words: dict[str, Any] = {}
-    client = 16
-    if protection:
-        client = 1
-        settings |= {"ek": EK, "ak": AK, "clients": {"1": {"mechanism": 5, "ciphered": True}}}
-        words = {"auth": "gmac", "ek": EK, "ak": AK, "system_title": TITLE, "counters": MemoryCounterStore()}
-        words["meter_title"] = "5059440000000001"  # the push comes before the AARE that tells it
-    scheme = "tcp" if framing == "wrapper" else "hdlc+tcp"
-    with Client.open(f"{scheme}://127.0.0.1:{pydlms_meter(**settings)}?client={client}&server=1", **words) as meter:
-        meter.get(ENERGY.value)
-        assert str(meter.quantity(ENERGY)) == "12345678 Wh"
-        pushed = meter.notification(0)
-    assert pushed is not None and pushed.error is None, pushed
-    assert pushed.apdu == apdus.decode(bytes.fromhex(octets))
-    assert bool(pushed.protection) is bool(protection)
+@pytest.mark.parametrize("protected", [False, True])
+def test_the_listener_of_pydlms_takes_our_pushes(framing: str, protected: bool) -> None:
+    keys = ["--key", ENCRYPTION_KEY, "--auth-key", AUTHENTICATION_KEY] if protected else []
+    done = subprocess.run(
+        [peer("pydlms"), "push", "-", "--framing", framing, *keys, "--once"],
+        input=pushed(framing, protected=protected).hex() + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "12345678" in done.stdout, done.stdout + done.stderr
+    assert "2020-02-15" in done.stdout or "1.0.1.8.0.255" in done.stdout
