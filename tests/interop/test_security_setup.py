@@ -162,3 +162,28 @@ def test_pydlms_activates_a_policy(pydlms: Any, suite: int, weaker: int, same: i
     assert read == {"value": found} and "refused" in refused and "value" in taken, answer
     (association,) = meter.management.associations
     assert association.protection == AUTHENTICATED_ENCRYPTION
+
+
+@pytest.mark.parametrize(
+    "right", [pytest.param(each, marks=asks("gurux-dlms", "server", "key transfer")) for each in (True, False)]
+)
+def test_gurux_transfers_a_key(gurux: Any, right: bool) -> None:
+    meter, new = described(0), NEW[0]
+    before = keys_of(meter)
+    ek, ak = symmetric(1)
+    words: dict[str, Any] = {"client": 1, "auth": "gmac", "ek": ek, "ak": ak, "system_title": TITLE}
+    with served(meter) as port:
+        answer = gurux(port, [["transfer", SETUP, MASTER[0] if right else new, 0, new]], **words)
+        assert ("value" in answer["results"][0]) is right, answer
+        assert keys_of(meter).encryption == (Key(bytes.fromhex(new)) if right else before.encryption)
+
+
+@pytest.mark.interop(feature="security policy", peer="gurux-dlms", role="server")
+def test_gurux_activates_a_policy(gurux: Any) -> None:
+    """A weaker one is refused, the same is taken."""
+    ek, ak = symmetric(1)
+    words: dict[str, Any] = {"client": 1, "auth": "gmac", "ek": ek, "ak": ak, "system_title": TITLE}
+    with served(described(0)) as port:
+        answer = gurux(port, [["act", 64, SETUP, 1, "ENUM", policy] for policy in (1, 3)], **words)
+    refused, taken = answer["results"]
+    assert "refused" in refused and "value" in taken, answer

@@ -10,6 +10,7 @@ The operations are one JSON list of lists and run in one session, in order:
     ["range", obis, start, end]                 … the rows between two times, ISO 8601
     ["write", class_id, obis, attribute, type, value]   SET; the type is the peer's name of a data type, e.g. UINT32
     ["act", class_id, obis, method, type, value]        ACTION
+    ["transfer", obis, master key, key_id, key]         a new key by a security set-up, keys in hex
     ["access", [[class_id, obis, attribute], …]]        ACCESS that reads; it cannot build one that writes
 
 The answer is {"negotiated": …, "results": […], "released": …}. A result has a "value", or "refused" with the number
@@ -30,6 +31,7 @@ from gurux_dlms import GXByteBuffer, GXDateTime, GXReplyData
 from gurux_dlms.enums import AccessServiceCommandType, Authentication, Conformance, DataType, InterfaceType, Security
 from gurux_dlms.GXDLMSAccessItem import GXDLMSAccessItem
 from gurux_dlms.GXDLMSGateway import GXDLMSGateway
+from gurux_dlms.objects import GXDLMSSecuritySetup
 from gurux_dlms.objects.enums import SecuritySuite
 from gurux_dlms.secure import GXDLMSSecureClient
 
@@ -222,6 +224,10 @@ class Session:
 
     def act(self, class_id: int, obis: str, method: int, type_name: str, value: object) -> object:
         return self.exchange(self.client.method(self.item(class_id, obis), method, value, DataType[type_name])).value
+
+    def transfer(self, obis: str, master: str, key_id: int, key: str) -> None:
+        kek, new = (bytearray.fromhex(each) for each in (master, key))
+        self.exchange(GXDLMSSecuritySetup(obis).globalKeyTransfer(self.client, kek, [(key_id, new)]))
 
     def access(self, references: list) -> list:
         get = AccessServiceCommandType.GET
