@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
@@ -56,12 +56,15 @@ from cosem.protocol.association.context import (
     Response,
 )
 from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
+from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice, Received
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.services import Request
 from cosem.protocol.association.state import State
+from cosem.protocol.crypto import suite as suites
+from cosem.protocol.crypto.elliptic import P_256, PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Key, Secret
-from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.protocol.crypto.mechanism import MECHANISMS, SharedSecret, Signatures
 from cosem.protocol.values.data import DoubleLongUnsigned, OctetString
 from cosem.protocol.values.obis import Obis
 from cosem.store.memory import MemoryCounterStore
@@ -71,27 +74,62 @@ ENERGY = AttributeDescriptor(3, Obis("1.0.1.8.0.255"), 2)
 ITEM = AttributeDescriptorWithSelection(ENERGY)
 METHOD = MethodDescriptor(3, Obis("1.0.1.8.0.255"), 1)
 SECRET = Secret(b"a long shared secret")
+MASTER = Key(bytes.fromhex("0F1E2D3C4B5A69788796A5B4C3D2E1F0"))
+LARGEST = 400
+"""Octets of the longest APDU: small enough for blocks, large enough for a signature around a block."""
 
-MODES: dict[str, tuple[int, Protection, bool]] = {
-    "none": (0, Protection.NONE, False),
-    "low": (1, Protection.NONE, False),
-    "gmac": (5, Protection.NONE, False),
-    "none, ciphered": (0, BOTH, False),
-    "low, authenticated": (1, Protection.AUTHENTICATION, False),
-    "gmac, authenticated": (5, Protection.AUTHENTICATION, False),
-    "gmac, ciphered": (5, BOTH, False),
-    "gmac, ciphered, dedicated": (5, BOTH, True),
-    "sha256, ciphered": (6, BOTH, False),
+
+class Mode(NamedTuple):
+    """Mechanism, protection, and how what follows is protected."""
+
+    mechanism: int
+    protection: Protection = Protection.NONE
+    dedicated: bool = False
+    suite: int = 0
+    envelope: Envelope = Envelope.SERVICE
+    key: KeyChoice = KeyChoice.IDENTIFIED
+
+
+MODES: dict[str, Mode] = {
+    "none": Mode(0),
+    "low": Mode(1),
+    "gmac": Mode(5),
+    "none, ciphered": Mode(0, BOTH),
+    "low, authenticated": Mode(1, Protection.AUTHENTICATION),
+    "gmac, authenticated": Mode(5, Protection.AUTHENTICATION),
+    "gmac, ciphered": Mode(5, BOTH),
+    "gmac, ciphered, dedicated": Mode(5, BOTH, dedicated=True),
+    "sha256, ciphered": Mode(6, BOTH),
+    "gmac, suite 2": Mode(5, BOTH, suite=2),
+    "ecdsa, suite 1": Mode(7, BOTH, suite=1),
+    "gmac, general": Mode(5, BOTH, envelope=Envelope.GENERAL),
+    "gmac, general, dedicated": Mode(5, BOTH, dedicated=True, envelope=Envelope.GENERAL),
+    "gmac, general-ciphering": Mode(5, BOTH, envelope=Envelope.CIPHERING),
+    "gmac, wrapped": Mode(5, BOTH, envelope=Envelope.CIPHERING, key=KeyChoice.WRAPPED),
+    "gmac, signed": Mode(5, BOTH | Protection.SIGNATURE, suite=1),
 }
-"""Mechanism, protection, and whether a dedicated key is used."""
+
+
+def keys_of(suite: int) -> tuple[Key, Key]:
+    """Return an encryption and an authentication key as long as the suite has them."""
+    octets = suites.of(suite).key_octets
+    encryption, authentication = (Key((key.reveal() * 2)[:octets]) for key in (EK, AK))
+    return encryption, authentication
+
+
+SIGNERS = {
+    side: PrivateKey.from_entropy(P_256, bytes((number,)) * entropy_octets(P_256))
+    for number, side in enumerate(("client", "server"), 1)
+}
+OTHERS = {"client": "server", "server": "client"}
 
 REQUESTS: dict[str, Callable[[int], Request]] = {
     "get": lambda i: GetRequestNormal(i, ENERGY),
     "list": lambda i: GetRequestWithList(i, (ITEM,) * 3),
     "set": lambda i: SetRequestNormal(i, ENERGY, None, DoubleLongUnsigned(7)),
-    "long set": lambda i: SetRequestNormal(i, ENERGY, None, OctetString(b"z" * 300)),
+    "long set": lambda i: SetRequestNormal(i, ENERGY, None, OctetString(b"z" * 700)),
     "action": lambda i: ActionRequestNormal(i, METHOD, OctetString(b"q")),
-    "long action": lambda i: ActionRequestNormal(i, METHOD, OctetString(b"q" * 300)),
+    "long action": lambda i: ActionRequestNormal(i, METHOD, OctetString(b"q" * 700)),
 }
 
 FORGED: list[bytes] = [
@@ -168,7 +206,8 @@ class Adversary(RuleBasedStateMachine):
 
     @initialize(mode=st.sampled_from(sorted(MODES)), opened=st.booleans())
     def begin(self, mode: str, opened: bool) -> None:
-        self.mechanism, self.protection, self.dedicated = MODES[mode]
+        self.mode = MODES[mode]
+        self.mechanism, self.protection = self.mode.mechanism, self.mode.protection
         self.protected = self.protection is not Protection.NONE
         self.drawn = 0
         self.archive: list[bytes] = list(FORGED)
@@ -178,17 +217,20 @@ class Adversary(RuleBasedStateMachine):
         self.proved: set[bytes] = set()
         stores = MemoryCounterStore()
         self.counters = {side: InvocationCounter(stores, side) for side in ("client", "server")}
-        self.received = {"client": ReceivedCounter(), "server": ReceivedCounter()}
+        self.received = {
+            side: Received(ReceivedCounter(), wrapped=ReceivedCounter(), signed=ReceivedCounter())
+            for side in ("client", "server")
+        }
         titled = self.protected or MECHANISMS[self.mechanism].titles
         self.server = ServerAssociation(
             ServerPolicy(
                 application_context=self.settings_of().application_context,
                 mechanism=MECHANISMS[self.mechanism],
-                secret=SECRET,
+                secret=self.secret("server"),
                 required=self.protection,
                 security=(lambda title: self.context("server", SERVER_TITLE, title)) if titled else None,
                 own_title=SERVER_TITLE if titled else None,
-                max_receive_pdu_size=200,
+                max_receive_pdu_size=LARGEST,
             ),
             self.chance,
         )
@@ -201,12 +243,18 @@ class Adversary(RuleBasedStateMachine):
         return self.drawn.to_bytes(octets, "big")
 
     def context(self, side: str, own: bytes, peer: bytes | None) -> SecurityContext:
+        signing = (
+            {"signer": SIGNERS[side], "peer_signing_key": SIGNERS[OTHERS[side]].public} if self.mode.suite == 1 else {}
+        )
+        encryption, authentication = keys_of(self.mode.suite)
         return SecurityContext(
-            0,
+            self.mode.suite,
             own,
             peer,
-            EK,
-            AK,
+            encryption,
+            authentication,
+            keys=GeneralKeys(master_key=MASTER if self.mode.key is KeyChoice.WRAPPED else None, **signing),
+            entropy=self.chance,
             required=self.protection,
             counter=self.counters[side],
             received=self.received[side],
@@ -215,18 +263,26 @@ class Adversary(RuleBasedStateMachine):
     def settings_of(self) -> ClientSettings:
         return ClientSettings(
             mechanism=MECHANISMS[self.mechanism],
-            secret=SECRET,
+            secret=self.secret("client"),
             protection=self.protection,
-            max_receive_pdu_size=200,
-            dedicated_key=Key(self.chance(16)) if self.dedicated else None,
+            max_receive_pdu_size=LARGEST,
+            dedicated_key=Key(self.chance(16)) if self.mode.dedicated else None,
+            envelope=self.mode.envelope,
+            key=self.mode.key,
         )
+
+    def secret(self, side: str) -> SharedSecret:
+        """Return what `side` proves itself by."""
+        if not MECHANISMS[self.mechanism].signatures:
+            return SECRET
+        return Signatures(SIGNERS[side], SIGNERS[OTHERS[side]].public)
 
     def dial(self) -> None:
         """Begin anew on a fresh connection: a fresh engine for the client, an idle one for the server."""
         self.server.abort()
         self.server.outgoing()
         self.server.events()
-        self.challenge = self.chance(16)
+        self.challenge = self.chance(max(MECHANISMS[self.mechanism].challenge_octets, 16))
         titled = self.protected or MECHANISMS[self.mechanism].titles
         self.client = ClientAssociation(
             self.settings_of(),
@@ -372,7 +428,9 @@ class Adversary(RuleBasedStateMachine):
         self.gather(taker)
 
     def last(self, side: str) -> int:
-        return self.received[side].last
+        """Return how far the counters have come of what `side` has taken."""
+        received = self.received[side]
+        return sum(max(each.last, 0) for each in (received.unicast, received.wrapped, received.signed))
 
     def judge(self, genuine: bool, before: int, taker: str) -> None:
         after = self.last(taker)
@@ -399,7 +457,7 @@ class Adversary(RuleBasedStateMachine):
 
     def response(self, request: Any) -> Apdu:
         self.drawn += 1
-        invoke_id, unique = request.invoke_id_and_priority, OctetString(str(self.drawn).encode() * 80)
+        invoke_id, unique = request.invoke_id_and_priority, OctetString(str(self.drawn).encode() * 160)
         response: Apdu
         if isinstance(request, GetRequestNormal):
             short = DoubleLongUnsigned(self.drawn)

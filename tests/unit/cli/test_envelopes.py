@@ -132,7 +132,7 @@ def test_cosem_read_signed(cosem: Callable[..., Any], tmp_path: Path, suite: int
         (("--envelope", "glo"), "write one of service, general, general-ciphering"),
         (
             ("--envelope", "general-ciphering", "--key-info", "magic"),
-            "write one of identified, wrapped, one-pass, static",
+            "write one of identified, broadcast, wrapped, one-pass, static",
         ),
         (("--key-info", "wrapped"), "--envelope general-ciphering"),
         (("--envelope", "general-ciphering", "--key-info", "wrapped"), "--master-key"),
