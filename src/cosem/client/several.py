@@ -51,7 +51,6 @@ from cosem.protocol.apdu.get import (
     GetResponseNormal,
     GetResponseWithList,
 )
-from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.apdu.set import SetRequestNormal, SetRequestWithList, SetResponseNormal, SetResponseWithList
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.services import Request, is_refusal, needs
@@ -60,8 +59,6 @@ from cosem.protocol.values.data import Data
 
 LIST_LENGTH: Final = 32
 """Things in one request; more are asked for in further requests."""
-
-LISTS: Final = Conformance.GET | Conformance.MULTIPLE_REFERENCES
 
 Task: TypeAlias = "AttributeRef[Any] | tuple[AttributeRef[Any], Any] | tuple[MethodRef[Any, Any], Any]"
 """An attribute to read, an attribute with the value to write, or a method with its argument."""

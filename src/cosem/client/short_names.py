@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from cosem.client.exchange import Exchange
 from cosem.client.several import LIST_LENGTH, Act, Get, Item, Set, Several, refusal, refused_action
@@ -26,6 +26,7 @@ from cosem.protocol.apdu.action import ActionResult
 from cosem.protocol.apdu.get import DataAccessResult, SelectiveAccess
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.apdu.short_name import (
+    NO_SELECTOR,
     ParameterizedAccess,
     ReadRequest,
     ReadResponse,
@@ -43,9 +44,6 @@ from cosem.protocol.model.rights import ObjectListElement
 from cosem.protocol.model.short_name import CURRENT_ASSOCIATION, RESERVED, attribute_name, method_name
 from cosem.protocol.values.data import Data
 from cosem.protocol.values.obis import Obis
-
-NO_SELECTOR: Final = 0
-"""The selector of parameterized access where it is a method that takes the parameter."""
 
 _Specification: TypeAlias = VariableName | ParameterizedAccess
 

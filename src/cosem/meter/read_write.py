@@ -13,6 +13,7 @@ from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.action import ActionResult, MethodDescriptor, NullData
 from cosem.protocol.apdu.get import AttributeDescriptor, DataAccessResult, SelectiveAccess
 from cosem.protocol.apdu.short_name import (
+    NO_SELECTOR,
     ParameterizedAccess,
     ReadRequest,
     ReadResponse,
@@ -24,9 +25,6 @@ from cosem.protocol.apdu.short_name import (
 from cosem.protocol.codec.schema import NULL_DATA
 from cosem.protocol.values.data import Data
 from cosem.protocol.values.obis import Obis
-
-NO_SELECTOR: Final = 0
-"""The selector of parameterized access where it is a method that takes the parameter."""
 
 
 def answer_read(visit: Visit, request: ReadRequest) -> Apdu:

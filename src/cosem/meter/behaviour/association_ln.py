@@ -11,10 +11,8 @@ from cosem.errors import ConfigurationError
 from cosem.meter.associations import AssociationDescription, Furnishing
 from cosem.meter.item import Behaviour, Item, Refusal, Visit
 from cosem.meter.rights import Rule, is_public
-from cosem.protocol.apdu.acse import ApplicationContext
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.association.context import DLMS_VERSION, Negotiated
-from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model.classes.access_control import (
     AssociatedPartners,
@@ -96,8 +94,7 @@ def _partners(visit: Visit, _: Item) -> Data:
 
 
 def _context_name(visit: Visit, _: Item) -> Data:
-    ciphered = visit.association is not None and visit.association.protection is not Protection.NONE
-    context = ApplicationContext.LOGICAL_NAME_CIPHERED if ciphered else ApplicationContext.LOGICAL_NAME
+    context = _negotiated(visit).application_context
     return _IDENTIFIER.encode(ObjectIdentifier(kind=_CONTEXT_KIND, identifier=context))
 
 

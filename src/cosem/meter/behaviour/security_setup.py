@@ -53,12 +53,6 @@ _POLICIES_0: Final = {
     Protection.ENCRYPTION: SecurityPolicyVersion0.ENCRYPTED,
     _BOTH: SecurityPolicyVersion0.AUTHENTICATED_AND_ENCRYPTED,
 }
-_POLICY_BITS: Final = {
-    Protection.AUTHENTICATION: SecurityPolicy.AUTHENTICATED_REQUEST | SecurityPolicy.AUTHENTICATED_RESPONSE,
-    Protection.ENCRYPTION: SecurityPolicy.ENCRYPTED_REQUEST | SecurityPolicy.ENCRYPTED_RESPONSE,
-    Protection.SIGNATURE: SecurityPolicy.SIGNED_REQUEST | SecurityPolicy.SIGNED_RESPONSE,
-}
-"""What each protection is in the policy: all that an association has holds in both directions."""
 
 _FIELDS: Final[Mapping[KeyId, Callable[[Keys, Key], Keys]]] = {
     KeyId.GLOBAL_UNICAST_ENCRYPTION: lambda keys, key: replace(keys, encryption=key),
@@ -82,7 +76,7 @@ def _policy_0(visit: Visit, _: Item) -> Data:
 
 def _policy_1(visit: Visit, _: Item) -> Data:
     required = Protection.NONE if visit.association is None else _current(visit).protection
-    return Enumerated(sum(bits for protection, bits in _POLICY_BITS.items() if protection in required))
+    return Enumerated(SecurityPolicy.of(required))
 
 
 def _suite(visit: Visit, _: Item) -> Data:
@@ -131,11 +125,7 @@ def _activate_0(visit: Visit, _: Item, argument: Data) -> Data:
 
 def _activate_1(visit: Visit, _: Item, argument: Data) -> Data:
     policy = SecuritySetup.security_activate.argument.decode(argument)
-    wanted = Protection.NONE
-    for protection, bits in _POLICY_BITS.items():
-        if policy & bits:
-            wanted |= protection  # what is asked for in one direction holds in both
-    return _strengthen(visit, wanted)
+    return _strengthen(visit, policy.requests | policy.responses)  # what is asked for in one direction holds in both
 
 
 def _strengthen(visit: Visit, wanted: Protection) -> Data:

@@ -6,7 +6,7 @@ A short name is a number of 16 bits. The standard calls it an Integer16; it is w
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from cosem.protocol.apdu.result import DataAccessResult
 from cosem.protocol.codec.forms import Int
@@ -53,6 +53,10 @@ class ParameterizedAccess(Wire):
     variable_name: ObjectName
     selector: U8
     parameter: DataField
+
+
+NO_SELECTOR: Final = 0
+"""The selector of parameterized access where it is a method that takes the parameter."""
 
 
 @wire(tag=b"\x05")

@@ -15,10 +15,11 @@ from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret
 from cosem.protocol.dialect import STANDARD, Dialect
+from cosem.protocol.model.short_name import CURRENT_ASSOCIATION
 
 DLMS_VERSION = 6
 VAA_NAME_LOGICAL_NAME_REFERENCING = 0x0007
-VAA_NAME_SHORT_NAME_REFERENCING = 0xFA00
+VAA_NAME_SHORT_NAME_REFERENCING = CURRENT_ASSOCIATION
 """The VAA name of a server that is asked by short names: the base name of the current association."""
 
 IMPLEMENTED_LOGICAL_NAME_SERVICES = (

@@ -40,7 +40,7 @@ from cosem.protocol.crypto.gcm import TAG_OCTETS, TITLE_OCTETS, Gcm, nonce
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.suite import PROTECTION_MASK, SUITE_MASK, Protection
 
-CLIENT_SERVICES: Final = SERVICES_OF_CLIENTS | {InitiateRequest.TAG[0], 0x05, 0x06}  # read, write
+CLIENT_SERVICES: Final = SERVICES_OF_CLIENTS | {InitiateRequest.TAG[0]}
 """First octets of the plain APDUs that a client sends; what else there is comes from servers."""
 
 
@@ -197,8 +197,7 @@ def _key_of(envelope: GeneralCiphering, suite: suites.Suite, keys: GeneralKeys) 
             raise SecurityError(
                 "its key was agreed by the static unified model: that needs the other agreement key too"
             )
-        transaction_id = bytes((len(envelope.transaction_id),)) + envelope.transaction_id
-        return agreement.agreed(suite, own, peer, *parties, transaction_id=transaction_id), True
+        return agreement.agreed(suite, own, peer, *parties, transaction_id=envelope.transaction_id), True
     raise SecurityError(f"its key was agreed by scheme {info.key_parameters.hex().upper()}, a reserved one")
 
 

@@ -223,8 +223,7 @@ class GeneralProtection:
 
     def _static(self, peer: bytes, transaction_id: bytes) -> tuple[KeyInfo, Key | None]:
         own, peer_key = self._static_keys(LocalProtocolError)
-        nonce = bytes((len(transaction_id),)) + transaction_id
-        key = agreement.agreed(self._suite, own, peer_key, self._own_title, peer, transaction_id=nonce)
+        key = agreement.agreed(self._suite, own, peer_key, self._own_title, peer, transaction_id=transaction_id)
         return AgreedKey(STATIC_UNIFIED_MODEL, b""), key
 
     def sign(self, apdu: bytes, peer: bytes, transaction_id: bytes) -> bytes:
@@ -286,8 +285,7 @@ class GeneralProtection:
         own, peer_key = self._static_keys(SecurityError)
         if len(transaction_id) > 127:
             raise SecurityError(f"a transaction-id of {len(transaction_id)} octets, at most 127 are taken")
-        nonce = bytes((len(transaction_id),)) + transaction_id
-        return agreement.agreed(self._suite, own, peer_key, originator, self._own_title, transaction_id=nonce)
+        return agreement.agreed(self._suite, own, peer_key, originator, self._own_title, transaction_id=transaction_id)
 
     def verify(self, signing: GeneralSigning) -> None:
         """Raise SecurityError unless the peer has signed it."""

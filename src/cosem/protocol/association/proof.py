@@ -13,12 +13,14 @@ from typing import Any, Final
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.action import ActionRequestNormal, ActionResponseNormal, ActionResult, NullData
 from cosem.protocol.apdu.result import DataAccessResult
-from cosem.protocol.apdu.short_name import ParameterizedAccess, ReadRequest, ReadResponse
-from cosem.protocol.association.context import VAA_NAME_SHORT_NAME_REFERENCING, Naming
+from cosem.protocol.apdu.short_name import NO_SELECTOR, ParameterizedAccess, ReadRequest, ReadResponse
+from cosem.protocol.association.context import Naming
 from cosem.protocol.association.services import REPLY_TO_HLS_AUTHENTICATION, Request, action_response, takes_proof
+from cosem.protocol.model.classes.access_control import AssociationSN
+from cosem.protocol.model.short_name import CURRENT_ASSOCIATION
 from cosem.protocol.values.data import Data, OctetString
 
-SHORT_NAME: Final = VAA_NAME_SHORT_NAME_REFERENCING + 0x58
+SHORT_NAME: Final = CURRENT_ASSOCIATION + (AssociationSN.reply_to_hls_authentication.short_name_offset or 0)
 """The short name of reply_to_HLS_authentication of the current association."""
 
 
@@ -79,7 +81,7 @@ PROOFS: Final[Mapping[Naming, Proofs]] = {
         result=_action_result,
     ),
     Naming.SHORT_NAMES: Proofs(
-        ask=lambda _, proof: ReadRequest((ParameterizedAccess(SHORT_NAME, 0, OctetString(proof)),)),
+        ask=lambda _, proof: ReadRequest((ParameterizedAccess(SHORT_NAME, NO_SELECTOR, OctetString(proof)),)),
         asks=_is_read_of_proof,
         offered=lambda request: request.variable_access_specification[0].parameter,
         answer=_read_answer,

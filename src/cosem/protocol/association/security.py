@@ -40,13 +40,13 @@ from cosem.protocol.association.layers import (
     overhead,
 )
 from cosem.protocol.association.services import (
-    CONFIRMED_BY_CHOICE,
     ERRORS,
     GENERAL_CIPHERING,
     GENERAL_DEDICATED,
     GENERAL_GLOBAL,
     GENERAL_SIGNING,
     NOTIFICATIONS,
+    SAID_TO_MANY,
     is_unconfirmed,
 )
 from cosem.protocol.codec.reader import TRANSFER
@@ -485,7 +485,7 @@ class SecurityContext:
 
     def _check_whole(self, plain: bytes, control: int, layers: tuple[Layer, ...], answers: bytes | None) -> None:
         """Check what concerns an APDU as a whole, once it is verified."""
-        if control & _BROADCAST and not _is_unconfirmed(plain):
+        if control & _BROADCAST and not (is_unconfirmed(plain) and plain[0] in SAID_TO_MANY):
             raise SecurityError("under the broadcast key, which many hold, only unconfirmed services are let in")
         if answers is None or self._dialect.any_transaction_id or plain[0] in NOTIFICATIONS:
             return
@@ -728,12 +728,6 @@ _IN_TRANSACTIONS: Final = (Envelope.CIPHERING, Envelope.SIGNING)
 
 # These come in an AARQ, AARE, RLRQ or RLRE alone, which nobody signs.
 _INITIATE: Final = (InitiateRequest.TAG, InitiateResponse.TAG)
-
-_NEVER_CONFIRMED: Final = NOTIFICATIONS | {0x16, 0x18}  # unconfirmed-write, information-report
-
-
-def _is_unconfirmed(apdu: bytes) -> bool:
-    return is_unconfirmed(apdu) if apdu[0] in CONFIRMED_BY_CHOICE else apdu[0] in _NEVER_CONFIRMED
 
 
 def _checked_title(title: bytes) -> bytes:

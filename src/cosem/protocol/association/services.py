@@ -119,8 +119,11 @@ SERVICES_OF_CLIENTS: Final = _first_octets(
     *(GetRequestNormal, SetRequestNormal, ActionRequestNormal, AccessRequest, DataNotificationConfirm),
     *(ReadRequest, WriteRequest, UnconfirmedWriteRequest),
 )
-CONFIRMED_BY_CHOICE: Final = _first_octets(SetRequestNormal, ActionRequestNormal, AccessRequest)
 NOTIFICATIONS: Final = _first_octets(DataNotification, EventNotification, InformationReportRequest)
+SAID_TO_MANY: Final = NOTIFICATIONS | _first_octets(
+    *(SetRequestNormal, ActionRequestNormal, AccessRequest, UnconfirmedWriteRequest)
+)
+"""First octets of what may be said to many at once, where it wants no answer; a GET without one would say nothing."""
 UNASKED: Final = NOTIFICATIONS | {
     tags[kind.TAG[0]]
     for tags in (GLOBAL_TAGS, DEDICATED_TAGS)

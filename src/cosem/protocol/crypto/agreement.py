@@ -19,22 +19,25 @@ from cosem.protocol.crypto.suite import Suite
 _FIRST_ROUND = b"\x00\x00\x00\x01"
 
 
-def derive(suite: Suite, shared: Secret, originator: bytes, recipient: bytes, *, transaction_id: bytes = b"") -> Key:
+def derive(
+    suite: Suite, shared: Secret, originator: bytes, recipient: bytes, *, transaction_id: bytes | None = None
+) -> Key:
     """Return the key that a shared secret stands for between two system titles.
 
     Args:
         shared: Z.
         originator: system title of who begins: PartyUInfo. In key_agreement that is the client.
         recipient: system title of the other side: PartyVInfo.
-        transaction_id: with its length in front, as it stands in the message; for the static unified model.
+        transaction_id: at most 127 octets, for the static unified model alone; its length in front counts as well.
 
     Raises:
         SecurityError: the suite has no key agreement.
     """
+    nonce = b"" if transaction_id is None else bytes((len(transaction_id),)) + transaction_id
     digest = hashes.Hash(suite.required_curve.digest)
     digest.update(_FIRST_ROUND)
     digest.update(shared.reveal())
-    digest.update(suite.algorithm + originator + transaction_id + recipient)
+    digest.update(suite.algorithm + originator + nonce + recipient)
     return Key(digest.finalize()[: suite.key_octets])
 
 
@@ -55,7 +58,13 @@ def opened(suite: Suite, octets: bytes, peer: PublicKey, key_id: int | None = No
 
 
 def agreed(
-    suite: Suite, own: Agreer, peer: PublicKey, originator: bytes, recipient: bytes, *, transaction_id: bytes = b""
+    suite: Suite,
+    own: Agreer,
+    peer: PublicKey,
+    originator: bytes,
+    recipient: bytes,
+    *,
+    transaction_id: bytes | None = None,
 ) -> Key:
     """Return the key shared by the owners of two keys (see `derive`)."""
     if peer.curve is not suite.required_curve:

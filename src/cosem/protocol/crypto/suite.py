@@ -28,20 +28,6 @@ class Protection(IntFlag):
     SIGNATURE = 0x100
 
 
-def of_policy(policy: int) -> tuple[Protection, Protection]:
-    """Return what a security policy of class 64, version 1, asks of requests and of responses.
-
-    Bits 2 to 4 are authenticated, encrypted and digitally signed requests, bits 5 to 7 the same of responses
-    (IEC 62056-6-2).
-    """
-    bits = (Protection.AUTHENTICATION, Protection.ENCRYPTION, Protection.SIGNATURE)
-    request, response = Protection.NONE, Protection.NONE
-    for place, bit in enumerate(bits):
-        request |= bit if policy >> (2 + place) & 1 else Protection.NONE
-        response |= bit if policy >> (5 + place) & 1 else Protection.NONE
-    return request, response
-
-
 @dataclass(frozen=True, slots=True)
 class Suite:
     """One security suite: AES-GCM with keys of `key_octets`; the tag has 12 octets in every suite.

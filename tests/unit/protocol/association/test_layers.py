@@ -23,6 +23,7 @@ from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.gcm import Gcm
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.dialect import Dialect
+from cosem.protocol.model.classes.access_control import SecurityPolicy
 from cosem.store.memory import MemoryCounterStore
 
 VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[3] / "vectors" / "general.json").read_text("utf-8"))
@@ -262,16 +263,24 @@ def test_two_messages_never_have_the_same_key_and_counter() -> None:
 # -- policy ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_policy_in_words() -> None:
-    authentication, encryption = Protection.AUTHENTICATION, Protection.ENCRYPTION
-    assert suites.of_policy(0) == (Protection.NONE, Protection.NONE)
-    assert suites.of_policy(0x04) == (authentication, Protection.NONE)
-    assert suites.of_policy(0x08) == (encryption, Protection.NONE)
-    assert suites.of_policy(0x10) == (SIGNED, Protection.NONE)
-    assert suites.of_policy(0x20) == (Protection.NONE, authentication)
-    assert suites.of_policy(0x40) == (Protection.NONE, encryption)
-    assert suites.of_policy(0x80) == (Protection.NONE, SIGNED)
-    assert suites.of_policy(0xFC) == (BOTH | SIGNED, BOTH | SIGNED)
+@pytest.mark.parametrize(
+    ("policy", "requests", "responses"),
+    [
+        (0, Protection.NONE, Protection.NONE),
+        (0x04, Protection.AUTHENTICATION, Protection.NONE),
+        (0x08, Protection.ENCRYPTION, Protection.NONE),
+        (0x10, SIGNED, Protection.NONE),
+        (0x20, Protection.NONE, Protection.AUTHENTICATION),
+        (0x40, Protection.NONE, Protection.ENCRYPTION),
+        (0x80, Protection.NONE, SIGNED),
+        (0xFC, BOTH | SIGNED, BOTH | SIGNED),
+    ],
+)
+def test_a_policy_in_words(policy: int, requests: Protection, responses: Protection) -> None:
+    """The bits of class 64, version 1, as public sources number them."""
+    assert (SecurityPolicy(policy).requests, SecurityPolicy(policy).responses) == (requests, responses)
+    if requests == responses:
+        assert SecurityPolicy.of(requests) == policy
     assert not int(SIGNED) & 0xFF
 
 

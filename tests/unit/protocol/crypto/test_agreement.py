@@ -52,13 +52,13 @@ def test_derived_keys(vector: dict[str, Any]) -> None:
 def test_suite_2_has_keys_of_32_octets_and_both_sides_agree() -> None:
     one, other = (PrivateKey.from_entropy(P_384, bytes((seed,)) * entropy_octets(P_384)) for seed in (1, 2))
     keys = [
-        agreement.agreed(SUITE_2, own, peer.public, CLIENT, SERVER, transaction_id=b"\x02id")
+        agreement.agreed(SUITE_2, own, peer.public, CLIENT, SERVER, transaction_id=b"id")
         for own, peer in ((one, other), (other, one))
     ]
     assert keys[0] == keys[1]
     assert len(keys[0]) == 32
-    assert keys[0] != agreement.agreed(SUITE_2, one, other.public, CLIENT, SERVER, transaction_id=b"\x02iD")
-    assert keys[0] != agreement.agreed(SUITE_2, one, other.public, SERVER, CLIENT, transaction_id=b"\x02id")
+    assert keys[0] != agreement.agreed(SUITE_2, one, other.public, CLIENT, SERVER, transaction_id=b"iD")
+    assert keys[0] != agreement.agreed(SUITE_2, one, other.public, SERVER, CLIENT, transaction_id=b"id")
 
 
 def test_what_was_not_signed_by_the_peer_is_refused() -> None:

@@ -6,6 +6,7 @@ from enum import IntFlag
 from typing import Annotated, Final
 
 from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.crypto.suite import Protection
 from cosem.protocol.model.declare import InterfaceClass, attribute, method
 from cosem.protocol.model.rights import OBJECT_LIST_ELEMENT
 from cosem.protocol.model.selection import ValueSelection
@@ -307,7 +308,7 @@ class SecurityPolicyVersion0(Enumeration):
 
 
 class SecurityPolicy(IntFlag):
-    """What must be protected how, bit by bit."""
+    """What must be protected how, bit by bit; requests and responses each for themselves."""
 
     NONE = 0
     AUTHENTICATED_REQUEST = 4
@@ -316,6 +317,32 @@ class SecurityPolicy(IntFlag):
     AUTHENTICATED_RESPONSE = 32
     ENCRYPTED_RESPONSE = 64
     SIGNED_RESPONSE = 128
+
+    @classmethod
+    def of(cls, protection: Protection) -> SecurityPolicy:
+        """Return the policy that asks for a protection in both directions."""
+        return cls(sum(bits for each in _POLICY for bits in _POLICY[each] if each in protection))
+
+    @property
+    def requests(self) -> Protection:
+        """What requests must have."""
+        return self._asks(0)
+
+    @property
+    def responses(self) -> Protection:
+        """What responses must have."""
+        return self._asks(1)
+
+    def _asks(self, direction: int) -> Protection:
+        return Protection(sum(each for each, bits in _POLICY.items() if bits[direction] in self))
+
+
+_POLICY: Final = {
+    Protection.AUTHENTICATION: (SecurityPolicy.AUTHENTICATED_REQUEST, SecurityPolicy.AUTHENTICATED_RESPONSE),
+    Protection.ENCRYPTION: (SecurityPolicy.ENCRYPTED_REQUEST, SecurityPolicy.ENCRYPTED_RESPONSE),
+    Protection.SIGNATURE: (SecurityPolicy.SIGNED_REQUEST, SecurityPolicy.SIGNED_RESPONSE),
+}
+"""The bits of each protection: for requests and for responses."""
 
 
 class SecuritySuite(Enumeration):
