@@ -15,9 +15,18 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from cosem.errors import CosemError, ServiceError
+from cosem.errors import (
+    CosemError,
+    DecodeError,
+    InvocationCounterError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    SecurityError,
+    ServiceError,
+)
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu import Apdu
+from cosem.protocol.apdu.access import AccessRequest, AccessRequestGet, AccessResponse, AccessResponseGet
 from cosem.protocol.apdu.acse import (
     AcseServiceUser,
     ApplicationContext,
@@ -32,7 +41,7 @@ from cosem.protocol.apdu.action import (
     ActionResult,
     MethodDescriptor,
 )
-from cosem.protocol.apdu.exception import ExceptionResponse
+from cosem.protocol.apdu.block import GeneralBlockTransfer
 from cosem.protocol.apdu.get import (
     AttributeDescriptor,
     AttributeDescriptorWithSelection,
@@ -44,25 +53,41 @@ from cosem.protocol.apdu.get import (
 )
 from cosem.protocol.apdu.initiate import Conformance, InitiateRequest, InitiateResponse
 from cosem.protocol.apdu.notification import DataNotification
+from cosem.protocol.apdu.protected import GeneralCiphering
 from cosem.protocol.apdu.set import SetRequestNormal, SetResponseNormal
+from cosem.protocol.apdu.short_name import (
+    ParameterizedAccess,
+    ReadRequest,
+    ReadResponse,
+    UnconfirmedWriteRequest,
+    VariableName,
+    WriteRequest,
+    WriteResponse,
+)
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import (
     Associated,
     AssociationEvent,
     ClientSettings,
+    Naming,
     Notified,
+    PreEstablished,
+    Refused,
     Requested,
     Response,
 )
 from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
+from cosem.protocol.association.general_block import unconfirmed
 from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice, Received
+from cosem.protocol.association.proof import PROOFS
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.services import Request
 from cosem.protocol.association.state import State
+from cosem.protocol.codec.schema import NULL_DATA
 from cosem.protocol.crypto import suite as suites
-from cosem.protocol.crypto.elliptic import P_256, PrivateKey, entropy_octets
+from cosem.protocol.crypto.elliptic import PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS, SharedSecret, Signatures
 from cosem.protocol.values.data import DoubleLongUnsigned, OctetString
@@ -80,7 +105,7 @@ LARGEST = 400
 
 
 class Mode(NamedTuple):
-    """Mechanism, protection, and how what follows is protected."""
+    """Mechanism, protection, and how what follows is said: `window` is that of general block transfer."""
 
     mechanism: int
     protection: Protection = Protection.NONE
@@ -88,6 +113,9 @@ class Mode(NamedTuple):
     suite: int = 0
     envelope: Envelope = Envelope.SERVICE
     key: KeyChoice = KeyChoice.IDENTIFIED
+    naming: Naming = Naming.LOGICAL_NAMES
+    window: int = 0
+    pre_established: bool = False
 
 
 MODES: dict[str, Mode] = {
@@ -106,7 +134,19 @@ MODES: dict[str, Mode] = {
     "gmac, general, dedicated": Mode(5, BOTH, dedicated=True, envelope=Envelope.GENERAL),
     "gmac, general-ciphering": Mode(5, BOTH, envelope=Envelope.CIPHERING),
     "gmac, wrapped": Mode(5, BOTH, envelope=Envelope.CIPHERING, key=KeyChoice.WRAPPED),
+    "gmac, one-pass": Mode(5, BOTH, suite=1, envelope=Envelope.CIPHERING, key=KeyChoice.ONE_PASS),
+    "gmac, static": Mode(5, BOTH, suite=2, envelope=Envelope.CIPHERING, key=KeyChoice.STATIC),
     "gmac, signed": Mode(5, BOTH | Protection.SIGNATURE, suite=1),
+    "ecdsa, signed, suite 2": Mode(7, BOTH | Protection.SIGNATURE, suite=2),
+    "none, short names": Mode(0, naming=Naming.SHORT_NAMES),
+    "gmac, short names": Mode(5, naming=Naming.SHORT_NAMES),
+    "gmac, ciphered, short names": Mode(5, BOTH, naming=Naming.SHORT_NAMES),
+    "none, general blocks": Mode(0, window=3),
+    "gmac, ciphered, general blocks": Mode(5, BOTH, window=3),
+    "gmac, general-ciphering, general blocks": Mode(5, BOTH, envelope=Envelope.CIPHERING, window=2),
+    "pre-established": Mode(0, pre_established=True),
+    "pre-established, ciphered": Mode(0, BOTH, pre_established=True),
+    "pre-established, general": Mode(0, BOTH, envelope=Envelope.GENERAL, pre_established=True),
 }
 
 
@@ -117,20 +157,72 @@ def keys_of(suite: int) -> tuple[Key, Key]:
     return encryption, authentication
 
 
-SIGNERS = {
-    side: PrivateKey.from_entropy(P_256, bytes((number,)) * entropy_octets(P_256))
-    for number, side in enumerate(("client", "server"), 1)
-}
-OTHERS = {"client": "server", "server": "client"}
+def private(suite: int, seed: int) -> PrivateKey:
+    curve = suites.of(suite).required_curve
+    return PrivateKey.from_entropy(curve, bytes((seed,)) * entropy_octets(curve))
 
-REQUESTS: dict[str, Callable[[int], Request]] = {
-    "get": lambda i: GetRequestNormal(i, ENERGY),
-    "list": lambda i: GetRequestWithList(i, (ITEM,) * 3),
-    "set": lambda i: SetRequestNormal(i, ENERGY, None, DoubleLongUnsigned(7)),
-    "long set": lambda i: SetRequestNormal(i, ENERGY, None, OctetString(b"z" * 700)),
-    "action": lambda i: ActionRequestNormal(i, METHOD, OctetString(b"q")),
-    "long action": lambda i: ActionRequestNormal(i, METHOD, OctetString(b"q" * 700)),
+
+SIDES = ("client", "server")
+WINDOW = 63
+"""The most blocks that can leave at once: a peer may say that it takes so many."""
+OTHERS = {"client": "server", "server": "client"}
+SIGNERS = {(suite, side): private(suite, seed) for suite in (1, 2) for seed, side in enumerate(SIDES, 1)}
+AGREERS = {(suite, side): private(suite, seed) for suite in (1, 2) for seed, side in enumerate(SIDES, 3)}
+
+
+def general_keys(mode: Mode, side: str) -> GeneralKeys:
+    if not mode.suite:
+        return GeneralKeys(master_key=MASTER)
+    own, other = (mode.suite, side), (mode.suite, OTHERS[side])
+    return GeneralKeys(
+        signer=SIGNERS[own],
+        peer_signing_key=SIGNERS[other].public,
+        agreer=AGREERS[own],
+        peer_agreement_key=AGREERS[other].public,
+    )
+
+
+REQUESTS: dict[str, dict[Naming, Callable[[ClientAssociation], Request]]] = {
+    "get": {
+        Naming.LOGICAL_NAMES: lambda client: GetRequestNormal(client.invoke_id_and_priority(), ENERGY),
+        Naming.SHORT_NAMES: lambda client: ReadRequest((VariableName(0x2808),)),
+    },
+    "list": {
+        Naming.LOGICAL_NAMES: lambda client: GetRequestWithList(client.invoke_id_and_priority(), (ITEM,) * 3),
+        Naming.SHORT_NAMES: lambda client: ReadRequest((VariableName(0x2808),) * 3),
+    },
+    "set": {
+        Naming.LOGICAL_NAMES: lambda client: SetRequestNormal(
+            client.invoke_id_and_priority(), ENERGY, None, DoubleLongUnsigned(7)
+        ),
+        Naming.SHORT_NAMES: lambda client: WriteRequest((VariableName(0x2808),), (DoubleLongUnsigned(7),)),
+    },
+    "long set": {
+        Naming.LOGICAL_NAMES: lambda client: SetRequestNormal(
+            client.invoke_id_and_priority(), ENERGY, None, OctetString(b"z" * 700)
+        ),
+        Naming.SHORT_NAMES: lambda client: WriteRequest((VariableName(0x2808),), (OctetString(b"z" * 700),)),
+    },
+    "action": {
+        Naming.LOGICAL_NAMES: lambda client: ActionRequestNormal(
+            client.invoke_id_and_priority(), METHOD, OctetString(b"q")
+        ),
+        Naming.SHORT_NAMES: lambda client: ReadRequest((ParameterizedAccess(0x2820, 0, OctetString(b"q")),)),
+    },
+    "long action": {
+        Naming.LOGICAL_NAMES: lambda client: ActionRequestNormal(
+            client.invoke_id_and_priority(), METHOD, OctetString(b"q" * 700)
+        ),
+        Naming.SHORT_NAMES: lambda client: ReadRequest((ParameterizedAccess(0x2820, 0, OctetString(b"q" * 700)),)),
+    },
+    "access": {
+        Naming.LOGICAL_NAMES: lambda client: AccessRequest(
+            client.long_invoke_id_and_priority(), b"", (AccessRequestGet(ENERGY),) * 2, (None, None)
+        ),
+        Naming.SHORT_NAMES: lambda client: ReadRequest((VariableName(0x2808), ParameterizedAccess(0x2820, 0, None))),
+    },
 }
+"""What is asked, by logical names and by short names."""
 
 FORGED: list[bytes] = [
     GetRequestNormal(0xC1, ENERGY).encode(),
@@ -146,6 +238,13 @@ FORGED: list[bytes] = [
             proposed_conformance=Conformance.GET, client_max_receive_pdu_size=100
         ).encode(),
     ).encode(),
+    AccessRequest(0x40000001, b"", (AccessRequestGet(ENERGY),), (None,)).encode(),
+    ReadRequest((VariableName(0x2808),)).encode(),
+    ReadResponse((DoubleLongUnsigned(666),)).encode(),
+    UnconfirmedWriteRequest((VariableName(0x2808),), (DoubleLongUnsigned(666),)).encode(),
+    *unconfirmed(DataNotification(1, b"", OctetString(b"f" * 600)).encode(), 400),
+    bytes.fromhex("E0C300010000") + b"\x0d" + GetRequestNormal(0xC1, ENERGY).encode(),
+    bytes.fromhex("E08300020001" + "00"),
     bytes.fromhex("D80101"),
     bytes.fromhex("D8010600FFFFFF"),
     bytes.fromhex("0E010601"),
@@ -189,16 +288,62 @@ ALTERATIONS: dict[str, Callable[[bytes, int, int], bytes]] = {
 def sealed(octets: bytes) -> set[bytes]:
     """Return the part of an APDU that is bound to a key: what stands around it anybody may alter.
 
-    That is all of it, what ACSE carries, or the proof in an ACTION.
+    That is all of it, what ACSE or a block carries, or the proof in an ACTION or a Read. The tag of general-ciphering
+    leaves the transaction-id out, as peers have it.
     """
     apdu: Any = apdus.decode(octets)
     if octets[0] in range(0x60, 0x64):
         return {apdu.user_information} if apdu.user_information else set()
+    if isinstance(apdu, GeneralCiphering):
+        return {apdu.ciphered_content}
+    if isinstance(apdu, GeneralBlockTransfer):
+        return {apdu.block_data} if apdu.block_data else set()
+    first = apdu.variable_access_specification[0] if isinstance(apdu, ReadRequest) else None
+    if isinstance(first, ParameterizedAccess) and isinstance(first.parameter, bytes):
+        return {bytes(first.parameter)}
+    if isinstance(apdu, ReadResponse) and isinstance(apdu.results[0], bytes):
+        return {bytes(apdu.results[0])}
     if isinstance(apdu, ActionRequestNormal) and isinstance(apdu.parameters, bytes):
         return {bytes(apdu.parameters)}
     if isinstance(apdu, ActionResponseNormal) and isinstance(apdu.response.return_parameters, bytes):
         return {bytes(apdu.response.return_parameters)}
     return {octets}
+
+
+RESPONSES: dict[type, Callable[[Any, Any, Any], Apdu]] = {
+    GetRequestNormal: lambda asked, long, any_: GetResponseNormal(asked.invoke_id_and_priority, any_),
+    GetRequestWithList: lambda asked, long, any_: GetResponseWithList(
+        asked.invoke_id_and_priority, (long,) * len(asked.attributes)
+    ),
+    SetRequestNormal: lambda asked, long, any_: SetResponseNormal(
+        asked.invoke_id_and_priority, DataAccessResult.SUCCESS
+    ),
+    ActionRequestNormal: lambda asked, long, any_: ActionResponseNormal(
+        asked.invoke_id_and_priority, ActionResponseWithOptionalData(ActionResult.SUCCESS, long)
+    ),
+    AccessRequest: lambda asked, long, any_: AccessResponse(
+        asked.long_invoke_id_and_priority,
+        b"",
+        None,
+        (any_,) * len(asked.access_request_specification),
+        (AccessResponseGet(DataAccessResult.SUCCESS),) * len(asked.access_request_specification),
+    ),
+    ReadRequest: lambda asked, long, any_: ReadResponse((any_,) * len(asked.variable_access_specification)),
+    WriteRequest: lambda asked, long, any_: WriteResponse((NULL_DATA,) * len(asked.variable_access_specification)),
+    UnconfirmedWriteRequest: lambda asked, long, any_: WriteResponse((NULL_DATA,)),
+}
+"""What the meter answers to a request, given a long value and one that is long or short."""
+
+EXCEPTIONS: dict[type[CosemError], str] = {
+    InvocationCounterError: "D80106",  # and the counter that was expected
+    DecodeError: "D80203",
+    SecurityError: "D80105",
+    RemoteProtocolError: "D80101",
+    LocalProtocolError: "D80102",
+}
+"""The exception-response to each error, by its octets: state-error and service-error."""
+
+TOO_LONG = "D80104"
 
 
 class Adversary(RuleBasedStateMachine):
@@ -221,31 +366,33 @@ class Adversary(RuleBasedStateMachine):
             side: Received(ReceivedCounter(), wrapped=ReceivedCounter(), signed=ReceivedCounter())
             for side in ("client", "server")
         }
-        titled = self.protected or MECHANISMS[self.mechanism].titles
-        self.server = ServerAssociation(
-            ServerPolicy(
-                application_context=self.settings_of().application_context,
-                mechanism=MECHANISMS[self.mechanism],
-                secret=self.secret("server"),
-                required=self.protection,
-                security=(lambda title: self.context("server", SERVER_TITLE, title)) if titled else None,
-                own_title=SERVER_TITLE if titled else None,
-                max_receive_pdu_size=LARGEST,
-            ),
-            self.chance,
-        )
+        self.server = self.meter()
         self.dial()
         if opened:
             self.carry(4)
+
+    def meter(self) -> ServerAssociation:
+        titled = self.protected or MECHANISMS[self.mechanism].titles
+        known = PreEstablished(CLIENT_TITLE if self.protected else None, LARGEST)
+        policy = ServerPolicy(
+            application_context=self.settings_of().application_context,
+            mechanism=MECHANISMS[self.mechanism],
+            secret=self.secret("server"),
+            required=self.protection,
+            security=(lambda title: self.context("server", SERVER_TITLE, title)) if titled else None,
+            own_title=SERVER_TITLE if titled else None,
+            conformance=self.mode.naming.implemented,
+            max_receive_pdu_size=LARGEST,
+            general_block_window=self.mode.window,
+            pre_established=known if self.mode.pre_established else None,
+        )
+        return ServerAssociation(policy, self.chance)
 
     def chance(self, octets: int) -> bytes:
         self.drawn += 1
         return self.drawn.to_bytes(octets, "big")
 
     def context(self, side: str, own: bytes, peer: bytes | None) -> SecurityContext:
-        signing = (
-            {"signer": SIGNERS[side], "peer_signing_key": SIGNERS[OTHERS[side]].public} if self.mode.suite == 1 else {}
-        )
         encryption, authentication = keys_of(self.mode.suite)
         return SecurityContext(
             self.mode.suite,
@@ -253,7 +400,7 @@ class Adversary(RuleBasedStateMachine):
             peer,
             encryption,
             authentication,
-            keys=GeneralKeys(master_key=MASTER if self.mode.key is KeyChoice.WRAPPED else None, **signing),
+            keys=general_keys(self.mode, side),
             entropy=self.chance,
             required=self.protection,
             counter=self.counters[side],
@@ -269,17 +416,23 @@ class Adversary(RuleBasedStateMachine):
             dedicated_key=Key(self.chance(16)) if self.mode.dedicated else None,
             envelope=self.mode.envelope,
             key=self.mode.key,
+            naming=self.mode.naming,
+            conformance=self.mode.naming.implemented,
+            general_block_window=self.mode.window,
+            pre_established=PreEstablished(SERVER_TITLE, LARGEST) if self.mode.pre_established else None,
         )
 
     def secret(self, side: str) -> SharedSecret:
         """Return what `side` proves itself by."""
         if not MECHANISMS[self.mechanism].signatures:
             return SECRET
-        return Signatures(SIGNERS[side], SIGNERS[OTHERS[side]].public)
+        return Signatures(SIGNERS[self.mode.suite, side], SIGNERS[self.mode.suite, OTHERS[side]].public)
 
     def dial(self) -> None:
         """Begin anew on a fresh connection: a fresh engine for the client, an idle one for the server."""
         self.server.abort()
+        if self.mode.pre_established:
+            self.server = self.meter()
         self.server.outgoing()
         self.server.events()
         self.challenge = self.chance(max(MECHANISMS[self.mechanism].challenge_octets, 16))
@@ -307,7 +460,7 @@ class Adversary(RuleBasedStateMachine):
     def ask(self, kind: str) -> None:
         if self.client.state is not State.ASSOCIATED or self.client.awaiting:
             return
-        request = REQUESTS[kind](self.client.invoke_id_and_priority())
+        request = REQUESTS[kind][self.mode.naming](self.client)
         self.client.send(request)
         self.request = request
         self.asked.append(request)
@@ -359,18 +512,20 @@ class Adversary(RuleBasedStateMachine):
     def inject(self, side: str, octets: bytes) -> None:
         self.deliver(side, octets)
 
-    @rule(kind=st.sampled_from(sorted(REQUESTS)))
-    def interrupt(self, kind: str) -> None:
-        """Refuse a request in the server's name, so that the true answer comes when the next one is due."""
+    @rule(kind=st.sampled_from(sorted(REQUESTS)), other=st.sampled_from(sorted(REQUESTS)))
+    def interrupt(self, kind: str, other: str) -> None:
+        """Refuse a request in the server's name, so that the true answer comes when that to another one is due."""
         self.ask(kind)
         self.deliver("server", bytes.fromhex("D80101"))
-        self.ask(kind)
+        self.ask(other)
         self.carry(12)
 
     @rule(mirrored=st.booleans(), challenge_mirrored=st.booleans(), proof=st.sampled_from(("own", "zeros", "none")))
     def impersonate(self, mirrored: bool, challenge_mirrored: bool, proof: str) -> None:
         """Answer in the meter's place, without its keys."""
         self.dial()
+        if self.mode.pre_established:
+            return  # there is no beginning to answer
         request: Any = apdus.decode(self.under_way["client"].pop())
         earlier = [octets for octets in self.archive if octets[:1] == b"\x61"]
         accepted: Any = apdus.decode(earlier[-1]) if earlier else None
@@ -389,9 +544,13 @@ class Adversary(RuleBasedStateMachine):
         if self.client is not client or client.state is not State.AUTHENTICATING or self.protected:
             return
         proved: Any = apdus.decode(self.under_way["client"].pop())
-        forged = {"own": proved.parameters, "zeros": OctetString(bytes(len(proved.parameters))), "none": None}[proof]
-        returned = ActionResponseWithOptionalData(ActionResult.SUCCESS, forged)
-        self.deliver("server", ActionResponseNormal(proved.invoke_id_and_priority, returned).encode())
+        offered = PROOFS[self.mode.naming].offered(proved)
+        forged = {"own": offered, "zeros": OctetString(bytes(len(offered))), "none": None}[proof]
+        forgery: Apdu = ReadResponse((forged,))
+        if self.mode.naming is Naming.LOGICAL_NAMES:
+            returned = ActionResponseWithOptionalData(ActionResult.SUCCESS, forged)
+            forgery = ActionResponseNormal(proved.invoke_id_and_priority, returned)
+        self.deliver("server", forgery.encode())
 
     @precondition(lambda self: any(self.under_way.values()))
     @rule(side=st.sampled_from(("client", "server")), what=st.sampled_from(("lose", "swap", "double")))
@@ -439,11 +598,13 @@ class Adversary(RuleBasedStateMachine):
             assert after == before, "a counter moved for an APDU that the other side never made"
 
     def serve(self) -> None:
-        said = 0
+        said, refused = 0, list[CosemError]()
         for event in self.server.events():
             if isinstance(event, Associated):
                 challenges = self.server._challenges
                 self.proved.add(b"" if challenges is None else challenges.client)
+            if isinstance(event, Refused):
+                refused.append(event.error)
             if isinstance(event, Requested):
                 if self.protected:
                     assert event.apdu in self.asked, "a request that was never made, or made once and served twice"
@@ -452,25 +613,22 @@ class Adversary(RuleBasedStateMachine):
                 self.server.respond(self.response(event.apdu))
         assert said <= 1
         outgoing = self.server.outgoing()
-        assert len(outgoing) <= 1
+        assert len(outgoing) <= (WINDOW if self.mode.window else 1)
+        self.judge_exceptions(outgoing, refused)
         self.server._outgoing = outgoing
+
+    def judge_exceptions(self, outgoing: list[bytes], refused: list[CosemError]) -> None:
+        """What was refused is answered as the one table says, and nothing else is answered so."""
+        said = [octets[:3].hex().upper() for octets in outgoing if octets[:1] == b"\xd8"]
+        if said and said != [TOO_LONG]:
+            table = EXCEPTIONS.items()
+            assert said == [next(octets for kind, octets in table if isinstance(error, kind)) for error in refused]
 
     def response(self, request: Any) -> Apdu:
         self.drawn += 1
-        invoke_id, unique = request.invoke_id_and_priority, OctetString(str(self.drawn).encode() * 160)
-        response: Apdu
-        if isinstance(request, GetRequestNormal):
-            short = DoubleLongUnsigned(self.drawn)
-            response = GetResponseNormal(invoke_id, unique if self.drawn % 2 else short)
-        elif isinstance(request, GetRequestWithList):
-            response = GetResponseWithList(invoke_id, (unique,) * len(request.attributes))
-        elif isinstance(request, SetRequestNormal):
-            response = SetResponseNormal(invoke_id, DataAccessResult.SUCCESS)
-        elif isinstance(request, ActionRequestNormal):
-            returned = ActionResponseWithOptionalData(ActionResult.SUCCESS, unique)
-            response = ActionResponseNormal(invoke_id, returned)
-        else:
-            response = ExceptionResponse.decode(bytes.fromhex("D80101"))
+        unique: Any = OctetString(str(self.drawn).encode() * 160)
+        short: Any = DoubleLongUnsigned(self.drawn)
+        response: Apdu = RESPONSES[type(request)](request, unique, short if self.drawn % 2 else unique)
         self.given.append((request, response))
         return response
 

@@ -67,6 +67,7 @@ from cosem.protocol.association.context import (
     Associated,
     AssociationEvent,
     ClientSettings,
+    Naming,
     Negotiated,
     Notified,
     PreEstablished,
@@ -387,7 +388,26 @@ class ClientAssociation:
             handler = self._HANDLERS.get(type(received))
             if handler is None:
                 raise RemoteProtocolError(f"{type(received).__name__} is nothing a server sends")
+            if tag in ERRORS and not protection and self._untied:
+                raise self._refused_by_anybody(received)
             handler(self, received)
+
+    @property
+    def _untied(self) -> bool:
+        """True where protected answers have no invoke-id that ties each to its request."""
+        return self._protected and self.settings.naming is Naming.SHORT_NAMES and self.state is State.ASSOCIATED
+
+    def _refused_by_anybody(self, answer: Any) -> SecurityError:
+        """End a protected association by short names over a refusal in clear.
+
+        Anybody may have said it, and a true answer that comes late has no invoke-id by which it could be told from the
+        answer to the next request.
+        """
+        self._step(Step.ABORT)
+        return SecurityError(
+            f"the meter, or somebody else in clear, refused the service: {refusal_text(answer)}; by short names a late "
+            "answer could be taken for that to the next request, so that the association is over"
+        )
 
     def _joined(self, blocks: GeneralBlocks, octets: bytes) -> bytes | None:
         try:

@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosem.errors import AssociationRejected, CosemError, LocalProtocolError, RemoteProtocolError
+from cosem.errors import (
+    AssociationRejected,
+    CosemError,
+    LocalProtocolError,
+    RemoteProtocolError,
+    SecurityError,
+    ServiceRefused,
+)
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.acse import ApplicationContext
@@ -45,6 +52,7 @@ from cosem.protocol.association.context import (
     Response,
 )
 from cosem.protocol.association.proof import SHORT_NAME
+from cosem.protocol.association.state import State
 from cosem.protocol.codec.schema import NULL_DATA
 from cosem.protocol.model.classes.access_control import AssociationSN
 from cosem.protocol.values.data import Array, LongUnsigned, OctetString, Unsigned
@@ -229,6 +237,19 @@ def test_an_information_report_comes_unasked() -> None:
         (event,) = joined.client_events
         assert isinstance(event, Notified)
         assert event.apdu == report
+
+
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize("octets", ["D80101", "0E010601"])
+def test_a_refusal_in_clear_ends_a_protected_association(protected: bool, octets: str) -> None:
+    """Whoever says it, the true answer may still come, and nothing in it tells to which request it belongs."""
+    words: dict[str, Any] = {"protection": BOTH} if protected else {}
+    joined = opened(lambda _: ReadResponse((Unsigned(7),)), **words)
+    joined.client.send(read(VALUE))
+    with pytest.raises(SecurityError if protected else ServiceRefused):
+        joined.client.receive(bytes.fromhex(octets))
+    assert joined.client.state is (State.IDLE if protected else State.ASSOCIATED)
+    assert not joined.client.awaiting
 
 
 # -- blocks -----------------------------------------------------------------------------------------------------------
