@@ -66,7 +66,7 @@ def test_the_client_example_reads_the_meter_example() -> None:
 
 def test_every_verb_is_shown() -> None:
     assert {command.split()[1] for command in COMMANDS} >= {
-        *("simulate", "read", "browse", "profile", "decode", "collect"),
+        *("simulate", "read", "browse", "profile", "decode", "listen", "collect"),
     }
 
 
@@ -79,6 +79,9 @@ def test_the_commands_do_what_they_are_shown_to_do() -> None:
             words = shlex.split(command.format(port=port))[1:]
             if words[1].startswith("examples/"):
                 continue  # these have tests of their own
+            if words[0] == "listen":
+                with running([sys.executable, "-m", "cosem", *words], "stop with Ctrl-C"):
+                    continue  # it goes on until it is told to stop
             done = run(sys.executable, "-m", "cosem", *words)
             assert done.returncode == 0, (command, done.stderr)
             assert done.stdout.strip()

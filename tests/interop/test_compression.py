@@ -1,6 +1,7 @@
 """An independent decompressor of V.44 understands our packets, and ours agrees with it on packets of chance.
 
-No peer compresses. Nobody at hand can judge the parameters: those of the packet method in V.44 are taken by both.
+The meter of pydlms-client decompresses what our client sends; no peer compresses. Nobody at hand can judge the
+parameters: those of the packet method in V.44 are taken by both.
 """
 
 from __future__ import annotations

@@ -106,6 +106,14 @@ class Connection:
             show_default=False,
         ),
     ] = None
+    certificate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The certificate of our signing key, for a meter that lacks it: file:PATH (PEM, DER), env:NAME.",
+            show_default=False,
+        ),
+    ] = None
     system_title: Annotated[
         str | None,
         typer.Option(
@@ -215,7 +223,11 @@ class Connection:
         ),
     ] = 0
     compression: Annotated[
-        bool, typer.Option("--compression", help="Compress what is encrypted (V.44); the meter must be able to.")
+        bool,
+        typer.Option(
+            "--compression",
+            help="Compress what is encrypted in general envelopes of suites 1 and 2 (V.44), if the meter can.",
+        ),
     ] = False
     delta_values: Annotated[
         bool, typer.Option("--delta-values", help="Let the meter send the rows of profiles in deltas.")
@@ -260,6 +272,7 @@ class Connection:
             suite=self.suite,
             signing_key=private_key("--signing-key", self.signing_key),
             peer_signing_key=public_key("--peer-signing-key", self.peer_signing_key),
+            certificate=certificate("--certificate", self.certificate),
             system_title=self.system_title,
             protection=self.protection,
             dedicated=self.dedicated,
@@ -371,6 +384,11 @@ def private_key(option: str, given: str | None) -> PrivateKey | None:
 def public_key(option: str, given: str | None) -> PublicKey | None:
     """Return a public key on an elliptic curve."""
     return None if given is None else _named(option, lambda: credentials.public_key(given))
+
+
+def certificate(option: str, given: str | None) -> bytes | None:
+    """Return a certificate in DER."""
+    return None if given is None else _named(option, lambda: credentials.certificate(given))
 
 
 def is_loopback(url: ConnectionUrl) -> bool:

@@ -79,10 +79,10 @@ class Access:
         counter_object: the object of the meter that holds the counter, read by the public client first.
         permitted: weaknesses from `cosem.danger`.
         general_block_window: blocks of general block transfer taken in a row, 1 to 63; with 0 it is off.
-        compression: compress what is encrypted, and take what is compressed (see `cosem.protocol.crypto.compression`).
+        compression: compress what goes encrypted in general envelopes of suites 1 and 2, and take what is compressed
+            (see `cosem.protocol.crypto.compression`).
         delta_values: let the meter send the rows of profiles in deltas (see `cosem.protocol.codec.delta`).
-        user: number of who uses this client, for a meter that lists users.
-    pre_established: the association is there without being opened, with what is known of the meter.
+        pre_established: the association is there without being opened, with what is known of the meter.
         naming: whether objects are referred to by logical or by short names.
     """
 
@@ -309,8 +309,9 @@ class AccessWords(TypedDict, total=False):
     counter_object: the object of the meter to read the counter from first. counters: where counters are leased from.
     approve_counter: an operator approves that number, however far it jumps. approve_counter_reset: an operator knows
     that the meter's own counter was set back, which without a challenge looks like a recorded session.
-    delta_values: let the meter send the rows of profiles in deltas. compression: compress what is encrypted, off unless
-    asked for: the parameters of V.44 in DLMS/COSEM are not public, so that another maker's meter may have others.
+    delta_values: let the meter send the rows of profiles in deltas. compression: compress what goes encrypted
+    in general envelopes of suites 1 and 2, off unless asked for: the parameters of V.44 in DLMS/COSEM are not public,
+    so that another maker's meter may have others.
     gbt_window: propose general block transfer, and take so many blocks in a row (1 to 63; with 0, as usual, it is off).
     pre_established: the association is there without being opened. meter_title: the meter's system title, where the
     meter cannot tell it itself. naming: ln for logical names, as usual, or sn for short names.

@@ -14,13 +14,15 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
+    Encoding,
     load_der_private_key,
     load_der_public_key,
     load_pem_private_key,
     load_pem_public_key,
 )
 
-from cosem.errors import ConfigurationError, SecurityError
+from cosem.errors import ConfigurationError, DecodeError, SecurityError
+from cosem.protocol.crypto.certificate import Certificate
 from cosem.protocol.crypto.elliptic import CURVES, PrivateKey, PublicKey
 from cosem.protocol.crypto.key import KEY_OCTETS, Key, Secret, octets_from_hex
 
@@ -108,6 +110,20 @@ def public_key(source: str) -> PublicKey:
         return PublicKey.of(_der_public(content))
     except (ValueError, TypeError, StopIteration, UnsupportedAlgorithm, SecurityError):
         raise ConfigurationError(f"this is no public key: {_PUBLIC_FORMS}") from None
+
+
+def certificate(source: str) -> bytes:
+    """Return the certificate that `source` names, in DER: a file in PEM or DER, or hex.
+
+    Raises ConfigurationError when there is nothing to be found or it is no certificate of a key of a security suite.
+    """
+    content = _content(source)
+    try:
+        if content.startswith(_PEM):
+            content = x509.load_pem_x509_certificate(content).public_bytes(Encoding.DER)
+        return Certificate.decode(_hex(content) or content).octets
+    except (ValueError, DecodeError, SecurityError):
+        raise ConfigurationError("this is no certificate: write file:PATH of one in PEM or DER") from None
 
 
 def hint(source: str) -> str | None:

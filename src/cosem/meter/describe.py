@@ -26,10 +26,11 @@
     encryption_key = "file:ek.hex"      # or env:NAME, or hex
     authentication_key = "file:ak.hex"
     # with ecdsa: signing_key = "file:meter.pem", client_signing_key = "file:client-public.pem"
+    # certificate = "file:meter-certificate.pem", told to clients that do not know signing_key yet
     # for general-ciphering: master_key, agreement_key, client_agreement_key; for messages to many: broadcast_key
     access = "manage"                   # public, read or manage
     naming = "ln+sn"                    # by logical names, by short names (sn), or by either; left out: ln
-    compression = true                  # compress what is encrypted (V.44)
+    compression = true                  # compress in general envelopes of suites 1 and 2 (V.44)
     users = ["1 Ann", "7 Ben"]          # who of the client's users may come in; left out, nobody is listed
     gbt_window = 16                     # grant general block transfer, and take so many blocks in a row
     rules = [{ objects = "1.*.*.8.*.255", access = "read" }]
@@ -227,6 +228,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
     name = table.text("name", "")
     mechanism = table.converted("auth", named, MECHANISMS[0])
     secret = _secret(table, mechanism)
+    certificate = table.optional("certificate", credentials.certificate)
     keys = _keys(table, allow_demo_keys)
     protection = table.converted("protection", _named(PROTECTIONS), Protection.NONE)
     usual = Access.PUBLIC if client == PUBLIC_CLIENT and not mechanism.identifier else Access.READ
@@ -249,6 +251,7 @@ def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
                 name=name,
                 mechanism=mechanism,
                 secret=secret,
+                certificate=certificate,
                 keys=keys,
                 protection=protection,
                 rights=Rights(access, rules),

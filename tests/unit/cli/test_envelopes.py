@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from cosem.meter.describe import load
 from cosem.protocol.crypto import suite as suites
+from cosem.protocol.crypto.certificate import Use, issue
 from cosem.protocol.crypto.elliptic import PrivateKey, entropy_octets
 from cosem.store.counters import FileCounterStore
 from interop.served import served
@@ -124,6 +127,25 @@ def test_cosem_read_signed(cosem: Callable[..., Any], tmp_path: Path, suite: int
             assert "12345678   Wh" in ran.out
         unsigned = cosem("read", url, "1.8.0", *made.words(*BASE))
         assert unsigned.code != 0
+
+
+def test_certificates_of_both_sides_go_over_the_line(cosem: Callable[..., Any], tmp_path: Path) -> None:
+    """With a challenge each side tells its certificate in the AE-qualifier of the AARQ and AARE."""
+    made, day = Place(tmp_path, 1, "auth+enc"), datetime(2026, 1, 1, tzinfo=UTC)
+    told = {
+        side: issue(signer, None, bytes(range(8)), signer.public, Use.SIGNATURE, 1, day, day + timedelta(days=1))
+        for side, signer in (("client", private(1, 1)), ("meter", private(1, 9)))
+    }
+    for side, octets in told.items():
+        (tmp_path / f"{side}.der").write_bytes(octets)
+    description = (tmp_path / "meter.toml").read_text()
+    (tmp_path / "meter.toml").write_text(f'{description}\ncertificate = "file:{tmp_path / "meter.der"}"')
+    with served(load(tmp_path / "meter.toml", counters=FileCounterStore(tmp_path / "counters"))) as port:
+        url = f"tcp://127.0.0.1:{port}?client=1&server=1"
+        ran = cosem("read", url, "1.8.0", *made.words(*BASE), "--certificate", f"file:{tmp_path / 'client.der'}", "-vv")
+    assert ran.code == 0, ran.err
+    for side, octets in told.items():
+        assert octets.hex() in re.sub(r"\s", "", ran.err).lower(), side
 
 
 @pytest.mark.parametrize(

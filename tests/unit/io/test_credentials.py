@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from cosem.errors import ConfigurationError
 from cosem.io import credentials
+from cosem.protocol.crypto.certificate import Use, issue
 from cosem.protocol.crypto.elliptic import CURVES, Curve, PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Secret
 
@@ -174,6 +177,25 @@ def test_signing_keys_in_every_form(curve: Curve, tmp_path: Path) -> None:
     for content in public:
         path.write_bytes(content)
         assert credentials.public_key(f"file:{path}") == key.public
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
+def test_a_certificate_in_every_form(curve: Curve, tmp_path: Path) -> None:
+    key, day = SIGNING[curve], datetime(2026, 1, 1, tzinfo=UTC)
+    expected = issue(key, None, bytes(range(8)), key.public, Use.SIGNATURE, 1, day, day + timedelta(days=1))
+    pem = x509.load_der_x509_certificate(expected).public_bytes(Encoding.PEM)
+    path = tmp_path / "certificate"
+    for content in (pem, expected, expected.hex().encode()):
+        path.write_bytes(content)
+        assert credentials.certificate(f"file:{path}") == expected
+
+
+@pytest.mark.parametrize("content", [b"", b"00", b"-----BEGIN CERTIFICATE-----\nAAAA\n", b"\x30\x82\x00"])
+def test_what_is_no_certificate(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "certificate"
+    path.write_bytes(content)
+    with pytest.raises(ConfigurationError, match="no certificate"):
+        credentials.certificate(f"file:{path}")
 
 
 @pytest.mark.parametrize("content", [b"", b"00", b"-----BEGIN PRIVATE KEY-----\nAAAA\n", b"\x30\x82\x00", b"ff" * 32])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,6 +64,7 @@ from cosem.protocol.values.data import DoubleLongUnsigned, OctetString
 from cosem.protocol.values.obis import Obis
 from pair import BOTH, CLIENT_TITLE, SERVER_TITLE, Pair, pair, security
 
+VECTORS = Path(__file__).parents[3] / "vectors"
 NOT_ASKED_FOR = Conformance.GENERAL_PROTECTION | Conformance.DELTA_VALUE_ENCODING
 ENERGY = AttributeDescriptor(3, Obis("1.0.1.8.0.255"), 2)
 LONG = AttributeDescriptor(7, Obis("1.0.99.1.0.255"), 2)
@@ -166,6 +169,45 @@ def test_every_service_in_every_access_within_the_negotiated_size(access: str, r
     assert isinstance(both.client_events[-1], Released)
     assert isinstance(both.server_events[-1], Released)
     assert both.client.state is both.server.state is State.IDLE
+
+
+def test_certificates_go_where_a_peer_puts_qualifiers() -> None:
+    """AARQ and AARE with an AE-qualifier, as pydlms-client makes them; what is in it is not read by anybody."""
+    cases = {
+        case["id"]: bytes.fromhex(case["octets"])
+        for line in (VECTORS / "apdu.jsonl").read_text(encoding="utf-8").splitlines()
+        if "-with-a-qualifier" in (case := json.loads(line))["id"]
+    }
+    title = bytes.fromhex("4142430000000001")
+    client = ClientAssociation(
+        ClientSettings(
+            mechanism=MECHANISMS[5],
+            certificate=bytes.fromhex("3003020105"),
+            protection=Protection.AUTHENTICATION,
+            conformance=Conformance(0x007E1F),
+            max_receive_pdu_size=1200,
+        ),
+        challenge=b"01234567",
+        security=security(title, None, Protection.AUTHENTICATION),
+    )
+    client.associate()
+    request: Any = apdus.decode(client.outgoing()[0])
+    expected: Any = apdus.decode(cases["pydlms-aarq-with-a-qualifier"])
+    assert replace(request, user_information=expected.user_information) == expected
+    server = ServerAssociation(
+        ServerPolicy(
+            application_context=ApplicationContext.LOGICAL_NAME_CIPHERED,
+            mechanism=MECHANISMS[5],
+            certificate=bytes.fromhex("3003020106"),
+            security=lambda peer: security(bytes.fromhex("4142430000000002"), peer, Protection.NONE),
+            own_title=bytes.fromhex("4142430000000002"),
+        ),
+        lambda octets: b"76543210",
+    )
+    server.receive(cases["pydlms-aarq-with-a-qualifier"])
+    response: Any = apdus.decode(server.outgoing()[0])
+    answered: Any = apdus.decode(cases["pydlms-aare-with-a-qualifier"])
+    assert replace(response, user_information=answered.user_information) == answered
 
 
 def test_raw_gives_the_octets_of_the_data_short_and_long() -> None:
