@@ -34,10 +34,23 @@ def test_ephemeral_unified_model() -> None:
     assert agreed.equals(octets(UNIFIED, "key"))
 
 
-def test_signature_over_the_public_key_of_a_message() -> None:
-    signer = PublicKey(P_256, octets(ONE_PASS, "signing_public"))
-    sent = octets(ONE_PASS, "ephemeral_public") + octets(ONE_PASS, "signature")
-    assert agreement.opened(SUITE_1, sent, signer).octets == octets(ONE_PASS, "ephemeral_public")
+@pytest.mark.parametrize("vector", ONE_PASS, ids=lambda vector: "to the " + vector["recipient"])
+def test_one_pass(vector: dict[str, Any]) -> None:
+    """The originator's signature over its ephemeral key, and the key that the recipient agrees on with it."""
+    signer = PrivateKey(P_256, octets(vector, "signing_private")).public
+    assert signer.octets == octets(vector, "signing_public")
+    ephemeral = octets(vector, "ephemeral_public")
+    opened = agreement.opened(SUITE_1, ephemeral + octets(vector, "signature"), signer)
+    assert opened.octets == ephemeral
+    titles = {"client": CLIENT, "server": SERVER}
+    parties = titles[vector["originator"]], titles[vector["recipient"]]
+    recipient = PrivateKey(P_256, octets(vector, "agreement_private"))
+    assert recipient.public.octets == octets(vector, "agreement_public")
+    assert agreement.agreed(SUITE_1, recipient, opened, *parties).equals(octets(vector, "key"))
+    if "ephemeral_private" in vector:
+        originator = PrivateKey(P_256, octets(vector, "ephemeral_private"))
+        assert originator.public.octets == ephemeral
+        assert agreement.agreed(SUITE_1, originator, recipient.public, *parties).equals(octets(vector, "key"))
 
 
 @pytest.mark.parametrize("vector", VECTORS["derivations"], ids=lambda vector: vector["key"][:8])
@@ -64,7 +77,7 @@ def test_suite_2_has_keys_of_32_octets_and_both_sides_agree() -> None:
 def test_what_was_not_signed_by_the_peer_is_refused() -> None:
     signer = PublicKey(P_256, octets(UNIFIED, "client_signing_public"))
     sent = octets(UNIFIED, "client_ephemeral_public") + octets(UNIFIED, "client_signature")
-    another_point = octets(ONE_PASS, "ephemeral_public") + octets(UNIFIED, "client_signature")
+    another_point = octets(ONE_PASS[0], "ephemeral_public") + octets(UNIFIED, "client_signature")
     for altered, key_id in (
         (sent, 1),
         (sent, None),
