@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from cosem import AsyncClient, Data, Register, Unit
 from cosem.client.access import access
 from cosem.errors import ActionError, AssociationRejected, ConfigurationError, CosemError, DataAccessError
-from cosem.io.simulated import SimulatedStream, World
-from cosem.io.stream import Stream
-from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights, attend
+from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
@@ -26,13 +22,10 @@ from cosem.protocol.model.classes.access_control import (
     User,
 )
 from cosem.protocol.model.rights import AccessRights, AttributeAccess, AttributeAccessItem, ObjectListElement
-from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.data import OctetString, Unsigned
 from cosem.store.memory import MemoryCounterStore
+from simulation.bench import Bench
 
-R = TypeVar("R")
-
-URL = ConnectionUrl.parse("tcp://127.0.0.1?client=1")
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 KEYS = Keys.random()
 ENERGY, SERIAL = Register("1.0.1.8.0.255"), Data("0.0.96.1.0.255")
@@ -41,9 +34,11 @@ WITH_USERS = AssociationLNVersion2()
 ANN, BEN = User(1, "Ann"), User(7, "Ben")
 
 
-class Bench:
+class Own(Bench):
+    """A meter with one association, which the client may manage."""
+
     def __init__(self, mechanism: int = 0, protection: Protection = Protection.NONE, **more: Any) -> None:
-        self.world = World(1)
+        super().__init__()
         self.meter = Meter("KFM1020012345678", clock=lambda: NOW)
         self.meter.add(ENERGY, value=7, scaler_unit=(0, Unit.WATT_HOUR))
         self.meter.add(SERIAL, value=Unsigned(1), writable=("value",))
@@ -66,33 +61,6 @@ class Bench:
             keys = {"ek": KEYS.encryption, "ak": KEYS.authentication, "system_title": "4142434445464748"}
             self.words |= {**keys, "protection": protection}
 
-    def chance(self, octets: int) -> bytes:
-        return self.world.random.randbytes(octets)
-
-    async def _attend(self, stream: SimulatedStream) -> None:
-        with contextlib.suppress(CosemError):
-            await attend(self.meter, stream, entropy=self.chance)
-        await stream.close()
-
-    def run(self, dialogue: Callable[[AsyncClient], Awaitable[R]], **words: Any) -> R:
-        async def opener(_url: ConnectionUrl, _seconds: float) -> Stream:
-            near, far = self.world.pair()
-            self.world.spawn(self._attend(far))
-            return near
-
-        async def main() -> R:
-            entry = access(**{**self.words, **words})
-            client = AsyncClient(
-                ConnectionUrl.parse("tcp://127.0.0.1?client=1"), entry, opener=opener, entropy=self.chance
-            )
-            try:
-                await client.connect()
-                return await dialogue(client)
-            finally:
-                await client.close()
-
-        return self.world.run(main())
-
     def enters(self, **words: Any) -> bool:
         async def nothing(client: AsyncClient) -> bool:
             return client.negotiated is not None
@@ -108,7 +76,7 @@ class Bench:
 
 @pytest.mark.parametrize("protection", [Protection.NONE, AUTHENTICATED_ENCRYPTION])
 def test_only_listed_users_come_in(protection: Protection) -> None:
-    bench = Bench(protection=protection, users=(ANN, BEN))
+    bench = Own(protection=protection, users=(ANN, BEN))
 
     async def who(client: AsyncClient) -> Any:
         return await client.many([WITH_USERS.user_list, WITH_USERS.current_user])
@@ -118,8 +86,8 @@ def test_only_listed_users_come_in(protection: Protection) -> None:
 
 
 def test_without_a_list_everybody_comes_in_and_with_an_empty_one_too() -> None:
-    assert Bench().enters(user=3)
-    bench = Bench(users=())
+    assert Own().enters(user=3)
+    bench = Own(users=())
 
     async def who(client: AsyncClient) -> Any:
         return await client.get(WITH_USERS.current_user)
@@ -129,7 +97,7 @@ def test_without_a_list_everybody_comes_in_and_with_an_empty_one_too() -> None:
 
 
 def test_users_are_added_and_removed_and_the_last_one_stays() -> None:
-    bench = Bench(users=(ANN,))
+    bench = Own(users=(ANN,))
 
     async def change(client: AsyncClient) -> None:
         await client.act(WITH_USERS.add_user, BEN)
@@ -147,7 +115,7 @@ def test_users_are_added_and_removed_and_the_last_one_stays() -> None:
 
 
 def test_a_list_of_users_is_bounded() -> None:
-    bench = Bench(users=(ANN,))
+    bench = Own(users=(ANN,))
 
     async def fill(client: AsyncClient) -> None:
         for number in range(2, 65):
@@ -169,7 +137,7 @@ def test_a_user_has_a_number_of_one_octet() -> None:
 
 @pytest.mark.filterwarnings("ignore::cosem.errors.SecurityWarning")
 def test_the_secret_of_high_level_security_is_changed_in_an_encrypted_association() -> None:
-    bench = Bench(6, AUTHENTICATED_ENCRYPTION)
+    bench = Own(6, AUTHENTICATED_ENCRYPTION)
 
     async def change(client: AsyncClient) -> None:
         await client.act(OWN.change_hls_secret, b"another one of sixteen")
@@ -183,7 +151,7 @@ def test_the_secret_of_high_level_security_is_changed_in_an_encrypted_associatio
 
 @pytest.mark.filterwarnings("ignore::cosem.errors.SecurityWarning")
 def test_the_old_secret_opens_nothing_any_more() -> None:
-    bench = Bench(6, AUTHENTICATED_ENCRYPTION)
+    bench = Own(6, AUTHENTICATED_ENCRYPTION)
 
     async def change(client: AsyncClient) -> None:
         await client.act(OWN.change_hls_secret, b"another one of sixteen")
@@ -196,7 +164,7 @@ def test_the_old_secret_opens_nothing_any_more() -> None:
 @pytest.mark.filterwarnings("ignore::cosem.errors.SecurityWarning")
 @pytest.mark.parametrize("mechanism", [0, 1, 6])
 def test_in_clear_no_secret_is_changed(mechanism: int) -> None:
-    bench = Bench(mechanism)
+    bench = Own(mechanism)
 
     async def change(client: AsyncClient) -> None:
         with pytest.raises(ActionError):
@@ -209,7 +177,7 @@ def test_in_clear_no_secret_is_changed(mechanism: int) -> None:
 
 
 def test_the_password_is_written_in_an_encrypted_association_and_never_read() -> None:
-    bench = Bench(1, AUTHENTICATED_ENCRYPTION)
+    bench = Own(1, AUTHENTICATED_ENCRYPTION)
 
     async def change(client: AsyncClient) -> None:
         with pytest.raises(DataAccessError):
@@ -229,7 +197,7 @@ def element(listed: Any, instance: Any) -> ObjectListElement:
 
 
 def test_an_object_is_taken_away_and_given_back_with_fewer_rights() -> None:
-    bench = Bench()
+    bench = Own()
 
     async def change(client: AsyncClient) -> None:
         before: Any = await client.get(OWN.object_list)
@@ -253,7 +221,7 @@ def test_an_object_is_taken_away_and_given_back_with_fewer_rights() -> None:
 
 
 def test_no_rights_are_given_that_an_object_refuses() -> None:
-    bench = Bench()
+    bench = Own()
 
     async def change(client: AsyncClient) -> None:
         rights = AccessRights((AttributeAccessItem(2, AttributeAccess.READ_WRITE, None),), ())
@@ -268,7 +236,7 @@ def test_no_rights_are_given_that_an_object_refuses() -> None:
 
 @pytest.mark.parametrize("instance", [Clock().instance, AssociationLN().instance])
 def test_what_everybody_needs_is_not_taken_away(instance: Any) -> None:
-    bench = Bench()
+    bench = Own()
 
     async def change(client: AsyncClient) -> None:
         with pytest.raises(ActionError):
@@ -278,7 +246,7 @@ def test_what_everybody_needs_is_not_taken_away(instance: Any) -> None:
 
 
 def test_an_object_that_the_meter_does_not_have_is_not_added() -> None:
-    bench = Bench()
+    bench = Own()
 
     async def change(client: AsyncClient) -> None:
         for class_id, instance in ((3, Data("0.0.96.1.9.255").instance), (4, ENERGY.instance)):

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from cosem import AsyncClient
-from cosem.client.access import access
 from cosem.client.several import Act
 from cosem.errors import ActionError, AssociationRejected, ConfigurationError, CosemError, SecurityError
-from cosem.io.simulated import SimulatedStream, World
-from cosem.io.stream import Stream
-from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights, attend
+from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights
 from cosem.protocol.association.layers import GeneralKeys
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto import certificate
@@ -41,16 +36,13 @@ from cosem.protocol.model.classes.access_control import (
     SecuritySetup,
     SecuritySetupVersion0,
 )
-from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.data import Array, Enumerated, OctetString, Structure
 from cosem.store.memory import MemoryCounterStore
-
-R = TypeVar("R")
+from simulation.bench import Bench
 
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 TITLE = bytes.fromhex("4142434445464748")
 SETUP_0, SETUP = SecuritySetupVersion0("0.0.43.0.1.255"), SecuritySetup("0.0.43.0.1.255")
-URL = ConnectionUrl.parse("tcp://127.0.0.1?client=1")
 
 
 def key(suite: int, first: int) -> Key:
@@ -75,35 +67,12 @@ class Kept:
         self.kept.append((device, association))
 
 
-class Counted:
-    """A stream that counts what it carries."""
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self.octets = 0
-
-    def now(self) -> float:
-        return self._stream.now()
-
-    async def read(self, deadline: float | None, /) -> bytes:
-        octets = await self._stream.read(deadline)
-        self.octets += len(octets)
-        return octets
-
-    async def write(self, octets: bytes, /) -> None:
-        self.octets += len(octets)
-        await self._stream.write(octets)
-
-    async def close(self) -> None:
-        await self._stream.close()
-
-
-class Bench:
+class SetUp(Bench):
     """A meter with one association, and a client that knows its keys."""
 
     def __init__(self, suite: int = 0, protection: Protection = AUTHENTICATED_ENCRYPTION, **more: Any) -> None:
+        super().__init__()
         self.suite = suite
-        self.world = World(1)
         self.keeper = Kept()
         self.meter = Meter(
             "KFM1020012345678",
@@ -138,36 +107,11 @@ class Bench:
             "counters": MemoryCounterStore(),
         }
 
-    def chance(self, octets: int) -> bytes:
-        return self.world.random.randbytes(octets)
-
     @property
     def keys(self) -> Keys:
         found = self.meter.management.associations[0].keys
         assert found is not None
         return found
-
-    async def _attend(self, stream: SimulatedStream) -> None:
-        with contextlib.suppress(CosemError):
-            await attend(self.meter, stream, entropy=self.chance)
-        await stream.close()
-
-    def run(self, dialogue: Callable[[AsyncClient], Awaitable[R]], **words: Any) -> R:
-        async def opener(_url: ConnectionUrl, _seconds: float) -> Stream:
-            near, far = self.world.pair()
-            self.world.spawn(self._attend(far))
-            self.line = Counted(near)
-            return self.line
-
-        async def main() -> R:
-            client = AsyncClient(URL, access(**{**self.words, **words}), opener=opener, entropy=self.chance)
-            try:
-                await client.connect()
-                return await dialogue(client)
-            finally:
-                await client.close()
-
-        return self.world.run(main())
 
     def reads(self, **words: Any) -> bool:
         """Tell whether a client with these words enters, and reads the clock."""
@@ -187,7 +131,7 @@ class Bench:
 @pytest.mark.parametrize("suite", [0, 1, 2])
 @pytest.mark.parametrize("which", [(0,), (1,), (2,), (0, 1, 2, 3)])
 def test_transferred_keys_are_kept_and_used(suite: int, which: tuple[int, ...]) -> None:
-    bench = Bench(suite)
+    bench = SetUp(suite)
     new = {KeyId(each): key(suite, 11 + each) for each in which}
     before = bench.keys
     ours: list[Any] = []
@@ -230,7 +174,7 @@ def test_transferred_keys_are_kept_and_used(suite: int, which: tuple[int, ...]) 
 )
 def test_a_transfer_that_is_wrong_anywhere_leaves_all_keys(items: list[tuple[int, int, int]]) -> None:
     """The wrapping is that of the `cryptography` library."""
-    bench = Bench()
+    bench = SetUp()
     before = bench.keys
     argument = [(number, aes_key_wrap(key(0, by).reveal(), key(0, new).reveal())) for number, new, by in items]
 
@@ -247,7 +191,7 @@ def test_a_transfer_that_is_wrong_anywhere_leaves_all_keys(items: list[tuple[int
 
 @pytest.mark.parametrize("cause", ["a keeper that fails", "no keeper", "no master key"])
 def test_keys_that_cannot_be_kept_are_not_taken(cause: str) -> None:
-    bench = Bench()
+    bench = SetUp()
     if cause == "a keeper that fails":
         bench.keeper.failing = True
     elif cause == "no keeper":
@@ -267,7 +211,7 @@ def test_keys_that_cannot_be_kept_are_not_taken(cause: str) -> None:
 
 
 def test_what_we_cannot_keep_is_never_sent() -> None:
-    bench = Bench()
+    bench = SetUp()
 
     def full(_keys: object) -> None:
         raise OSError("no space left on device")
@@ -285,7 +229,7 @@ def test_what_we_cannot_keep_is_never_sent() -> None:
 
 @pytest.mark.parametrize("suite", [1, 2])
 def test_agreed_keys_are_the_same_on_both_sides(suite: int) -> None:
-    bench = Bench(suite)
+    bench = SetUp(suite)
     ours: list[Any] = []
 
     async def agree(client: AsyncClient) -> dict[KeyId, Key]:
@@ -300,7 +244,7 @@ def test_agreed_keys_are_the_same_on_both_sides(suite: int) -> None:
 
 
 def test_an_agreement_that_is_not_signed_by_the_client_changes_nothing() -> None:
-    bench = Bench(1)
+    bench = SetUp(1)
     before = bench.keys
 
     async def agree(client: AsyncClient) -> None:
@@ -312,7 +256,7 @@ def test_an_agreement_that_is_not_signed_by_the_client_changes_nothing() -> None
 
 
 def test_an_answer_that_is_not_signed_by_the_meter_is_not_kept() -> None:
-    bench = Bench(1)
+    bench = SetUp(1)
     ours: list[Any] = []
 
     async def agree(client: AsyncClient) -> None:
@@ -327,7 +271,7 @@ def test_an_answer_that_is_not_signed_by_the_meter_is_not_kept() -> None:
 
 
 def test_a_policy_is_only_made_stronger_and_holds_at_once() -> None:
-    bench = Bench(protection=Protection.AUTHENTICATION)
+    bench = SetUp(protection=Protection.AUTHENTICATION)
 
     async def strengthen(client: AsyncClient) -> None:
         assert await client.get(SETUP_0.security_policy) is SecurityPolicyVersion0.AUTHENTICATED
@@ -344,7 +288,7 @@ def test_a_policy_is_only_made_stronger_and_holds_at_once() -> None:
 
 
 def test_the_policy_of_version_1_is_bit_by_bit() -> None:
-    bench = Bench(1, protection=Protection.AUTHENTICATION)
+    bench = SetUp(1, protection=Protection.AUTHENTICATION)
     authenticated = SecurityPolicy.AUTHENTICATED_REQUEST | SecurityPolicy.AUTHENTICATED_RESPONSE
 
     async def strengthen(client: AsyncClient) -> None:
@@ -363,7 +307,7 @@ def test_compression_where_both_have_it_says_the_same_in_fewer_octets() -> None:
     """Both sides are ours; another program's decompressor judges what is compressed (`tests/interop`)."""
     octets: dict[bool, int] = {}
     for compression in (False, True):
-        bench = Bench(1)
+        bench = SetUp(1)
         (association,) = bench.meter.management.associations
         bench.meter.management.replace(1, replace(association, compression=compression))
 
@@ -376,7 +320,7 @@ def test_compression_where_both_have_it_says_the_same_in_fewer_octets() -> None:
 
 
 def test_a_client_takes_nothing_compressed_that_it_has_not_asked_for() -> None:
-    bench = Bench(1)
+    bench = SetUp(1)
     (association,) = bench.meter.management.associations
     bench.meter.management.replace(1, replace(association, compression=True))
 
@@ -407,7 +351,7 @@ def given(suite: int, title: bytes, of: Any, use: Use = Use.SIGNATURE, number: i
 
 @pytest.mark.parametrize("suite", [1, 2])
 def test_a_new_signing_key_from_the_pair_to_its_use(suite: int) -> None:
-    bench = Bench(suite, certificates=(authority(suite),))
+    bench = SetUp(suite, certificates=(authority(suite),))
     title = bench.meter.system_title
 
     async def renew(client: AsyncClient) -> CertificateRequest:
@@ -432,7 +376,7 @@ def test_a_new_signing_key_from_the_pair_to_its_use(suite: int) -> None:
 
 
 def test_certificates_are_listed_exported_and_removed() -> None:
-    bench = Bench(1, certificates=(authority(1),))
+    bench = SetUp(1, certificates=(authority(1),))
     ours, theirs = pair(1, 1).public, pair(1, 2).public
     octets = given(1, TITLE, ours, number=3)
 
@@ -471,7 +415,7 @@ def test_certificates_are_listed_exported_and_removed() -> None:
     "cause", ["another authority", "no certificate", "out of date", "cut short", "no point of the curve"]
 )
 def test_a_certificate_of_nobody_we_believe_is_not_imported(cause: str) -> None:
-    bench = Bench(1, certificates=(authority(1),))
+    bench = SetUp(1, certificates=(authority(1),))
     octets = given(1, TITLE, pair(1, 5).public, by=78 if cause == "another authority" else 77)
     if cause == "no certificate":
         octets = b"\x30\x03\x02\x01\x00"
@@ -496,7 +440,7 @@ def test_a_certificate_of_nobody_we_believe_is_not_imported(cause: str) -> None:
 
 
 def test_a_table_of_certificates_is_bounded() -> None:
-    bench = Bench(1, certificates=(authority(1),))
+    bench = SetUp(1, certificates=(authority(1),))
 
     async def fill(client: AsyncClient) -> None:
         for number in range(15):
@@ -513,4 +457,4 @@ def test_a_suite_0_meter_has_the_set_up_of_version_0() -> None:
     async def version(client: AsyncClient) -> int:
         return next(each.version for each in await client.browse() if each.class_id == 64)
 
-    assert [Bench(suite).run(version) for suite in (0, 1, 2)] == [0, 1, 1]
+    assert [SetUp(suite).run(version) for suite in (0, 1, 2)] == [0, 1, 1]

@@ -59,8 +59,7 @@ from cosem.protocol.values.data import OctetString
 from cosem.protocol.values.obis import Obis
 from cosem.store.memory import MemoryCounterStore
 from pair import Pair, pair
-from simulation.test_security_setup import Bench as SetUp
-from simulation.test_security_setup import key
+from simulation.test_security_setup import SetUp, key
 
 REGISTER = Register("1.0.1.8.0.255")
 NEXT_EK, KEK = Key(b"the next of keys"), Key(b"a key for keys..")
