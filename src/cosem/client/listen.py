@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import replace
-from typing import Final
+from typing import ClassVar, Final
 
 from cosem.client.reception import PushEvent, PushReception, Quarantined
 from cosem.errors import ConfigurationError, ConnectionLost, RemoteProtocolError
-from cosem.io import aio
-from cosem.io.aio import DatagramStream, Listener, ListenLimits, ListenStatistics, SocketStream
-from cosem.io.reach import check_place
+from cosem.io.aio import DatagramStream, ListenLimits, Place, SocketStream
 from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.link import Link
 from cosem.protocol.link.hdlc import HdlcListener
@@ -26,7 +23,7 @@ IDLE: Final = 300.0
 """Seconds after which a connection is closed on which nothing comes."""
 
 
-class PushListener:
+class PushListener(Place):
     """What is pushed to one place, verified by a `PushReception` or set aside by it.
 
     async with PushListener("tcp://127.0.0.1:0", reception) as listener:
@@ -43,6 +40,8 @@ class PushListener:
         idle: seconds after which a silent connection is closed.
     """
 
+    NAME: ClassVar[str] = "the listener"
+
     def __init__(
         self,
         url: str | ConnectionUrl,
@@ -54,37 +53,18 @@ class PushListener:
         kept: int = EVENTS_KEPT,
         idle: float = IDLE,
     ) -> None:
-        self._url = ConnectionUrl.parse(url) if isinstance(url, str) else url
+        super().__init__(url, beyond_loopback=beyond_loopback, limits=limits)
         if (self._url.framing, self._url.medium) not in _HEARD:
             raise ConfigurationError(f"pushes are heard on tcp, udp and hdlc+tcp, not on {self._url.scheme}")
-        check_place(self._url, False, beyond_loopback=beyond_loopback)
+        self._check()
         self.reception = reception
         self.dropped = 0
         self.heard = 0
-        self._limits = limits or ListenLimits()
         self._association_limits = association_limits
         self._events: deque[PushEvent] = deque()
         self._kept = kept
         self._idle = idle
         self._arrived = asyncio.Event()
-        self._listener: Listener | None = None
-
-    @property
-    def url(self) -> ConnectionUrl:
-        """Where is listened, with the port that was found."""
-        return self._url if self._listener is None else replace(self._url, port=self._listener.port)
-
-    @property
-    def statistics(self) -> ListenStatistics:
-        """What has been seen since the start."""
-        return ListenStatistics() if self._listener is None else self._listener.statistics
-
-    async def start(self) -> None:
-        """Begin to listen. Raises ConnectionFailed when the port cannot be had."""
-        if self._listener is not None:
-            raise ConfigurationError("the listener was started already")
-        listen = aio.listen_datagrams if self._url.medium == "udp" else aio.listen
-        self._listener = await listen(self._url.host, self._url.port or 0, self._attend, self._limits)
 
     async def next(self) -> PushEvent:
         """Wait for the next push, or for what was set aside as none."""
@@ -92,18 +72,6 @@ class PushListener:
             self._arrived.clear()
             await self._arrived.wait()
         return self._events.popleft()
-
-    async def close(self) -> None:
-        """Stop listening and close every connection."""
-        if self._listener is not None:
-            await self._listener.close()
-
-    async def __aenter__(self) -> PushListener:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     async def _attend(self, stream: SocketStream | DatagramStream) -> None:
         session = ListenerSession(self._link(), self._association_limits)

@@ -8,14 +8,12 @@ import logging
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from cosem.errors import ConfigurationError, ConnectionLost, CosemError, RemoteProtocolError, TimedOut
-from cosem.io import aio
-from cosem.io.aio import DatagramStream, Listener, ListenLimits, ListenStatistics, SocketStream
+from cosem.io.aio import DatagramStream, ListenLimits, Place, SocketStream
 from cosem.io.aio.memory import MemoryStream
 from cosem.io.open import open_async
-from cosem.io.reach import check_place
 from cosem.io.stream import Stream
 from cosem.meter.attend import attend
 from cosem.meter.device import Meter
@@ -39,7 +37,7 @@ Fronted: TypeAlias = Meter | ConnectionUrl | str
 """A device behind a gateway: a meter served in this process, or the URL of one elsewhere."""
 
 
-class Gateway:
+class Gateway(Place):
     """One endpoint and the devices behind it. APDUs are passed on unopened; a gateway has no keys.
 
     async with Gateway({"0:4D31": meter, "0:4D32": "tcp://192.0.2.7"}, "tcp://127.0.0.1:0") as gateway:
@@ -60,6 +58,8 @@ class Gateway:
         ConfigurationError: the URL cannot be served, or reaches beyond loopback without leave, or with demo keys.
     """
 
+    NAME: ClassVar[str] = "the gateway"
+
     def __init__(
         self,
         devices: Mapping[GatewayAddress | str, Fronted],
@@ -71,7 +71,7 @@ class Gateway:
         gateway_limits: GatewayLimits | None = None,
         timing: ServerTiming | None = None,
     ) -> None:
-        self._url = ConnectionUrl.parse(url) if isinstance(url, str) else url
+        super().__init__(url, beyond_loopback=beyond_loopback, limits=limits)
         if self._url.framing != "wrapper" or self._url.medium not in ("tcp", "udp"):
             raise ConfigurationError(f"a gateway is served by tcp or udp with the wrapper, not by {self._url.scheme}")
         self._profile = profile_of(self._url)
@@ -81,51 +81,13 @@ class Gateway:
         }
         if own is not None:
             self._devices[None] = _fronted(own)
-        self._beyond_loopback = beyond_loopback
-        self._limits = limits or ListenLimits()
         self._gateway_limits = gateway_limits or GatewayLimits()
         self._timing = timing or self._profile.application.server_timing
-        self._listener: Listener | None = None
         self._check()
 
     @property
-    def url(self) -> ConnectionUrl:
-        """Where the gateway is served, with the port that was found."""
-        return self._url if self._listener is None else replace(self._url, port=self._listener.port)
-
-    @property
-    def statistics(self) -> ListenStatistics:
-        """What has been seen since the start."""
-        return ListenStatistics() if self._listener is None else self._listener.statistics
-
-    async def start(self) -> None:
-        """Begin to serve. Raises ConnectionFailed when the port cannot be had, ConfigurationError when it must not."""
-        if self._listener is not None:
-            raise ConfigurationError("the gateway was started already")
-        self._check()  # a meter may have changed
-        listen = aio.listen_datagrams if self._url.medium == "udp" else aio.listen
-        self._listener = await listen(self._url.host, self._url.port or 0, self._attend, self._limits)
-
-    async def wait_closed(self) -> None:
-        """Wait until the gateway is closed."""
-        if self._listener is not None:
-            await self._listener.wait_closed()
-
-    async def close(self) -> None:
-        """Stop serving and close every connection, on both sides."""
-        if self._listener is not None:
-            await self._listener.close()
-
-    async def __aenter__(self) -> Gateway:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    def _check(self) -> None:
-        meters = [device for device in self._devices.values() if isinstance(device, Meter)]
-        check_place(self._url, any(meter.demonstration for meter in meters), beyond_loopback=self._beyond_loopback)
+    def _demonstration(self) -> bool:
+        return any(device.demonstration for device in self._devices.values() if isinstance(device, Meter))
 
     async def _attend(self, stream: SocketStream | DatagramStream) -> None:
         link = self._profile.lower_layers.server(_NO_STATION)

@@ -5,14 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import ClassVar
 
 from cosem.errors import ConfigurationError, CosemError, TimedOut
-from cosem.io import aio
-from cosem.io.aio import DatagramStream, Listener, ListenLimits, ListenStatistics, SocketStream
-from cosem.io.reach import check_place
+from cosem.io.aio import DatagramStream, ListenLimits, Place, SerialStream, SocketStream, open_serial
 from cosem.meter.attend import DEFAULT_LIMITS, ConnectionLimits, attend
 from cosem.meter.device import Meter
 from cosem.protocol.profile import profile_of
@@ -45,7 +41,7 @@ def serving(
     return Server(meter, url, beyond_loopback=beyond_loopback, limits=limits)
 
 
-class Server:
+class Server(Place):
     """One meter at one place.
 
     Args:
@@ -61,6 +57,8 @@ class Server:
         ConfigurationError: the URL cannot be served, or reaches beyond loopback without leave, or with demo keys.
     """
 
+    NAME: ClassVar[str] = "the server"
+
     def __init__(
         self,
         meter: Meter,
@@ -71,66 +69,45 @@ class Server:
         timing: ServerTiming | None = None,
         connection_limits: ConnectionLimits = DEFAULT_LIMITS,
     ) -> None:
+        super().__init__(url, beyond_loopback=beyond_loopback, limits=limits)
         self.meter = meter
-        self._url = ConnectionUrl.parse(url) if isinstance(url, str) else url
         self._profile = profile_of(self._url)
-        self._limits = limits or ListenLimits()
         self._timing = timing
         self._connection_limits = connection_limits
-        self._listener: Listener | None = None
         self._line: asyncio.Task[None] | None = None
-        self._beyond_loopback = beyond_loopback
         self._check()
-
-    @property
-    def url(self) -> ConnectionUrl:
-        """Where the meter is served, with the port that was found."""
-        return self._url if self._listener is None else replace(self._url, port=self._listener.port)
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What whoever starts the server should be told."""
         return self.meter.notices
 
-    @property
-    def statistics(self) -> ListenStatistics:
-        """What has been seen since the start; a serial line counts nothing."""
-        return ListenStatistics() if self._listener is None else self._listener.statistics
-
-    async def start(self) -> None:
-        """Begin to serve. Raises ConnectionFailed when the port cannot be had, ConfigurationError when it must not."""
-        if self._listener is not None or self._line is not None:
-            raise ConfigurationError("the server was started already")
-        self._check()  # the meter may have changed
-        await self._STARTS[self._url.medium](self)
-
     async def wait_closed(self) -> None:
         """Wait until the server is closed; on a serial line raises ConnectionLost when the line goes away."""
-        if self._listener is not None:
-            await self._listener.wait_closed()
-        elif self._line is not None:
+        await super().wait_closed()
+        if self._line is not None:
             await self._line
 
     async def close(self) -> None:
         """Stop serving and close every connection."""
-        if self._listener is not None:
-            await self._listener.close()
+        await super().close()
         if self._line is not None:
             self._line.cancel()
             await asyncio.wait([self._line])
         self.meter.keep()
 
-    async def __aenter__(self) -> Server:
-        await self.start()
-        return self
+    @property
+    def _started(self) -> bool:
+        return super()._started or self._line is not None
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
+    @property
+    def _demonstration(self) -> bool:
+        return self.meter.demonstration
 
     def _check(self) -> None:
         if self._url.sign_on is not None:
             raise ConfigurationError("a meter with IEC 62056-21 sign-on is not available in this version")
-        check_place(self._url, self.meter.demonstration, beyond_loopback=self._beyond_loopback)
+        super()._check()
 
     async def _attend(self, stream: SocketStream | DatagramStream) -> None:
         await attend(
@@ -143,20 +120,15 @@ class Server:
             limits=self._connection_limits,
         )
 
-    async def _listen_tcp(self) -> None:
+    async def _begin(self) -> None:
         url = self._url
-        self._listener = await aio.listen(url.host, url.port or 0, self._attend, self._limits)
-
-    async def _listen_udp(self) -> None:
-        url = self._url
-        self._listener = await aio.listen_datagrams(url.host, url.port or 0, self._attend, self._limits)
-
-    async def _open_line(self) -> None:
-        url = self._url
-        stream = await aio.open_serial(url.path, url.baud or 9600, url.format or "8N1")
+        if url.medium != "serial":
+            await super()._begin()
+            return
+        stream = await open_serial(url.path, url.baud or 9600, url.format or "8N1")
         self._line = asyncio.create_task(self._serve_line(stream))
 
-    async def _serve_line(self, stream: aio.SerialStream) -> None:
+    async def _serve_line(self, stream: SerialStream) -> None:
         """Serve a line for ever: a client that leaves or misbehaves ends its session, not the meter."""
         try:
             while True:
@@ -170,13 +142,6 @@ class Server:
                     return  # the line is gone
         finally:
             await stream.close()
-
-    _STARTS: ClassVar[dict[str, Callable[[Server], Awaitable[None]]]] = {
-        "tcp": _listen_tcp,
-        "udp": _listen_udp,
-        "serial": _open_line,
-    }
-    """How serving starts, by medium."""
 
 
 async def _serve(server: Server) -> None:

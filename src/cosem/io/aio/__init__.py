@@ -5,6 +5,7 @@ Built on asyncio's protocols and one future per wait, which costs less than its 
 
 from cosem.io.aio.line import SerialStream, open_serial
 from cosem.io.aio.listening import Handler, Listener, ListenLimits, ListenStatistics, listen, listen_datagrams
+from cosem.io.aio.place import Place
 from cosem.io.aio.tcp import SocketStream, connect_tcp
 from cosem.io.aio.udp import DatagramStream, connect_udp
 
@@ -14,6 +15,7 @@ __all__ = [
     "ListenLimits",
     "ListenStatistics",
     "Listener",
+    "Place",
     "SerialStream",
     "SocketStream",
     "connect_tcp",
