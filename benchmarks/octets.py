@@ -16,11 +16,12 @@ METER_TITLE = bytes.fromhex("4D4D4D0000BC614E")
 CLIENT_TITLE = bytes.fromhex("4D4D4D0000000001")
 AUTHENTICATED_AND_ENCRYPTED = 0x30
 ROWS = 10_000
+MANY_ROWS = 100_000
 
 
 def regular_buffer(rows: int = ROWS) -> bytes:
     """A load profile in which every row has the same layout: time, status, six counters; 48 octets each."""
-    out = bytearray(b"\x01\x82" + rows.to_bytes(2, "big"))
+    out = bytearray(b"\x01\x84" + rows.to_bytes(4, "big"))  # a length that all workers read
     for row in range(rows):
         out += b"\x02\x08\x09\x0c" + timestamp(row) + b"\x11" + bytes([row % 4])
         for column in range(6):
@@ -30,7 +31,7 @@ def regular_buffer(rows: int = ROWS) -> bytes:
 
 def irregular_buffer(rows: int = ROWS) -> bytes:
     """The same with null-data for most times and some values, and an octet-string that changes its length."""
-    out = bytearray(b"\x01\x82" + rows.to_bytes(2, "big"))
+    out = bytearray(b"\x01\x84" + rows.to_bytes(4, "big"))  # a length that all workers read
     for row in range(rows):
         out += b"\x02\x08" + (b"\x00" if row % 4 else b"\x09\x0c" + timestamp(row)) + b"\x11" + bytes([row % 4])
         for column in range(4):

@@ -10,9 +10,15 @@ from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.codec import axdr
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.link.hdlc.frame import FrameReader, encode
-from cosem.protocol.model.classes.data_storage import Register
+from cosem.protocol.model.classes.data_storage import ProfileGeneric, Register, ScalerUnit
+from cosem.protocol.model.selection import CaptureObject
+from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.quantity import Quantity
+from cosem.protocol.values.units import Unit
 from cosem.readings import frames
+from cosem.readings.column import ProfileColumn
+from cosem.readings.profile import ProfileRows
 from cosem.store.memory import MemoryCounterStore
 
 UNNUMBERED_INFORMATION = 0x13
@@ -49,6 +55,26 @@ def regular_columns():
     """One numpy array for each column, in the machine's byte order."""
     octets = given["regular"]
     return tidied(lambda: frames.arrays(octets), lambda arrays: list(zip(*map(values, arrays.values()), strict=True)))
+
+
+def arrow():
+    """An Arrow table whose times are timestamps and whose columns tell their scaler and unit."""
+    octets = given["long"]
+    names = ["0.0.1.0.0.255", "0.0.96.10.1.255", *(f"1.0.{c}.8.0.255" for c in range(1, 7))]
+    classes = [8, 1, *[3] * 6]
+    headings = tuple(
+        ProfileColumn(CaptureObject(kind, Obis(name), 2), ScalerUnit(-3, Unit.WATT_HOUR) if kind == 3 else None)
+        for kind, name in zip(classes, names, strict=True)
+    )
+    profile = ProfileGeneric("1.0.99.1.0.255")
+    return tidied(lambda: ProfileRows(profile, headings, frames.tuples(octets), 900).table(), rows_of)
+
+
+def rows_of(table):
+    """The rows with the octets of the times, which do not tell the day of the week nor the deviation."""
+    times, *others = (column.to_pylist() for column in table.columns)
+    moments = (DateTime(t.year, t.month, t.day, None, t.hour, t.minute, t.second, 0, None, 0).octets for t in times)
+    return list(zip(moments, *others, strict=True))
 
 
 def values(array):
@@ -124,6 +150,7 @@ serve(
         "irregular": irregular,
         "regular-tuples": regular_tuples,
         "regular-columns": regular_columns,
+        "arrow": arrow,
         "hdlc": hdlc,
         "ciphered-get": ciphered_get,
         "decipher": decipher,

@@ -76,6 +76,7 @@ serve(
         "register-read": register_read,
         "irregular": lambda: buffer("irregular"),
         "regular": lambda: buffer("regular"),
+        "long": lambda: buffer("long"),
         "hdlc": hdlc,
         "ciphered-get": ciphered_get,
         "session": session,

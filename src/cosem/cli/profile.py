@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -16,13 +16,14 @@ from cosem.cli.options import Connection, connected
 from cosem.cli.progress import working
 from cosem.cli.report import escaped, flags_text, plain_value, put_json, put_table, say, value_text
 from cosem.cli.session import session
-from cosem.client.profile import ProfileColumn, ProfileRows
-from cosem.errors import ConfigurationError, ShapeError
+from cosem.errors import ConfigurationError
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.classes.data_storage import ProfileGeneric
 from cosem.protocol.model.reference import parse_reference
 from cosem.protocol.values.dates import DateTime
-from cosem.protocol.values.quantity import Quantity
+from cosem.readings.column import ProfileColumn
+from cosem.readings.fill import moment_of
+from cosem.readings.profile import ProfileRows
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """With these a text in a cell would be run as a formula by a spreadsheet."""
@@ -95,31 +96,18 @@ def profile(
 
 def filled(found: ProfileRows) -> list[Row]:
     """Return the rows with their times, and with the values that null-data stands for."""
-    step = timedelta(seconds=-found.capture_period if found.newest_first else found.capture_period)
-    measured = [number for number, column in enumerate(found.columns) if not column.is_time]
-    before: dict[int, Any] = {}
-    time: datetime | None = None
+    measured = [(number, column) for number, column in enumerate(found.columns) if not column.is_time]
     rows: list[Row] = []
-    for row, moment in zip(found.rows, found.moments(), strict=True):
-        notes: list[str] = []
-        shown: datetime | str | None
-        if moment is not None:
-            shown, time = _point(moment)
-            notes += _clock_notes(moment)
-        elif time is not None and step:
-            shown = time = time + step
+    for row in found.filled():
+        moment = moment_of(row.moment)
+        notes = [] if moment is None else _clock_notes(moment)
+        if row.computed:
             notes.append("time computed")
-        else:
-            shown = time = None
-        values: list[Any] = []
-        for number in measured:
-            value = row[number]
-            if value is None and number in before:
-                notes.append("values repeated")
-            value = before.get(number) if value is None else value
-            before[number] = value
-            values.append(_scaled(found.columns[number], value))
-        rows.append(Row(shown, tuple(dict.fromkeys(notes)), tuple(values)))
+        if row.repeated:
+            notes.append("values repeated")
+        # A time that leaves fields open is shown as the meter wrote it, and nothing is counted on from it.
+        shown = str(moment) if row.time is None and moment is not None else row.time
+        rows.append(Row(shown, tuple(notes), tuple(_said(column, row.values[number]) for number, column in measured)))
     return rows
 
 
@@ -132,25 +120,14 @@ def cell(value: Any) -> str:
     return escaped(f"'{text}" if guarded else text)
 
 
-def _point(moment: DateTime) -> tuple[datetime | str, datetime | None]:
-    """Return a moment to show and one to count on from, which differ when the meter left fields open."""
-    try:
-        time = moment.to_datetime(naive=True)
-    except ShapeError:
-        return str(moment), None
-    return time, time
-
-
 def _clock_notes(moment: DateTime) -> list[str]:
     status = moment.status
     return flags_text(status).split(", ") if status else []
 
 
-def _scaled(column: ProfileColumn, value: Any) -> Any:
-    unit = column.scaler_unit
-    if unit is None or isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    return Quantity.of(value, unit.scaler, unit.unit).value
+def _said(column: ProfileColumn, value: Any) -> Any:
+    """Return a value as it is meant: with its scaler applied, or as the names of the bits of a status."""
+    return ", ".join(column.status(value)) if column.bits and value is not None else column.scaled(value)
 
 
 def _label(column: ProfileColumn) -> str:

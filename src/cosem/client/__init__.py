@@ -2,6 +2,7 @@
 
 from cosem.client.access import Access, AccessWords, access
 from cosem.client.client import AsyncClient, Client
-from cosem.client.profile import ProfileColumn, ProfileRows
+from cosem.readings.column import ProfileColumn
+from cosem.readings.profile import ProfileRows
 
 __all__ = ["Access", "AccessWords", "AsyncClient", "Client", "ProfileColumn", "ProfileRows", "access"]

@@ -59,6 +59,7 @@ class _Connection(Operations):
         self.timing = self.communication.application.timing if timing is None else timing
         self._opener = self.open_stream if opener is None else opener
         self._entropy = entropy
+        self.ways = {}
         self._counter: InvocationCounter | None = None
         self._warned = False
 

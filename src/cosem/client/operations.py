@@ -10,7 +10,7 @@ from cosem.client import keys as keys_of
 from cosem.client.access import Access
 from cosem.client.keys import NewKeys
 from cosem.client.operation import operation
-from cosem.client.profile import ProfileRows, read_profile
+from cosem.client.profile import Bits, Ways, no_bits, read_profile
 from cosem.client.services import Services
 from cosem.client.several import Task
 from cosem.errors import ConnectionLost, CosemError
@@ -22,8 +22,10 @@ from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.declare import InterfaceClass
 from cosem.protocol.model.reference import AttributeRef, MethodRef
 from cosem.protocol.model.rights import ObjectListElement
+from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.quantity import Quantity
+from cosem.readings.profile import ProfileRows
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -39,6 +41,8 @@ class Operations:
 
     entry: Access
     services: Services | None = None
+    ways: Ways
+    """How the rows of each profile were had the last time; keep it from session to session of one meter."""
 
     @property
     def negotiated(self) -> Negotiated | None:
@@ -143,13 +147,23 @@ class Operations:
         *,
         since: datetime | DateTime | None = None,
         until: datetime | DateTime | None = None,
+        columns: Iterable[CaptureObject] | None = None,
+        bits: Bits = no_bits,
     ) -> ProfileRows:
         """Read the rows of a profile, all or those captured from `since` to `until`, with what each column is.
 
-        A time without zone is the meter's local time. Where the meter refuses selective access the whole buffer is
-        read and cut here. Raises DataAccessError when the meter refuses columns or buffer.
+        A time without zone is the meter's local time. Where the meter refuses a range, other ways are tried (see
+        `cosem.client.profile`), and the one that worked is kept in `ways`.
+
+        Args:
+            profile: the profile.
+            since, until: the first and the last time, both included.
+            columns: the columns that are wanted; that of the clock always comes along.
+            bits: gives the names of the bits of a column that holds a status.
+
+        Raises DataAccessError when the meter refuses columns or buffer, ShapeError for a column that it has not.
         """
-        return await read_profile(self._open(), profile, since, until)
+        return await read_profile(self._open(), profile, since, until, wanted=columns, ways=self.ways, bits=bits)
 
     @operation
     async def browse(self, association: AssociationLN | None = None) -> tuple[ObjectListElement, ...]:

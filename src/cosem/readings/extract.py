@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Any, Final, Protocol, TypeGuard
@@ -13,6 +13,7 @@ from cosem.protocol.values.data import CompactArray, DontCare, Structure
 from cosem.protocol.values.dates import Date, DateTime, Time
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
+from cosem.readings.fill import fill, moment_of
 from cosem.readings.reading import Quality, Reading, Source
 
 
@@ -83,45 +84,56 @@ def profile(
     clock = _clock_column(name, columns)
     step = timedelta(seconds=-capture_period if newest_first else capture_period)
     measured = [(at, column, scaler_units[at]) for at, column in enumerate(columns) if at != clock]
-    before: dict[int, Any] = {}
-    time: datetime | None = None
-    time_quality = Quality.GOOD
+    of_clock, numbered = Quality.GOOD, _Numbered(rows, len(columns))
+
+    def time_of(value: Any) -> datetime:
+        nonlocal of_clock
+        time, of_clock = _time(value, zone)
+        return time
+
     readings: list[Reading] = []
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(columns):
-            raise ShapeError(f"need {len(columns)} columns, have {len(row)}", (str(name), f"row {number}"))
-        if row[clock] is not None:
-            time, time_quality = _time(row[clock], zone, (str(name), f"row {number}"))
-        elif time is not None and step:
-            time += step
-            time_quality |= Quality.TIME_COMPUTED
-        else:
-            why = "no row before it" if time is None else "no capture period"
-            raise ShapeError(f"the time is null-data, and there is {why} to count from", (str(name), f"row {number}"))
-        for at, column, scaler_unit in measured:
-            value, quality = row[at], time_quality
-            if value is not None:
-                before[at] = value
-            elif nulls_repeat and at in before:
-                value = before[at]
-                quality |= Quality.VALUE_REPEATED
-            said = _said(value, scaler_unit)
-            if said is not None:
-                raw, scaler, unit, known = said
-                readings.append(
-                    Reading(
-                        meter=meter,
-                        column=column,
-                        time=time,
-                        raw=raw,
-                        scaler=scaler,
-                        unit=unit,
-                        profile=name,
-                        quality=quality | known,
-                        source=source,
+    try:
+        for row in fill(numbered, clock, step, time_of, nulls_repeat=nulls_repeat):
+            if row.time is None:
+                why = "no row before it" if numbered.number == 1 else "no capture period"
+                raise ShapeError(f"the time is null-data, and there is {why} to count from")
+            time_quality = of_clock | (Quality.TIME_COMPUTED if row.computed else 0)
+            for at, column, scaler_unit in measured:
+                said = _said(row.values[at], scaler_unit)
+                if said is not None:
+                    raw, scaler, unit, known = said
+                    readings.append(
+                        Reading(
+                            meter=meter,
+                            column=column,
+                            time=row.time,
+                            raw=raw,
+                            scaler=scaler,
+                            unit=unit,
+                            profile=name,
+                            quality=time_quality | known | (Quality.VALUE_REPEATED if at in row.repeated else 0),
+                            source=source,
+                        )
                     )
-                )
+    except ShapeError as error:
+        raise error.within(str(name), f"row {numbered.number}") from None
     return readings
+
+
+class _Numbered:
+    """Rows of one width, counted as they are taken; ShapeError for a row of another."""
+
+    def __init__(self, rows: Iterable[Sequence[Any]], width: int) -> None:
+        self._rows = rows
+        self._width = width
+        self.number = 0
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        for row in self._rows:
+            self.number += 1
+            if len(row) != self._width:
+                raise ShapeError(f"need {self._width} columns, have {len(row)}")
+            yield row
 
 
 _CLOCK_TIME: Final = (8, 2)
@@ -221,22 +233,18 @@ def _clock_column(name: Obis, columns: Sequence[CaptureObject]) -> int:
     raise ShapeError("no column holds the time of a clock, so its rows have no time", (str(name),))
 
 
-def _time(value: Any, zone: tzinfo | None, path: tuple[str, str]) -> tuple[datetime, Quality]:
-    if isinstance(value, (bytes, bytearray)) and len(value) == DateTime.SIZE:
-        value = DateTime.from_octets(bytes(value))
-    if not isinstance(value, DateTime):
-        raise ShapeError(f"need a date-time of {DateTime.SIZE} octets, have {value!r:.60}", path)
-    try:
-        moment = value.to_datetime(zone)
-    except ShapeError as error:
-        raise error.within(*path) from None
-    quality = Quality.GOOD if value.status is None else Quality(value.status)
-    if value.deviation is None:
+def _time(value: Any, zone: tzinfo | None) -> tuple[datetime, Quality]:
+    moment = moment_of(value)
+    if moment is None:
+        raise ShapeError(f"need a date-time of {DateTime.SIZE} octets, have {value!r:.60}")
+    time = moment.to_datetime(zone)
+    quality = Quality.GOOD if moment.status is None else Quality(moment.status)
+    if moment.deviation is None:
         quality |= Quality.ZONE_ASSUMED
     # With a fixed offset, what is counted on from here is counted in true seconds across a change of the clocks.
-    offset = moment.utcoffset()
+    offset = time.utcoffset()
     assert offset is not None
-    return moment.replace(tzinfo=timezone(offset), fold=0), quality
+    return time.replace(tzinfo=timezone(offset), fold=0), quality
 
 
 def _element(column: CaptureObject, index: int) -> CaptureObject:

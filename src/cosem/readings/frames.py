@@ -43,7 +43,7 @@ def arrays(buffer: Octets | Rows, names: Sequence[str] | None = None, limits: Li
     Raises DecodeError, ShapeError when rows differ in length, and ConfigurationError for a wrong number of names or
     when numpy is not installed.
     """
-    np = _imported("numpy")
+    np = imported("numpy")
     found = buffer if isinstance(buffer, Rows) else rows(buffer, limits)
     layout = found.layout
     if layout is not None:
@@ -57,9 +57,9 @@ def arrays(buffer: Octets | Rows, names: Sequence[str] | None = None, limits: Li
 
 def table(buffer: Octets | Rows, names: Sequence[str] | None = None, limits: Limits = TRANSFER) -> Any:
     """Return the buffer as a `pyarrow.Table`; null-data is null there. Raises as `arrays` does."""
-    np, arrow = _imported("numpy"), _imported("pyarrow")
+    np, arrow = imported("numpy"), imported("pyarrow")
     columns = arrays(buffer, names, limits)
-    return arrow.table({name: _arrow_column(np, arrow, name, values) for name, values in columns.items()})
+    return arrow.table({name: arrow_column(np, arrow, name, values) for name, values in columns.items()})
 
 
 def _strided(np: Any, found: Rows, layout: RowLayout, index: int) -> AnyArray:
@@ -110,7 +110,7 @@ def _objects(np: Any, values: Sequence[Any]) -> AnyArray:
     return np.fromiter(values, object, len(values))  # type: ignore[no-any-return]
 
 
-def _arrow_column(np: Any, arrow: Any, name: str, values: Any) -> Any:
+def arrow_column(np: Any, arrow: Any, name: str, values: Any) -> Any:
     """Turn one numpy column into an Arrow array."""
     mask = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else None
     data = np.ma.getdata(values)
@@ -139,7 +139,7 @@ def _names(names: Sequence[str] | None, number: int) -> list[str]:
     return list(names[:number])
 
 
-def _imported(module: str) -> Any:
+def imported(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:

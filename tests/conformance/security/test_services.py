@@ -27,7 +27,6 @@ from conformance.security.bench import (
 from cosem import AsyncClient, Meter, Obis, ProfileGeneric, Register, Unit
 from cosem.client import reception
 from cosem.client.access import access
-from cosem.client.profile import ProfileRows
 from cosem.client.reception import Pushed, PushingMeter, PushReception, Quarantined
 from cosem.client.services import Services
 from cosem.errors import (
@@ -62,6 +61,7 @@ from cosem.protocol.crypto.key import Key
 from cosem.protocol.model import Data
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.data import DoubleLongUnsigned, Integer, LongUnsigned
+from cosem.readings.profile import ProfileRows
 from cosem.store.counters import FileCounterStore
 from cosem.store.memory import MemoryCounterStore
 

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from cosem.cli.profile import cell, filled
-from cosem.client.profile import ProfileColumn, ProfileRows
 from cosem.protocol.model import CaptureObject, ProfileGeneric, ScalerUnit
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
+from cosem.readings.column import ProfileColumn
+from cosem.readings.profile import ProfileRows
 
 Cosem = Callable[..., Any]
 
