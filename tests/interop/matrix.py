@@ -89,12 +89,10 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
             Cell("DataNotification-Confirm", peer, role): "it does not know the service"
             for peer, role in (("pydlms-client", "client"), ("pydlms-client", "server"), ("gurux-dlms", "server"))
         },
-        **{
-            Cell(feature, peer, "server"): "not asked: nothing in our meter sends one by itself"
-            for feature in ("EventNotification", "InformationReport")
-            for peer in ("pydlms-client", "gurux-dlms")
-        },
         Cell("unconfirmed services", "pydlms-client", "client"): "its meter answers requests that want no answer",
+        Cell("broadcast", "pydlms-client", "client"): (
+            "its meter takes what all stations are told for its own and answers D80102, since nothing was opened"
+        ),
         Cell("pre-established association", "pydlms-client", "client"): "its meter serves nothing unopened",
         Cell("pre-established association", "pydlms-client", "server"): "its client sends nothing unopened",
         Cell("compression", "pydlms-client", "client"): "its meter compresses nothing",

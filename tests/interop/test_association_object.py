@@ -1,4 +1,4 @@
-"""The client of pydlms-client administers an association of our meter: its HLS secret and the objects it shows."""
+"""Clients of others administer an association of our meter: its HLS secret and the objects it shows."""
 
 from __future__ import annotations
 
@@ -89,3 +89,18 @@ def test_gurux_changes_the_secret(gurux: Any) -> None:
         assert answer["results"][1]["value"]["raw"] == 9, answer
         again = gurux(port, [["read", 1, SERIAL, 2]], **words, password=NEW.decode(), counter=100)
         assert again["results"][0]["value"]["raw"] == 9, again
+
+
+@pytest.mark.interop(feature="add and remove object", peer="gurux-dlms", role="server")
+def test_gurux_removes_an_object_and_adds_it_again(gurux: Any) -> None:
+    """By a plain ACTION: the octets of the argument are ours, how they travel is not."""
+    words: dict[str, Any] = {"client": 1, "auth": "sha256", "ek": EK, "ak": AK, "system_title": TITLE}
+    remove, add = (["act", 15, OWN, method, "STRUCTURE", {"hex": ELEMENT}] for method in (4, 3))
+    read = ["read", 1, SERIAL, 2]
+    with served(described()) as port:
+        answer = gurux(port, [read, remove, read, add, read], **words, password=OLD.decode())
+    assert "error" not in answer, answer["error"]
+    before, removed, without, added, after = answer["results"]
+    assert before["value"]["raw"] == after["value"]["raw"] == 9
+    assert "value" in removed and "value" in added
+    assert without["refused"] == 4  # object-undefined

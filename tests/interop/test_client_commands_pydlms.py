@@ -10,16 +10,27 @@ from typing import Any
 import pytest
 
 from cosem import Client, Data, ProfileGeneric, danger
-from cosem.errors import CosemError, DataAccessError, SecurityWarning
+from cosem.errors import ActionError, CosemError, DataAccessError, SecurityWarning
 from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.model.classes.access_control import (
+    CertificateType,
+    ImageBlock,
+    ImageTransfer,
+    ImageTransferInitiate,
+    ImageTransferStatus,
+    SecuritySetup,
+)
 from cosem.protocol.model.classes.time_and_event import DisconnectControl
 from cosem.protocol.values.data import OctetString
+from cosem.store.memory import MemoryCounterStore
 from interop.matrix import asks
 from interop.test_access_service import requests_by_access
+from interop.test_security_suites import symmetric
 
 PROFILE = ProfileGeneric("1.0.99.1.0.255")
 TEXT = Data("0.0.96.1.0.255")
 TITLE = "4D4D4D0000000001"
+EK, AK = symmetric(1)
 
 Start = Callable[..., int]
 
@@ -68,6 +79,29 @@ def test_writing_and_running_several_at_once(pydlms_meter: Start) -> None:
         assert isinstance(failed, CosemError)
         assert requests_by_access(meter) == 0
         assert meter.get(disconnect.output_state) is False
+
+
+@pytest.mark.interop(feature="ACTION in blocks", peer="pydlms-client", role="client")
+@pytest.mark.parametrize("auth", ["none", "gmac"])
+def test_running_in_blocks(pydlms_meter: Start, auth: str) -> None:
+    """The meter takes an image in pieces of 500 octets, and of no other size, and what it answers is long as well."""
+    image, setup, request = ImageTransfer(), SecuritySetup(), bytes(range(256)) * 2
+    theirs: dict[str, Any] = {"image": 500, "methods": [[64, "0.0.43.0.0.255", 5, f"09820200{request.hex()}"]]}
+    ours: dict[str, Any] = {}
+    if auth == "gmac":
+        theirs |= {"ek": EK, "ak": AK, "title": TITLE, "clients": {"16": {"mechanism": 5, "ciphered": True}}}
+        ours = {"ek": EK, "ak": AK, "system_title": "4D4D4D0000000002", "counters": MemoryCounterStore()}
+    port = pydlms_meter(max_pdu=128, **theirs)
+    with Client.open(url(port), max_receive_pdu_size=128, **ours) as meter:
+        meter.act(image.image_transfer_initiate, ImageTransferInitiate(b"firmware", 900))
+        meter.act(image.image_block_transfer, ImageBlock(0, bytes(500)))
+        assert meter.get(image.image_first_not_transferred_block_number) == 1
+        with pytest.raises(ActionError):
+            meter.act(image.image_block_transfer, ImageBlock(1, bytes(500)))
+        meter.act(image.image_block_transfer, ImageBlock(1, bytes(400)))
+        meter.act(image.image_verify, 0)
+        assert meter.get(image.image_transfer_status) is ImageTransferStatus.VERIFICATION_SUCCESSFUL
+        assert meter.act(setup.generate_certificate_request, CertificateType.DIGITAL_SIGNATURE) == request
 
 
 @pytest.mark.interop(feature="GET in blocks", peer="pydlms-client", role="client")

@@ -178,3 +178,66 @@ def test_writing_and_running(gurux: Any) -> None:
     assert bytes.fromhex(long["value"]["raw"]["octets"]) == b"long" * 400
     assert second["exchanges"] > 1
     assert "refused" not in shifted
+
+
+@pytest.mark.interop(feature="SET with list", peer="gurux-dlms", role="server")
+def test_writing_several_at_once(gurux: Any) -> None:
+    """The peer raises with the first of the results that is no success; the others of the list are done."""
+    meter = described()
+    other = "0.0.96.1.2.255"
+    for name in (TEXT, other):
+        meter.add(Data(name), value=OctetString(b"text"), writable=("value",))
+    meter.offer(AssociationDescription(client=5, rights=Rights(Access.MANAGE)))
+    first, second, third = (
+        [1, TEXT, 2, "OCTET_STRING", b"one".hex()],
+        [1, other, 2, "OCTET_STRING", b"two".hex()],
+        [1, other, 2, "OCTET_STRING", b"three".hex()],
+    )
+    with served(meter) as port:
+        answer = gurux(
+            port,
+            [
+                ["write_list", [first, second]],
+                ["list", [[1, TEXT, 2], [1, other, 2]]],
+                ["write_list", [[3, ENERGY, 2, "UINT32", 5], third]],
+                ["list", [[3, ENERGY, 2], [1, other, 2]]],
+            ],
+            client=5,
+        )
+    assert "error" not in answer, answer["error"]
+    both, found, partly, after = answer["results"]
+    assert both == {"value": True, "exchanges": 1}
+    assert found["value"] == [{"octets": b"one".hex()}, {"octets": b"two".hex()}]
+    assert partly["refused"] == 3  # read-write-denied
+    assert after["value"] == [12_345_678, {"octets": b"three".hex()}]
+
+
+@pytest.mark.interop(feature="unconfirmed services", peer="gurux-dlms", role="server")
+@pytest.mark.parametrize("auth", ["none", "gmac"])
+def test_writing_and_running_without_an_answer(gurux: Any, auth: str) -> None:
+    """An answer would be taken for that of the next request."""
+    meter = described()
+    meter.add(Data(TEXT), value=OctetString(b"text"), writable=("value",))
+    keys = Keys(Key(bytes.fromhex(EK)), Key(bytes.fromhex(AK)), temporary=True)
+    more = {"mechanism": MECHANISMS[5], "keys": keys, "protection": AUTHENTICATED_ENCRYPTION} if auth == "gmac" else {}
+    meter.offer(AssociationDescription(client=5, rights=Rights(Access.MANAGE), **more))
+    before = meter.time()
+    with served(meter) as port:
+        answer = gurux(
+            port,
+            [
+                ["tell", 1, "write", 1, TEXT, 2, "OCTET_STRING", b"told".hex()],
+                ["read", 1, TEXT, 2],
+                ["tell", 1, "act", 8, "0.0.1.0.0.255", 6, "INT16", 600],
+                ["tell", 1, "write", 3, ENERGY, 2, "UINT32", 5],
+                ["read", 3, ENERGY, 2],
+            ],
+            client=5,
+            auth=auth,
+            **SECRETS[auth],
+        )
+    assert "error" not in answer, answer["error"]
+    assert bytes.fromhex(answer["results"][1]["value"]["raw"]["octets"]) == b"told"
+    assert answer["results"][4]["value"]["raw"] == 12_345_678
+    assert meter.time() - before == timedelta(minutes=10)
+    assert answer["released"]

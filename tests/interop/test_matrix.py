@@ -1,10 +1,32 @@
-"""The interop matrix: its document tells the same reasons, and its table shows what was not asked."""
+"""The interop matrix is whole: each cell has a test or a reason, never both, and the document tells the reasons."""
 
 from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from interop import matrix
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _tested() -> set[matrix.Cell]:
+    command = [sys.executable, "-m", "pytest", "tests/interop", "--collect-only", "-qq", "--cells", "-p", "no:xdist"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    line = next((line for line in said.stdout.splitlines() if line.startswith("CELLS ")), None)
+    assert line is not None, said.stdout + said.stderr
+    return {matrix.Cell(*each) for each in json.loads(line.removeprefix("CELLS "))}
+
+
+def test_every_question_is_asked_or_explained_and_never_both() -> None:
+    asked = _tested()
+    assert asked
+    assert matrix.unasked(asked) == []
+    assert sorted(asked & matrix.CANNOT.keys()) == []
 
 
 def test_the_document_tells_the_reasons() -> None:

@@ -1,13 +1,23 @@
-"""One-way pushes: pydlms-client's listener understands those of our meter; no peer at hand sends any by itself."""
+"""One-way pushes: the listeners of the peers understand those of our meter; no peer at hand sends any by itself.
+
+Each peer finds the push in the frames of the medium and takes its protection off. pydlms-client and dlms-cosem then
+read it whole. The client of gurux-dlms does so with a DataNotification, and raises when it sets the object that another
+tells of; its own translator reads what it got. It expects the time of an InformationReport without the octet that says
+there is one, so it gets one without a time.
+"""
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
 
-from cosem.meter.push import PushSender
-from cosem.protocol.apdu.notification import DataNotification
+from cosem import Obis
+from cosem.meter.push import Notification, PushSender
+from cosem.protocol.apdu.descriptor import AttributeDescriptor
+from cosem.protocol.apdu.notification import DataNotification, EventNotification
+from cosem.protocol.apdu.short_name import InformationReportRequest, VariableName
 from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.crypto.key import Key
@@ -15,14 +25,22 @@ from cosem.protocol.profile import PROFILES
 from cosem.protocol.profile.communication import Station
 from cosem.protocol.values.data import DoubleLongUnsigned, OctetString, Structure
 from cosem.store.memory import MemoryCounterStore
-from interop.conftest import AUTHENTICATION_KEY, ENCRYPTION_KEY, peer
+from interop.conftest import AUTHENTICATION_KEY, ENCRYPTION_KEY, drive, peer
+from interop.matrix import asks
 
 TITLE = bytes.fromhex("4B464D1020304050")
 TIME = bytes.fromhex("07E4020F06011922FF800000")
-BODY = Structure((OctetString(bytes.fromhex("0100010800FF")), DoubleLongUnsigned(12_345_678)))
+NAME = OctetString(bytes.fromhex("0100010800FF"))
+VALUE = DoubleLongUnsigned(12_345_678)
+DATA = DataNotification(0x40000001, TIME, Structure((NAME, VALUE)))
+EVENT = EventNotification(TIME, AttributeDescriptor(3, Obis("1.0.1.8.0.255"), 2), VALUE)
+REPORT = InformationReportRequest(TIME, (VariableName(0x1008),), (VALUE,))
+REPORT_WITHOUT_TIME = InformationReportRequest(None, (VariableName(0x1008),), (VALUE,))
+
+FRAMINGS = ("wrapper", "hdlc")
 
 
-def pushed(framing: str, *, protected: bool) -> bytes:
+def pushed(notification: Notification, framing: str, *, protected: bool) -> bytes:
     """Return the octets of one push as our meter sends it."""
     security = None
     if protected:
@@ -30,22 +48,86 @@ def pushed(framing: str, *, protected: bool) -> bytes:
         keys = Key(bytes.fromhex(ENCRYPTION_KEY)), Key(bytes.fromhex(AUTHENTICATION_KEY))
         security = SecurityContext(0, TITLE, None, *keys, counter=counter)
     sender = PushSender(PROFILES[framing, "tcp"].lower_layers.server(Station(frozenset((1,)))), 16, 1, security)
-    sender.push(DataNotification(0x40000001, TIME, BODY), 0.0)
+    sender.push(notification, 0.0)
     return sender.outgoing()
 
 
-@pytest.mark.interop(feature="DataNotification", peer="pydlms-client", role="server")
-@pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
+def words(framing: str, *, protected: bool) -> str:
+    """Return the settings of a listener of ours that runs under a peer."""
+    keys = {"ek": ENCRYPTION_KEY, "ak": AUTHENTICATION_KEY, "meter_title": TITLE.hex()} if protected else {}
+    return json.dumps({"framing": framing, "title": "4D4D4D0000000001", **keys})
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("protected", [False, True])
-def test_the_listener_of_pydlms_takes_our_pushes(framing: str, protected: bool) -> None:
+@pytest.mark.parametrize(
+    ("notification", "shown"),
+    [
+        pytest.param(
+            DATA, "1.0.1.8.0.255  12345678", marks=asks("pydlms-client", "server", "DataNotification"), id="data"
+        ),
+        pytest.param(
+            EVENT, "1.0.1.8.0.255  12345678", marks=asks("pydlms-client", "server", "EventNotification"), id="event"
+        ),
+        pytest.param(REPORT, "12345678", marks=asks("pydlms-client", "server", "InformationReport"), id="report"),
+    ],
+)
+def test_the_listener_of_pydlms(notification: Notification, shown: str, framing: str, protected: bool) -> None:
+    """It shows the value an InformationReport has under a short name, and not the short name."""
     keys = ["--key", ENCRYPTION_KEY, "--auth-key", AUTHENTICATION_KEY] if protected else []
     done = subprocess.run(
         [peer("pydlms"), "push", "-", "--framing", framing, *keys, "--once"],
-        input=pushed(framing, protected=protected).hex() + "\n",
+        input=pushed(notification, framing, protected=protected).hex() + "\n",
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert "12345678" in done.stdout, done.stdout + done.stderr
-    assert "2020-02-15" in done.stdout or "1.0.1.8.0.255" in done.stdout
+    assert shown in done.stdout and "2020-02-15 01:25:34" in done.stdout, done.stdout + done.stderr
+
+
+VALUE_OF_EVENT = [["ClassId", "0003"], ["InstanceId", "0100010800FF"], ["AttributeId", "02"], ["UInt32", "00BC614E"]]
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("protected", [False, True])
+@pytest.mark.parametrize(
+    ("notification", "found"),
+    [
+        pytest.param(
+            DATA,
+            {
+                "command": "DATA_NOTIFICATION",
+                "time": "2020-02-15T01:25:34",
+                "value": ["0100010800FF", 12_345_678],
+            },
+            marks=asks("gurux-dlms", "server", "DataNotification"),
+            id="data",
+        ),
+        pytest.param(
+            EVENT,
+            {"command": "EVENT_NOTIFICATION", "content": [["Time", TIME.hex().upper()], *VALUE_OF_EVENT]},
+            marks=asks("gurux-dlms", "server", "EventNotification"),
+            id="event",
+        ),
+        pytest.param(
+            REPORT_WITHOUT_TIME,
+            {"command": "INFORMATION_REPORT", "content": [["VariableName", "1008"], ["UInt32", "00BC614E"]]},
+            marks=asks("gurux-dlms", "server", "InformationReport"),
+            id="report",
+        ),
+    ],
+)
+def test_the_client_of_gurux(notification: Notification, found: object, framing: str, protected: bool) -> None:
+    octets = pushed(notification, framing, protected=protected)
+    assert drive("gurux_listener.py", words(framing, protected=protected), octets.hex()) == found
+
+
+@pytest.mark.interop(feature="DataNotification", peer="dlms-cosem", role="server")
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize("protected", [False, True])
+def test_the_codec_of_dlms_cosem(framing: str, protected: bool) -> None:
+    octets = pushed(DATA, framing, protected=protected)
+    answer = drive("dlms_cosem_listener.py", words(framing, protected=protected), octets.hex())
+    assert answer == {"invoke_id": 1, "time": answer.get("time"), "body": ["0100010800FF", 12_345_678]}
+    assert str(answer["time"]).startswith("2020-02-15T01:25:34"), answer

@@ -1,6 +1,6 @@
 """Clients of others prove to our meter that they know the secret of HLS: MD5, SHA-1, SHA-256 and a function of theirs.
 
-Mechanism 2 is the manufacturer's. Two of the peers have the function that many meters use, AES-128 in ECB mode under
+Mechanism 2 is the manufacturer's. The peers have the function that many meters use, AES-128 in ECB mode under
 the secret, so that is what the user of the library brings here.
 """
 
@@ -76,6 +76,15 @@ def test_the_function_of_a_manufacturer_with_pydlms(pydlms: Any) -> None:
         refused = pydlms(port, [], client=4, mechanism=2, password="another secret", title=TITLE)
     assert answer["results"] == [{"value": "0600BC614E"}]
     assert refused["error"]["phase"] == "connect"
+
+
+@pytest.mark.interop(feature="HLS manufacturer", peer="gurux-dlms", role="server")
+def test_the_function_of_a_manufacturer_with_gurux(gurux: Any) -> None:
+    with served(offering(OWN)) as port:
+        answer = gurux(port, [["read", 3, ENERGY, 2]], client=4, auth="manufacturer", password=SECRET)
+        refused = gurux(port, [], client=4, auth="manufacturer", password="another secret")
+    assert answer["results"][0]["value"]["raw"] == 12_345_678
+    assert refused["error"]["phase"] == "associate"
 
 
 @pytest.mark.interop(feature="HLS manufacturer", peer="dlms-cosem", role="server")

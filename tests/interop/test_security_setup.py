@@ -1,4 +1,4 @@
-"""The client of pydlms-client changes keys, policy and certificates of our meter, and enters with what came of it."""
+"""Clients of others change keys, policy and certificates of our meter, and enter with what came of it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MASTER, NEW = (
 )
 
 
-def described(suite: int) -> Meter:
+def described(suite: int, max_receive_pdu_size: int = 256) -> Meter:
     ek, ak = (Key(bytes.fromhex(each)) for each in symmetric(max(suite, 1)))
     general = GeneralKeys(master_key=Key(bytes.fromhex(MASTER[suite])))
     certificates: tuple[Certificate, ...] = ()
@@ -47,7 +47,7 @@ def described(suite: int) -> Meter:
             keys=Keys(ek, ak, temporary=True, suite=suite, general=general, certificates=certificates),
             protection=AUTHENTICATED_ENCRYPTION,
             rights=Rights(Access.MANAGE),
-            max_receive_pdu_size=256,
+            max_receive_pdu_size=max_receive_pdu_size,
         )
     )
     return meter
@@ -187,3 +187,31 @@ def test_gurux_activates_a_policy(gurux: Any) -> None:
         answer = gurux(port, [["act", 64, SETUP, 1, "ENUM", policy] for policy in (1, 3)], **words)
     refused, taken = answer["results"]
     assert "refused" in refused and "value" in taken, answer
+
+
+@pytest.mark.interop(feature="certificates", peer="gurux-dlms", role="server")
+@pytest.mark.interop(feature="ACTION in blocks", peer="gurux-dlms", role="server")
+def test_gurux_asks_for_a_certificate_imports_one_and_exports_it(gurux: Any) -> None:
+    """In blocks of an APDU of 128 octets, both ways; the peer's own class reads no certificate as DLMS has them."""
+    ek, ak = symmetric(1)
+    words: dict[str, Any] = {"client": 1, "auth": "gmac", "ek": ek, "ak": ak, "system_title": TITLE, "suite": 1}
+    begin, end = NOW - timedelta(days=1), NOW + timedelta(days=365)
+    made = certificate.issue(
+        *(signing(1, 7), authority(1), bytes.fromhex(TITLE), signing(1, 2).public, Use.SIGNATURE, 2, begin, end)
+    )
+    meter = described(1, max_receive_pdu_size=128)
+    with served(meter) as port:
+        operations = [
+            ["setup", SETUP, "generateKeyPair", 0],
+            ["setup", SETUP, "generateCertificate", 0],
+            ["setup", SETUP, "importCertificate", {"certificate": made.hex()}],
+            ["setup", SETUP, "exportCertificateByEntity", 1, 0, {"hex": TITLE}],
+        ]
+        answer = gurux(port, operations, **words, max_pdu=128)
+    assert "error" not in answer, answer["error"]
+    assert all("value" in each for each in answer["results"]), answer
+    _, request, imported, exported = answer["results"]
+    assert meter.system_title.hex().upper().encode() in bytes.fromhex(request["value"]["octets"])
+    assert made in [held.octets for held in keys_of(meter).certificates]
+    assert exported["value"] == {"octets": made.hex()}
+    assert min(each["exchanges"] for each in (request, imported, exported)) > 1

@@ -129,3 +129,30 @@ def test_gurux_by_gmac(gurux: Any, suite: int) -> None:
         )
     assert "error" not in answer, answer["error"]
     assert answer["results"][0]["value"]["raw"] == 12_345_678
+
+
+@pytest.mark.interop(feature="HLS ECDSA", peer="gurux-dlms", role="server")
+@pytest.mark.parametrize("right", [True, False])
+def test_gurux_by_signatures(gurux: Any, right: bool) -> None:
+    """On P-256: on P-384 the peer knows no digest and raises before it has signed."""
+    ek, ak = symmetric(1)
+    ours, theirs = signing(1, 1), signing(1, 2)
+    believed = theirs if right else signing(1, 3)
+    number = theirs.library.private_numbers().private_value
+    with served(described(1, 7, secret=Signatures(ours, believed.public))) as port:
+        answer = gurux(
+            port,
+            [["read", 3, "1.0.1.8.0.255", 2]],
+            client=1,
+            auth="ecdsa",
+            ek=ek,
+            ak=ak,
+            system_title=TITLE,
+            suite=1,
+            signing_key=f"{number:064x}",
+            peer_signing_key=ours.public.library.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint).hex(),
+        )
+    if right:
+        assert answer["results"][0]["value"]["raw"] == 12_345_678, answer
+    else:
+        assert answer["error"]["phase"] == "associate"

@@ -5,13 +5,19 @@ Pushes that an association carries are `ServerSession.notify`. When to push, whe
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from cosem.io.open import open_async
 from cosem.protocol.apdu.notification import DataNotification, EventNotification
+from cosem.protocol.apdu.short_name import InformationReportRequest
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.link import ServerLink
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.communication import Station
+
+Notification: TypeAlias = DataNotification | EventNotification | InformationReportRequest
+"""What a meter may send unasked."""
 
 
 class PushSender:
@@ -29,7 +35,7 @@ class PushSender:
         self._server = server
         self._security = security
 
-    def push(self, notification: DataNotification | EventNotification, now: float) -> None:
+    def push(self, notification: Notification, now: float) -> None:
         """Put one push behind what waits to be sent.
 
         Raises:
@@ -48,7 +54,7 @@ class PushSender:
 
 async def push(
     url: ConnectionUrl | str,
-    *notifications: DataNotification | EventNotification,
+    *notifications: Notification,
     security: SecurityContext | None = None,
 ) -> None:
     """Send pushes to whoever listens at `url`, whose `client` and `server` are the SAPs between which is pushed.

@@ -9,7 +9,11 @@ The operations are one JSON list of lists and run in one session, in order:
     ["entries", obis, first, count]             … the rows by number, counted from 1
     ["range", obis, start, end]                 … the rows between two times, ISO 8601
     ["write", class_id, obis, attribute, type, value]   SET; the type is the peer's name of a data type, e.g. UINT32
-    ["act", class_id, obis, method, type, value]        ACTION
+    ["write_list", [[class_id, obis, attribute, type, value], …]]   SET with list
+    ["act", class_id, obis, method, type, value]        ACTION; the octets of a structure as {"hex": …}
+    ["setup", obis, method, arguments…]                 what a method of the peer's security set-up sends; octets as
+                                                        {"hex": …}, a certificate as {"certificate": hex}
+    ["tell", server, name, words…]                      an operation that wants no answer, to the server SAP given
     ["transfer", obis, master key, key_id, key]         a new key by a security set-up, keys in hex
     ["access", [[class_id, obis, attribute], …]]        ACCESS that reads; it cannot build one that writes
 
@@ -23,14 +27,20 @@ import argparse
 import contextlib
 import datetime
 import json
+import os
 import socket
 import sys
 import time
+import types
 
 from gurux_dlms import GXByteBuffer, GXDateTime, GXReplyData
+from gurux_dlms.ecdsa.GXPrivateKey import GXPrivateKey
+from gurux_dlms.ecdsa.GXPublicKey import GXPublicKey
 from gurux_dlms.enums import AccessServiceCommandType, Authentication, Conformance, DataType, InterfaceType, Security
+from gurux_dlms.enums.ServiceClass import ServiceClass
 from gurux_dlms.GXDLMSAccessItem import GXDLMSAccessItem
 from gurux_dlms.GXDLMSGateway import GXDLMSGateway
+from gurux_dlms.GXWriteItem import GXWriteItem
 from gurux_dlms.objects import GXDLMSSecuritySetup
 from gurux_dlms.objects.enums import SecuritySuite
 from gurux_dlms.secure import GXDLMSSecureClient
@@ -42,6 +52,8 @@ AUTHENTICATION = {
     "sha1": Authentication.HIGH_SHA1,
     "gmac": Authentication.HIGH_GMAC,
     "sha256": Authentication.HIGH_SHA256,
+    "manufacturer": Authentication.HIGH,
+    "ecdsa": Authentication.HIGH_ECDSA,
 }
 PROTECTION = {
     "none": Security.NONE,
@@ -60,8 +72,9 @@ def main() -> int:
         began = time.process_time()
         try:
             session.open()
-            phase = "associate"
-            answer["negotiated"] = session.associate()
+            if not options.unopened:
+                phase = "associate"
+                answer["negotiated"] = session.associate()
             for position, (name, *words) in enumerate(json.loads(options.operations)):
                 phase = f"operation {position} ({name})"
                 before = session.exchanges
@@ -87,6 +100,7 @@ class Session:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.exchanges = 0
+        self.silent = False
         self.received = GXByteBuffer()
         self.socket: socket.socket | None = None
         hdlc = options.framing == "hdlc"
@@ -116,8 +130,17 @@ class Session:
             client.ciphering.blockCipherKey = bytearray.fromhex(options.ek)
             client.ciphering.authenticationKey = bytearray.fromhex(options.ak)
             client.ciphering.invocationCounter = options.counter
+            if options.meter_title:
+                client.serverSystemTitle = bytearray.fromhex(options.meter_title)
             if options.dedicated_key:
                 client.ciphering.dedicatedKey = bytearray.fromhex(options.dedicated_key)
+            if options.signing_key:
+                octets = [bytes.fromhex(each) for each in (options.peer_signing_key, options.signing_key)]
+                client.ciphering.signingKeyPair = (
+                    GXPublicKey.fromRawBytes(octets[0]),
+                    GXPrivateKey.fromRawBytes(octets[1]),
+                )
+                client.ctoSChallenge = bytearray(os.urandom(32))  # its own is of 16 octets, too few for a signature
             if options.plain_envelopes:
                 client.proposedConformance &= ~Conformance.GENERAL_PROTECTION
         if hdlc and options.information:
@@ -130,12 +153,11 @@ class Session:
     def open(self) -> None:
         self.socket = socket.create_connection((self.options.host, self.options.port), self.options.timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.options.framing == "hdlc":
+            self.client.parseUAResponse(self.exchange(self.client.snrmRequest()).data)
 
     def associate(self) -> dict:
         client = self.client
-        snrm = client.snrmRequest()
-        if snrm:
-            client.parseUAResponse(self.exchange(snrm).data)
         client.parseAareResponse(self.exchange(client.aarqRequest()).data)
         if client.isAuthenticationRequired:
             client.parseApplicationAssociationResponse(self.exchange(client.getApplicationAssociationRequest()).data)
@@ -144,14 +166,14 @@ class Session:
             "conformance": int(client.negotiatedConformance),
             "server_system_title": bytes(client.sourceSystemTitle or b"").hex(),
         }
-        if snrm:
+        if self.options.framing == "hdlc":
             limits = client.hdlcSettings
             negotiated["information"] = [limits.maxInfoTX, limits.maxInfoRX]
             negotiated["window"] = [limits.windowSizeTX, limits.windowSizeRX]
         return negotiated
 
     def release(self) -> bool:
-        request = self.client.releaseRequest()
+        request = None if self.options.unopened else self.client.releaseRequest()
         if request:
             self.exchange(request)
         if self.options.framing == "hdlc":
@@ -222,8 +244,34 @@ class Session:
         self.exchange(self.client.write(item, attribute))
         return True
 
+    def write_list(self, writes: list) -> bool:
+        wanted = []
+        for class_id, obis, attribute, type_name, value in writes:
+            item = self.item(class_id, obis)
+            item.setDataType(attribute, DataType[type_name])
+            self.client.updateValue(item, attribute, value)
+            write = GXWriteItem()
+            write.target, write.index, write.dataType = item, attribute, DataType[type_name]
+            write.getDataType = lambda write=write: write.dataType  # the peer asks its own class for it, in vain
+            wanted.append(write)
+        self.exchange(self.client.writeList(wanted))
+        return True
+
     def act(self, class_id: int, obis: str, method: int, type_name: str, value: object) -> object:
-        return self.exchange(self.client.method(self.item(class_id, obis), method, value, DataType[type_name])).value
+        request = self.client.method(self.item(class_id, obis), method, argument(value), DataType[type_name])
+        return self.exchange(request).value
+
+    def setup(self, obis: str, method: str, *words: object) -> object:
+        request = getattr(GXDLMSSecuritySetup(obis), method)(self.client, *map(argument, words))
+        return self.exchange(request).value
+
+    def tell(self, server: int, name: str, *words: object) -> None:
+        client, own = self.client, self.client.serverAddress
+        client.serverAddress, client.serviceClass, self.silent = server, ServiceClass.UN_CONFIRMED, True
+        try:
+            getattr(self, name)(*words)
+        finally:
+            client.serverAddress, client.serviceClass, self.silent = own, ServiceClass.CONFIRMED, False
 
     def transfer(self, obis: str, master: str, key_id: int, key: str) -> None:
         kek, new = (bytearray.fromhex(each) for each in (master, key))
@@ -261,6 +309,8 @@ class Session:
         if octets is not None:
             self.exchanges += 1
             self.socket.sendall(octets)
+        if self.silent:
+            return
         self.received.clear()
         notify = GXReplyData()
         while not self.client.getData(self.received, reply, notify):
@@ -292,6 +342,14 @@ def access(item) -> dict:
     with contextlib.suppress(ValueError):
         return {str(index): int(item.getAccess(index)) for index in range(1, item.getAttributeCount() + 1)}
     return {}
+
+
+def argument(given: object) -> object:
+    if not isinstance(given, dict):
+        return given
+    if "certificate" in given:  # the peer's own class of certificates cannot read a key usage that is critical
+        return types.SimpleNamespace(encoded=bytearray.fromhex(given["certificate"]))
+    return bytearray.fromhex(given["hex"])
 
 
 def plain(value: object) -> object:
@@ -339,6 +397,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--counter", type=int, default=1, help="first invocation counter")
     parser.add_argument("--deviation", choices=("local-to-utc", "utc-to-local"), default="local-to-utc")
     parser.add_argument("--gateway", help="network:address behind a gateway, the address in hex")
+    parser.add_argument("--signing-key", help="private key of the client, its number in hex")
+    parser.add_argument("--peer-signing-key", help="public key of the meter, an uncompressed point in hex")
+    parser.add_argument("--meter-title", help="hex; known beforehand, where no association is opened")
+    parser.add_argument("--unopened", help="anything: the association is there without being opened")
     parser.add_argument("--user", type=int, help="the number of who uses the client")
     parser.add_argument("--timeout", type=float, default=10.0)
     return parser.parse_args()

@@ -13,6 +13,8 @@ The settings are one JSON object; all may be left out:
     clients            {sap: {"mechanism", "secret", "ciphered", "public_key" (PEM)}}
     signing_key        private key of the meter (PEM), mechanism 7
     context            further arguments of the peer's SecurityContext (octets in hex, keys in PEM)
+    image              block size of an image transfer object 0.0.44.0.0.255, which the example meter does not have
+    methods            [[class_id, obis, method, data]]: methods that return those data, in hex
     pushes             sent before the answers: [{"apdu": hex, "protection": null|"glo"|"general-glo", "hdlc_frame"}]
 
 It says "listening on 127.0.0.1:PORT" on stderr and serves until it is ended.
@@ -26,9 +28,10 @@ import threading
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 from pydlms.apdu.xdlms import Conformance
+from pydlms.cosem.data import decode_data
 from pydlms.security.context import SecurityContext
 from pydlms.security.hls import Mechanism
-from pydlms.simulator import ClientProfile, MeterSimulator, example_meter, serve
+from pydlms.simulator import ClientProfile, ImageTransferTarget, MeterSimulator, example_meter, serve
 
 
 def main() -> int:
@@ -47,6 +50,11 @@ def main() -> int:
         meter.signing_key = value("signing_key", settings["signing_key"])
     for sap, client in settings.get("clients", {}).items():
         meter.clients[int(sap)] = profile(client)
+    if "image" in settings:
+        ImageTransferTarget(block_size=settings["image"]).install(meter)
+    for class_id, obis, method, octets in settings.get("methods", ()):
+        found, _ = decode_data(bytes.fromhex(octets))
+        meter.add_method(class_id, obis, method, lambda _meter, _argument, found=found: found)
     for push in settings.get("pushes", ()):
         meter.push_before_response(
             bytes.fromhex(push["apdu"]), protection=push.get("protection"), hdlc_frame=push.get("hdlc_frame", "ui")
