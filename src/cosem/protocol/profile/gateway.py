@@ -133,5 +133,7 @@ class GatewaySession:
         self._say(route, REFUSAL, now)
 
     def _say(self, route: Route, apdu: bytes, now: float) -> None:
+        if apdu[:1] in (REQUEST, RESPONSE):
+            raise LocalProtocolError("an answer with a prefix of its own would be taken for that of another device")
         octets = apdu if route.device is None else route.device.response(apdu)
         self.link.send(octets, now, client=route.client, server=route.server)
