@@ -210,6 +210,11 @@ class GeneralBlocks:
         """True while an APDU of the peer is there in part."""
         return bool(self._parts or self._early) or self._aside.collecting
 
+    def give_up(self) -> None:
+        """Forget whatever came in part, acknowledged or not, because the rest of it does not come."""
+        self.begin()
+        self._aside.give_up()
+
     def leave(self, octets: bytes, *, answered: bool = True) -> list[bytes]:
         """Return what leaves of an APDU now: all of it where it fits and the peer did not speak in blocks, else blocks.
 

@@ -278,11 +278,10 @@ class ServerAssociation:
         return arriving or (self._blocks is not None and self._blocks.collecting)
 
     def give_up(self) -> None:
-        """Forget a request whose rest does not come."""
-        self._leaving = self._arriving = self._opening = None
-        self._read_or_write.forget()
+        """Forget a request whose rest does not come, in whatever blocks it comes."""
+        self._end_exchange()
         if self._blocks is not None:
-            self._blocks.begin()
+            self._blocks.give_up()
 
     @property
     def asked(self) -> bool:
@@ -584,8 +583,15 @@ class ServerAssociation:
 
     # -- small things -------------------------------------------------------------------------------------------------
 
+    def _end_exchange(self) -> None:
+        """Forget the blocks of a request or an answer; what comes in unconfirmed blocks is no part of the exchange."""
+        self._leaving = self._arriving = self._opening = None
+        self._read_or_write.forget()
+        if self._blocks is not None:
+            self._blocks.begin()
+
     def _refuse(self, error: CosemError) -> None:
-        self.give_up()
+        self._end_exchange()
         if not self._silent and not self._broadcast:
             state_error, service_error = next(answer for kind, answer in ANSWERS.items() if isinstance(error, kind))
             expected = min(error.expected, COUNTER_MAXIMUM) if isinstance(error, InvocationCounterError) else None

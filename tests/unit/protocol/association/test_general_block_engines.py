@@ -272,6 +272,29 @@ def test_a_push_that_lost_a_block_is_reported_and_the_answer_still_comes() -> No
     assert isinstance(response, Response)
 
 
+def test_a_server_that_gives_up_forgets_unconfirmed_blocks_too_and_a_refusal_of_others_does_not() -> None:
+    both = associated()
+    request = SetRequestNormal(0x81, LONG, None, VALUE).encode()
+    first, *others = unconfirmed(request, 300)
+    both.server.receive(first)
+    assert both.server.transferring
+    both.server.receive(b"\xff")
+    assert both.server.transferring
+    for octets in others:
+        both.server.receive(octets)
+    assert [event.apdu.encode() for event in both.server.events() if isinstance(event, Requested)] == [request]
+    both.server.drop()
+    both.server.receive(first)
+    both.server.give_up()
+    assert not both.server.transferring
+    for octets in others:
+        both.server.receive(octets)
+    assert not any(isinstance(event, Requested) for event in both.server.events())
+    both.server.outgoing()
+    both.run()
+    assert isinstance(ask(both, get(both)), Response)
+
+
 def test_a_server_refuses_what_breaks_the_numbering_and_goes_on() -> None:
     both = associated()
     empty = [GeneralBlockTransfer(5, number, 0, data).encode() for number, data in ((1, b"\xc0"), (2, b""))]
