@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,31 +23,15 @@ from cosem.protocol.crypto.key import Key
 from cosem.protocol.dialect import Dialect
 from cosem.protocol.model.classes.access_control import SecurityPolicy
 from cosem.store.memory import MemoryCounterStore
+from general import ORIGINATOR, RECIPIENT, VECTORS, general_keys, global_key
 
-VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[3] / "vectors" / "general.json").read_text("utf-8"))
-CLIENT, SERVER = bytes.fromhex(VECTORS["originator"]), bytes.fromhex(VECTORS["recipient"])
+CLIENT, SERVER = ORIGINATOR, RECIPIENT
 GET = bytes.fromhex("C001C100080000010000FF0200")
 GOT = bytes.fromhex("C401C1000600BC614E")
 SET_UNCONFIRMED = bytes.fromhex("C10181000800000100" + "00FF020006FFFFFFFF")
 SET_CONFIRMED = bytes.fromhex("C101C1000800000100" + "00FF020006FFFFFFFF")
 BOTH = AUTHENTICATED_ENCRYPTION
 SIGNED = Protection.SIGNATURE
-
-
-def keys(suite: int, side: bytes, **changes: Any) -> GeneralKeys:
-    """Return the keys that one side of the vectors has."""
-    given = VECTORS["keys"][str(suite)]
-    has: dict[str, Any] = {"master_key": Key.from_hex(given["master"])}
-    if suite:
-        curve = suites.of(suite).required_curve
-        own, peer = ("originator", "recipient") if side == CLIENT else ("recipient", "originator")
-        has |= {
-            "signer": PrivateKey(curve, bytes.fromhex(given[own]["signing"]["private"])),
-            "agreer": PrivateKey(curve, bytes.fromhex(given[own]["agreement"]["private"])),
-            "peer_signing_key": PublicKey(curve, bytes.fromhex(given[peer]["signing"]["public"])),
-            "peer_agreement_key": PublicKey(curve, bytes.fromhex(given[peer]["agreement"]["public"])),
-        }
-    return GeneralKeys(**(has | changes))
 
 
 def counter(first: int = 1) -> InvocationCounter:
@@ -63,16 +45,15 @@ def chance(octets: int) -> bytes:
 
 
 def context(side: bytes = CLIENT, suite: int = 1, first: int = 1, **settings: Any) -> SecurityContext:
-    given = VECTORS["keys"][str(suite)]
     defaults: dict[str, Any] = {
-        "broadcast_key": Key.from_hex(given["broadcast"]),
+        "broadcast_key": global_key(suite, "broadcast"),
         "broadcast_counter": counter(),
-        "keys": keys(suite, side),
+        "keys": general_keys(suite, side),
         "entropy": chance,
     }
     peer = settings.pop("peer", SERVER if side == CLIENT else CLIENT)
-    encryption_key = settings.pop("encryption_key", Key.from_hex(given["encryption"]))
-    authentication_key = settings.pop("authentication_key", Key.from_hex(given["authentication"]))
+    encryption_key = settings.pop("encryption_key", global_key(suite, "encryption"))
+    authentication_key = settings.pop("authentication_key", global_key(suite, "authentication"))
     return SecurityContext(
         suite, side, peer, encryption_key, authentication_key, counter=counter(first), **(defaults | settings)
     )
@@ -334,8 +315,8 @@ def test_what_does_not_fit_is_refused_at_the_door(settings: dict[str, Any], reas
 def test_keys_on_another_curve_are_refused_at_the_door() -> None:
     for name in ("signer", "agreer", "peer_signing_key", "peer_agreement_key"):
         with pytest.raises(ConfigurationError, match="on P-384"):
-            context(keys=keys(1, CLIENT, **{name: getattr(keys(2, CLIENT), name)}))
-    assert "not shown" in repr(keys(1, CLIENT))
+            context(keys=general_keys(1, CLIENT, **{name: getattr(general_keys(2, CLIENT), name)}))
+    assert "not shown" in repr(general_keys(1, CLIENT))
 
 
 # -- refusals ----------------------------------------------------------------------------------------------------------
@@ -414,7 +395,7 @@ def test_octets_cut_anywhere_and_every_flipped_bit_are_refused() -> None:
 )
 def test_a_key_that_is_not_here(name: str, lacking: str, reason: str) -> None:
     need = BOTH if "signed" not in name else Protection.NONE
-    meter = context(SERVER, keys=keys(1, SERVER, **{lacking: None}), required=need)
+    meter = context(SERVER, keys=general_keys(1, SERVER, **{lacking: None}), required=need)
     with pytest.raises(SecurityError, match=reason):
         meter.unprotect(made(name))
 
@@ -431,11 +412,11 @@ def test_a_key_that_is_not_here(name: str, lacking: str, reason: str) -> None:
 )
 def test_nothing_is_sent_with_a_key_that_is_not_here(choice: KeyChoice, lacking: str) -> None:
     with pytest.raises(LocalProtocolError, match="need"):
-        context(keys=keys(1, CLIENT, **{lacking: None})).wrap(GET, (layer(choice),))
+        context(keys=general_keys(1, CLIENT, **{lacking: None})).wrap(GET, (layer(choice),))
     with pytest.raises(LocalProtocolError, match="entropy"):
         context(entropy=None).wrap(GET, (layer(KeyChoice.WRAPPED),))
     with pytest.raises(LocalProtocolError, match="a signing key"):
-        context(keys=keys(1, CLIENT, signer=None)).wrap(GET, (signing(),))
+        context(keys=general_keys(1, CLIENT, signer=None)).wrap(GET, (signing(),))
     with pytest.raises(LocalProtocolError, match="under the broadcast key"):
         context(broadcast_counter=None).wrap(GET, (layer(KeyChoice.BROADCAST),))
 
@@ -471,21 +452,21 @@ def test_a_signature_that_is_missing_of_another_key_or_over_other_octets() -> No
     ):
         with pytest.raises(SecurityError, match="signature"):
             meter.unprotect(altered(octets, **changes))
-    stranger = keys(1, SERVER, peer_signing_key=keys(1, CLIENT).peer_signing_key)
+    stranger = general_keys(1, SERVER, peer_signing_key=general_keys(1, CLIENT).peer_signing_key)
     with pytest.raises(SecurityError, match="signature does not verify"):
         context(SERVER, keys=stranger, required=SIGNED).unprotect(octets)
     assert meter.unprotect(octets).protection == SIGNED
 
 
 def test_an_ephemeral_key_of_somebody_else() -> None:
-    stranger = keys(1, SERVER, peer_signing_key=keys(1, CLIENT).peer_signing_key)
+    stranger = general_keys(1, SERVER, peer_signing_key=general_keys(1, CLIENT).peer_signing_key)
     with pytest.raises(SecurityError, match="signature does not verify"):
         context(SERVER, keys=stranger).unprotect(made("suite 1, one-pass Diffie-Hellman"))
 
 
 def test_envelopes_in_one_another_are_of_one_party() -> None:
     other = b"COS12345"
-    inner = context(other, peer=SERVER, keys=keys(1, CLIENT)).wrap(GET, (layer(),))
+    inner = context(other, peer=SERVER, keys=general_keys(1, CLIENT)).wrap(GET, (layer(),))
     outer = context().wrap(inner, (layer(),))
     server = context(SERVER, peer=None)
     with pytest.raises(SecurityError, match="different parties"):
@@ -631,7 +612,7 @@ def test_what_is_inside_is_a_service() -> None:
         unsigned = GeneralSigning(*(signed.transaction_id, CLIENT, SERVER, b"", b"", content, b""))
         made_up = altered(
             unsigned.encode(),
-            signature=keys(1, CLIENT).signer.sign(unsigned.signed(content_length=False)),  # type: ignore[union-attr]
+            signature=general_keys(1, CLIENT).signer.sign(unsigned.signed(content_length=False)),  # type: ignore[union-attr]
         )
         with pytest.raises(SecurityError, match="does not belong"):
             context(SERVER, required=SIGNED).unprotect(made_up)
@@ -712,8 +693,7 @@ class Module:
     """What a hardware module offers: operations, and no key."""
 
     def __init__(self, suite: int = 1) -> None:
-        given = VECTORS["keys"][str(suite)]
-        self._gcm = Gcm(Key.from_hex(given["encryption"]), Key.from_hex(given["authentication"]))
+        self._gcm = Gcm(global_key(suite, "encryption"), global_key(suite, "authentication"))
         self.authenticates = True
         self.protect, self.unprotect = self._gcm.protect, self._gcm.unprotect
         self.opening, self.tag = self._gcm.opening, self._gcm.tag
