@@ -197,7 +197,7 @@ class SecurityContext:
         self._dialect = dialect
         self._signatures: set[bytes] = set()
         self._check_protection(keys)
-        self._control = int(self.applied) & PROTECTION_MASK | suite
+        self._control = self._mode() | suite
         self._needs_signature = Protection.SIGNATURE in self.required
         self._openings = self._accepted()
         if peer_title is not None:
@@ -657,6 +657,13 @@ class SecurityContext:
             raise ConfigurationError("messages can be required to be signed only with a signing key of the peer")
         if Protection.SIGNATURE in self.applied and (keys is None or keys.signer is None):
             raise ConfigurationError("messages can be signed only with a signing key of our own")
+
+    def _mode(self) -> int:
+        """Return the bits of what is ciphered: where signatures alone were agreed, an envelope protects in full."""
+        mode = int(self.applied) & PROTECTION_MASK
+        if mode or not self.applied or not self._global.cipher.authenticates:
+            return mode
+        return _AUTHENTICATED | _ENCRYPTED
 
     @property
     def _may_skip_verifying(self) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,20 +27,19 @@ from cosem.protocol.association.context import (
     Response,
 )
 from cosem.protocol.association.counter import InvocationCounter
-from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice
+from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice, Layer
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.crypto import suite as suites
-from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.dialect import STANDARD, Dialect
 from cosem.protocol.values.data import OctetString
 from cosem.protocol.values.obis import Obis
 from cosem.store.memory import MemoryCounterStore
+from general import general_keys, global_key
 from pair import BOTH, CLIENT_TITLE, SERVER_TITLE, Pair, chance
 
-VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[3] / "vectors" / "general.json").read_text("utf-8"))
 CLOCK = AttributeDescriptor(8, Obis("0.0.1.0.0.255"), 2)
 TIME = OctetString(bytes.fromhex("07E7020F0311371500800000"))
 SIGNED = BOTH | Protection.SIGNATURE
@@ -57,31 +54,15 @@ WAYS = [
 ]
 
 
-def keys(suite: int, own: str) -> GeneralKeys:
-    given, peer = VECTORS["keys"][str(suite)], {"originator": "recipient", "recipient": "originator"}[own]
-    if not suite:
-        return GeneralKeys(master_key=Key.from_hex(given["master"]))
-    curve = suites.of(suite).required_curve
-    return GeneralKeys(
-        master_key=Key.from_hex(given["master"]),
-        signer=PrivateKey(curve, bytes.fromhex(given[own]["signing"]["private"])),
-        agreer=PrivateKey(curve, bytes.fromhex(given[own]["agreement"]["private"])),
-        peer_signing_key=PublicKey(curve, bytes.fromhex(given[peer]["signing"]["public"])),
-        peer_agreement_key=PublicKey(curve, bytes.fromhex(given[peer]["agreement"]["public"])),
-    )
-
-
 def security(own: bytes, peer: bytes | None, suite: int, protection: Protection, **settings: Any) -> SecurityContext:
-    given = VECTORS["keys"][str(suite)]
-    side = "originator" if own == CLIENT_TITLE else "recipient"
     drawn = itertools.count(1)
     defaults = {
-        "keys": keys(suite, side),
+        "keys": general_keys(suite, own),
         "entropy": lambda octets: next(drawn).to_bytes(octets, "big"),
         "required": protection,
     }
     return SecurityContext(
-        *(suite, own, peer, Key.from_hex(given["encryption"]), Key.from_hex(given["authentication"])),
+        *(suite, own, peer, global_key(suite, "encryption"), global_key(suite, "authentication")),
         counter=InvocationCounter(MemoryCounterStore(), own.hex()),
         **(defaults | settings),
     )
@@ -171,14 +152,34 @@ def test_dedicated_keys_in_both_envelopes(suite: int, envelope: Envelope, tags: 
 
 @pytest.mark.parametrize(("envelope", "key", "tag"), WAYS)
 @pytest.mark.parametrize("suite", [1, 2])
-def test_what_a_policy_wants_signed_is_signed_inside(suite: int, envelope: Envelope, key: KeyChoice, tag: int) -> None:
-    both = associated(suite, envelope, key, protection=SIGNED)
+@pytest.mark.parametrize("protection", [SIGNED, Protection.SIGNATURE])
+def test_what_a_policy_wants_signed_is_signed_inside(
+    protection: Protection, suite: int, envelope: Envelope, key: KeyChoice, tag: int
+) -> None:
+    both = associated(suite, envelope, key, protection=protection)
     assert not [each for each in both.server_events if isinstance(each, Refused)]
     both.passed.clear()
     get(both)
     assert both.client_events[-1] == Response(GetResponseNormal(0xC1, TIME))
     # The envelope of a service would say which it is, and holds nothing else.
     assert {octets[0] for _, octets in both.passed} == {0xDB if envelope is Envelope.SERVICE else tag}
+
+
+@pytest.mark.parametrize("envelope", [Envelope.SERVICE, Envelope.GENERAL, Envelope.CIPHERING])
+def test_a_meter_that_wants_signatures_alone_answers_what_is_ciphered_besides(envelope: Envelope) -> None:
+    both = associated(1, Envelope.SIGNING, protection=Protection.SIGNATURE)
+    both.passed.clear()
+    get(both)
+    assert [octets[0] for _, octets in both.passed] == [0xDF, 0xDF]
+    client = security(CLIENT_TITLE, SERVER_TITLE, 1, SIGNED)
+    for _ in range(20):
+        client.gmac_proof(b"")  # takes a counter: the association has used some
+    both.server.receive(client.wrap(GetRequestNormal(0xC1, CLOCK).encode(), (Layer(envelope),)))
+    (requested,) = (event for event in both.server.events() if isinstance(event, Requested))
+    assert requested.apdu == GetRequestNormal(0xC1, CLOCK)
+    both.server.respond(GetResponseNormal(0xC1, TIME))
+    (answer,) = both.server.outgoing()
+    assert client.unprotect(answer).apdu == GetResponseNormal(0xC1, TIME).encode()
 
 
 @pytest.mark.parametrize(("envelope", "key", "tag"), WAYS)
@@ -198,7 +199,7 @@ def test_long_values_go_in_blocks_that_fit_with_their_envelopes(envelope: Envelo
 
 
 def test_a_meter_that_knows_only_a_signing_key_answers_under_the_global_one() -> None:
-    full = keys(1, "recipient")
+    full = general_keys(1, SERVER_TITLE)
     knows = GeneralKeys(agreer=full.agreer, peer_signing_key=full.peer_signing_key)
     both = associated(1, Envelope.CIPHERING, KeyChoice.ONE_PASS, meter={"keys": knows})
     both.passed.clear()
