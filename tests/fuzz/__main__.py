@@ -68,7 +68,9 @@ def under_the_fuzzer(name: str, rest: list[str]) -> int:
         print("the fuzzer atheris is missing and comes with: make fuzz (it has no wheel for every Python)")
         return 1
     with atheris.instrument_imports(include=["cosem"]):
-        for module in [module for module in sys.modules if module.split(".")[0] in ("cosem", "fuzz", "pair")]:
+        for module in [
+            module for module in sys.modules if module.split(".")[0] in ("cosem", "fuzz", "general", "pair")
+        ]:
             if module != "fuzz.__main__":
                 del sys.modules[module]
         from fuzz.boundaries import BOUNDARIES as instrumented

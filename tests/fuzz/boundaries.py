@@ -14,7 +14,7 @@ from typing import Any, Final
 from cosem.errors import CosemError
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
-from cosem.protocol.apdu.get import AttributeDescriptor, GetRequestNormal, GetResponseNormal
+from cosem.protocol.apdu.get import GetRequestNormal
 from cosem.protocol.association.context import Requested
 from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
@@ -25,12 +25,11 @@ from cosem.protocol.crypto.compression import Compression
 from cosem.protocol.link import Link
 from cosem.protocol.link.hdlc import Frame, FrameReader, HdlcAddress, HdlcClient, HdlcListener, HdlcServer
 from cosem.protocol.link.wrapper import WrapperClient, WrapperServer
-from cosem.protocol.values.data import OctetString
-from cosem.protocol.values.obis import Obis
 from cosem.store.memory import MemoryCounterStore
+from fuzz.bench import ENERGY, answered
+from fuzz.envelopes import general_ciphering, general_signing
+from fuzz.exchanges import gateway, general_blocks, short_names
 from pair import AK, BOTH, CLIENT_TITLE, EK, SERVER_TITLE, Pair, pair
-
-ENERGY: Final = AttributeDescriptor(3, Obis("1.0.1.8.0.255"), 2)
 
 
 def data(octets: bytes) -> None:
@@ -120,7 +119,7 @@ def ciphered(octets: bytes) -> None:
     for event in engine.events():
         if isinstance(event, Requested):
             with suppress(CosemError):
-                both.server.respond(_answered(event.apdu))
+                both.server.respond(answered(event.apdu))
     assert len(engine.outgoing()) <= 1
 
 
@@ -142,6 +141,11 @@ BOUNDARIES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
         "wrapper": wrapper,
         "ciphered": ciphered,
         "compressed": compressed,
+        "general_blocks": general_blocks,
+        "gateway": gateway,
+        "short_names": short_names,
+        "general_ciphering": general_ciphering,
+        "general_signing": general_signing,
     }
 )
 
@@ -172,10 +176,6 @@ def _fed(station: Link, stream: bytes, cut: int) -> None:
         station.tick(now + 500.0)
         station.events()
         station.outgoing()
-
-
-def _answered(request: Any) -> Any:
-    return GetResponseNormal(getattr(request, "invoke_id_and_priority", 0xC1), OctetString(b"x" * 300))
 
 
 def _reached(stage: int) -> Pair:
