@@ -152,7 +152,6 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
             for peer in ("pydlms-client", "gurux-dlms")
         },
         Cell("pre-established association", "dlms-cosem", "server"): "its codec knows it and its client does not",
-        Cell("InformationReport", "pydlms-client", "client"): "its meter sends none; its octets of one are a vector",
         **{
             Cell(feature, "gurux-dlms", "client"): "its server class does not work as installed" for feature in FEATURES
         },

@@ -27,6 +27,8 @@ def vector(name: str) -> str:
 
 
 DATA, EVENT = vector("amshan-aidon-no-list-1"), vector("pydlms-event-notification")
+REPORT = vector("pydlms-information-report-with-its-time")
+SHORT_NAMES = ["READ", "WRITE", "INFORMATION_REPORT"]
 
 
 @pytest.mark.filterwarnings("ignore:after the authentication:cosem.errors.SecurityWarning")
@@ -38,11 +40,15 @@ DATA, EVENT = vector("amshan-aidon-no-list-1"), vector("pydlms-event-notificatio
         pytest.param(EVENT, None, marks=asks("pydlms-client", "client", "EventNotification")),
         pytest.param(DATA, "general-glo", marks=asks("pydlms-client", "client", "DataNotification")),
         pytest.param(EVENT, "glo", marks=asks("pydlms-client", "client", "EventNotification")),
+        pytest.param(REPORT, None, marks=asks("pydlms-client", "client", "InformationReport")),
+        pytest.param(REPORT, "glo", marks=asks("pydlms-client", "client", "InformationReport")),
     ],
 )
 def test_a_push_in_the_middle(pydlms_meter: Callable[..., int], framing: str, octets: str, protection: Any) -> None:
     """Protected ones are sealed by the peer; where nothing is protected they come in clear."""
+    named = "sn" if octets == REPORT else "ln"
     settings: dict[str, Any] = {"pushes": [{"apdu": octets, "protection": protection}], "framing": framing}
+    settings |= {"conformance": SHORT_NAMES} if named == "sn" else {}
     words: dict[str, Any] = {}
     client = 16
     if protection:
@@ -51,7 +57,9 @@ def test_a_push_in_the_middle(pydlms_meter: Callable[..., int], framing: str, oc
         words = {"auth": "gmac", "ek": EK, "ak": AK, "system_title": TITLE, "counters": MemoryCounterStore()}
         words["meter_title"] = "5059440000000001"  # the push comes before the AARE that tells it
     scheme = "tcp" if framing == "wrapper" else "hdlc+tcp"
-    with Client.open(f"{scheme}://127.0.0.1:{pydlms_meter(**settings)}?client={client}&server=1", **words) as meter:
+    with Client.open(
+        f"{scheme}://127.0.0.1:{pydlms_meter(**settings)}?client={client}&server=1", naming=named, **words
+    ) as meter:
         meter.get(ENERGY.value)
         assert str(meter.quantity(ENERGY)) == "12345678 Wh"
         pushed = meter.notification(0)
