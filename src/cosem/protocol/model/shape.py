@@ -7,6 +7,7 @@ A shape is written as a type. What stands on the left may be given wherever a sh
     Obis, DateTime, Date, Time          octet-string of 6, 12, 5 and 4 octets
     a class under `@structure`          structure, its fields from the annotations
     array(X), optional(X), choice(X, Y) array of X; null-data or X; the first alternative that fits
+    or_any(X)                           X exactly as declared, or any other Data
     flags(F, 24), flags(F, Unsigned)    an IntFlag in a bit-string of 24 bits or in a number
     DATE_TIME                           date-time under its own tag
     ANY                                 whatever Data the peer sends
@@ -140,6 +141,11 @@ def choice(first: type[T] | Shape[T], second: type[U] | Shape[U]) -> Shape[T | U
     return cast("Shape[T | U]", ChoiceShape((shape_of(first), shape_of(second))))
 
 
+def or_any(shape: type[T] | Shape[T]) -> Shape[T | Data]:
+    """Return the shape "`shape`, or any other Data as it is", for what is known to be sent in further forms."""
+    return cast("Shape[T | Data]", ChoiceShape((shape_of(shape), ANY)))
+
+
 def flags(kind: type[F], carrier: int | type[tags.Number]) -> Shape[F]:
     """Return the shape of an IntFlag in a bit-string of so many bits, the most significant first, or in a number."""
     return FlagsShape(kind, carrier) if isinstance(carrier, int) else NumberFlagsShape(kind, shape_of(carrier))
@@ -263,6 +269,22 @@ class NullShape:
         if value is not None:
             raise ShapeError(f"expected None, have {describe(value)}")
         return None
+
+
+@dataclass(frozen=True)
+class EmptyShape:
+    """octet-string of length 0 ⇄ None."""
+
+    name: str = "octet-string(0)"
+
+    def decode(self, data: Data, /) -> None:
+        if not isinstance(data, bytes) or data:
+            raise ShapeError(f"expected {self.name}, have {describe(data)}")
+
+    def encode(self, value: None, /) -> Data:
+        if value is not None:
+            raise ShapeError(f"expected None, have {describe(value)}")
+        return tags.OctetString(b"")
 
 
 @dataclass(frozen=True)
@@ -637,3 +659,6 @@ SHAPES: Final[dict[type, Shape[Any]]] = {
     **{kind: IntegerShape(kind, (int,), _INTEGERS) for kind in _INTEGERS},
     **{kind: StringShape(kind, (bytes,) if issubclass(kind, bytes) else (str,), _STRINGS) for kind in _STRINGS},
 }
+
+REFERENCE: Final = choice(Obis, EmptyShape())
+"""The logical name of another object, or None, which is an octet-string of length 0, where there is none."""

@@ -20,6 +20,7 @@ from cosem.protocol.model.shape import (
     BooleanShape,
     ChoiceShape,
     DateTimeShape,
+    EmptyShape,
     EnumShape,
     FlagsShape,
     IntegerShape,
@@ -236,7 +237,7 @@ def values_of(shape: Shape[Any]) -> st.SearchStrategy[Any]:
             return st.text("01", max_size=20).map(BitString)
         case BooleanShape():
             return st.booleans()
-        case NullShape():
+        case NullShape() | EmptyShape():
             return st.none()
         case AnyShape():
             return ANYTHING

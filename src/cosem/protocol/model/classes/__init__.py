@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
-from cosem.protocol.model.classes import access_control, data_storage, push, time_and_event
+from cosem.protocol.model.classes import (
+    access_control,
+    cellular,
+    coap,
+    data_storage,
+    internet,
+    local_port,
+    m_bus,
+    push,
+    time_and_event,
+)
 
-__all__ = ["access_control", "data_storage", "push", "time_and_event"]
+__all__ = [
+    "access_control",
+    "cellular",
+    "coap",
+    "data_storage",
+    "internet",
+    "local_port",
+    "m_bus",
+    "push",
+    "time_and_event",
+]
