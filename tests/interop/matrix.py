@@ -49,10 +49,12 @@ class Cell(NamedTuple):
 
 
 _CODEC_ONLY: Final = "it is a client's codec and has no meter"
+_NOTIFIED: Final = ("InformationReport", "DataNotification", "EventNotification")
+"""What the notifier of gurux-dlms makes; it needs no server class."""
 
 CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
     {
-        **{Cell(feature, "dlms-cosem", "client"): _CODEC_ONLY for feature in FEATURES},
+        **{Cell(feature, "dlms-cosem", "client"): _CODEC_ONLY for feature in FEATURES if feature != "DataNotification"},
         Cell("ACCESS", "dlms-cosem", "server"): "it does not know the service",
         Cell("general block transfer", "dlms-cosem", "server"): "its client proposes the bit and knows no such blocks",
         Cell("general block transfer", "gurux-dlms", "server"): (
@@ -153,7 +155,9 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
         },
         Cell("pre-established association", "dlms-cosem", "server"): "its codec knows it and its client does not",
         **{
-            Cell(feature, "gurux-dlms", "client"): "its server class does not work as installed" for feature in FEATURES
+            Cell(feature, "gurux-dlms", "client"): "its server class does not work as installed"
+            for feature in FEATURES
+            if feature not in _NOTIFIED
         },
     }
 )
@@ -213,9 +217,16 @@ def reasons() -> str:
                 continue
             lines += [f"\n### {peer}, we as {role}\n"]
             for why, features in whys.items():
-                named = "everything" if len(features) == len(FEATURES) else ", ".join(features)
-                lines.append(f"- **{named}**: {why}.")
+                lines.append(f"- **{_named(features)}**: {why}.")
     return "\n".join(lines) + "\n"
+
+
+def _named(features: list[str]) -> str:
+    """Return the features a reason is of in few words: what it is not of, where that is less."""
+    others = [each for each in FEATURES if each not in features]
+    if len(others) > len(features):
+        return ", ".join(features)
+    return f"everything but {', '.join(others)}" if others else "everything"
 
 
 def _word(asked: Cell, outcomes: Mapping[Cell, str], notes: dict[str, int]) -> str:

@@ -1,25 +1,34 @@
-"""One-way pushes: the listeners of the peers understand those of our meter; no peer at hand sends any by itself.
+"""One-way pushes: the listeners of the peers understand those of our meter, and our listener those that peers make.
 
 Each peer finds the push in the frames of the medium and takes its protection off. pydlms-client and dlms-cosem then
 read it whole. The client of gurux-dlms does so with a DataNotification, and raises when it sets the object that another
 tells of; its own translator reads what it got. It expects the time of an InformationReport without the octet that says
 there is one, so it gets one without a time.
+
+The notifier of gurux-dlms and the codec of dlms-cosem make pushes, which we carry to our listener. gurux-dlms raises
+where it should protect anything but a DataNotification; what it makes in clear is asked in a session, where it may
+come. It leaves the weekday out. dlms-cosem writes 01 in the place of the length of a time, so it is asked for none.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 
 import pytest
 
 from cosem import Obis
-from cosem.meter.push import Notification, PushSender
+from cosem.client.listen import PushListener
+from cosem.client.reception import Pushed, PushingMeter, PushReception, Quarantined
+from cosem.io.aio import connect_tcp
+from cosem.meter.push import PushSender
 from cosem.protocol.apdu.descriptor import AttributeDescriptor
 from cosem.protocol.apdu.notification import DataNotification, EventNotification
 from cosem.protocol.apdu.short_name import InformationReportRequest, VariableName
 from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
+from cosem.protocol.association.services import Notification
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.profile import PROFILES
 from cosem.protocol.profile.communication import Station
@@ -131,3 +140,45 @@ def test_the_codec_of_dlms_cosem(framing: str, protected: bool) -> None:
     answer = drive("dlms_cosem_listener.py", words(framing, protected=protected), octets.hex())
     assert answer == {"invoke_id": 1, "time": answer.get("time"), "body": ["0100010800FF", 12_345_678]}
     assert str(answer["time"]).startswith("2020-02-15T01:25:34"), answer
+
+
+async def heard(framing: str, octets: bytes, *, key: str = ENCRYPTION_KEY) -> Pushed | Quarantined:
+    """Send octets to our listener, and return what becomes of them."""
+    keys = {"encryption_key": Key(bytes.fromhex(key)), "authentication_key": Key(bytes.fromhex(AUTHENTICATION_KEY))}
+    reception = PushReception(b"HES\0\0\0\0\1", [PushingMeter(system_title=TITLE, **keys)], MemoryCounterStore())
+    scheme = {"wrapper": "tcp", "hdlc": "hdlc+tcp"}[framing]
+    async with PushListener(f"{scheme}://127.0.0.1:0", reception) as listener:
+        stream = await connect_tcp("127.0.0.1", listener.url.port or 0)
+        await stream.write(octets)
+        found = await listener.next()
+        await stream.close()
+    return found
+
+
+@pytest.mark.parametrize("framing", FRAMINGS)
+@pytest.mark.parametrize(
+    ("driver", "more", "notification"),
+    [
+        pytest.param(
+            "gurux_notifier.py",
+            {"kind": "data", "time": "2020-02-15T01:25:34+00:00"},
+            DataNotification(0xC0000001, bytes.fromhex("07E4020FFF01192200000000"), VALUE),
+            marks=asks("gurux-dlms", "client", "DataNotification"),
+        ),
+        pytest.param(
+            "dlms_cosem_notifier.py",
+            {"body": "02020906" + "0100010800FF" + "0600BC614E"},
+            DataNotification(0x40000001, b"", DATA.body),
+            marks=asks("dlms-cosem", "client", "DataNotification"),
+        ),
+    ],
+)
+def test_our_listener(driver: str, more: dict[str, str], notification: DataNotification, framing: str) -> None:
+    given = {"framing": framing, "title": TITLE.hex(), **more}
+    octets = bytes.fromhex(
+        drive(driver, json.dumps({**given, "ek": ENCRYPTION_KEY, "ak": AUTHENTICATION_KEY}))["octets"]
+    )
+    push = asyncio.run(heard(framing, octets))
+    assert isinstance(push, Pushed), push
+    assert (push.system_title, push.notification, push.invocation_counter) == (TITLE, notification, 1)
+    assert isinstance(asyncio.run(heard(framing, octets, key=AUTHENTICATION_KEY)), Quarantined)

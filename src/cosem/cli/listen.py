@@ -15,6 +15,9 @@ from cosem.client.listen import PushListener
 from cosem.client.reception import Pushed, PushEvent, PushingMeter, PushReception
 from cosem.errors import ConfigurationError, TransportError
 from cosem.protocol.apdu.notification import DataNotification, EventNotification
+from cosem.protocol.apdu.short_name import InformationReportRequest
+from cosem.protocol.association.services import Notification
+from cosem.protocol.values.data import Structure
 from cosem.protocol.values.system_title import TITLE_OCTETS, title_text
 from cosem.store import client_system_title, default_counter_store
 
@@ -123,11 +126,15 @@ def _plain(event: PushEvent) -> dict[str, Any]:
     time, value = _said(told)
     if isinstance(told, EventNotification):
         head["attribute"] = plain_value(told.attribute)
+    elif isinstance(told, InformationReportRequest):
+        head["variables"] = plain_value(told.variable_access_specification)
     return {**head, "time": octets_text(time) if time else None, "value": plain_value(value)}
 
 
-def _said(notification: DataNotification | EventNotification) -> tuple[bytes | None, Any]:
-    """Return the octets of the time, if any, and the value."""
+def _said(notification: Notification) -> tuple[bytes | None, Any]:
+    """Return the octets of the time, if any, and the value; that of a report is all its values."""
+    if isinstance(notification, InformationReportRequest):
+        return notification.current_time, Structure(notification.list_of_data)
     if isinstance(notification, DataNotification):
         return notification.date_time, notification.body
     return notification.time, notification.value

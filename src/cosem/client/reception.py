@@ -14,10 +14,9 @@ from typing import Final, TypeAlias
 
 from cosem.errors import ConfigurationError, CosemError, RemoteProtocolError, SecurityError
 from cosem.protocol import apdu as apdus
-from cosem.protocol.apdu.notification import DataNotification, EventNotification
 from cosem.protocol.association.counter import CounterStore, InvocationCounter, RememberedCounter
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
-from cosem.protocol.association.services import GENERAL_GLOBAL
+from cosem.protocol.association.services import GENERAL_GLOBAL, Notification
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key
 from cosem.store.memory import MemoryCounterStore
@@ -51,7 +50,7 @@ class Pushed:
 
     system_title: bytes
     source: str
-    notification: DataNotification | EventNotification
+    notification: Notification
     protection: Protection
     invocation_counter: int
 
@@ -116,7 +115,7 @@ class PushReception:
         if not opened.protection & meter.required:
             raise SecurityError("an error in clear is no push")
         notification = apdus.decode(opened.apdu)
-        if not isinstance(notification, DataNotification | EventNotification):
+        if not isinstance(notification, Notification):
             raise RemoteProtocolError(f"{type(notification).__name__} is no push")
         return Pushed(meter.system_title, source, notification, opened.protection, opened.counter)
 

@@ -5,19 +5,13 @@ Pushes that an association carries are `ServerSession.notify`. When to push, whe
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 from cosem.io.open import open_async
-from cosem.protocol.apdu.notification import DataNotification, EventNotification
-from cosem.protocol.apdu.short_name import InformationReportRequest
 from cosem.protocol.association.security import SecurityContext
+from cosem.protocol.association.services import Notification
 from cosem.protocol.link import ServerLink
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.communication import Station
-
-Notification: TypeAlias = DataNotification | EventNotification | InformationReportRequest
-"""What a meter may send unasked."""
 
 
 class PushSender:

@@ -17,8 +17,10 @@ import pytest
 from cosem.cli import listen
 from cosem.meter.push import push
 from cosem.protocol.apdu.notification import DataNotification
+from cosem.protocol.apdu.short_name import InformationReportRequest, VariableName
 from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
+from cosem.protocol.association.services import Notification
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.values.data import DoubleLongUnsigned, Structure
 from cosem.store.memory import MemoryCounterStore
@@ -42,11 +44,11 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Queue[str]:
     return found
 
 
-def pushing(place: Queue[str], *securities: SecurityContext | None) -> threading.Thread:
+def pushing(place: Queue[str], *securities: SecurityContext | None, note: Notification = NOTE) -> threading.Thread:
     def run() -> None:
         url = place.get(timeout=20)
         for security in securities:
-            asyncio.run(push(url, NOTE, security=security))
+            asyncio.run(push(url, note, security=security))
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -88,6 +90,19 @@ def test_json_says_what_is_verified(cosem: Callable[..., Any], place: Queue[str]
     good = next(each for each in told if each["verified"])
     assert (good["meter"], good["value"], good["kind"]) == (TITLE, [4711], "data-notification")
     assert all("4711" not in str(each.get("value")) for each in told if not each["verified"])
+
+
+def test_reports_are_told_by_their_short_names(cosem: Callable[..., Any], place: Queue[str], keys: list[str]) -> None:
+    report = InformationReportRequest(
+        NOTE.date_time, (VariableName(0x1008), VariableName(0x1010)), (DoubleLongUnsigned(4711), DoubleLongUnsigned(9))
+    )
+    thread = pushing(place, security(), note=report)
+    ran = cosem("listen", "tcp://127.0.0.1:0", "--count", 1, "--json", *keys)
+    thread.join()
+    told = json.loads(ran.out)
+    assert (told["kind"], told["value"]) == ("information-report-request", [4711, 9])
+    assert told["variables"] == [{"variable_name": 0x1008}, {"variable_name": 0x1010}]
+    assert told["time"].startswith("2020-02-15")
 
 
 def test_without_keys_nothing_is_believed(cosem: Callable[..., Any], place: Queue[str]) -> None:

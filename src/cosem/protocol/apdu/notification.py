@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from cosem.protocol.apdu.descriptor import AttributeDescriptor
-from cosem.protocol.codec.schema import DataField, LongInvokeIdAndPriority, Optional, TimeOctets, Wire, wire
+from cosem.protocol.codec.schema import DataField, LongInvokeIdAndPriority, OptionalTime, TimeOctets, Wire, wire
 
 
 @wire(tag=b"\x0f")
@@ -32,6 +32,6 @@ class DataNotificationConfirm(Wire):
 class EventNotification(Wire):
     """Event-Notification-Request: the value that an attribute has taken; `time` are the octets of a date-time."""
 
-    time: Annotated[bytes | None, Optional(TimeOctets())]
+    time: Annotated[bytes | None, OptionalTime()]
     attribute: AttributeDescriptor
     value: DataField

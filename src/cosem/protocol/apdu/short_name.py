@@ -19,9 +19,8 @@ from cosem.protocol.codec.schema import (
     Enumeration,
     Form,
     NullData,
-    Optional,
+    OptionalTime,
     Tagged,
-    TimeOctets,
     Wire,
     wire,
 )
@@ -126,20 +125,6 @@ class SuccessForm(Form):
         return "success"
 
 
-class CurrentTimeForm(Optional):
-    """A presence octet, then a date-time when it is 1. Gurux servers leave the octet out, and are read as well."""
-
-    _BARE = 12
-
-    def __init__(self) -> None:
-        super().__init__(TimeOctets())
-
-    def walk(self, walk: Walk, offset: int) -> tuple[bytes | None, int]:
-        if walk.octet(offset) == self._BARE:
-            return self.inner.walk(walk, offset)
-        return super().walk(walk, offset)
-
-
 _ERROR = (1, "data-access-error", Enumeration(DataAccessResult), DataAccessResult)
 
 ReadResult: TypeAlias = Annotated[
@@ -208,7 +193,7 @@ class InformationReportRequest(Wire):
     The standard calls the time a GeneralizedTime; no source shows one that is not a date-time as everywhere else.
     """
 
-    current_time: Annotated[bytes | None, CurrentTimeForm()]
+    current_time: Annotated[bytes | None, OptionalTime()]
     variable_access_specification: tuple[VariableAccessSpecification, ...]
     list_of_data: tuple[DataField, ...]
 

@@ -7,11 +7,12 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from cosem.errors import CosemError
-from cosem.protocol.apdu import Apdu, DataNotification, EventNotification, InformationReportRequest
+from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.acse import ApplicationContext, MechanismId
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.layers import Envelope, KeyChoice, Layer
 from cosem.protocol.association.security import Protection
+from cosem.protocol.association.services import Notification
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret
 from cosem.protocol.dialect import STANDARD, Dialect
@@ -264,7 +265,7 @@ class Notified:
 
     octets: bytes
     protection: Protection
-    apdu: DataNotification | EventNotification | InformationReportRequest | None = None
+    apdu: Notification | None = None
     error: CosemError | None = None
 
 

@@ -250,6 +250,9 @@ NEEDS: Final[Mapping[type, Conformance]] = {
 }
 """What must have been negotiated before a request may leave, and before it is served."""
 
+Notification: TypeAlias = DataNotification | EventNotification | InformationReportRequest
+"""What a server says unasked, by the references of its association or outside any."""
+
 NOTIFICATIONS_NEED: Final[Mapping[type, Conformance]] = {
     EventNotification: Conformance.EVENT_NOTIFICATION,
     InformationReportRequest: Conformance.INFORMATION_REPORT,

@@ -379,6 +379,25 @@ class Optional(Form):
         return self.inner.same(left, right)
 
 
+class OptionalTime(Optional):
+    """A presence octet, then a date-time when it is 1.
+
+    Gurux notifiers are read as well: they leave the octet out in an InformationReport, and have in its place the tag of
+    an octet-string in an EventNotification.
+    """
+
+    _WITHOUT_PRESENCE = b"\x0c", b"\x09\x0c"
+
+    def __init__(self) -> None:
+        super().__init__(TimeOctets())
+
+    def walk(self, walk: Walk, offset: int) -> tuple[bytes | None, int]:
+        if walk.octets.startswith(self._WITHOUT_PRESENCE, offset):
+            found: tuple[bytes, int] = self.inner.walk(walk, offset)
+            return found
+        return super().walk(walk, offset)
+
+
 class Default(Form):
     """An octet that is 0 when the value is the default; otherwise 1 and the value."""
 
