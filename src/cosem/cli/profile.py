@@ -28,7 +28,7 @@ from cosem.readings.profile import ProfileRows
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """With these a text in a cell would be run as a formula by a spreadsheet."""
 
-_MOMENT: Final = "2024-02-29, 2024-02-29T13:45 (the meter's local time) or 2024-02-29T13:45+01:00"
+MOMENT: Final = "2024-02-29, 2024-02-29T13:45 (the meter's local time) or 2024-02-29T13:45+01:00"
 
 
 class Format(StrEnum):
@@ -64,9 +64,7 @@ class Row:
 def profile(
     connection: Connection,
     obis: Annotated[str, typer.Argument(metavar="OBIS", help="The profile, such as 1.0.99.1.0.255 or P.01.")],
-    since: Annotated[
-        str | None, typer.Option(metavar="TIME", help=f"First row: {_MOMENT}.", show_default=False)
-    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help=f"First row: {MOMENT}.", show_default=False)] = None,
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="Last row, in the same forms.", show_default=False)
     ] = None,
@@ -84,14 +82,20 @@ def profile(
     wanted = parse_reference(obis)
     if wanted.class_id not in (None, ProfileGeneric.class_id) or wanted.member is not None:
         raise ConfigurationError(f"{obis!r}: a profile has class 7 and no attribute is named: 1.0.99.1.0.255")
-    first, last = _moment("--since", since), _moment("--until", until)
-    if first and last and (first.tzinfo is None) == (last.tzinfo is None) and first > last:
-        raise ConfigurationError(f"--since {since} comes after --until {until}")
+    first, last = period(since, until)
     with session(connection) as client, working("reading the profile", quiet=connection.verbose > 0):
         found = client.profile(ProfileGeneric(wanted.instance), since=first, until=last)
     rows = filled(found)
     _SHOW[Format.JSON if connection.json else format](connection, found, rows)
     say("1 row" if len(rows) == 1 else f"{len(rows)} rows")
+
+
+def period(since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    """Return what --since and --until say. Raises ConfigurationError."""
+    first, last = _moment("--since", since), _moment("--until", until)
+    if first and last and (first.tzinfo is None) == (last.tzinfo is None) and first > last:
+        raise ConfigurationError(f"--since {since} comes after --until {until}")
+    return first, last
 
 
 def filled(found: ProfileRows) -> list[Row]:
@@ -205,7 +209,7 @@ def _moment(option: str, text: str | None) -> datetime | None:
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError:
-        raise ConfigurationError(f"{option} {text!r} is no time: write {_MOMENT}") from None
+        raise ConfigurationError(f"{option} {text!r} is no time: write {MOMENT}") from None
 
 
 _SHOW: Final = {Format.TABLE: _table, Format.CSV: _csv, Format.JSON: _json}

@@ -21,15 +21,26 @@ def working(what: str, *, quiet: bool = False) -> Generator[None, None, None]:
 
 
 @contextmanager
+def counting(what: str, total: int) -> Generator[Callable[[int, int], None], None, None]:
+    """Show a bar as long as the body runs; it is given what to call with how many are done, and of how many."""
+    with _bar() as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+@contextmanager
 def progress(what: str, total: int) -> Generator[Callable[[], None], None, None]:
     """Show a bar as long as the body runs; it is given what to call when one of `total` is done."""
-    bar = Progress(
+    with _bar() as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+def _bar() -> Progress:
+    return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=Console(stderr=True),
     )
-    with bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)

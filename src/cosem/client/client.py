@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar, Unpack
 
 from cosem.client.access import Access, AccessWords, access
+from cosem.client.conveniences import Conveniences
 from cosem.client.exchange import Exchange
 from cosem.client.operation import operation
-from cosem.client.operations import Operations
 from cosem.client.services import Services
 from cosem.errors import LocalProtocolError, SecurityWarning, ServiceRefused, ShapeError
 from cosem.io import blocking
@@ -41,7 +41,7 @@ IN_CLEAR = frozenset(("tcp", "udp"))
 """Media on which others may listen."""
 
 
-class _Connection(Operations):
+class _Connection(Conveniences):
     """What both clients are: a URL, the access to it, and the exchange while it is open."""
 
     def __init__(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
@@ -75,10 +75,18 @@ class Exchange:
 
     async def wait_for_notification(self, seconds: float | None) -> Notified | None:
         """Wait for something the meter says unasked; None when nothing comes in time."""
+        await self._listen(seconds, heard=lambda: bool(self.notifications))
+        return self.notifications.popleft() if self.notifications else None
+
+    async def pause(self, seconds: float) -> None:
+        """Do nothing for so long, but keep the link alive and take what the meter says unasked."""
+        await self._listen(seconds, heard=lambda: False)
+
+    async def _listen(self, seconds: float | None, *, heard: Callable[[], bool]) -> None:
         session, stream = self.session, self.stream
         until = None if seconds is None else stream.now() + seconds
         try:
-            while not self.notifications:
+            while not heard():
                 due = [at for at in (until, session.deadline()) if at is not None]
                 octets = await stream.read(min(due, default=None))
                 if octets:
@@ -93,7 +101,6 @@ class Exchange:
         except CosemError:
             await self._drop()
             raise
-        return self.notifications.popleft() if self.notifications else None
 
     async def close(self) -> None:
         """Release the association and take the layers down, in good order as far as the meter takes part.

@@ -13,7 +13,7 @@ from cosem.cli import collect, decode
 
 Cosem = Callable[..., Any]
 
-VERBS = ("read", "browse", "profile", "set", "act", "decode", "simulate", "collect", "demo")
+VERBS = ("read", "browse", "profile", "clock", "events", "image", "set", "act", "decode", "simulate", "collect", "demo")
 
 
 def interrupted(*_: object) -> None:

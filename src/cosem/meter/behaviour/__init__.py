@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from cosem.meter.behaviour import clock, profile_generic
+from cosem.meter.behaviour import calendars, clock, disconnect_control, image_transfer, profile_generic
 from cosem.meter.item import PLAIN, Behaviour
 
 BEHAVIOURS: Final[Mapping[int, Behaviour]] = MappingProxyType(
-    {7: profile_generic.BEHAVIOUR, 8: clock.BEHAVIOUR},
+    {
+        7: profile_generic.BEHAVIOUR,
+        8: clock.BEHAVIOUR,
+        9: calendars.SCRIPT_TABLE,
+        11: calendars.SPECIAL_DAYS,
+        18: image_transfer.BEHAVIOUR,
+        20: calendars.ACTIVITY_CALENDAR,
+        70: disconnect_control.BEHAVIOUR,
+    },
 )
 """By class id; objects of all other classes keep values and do nothing."""
 
