@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Generic, TypeVar, cast, overload
+from typing import Any, ClassVar, Final, Generic, TypedDict, TypeVar, Unpack, cast, overload
 
 from cosem.errors import ConfigurationError, ShapeError
 from cosem.protocol.apdu.get import SelectiveAccess
 from cosem.protocol.model.reference import AttributeRef, BufferRef, MethodRef
+from cosem.protocol.model.rights import AttributeAccess
 from cosem.protocol.model.selection import EntrySelection, RangeSelection, Selection
 from cosem.protocol.model.shape import ANY, NULL, ROWS, E, P, Rows, Shape, T, shape_of
 from cosem.protocol.values.obis import Obis
+from cosem.protocol.values.units import Unit
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -25,15 +27,39 @@ Selectors = Mapping[int, type[Selection]]
 NO_SELECTORS: Final[Selectors] = MappingProxyType({})
 
 
-class Attribute(Generic[T]):
-    """The declaration of one attribute: number, shape, and whether only configuration changes it (static)."""
+class Facts(TypedDict, total=False):
+    """What else may be said of an attribute; what is not said is False, none, or follows from the rest."""
 
-    def __init__(self, index: int, shape: Shape[T], static: bool, selectors: Selectors) -> None:
+    static: bool
+    """Only configuration changes it."""
+    selectors: Selectors
+    """Its access-selectors, and the selections they stand for."""
+    writable: bool
+    """A management client may usually write it; when not said, what is static may be written."""
+    unit: Unit
+    """The unit of its value, where the class fixes it."""
+
+
+class Attribute(Generic[T]):
+    """The declaration of one attribute: number, shape, whether only configuration changes it (static), and its unit."""
+
+    def __init__(self, index: int, shape: Shape[T], **facts: Unpack[Facts]) -> None:
         self.index = index
         self.shape = shape
-        self.static = static
-        self.selectors = selectors
+        self.static = facts.get("static", False)
+        self.selectors = facts.get("selectors", NO_SELECTORS)
+        self.writable = facts.get("writable", self.static)
+        self.unit = facts.get("unit")
         self.name = ""
+
+    @property
+    def access(self) -> AttributeAccess:
+        """What a management client may usually do: read, and write what is static unless its declaration says not.
+
+        This is a convention of this project. IEC 62056-6-2 says what is static and what is dynamic; the rights are in
+        the object list of each meter, which decides.
+        """
+        return AttributeAccess.READ_WRITE if self.writable else AttributeAccess.READ
 
     @property
     def short_name_offset(self) -> int:
@@ -73,7 +99,7 @@ class BufferAttribute(Attribute[Rows]):
     """The declaration of a profile's buffer, whose references can be asked for by range and by entry."""
 
     def __init__(self, index: int) -> None:
-        super().__init__(index, ROWS, False, {1: RangeSelection, 2: EntrySelection})
+        super().__init__(index, ROWS, selectors={1: RangeSelection, 2: EntrySelection})
 
     def reference(self, owner: InterfaceClass) -> BufferRef:
         """Return the buffer of the object `owner`."""
@@ -121,16 +147,14 @@ class Method(Generic[A, R]):
 
 
 @overload
-def attribute(index: int, shape: type[E], *, static: bool = ..., selectors: Selectors = ...) -> Attribute[E]: ...
+def attribute(index: int, shape: type[E], **facts: Unpack[Facts]) -> Attribute[E]: ...
 @overload
-def attribute(index: int, shape: type[P], *, static: bool = ..., selectors: Selectors = ...) -> Attribute[P]: ...
+def attribute(index: int, shape: type[P], **facts: Unpack[Facts]) -> Attribute[P]: ...
 @overload
-def attribute(
-    index: int, shape: type[T] | Shape[T], *, static: bool = ..., selectors: Selectors = ...
-) -> Attribute[T]: ...
-def attribute(index: int, shape: Any, *, static: bool = False, selectors: Selectors = NO_SELECTORS) -> Attribute[Any]:
+def attribute(index: int, shape: type[T] | Shape[T], **facts: Unpack[Facts]) -> Attribute[T]: ...
+def attribute(index: int, shape: Any, **facts: Unpack[Facts]) -> Attribute[Any]:
     """Declare attribute `index` of the shape that a type stands for (see `cosem.protocol.model.shape`)."""
-    return Attribute(index, shape_of(shape), static, selectors)
+    return Attribute(index, shape_of(shape), **facts)
 
 
 @overload
@@ -175,7 +199,7 @@ class InterfaceClass:
     declared_methods: ClassVar[Mapping[int, Method[Any, Any]]] = MappingProxyType({})
     usual_instance: ClassVar[str | None] = None
 
-    logical_name = attribute(1, Obis, static=True)
+    logical_name = attribute(1, Obis, static=True, writable=False)
     """Attribute 1 of every class."""
 
     def __init_subclass__(cls, *, class_id: int | None = None, version: int = 0, instance: str | None = None) -> None:

@@ -11,6 +11,7 @@ from cosem.errors import ConfigurationError
 from cosem.protocol.codec import axdr
 from cosem.protocol.model import (
     AssociationLN,
+    AttributeAccess,
     CaptureObject,
     Clock,
     Data,
@@ -32,6 +33,7 @@ from cosem.protocol.model.classes.access_control import (
 from cosem.protocol.model.shape import ANY
 from cosem.protocol.values.data import LongUnsigned, OctetString, Structure, Unsigned
 from cosem.protocol.values.obis import Obis
+from cosem.protocol.values.units import Unit
 
 VECTORS = json.loads((Path(__file__).parents[3] / "vectors" / "model.json").read_text())
 
@@ -46,6 +48,18 @@ def test_on_the_class_it_is_the_declaration_on_an_object_the_reference() -> None
     assert Register.reset.short_name_offset == 0x28
     assert repr(Register.reset) == "method(1, integer, null-data)"
     assert repr(Register.scaler_unit) == "attribute(3, structure ScalerUnit, static=True)"
+
+
+def test_a_declaration_says_what_may_usually_be_written_and_in_which_unit() -> None:
+    assert Register.logical_name.access is AttributeAccess.READ
+    assert Register.value.access is AttributeAccess.READ, "dynamic"
+    assert Register.scaler_unit.access is AttributeAccess.READ, "metrology"
+    assert ProfileGeneric.capture_period.access is AttributeAccess.READ_WRITE, "static"
+    assert ProfileGeneric.buffer.access is AttributeAccess.READ
+    assert Clock.time.access is AttributeAccess.READ_WRITE, "dynamic, but set"
+    assert ProfileGeneric.capture_period.unit is Unit.SECOND
+    assert Clock.time_zone.unit is Unit.MINUTE
+    assert Register.value.unit is None
 
 
 def test_an_object_is_a_value() -> None:

@@ -172,8 +172,8 @@ def test_declaring_a_number_twice_fails() -> None:
         class Twofold(InterfaceClass):
             """Never registered."""
 
-            one = Attribute(2, AnyShape(), False, {})
-            two = Attribute(2, AnyShape(), False, {})
+            one = Attribute(2, AnyShape())
+            two = Attribute(2, AnyShape())
 
     with pytest.raises(TypeError, match="declares method 1 twice"):
 

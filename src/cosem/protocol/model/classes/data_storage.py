@@ -67,7 +67,7 @@ class Register(InterfaceClass, class_id=3, version=0):
     """Holds one value with its scaler and unit. (class_id 3)"""
 
     value = attribute(2, ANY)
-    scaler_unit = attribute(3, ScalerUnit, static=True)
+    scaler_unit = attribute(3, ScalerUnit, static=True, writable=False)
     reset = method(1, Integer, sn=0x28)
 
 
@@ -75,7 +75,7 @@ class ExtendedRegister(InterfaceClass, class_id=4, version=0):
     """Holds one value with its scaler and unit, a status, and the time when it was captured. (class_id 4)"""
 
     value = attribute(2, ANY)
-    scaler_unit = attribute(3, ScalerUnit, static=True)
+    scaler_unit = attribute(3, ScalerUnit, static=True, writable=False)
     status = attribute(4, ANY)
     capture_time = attribute(5, DateTime)
     reset = method(1, Integer, sn=0x38)
@@ -86,12 +86,12 @@ class DemandRegister(InterfaceClass, class_id=5, version=0):
 
     current_average_value = attribute(2, ANY)
     last_average_value = attribute(3, ANY)
-    scaler_unit = attribute(4, ScalerUnit, static=True)
+    scaler_unit = attribute(4, ScalerUnit, static=True, writable=False)
     status = attribute(5, ANY)
     capture_time = attribute(6, DateTime)
     start_time_current = attribute(7, DateTime)
-    period = attribute(8, DoubleLongUnsigned, static=True)
-    number_of_periods = attribute(9, LongUnsigned, static=True)
+    period = attribute(8, DoubleLongUnsigned, static=True, unit=Unit.SECOND)
+    number_of_periods = attribute(9, LongUnsigned, static=True, writable=False)
     reset = method(1, Integer, sn=0x48)
     next_period = method(2, Integer, sn=0x50)
 
@@ -112,11 +112,11 @@ class ProfileGenericCommon(InterfaceClass):
 
     buffer = BufferAttribute(2)
     capture_objects = attribute(3, array(CaptureObject), static=True)
-    capture_period = attribute(4, DoubleLongUnsigned, static=True)
+    capture_period = attribute(4, DoubleLongUnsigned, static=True, unit=Unit.SECOND)
     sort_method = attribute(5, SortMethod, static=True)
     sort_object = attribute(6, CaptureObject, static=True)
     entries_in_use = attribute(7, DoubleLongUnsigned)
-    profile_entries = attribute(8, DoubleLongUnsigned, static=True)
+    profile_entries = attribute(8, DoubleLongUnsigned, static=True, writable=False)
     reset = method(1, Integer, sn=0x58)
     capture = method(2, Integer, sn=0x60)
 

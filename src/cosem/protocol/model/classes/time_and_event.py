@@ -17,6 +17,7 @@ from cosem.protocol.model.shape import (
 from cosem.protocol.values.data import Data, Integer, Long, LongUnsigned, OctetString, Unsigned
 from cosem.protocol.values.dates import ClockStatus, Date, DateTime, Time
 from cosem.protocol.values.obis import Obis
+from cosem.protocol.values.units import Unit
 
 
 class ClockBase(Enumeration):
@@ -42,12 +43,12 @@ class PresetTime:
 class Clock(InterfaceClass, class_id=8, version=0, instance="0.0.1.0.0.255"):
     """Holds date, time, the deviation from UTC and the rules of daylight saving. (class_id 8)"""
 
-    time = attribute(2, DateTime)
-    time_zone = attribute(3, Long, static=True)
+    time = attribute(2, DateTime, writable=True)
+    time_zone = attribute(3, Long, static=True, unit=Unit.MINUTE)
     status = attribute(4, flags(ClockStatus, Unsigned))
     daylight_savings_begin = attribute(5, DateTime, static=True)
     daylight_savings_end = attribute(6, DateTime, static=True)
-    daylight_savings_deviation = attribute(7, Integer, static=True)
+    daylight_savings_deviation = attribute(7, Integer, static=True, unit=Unit.MINUTE)
     daylight_savings_enabled = attribute(8, bool, static=True)
     clock_base = attribute(9, ClockBase, static=True)
     adjust_to_quarter = method(1, Integer, sn=0x60)
