@@ -22,7 +22,7 @@ def test_octets_are_the_typed_values(case: dict[str, Any]) -> None:
 
 
 def test_counts_agree_with_other_implementations() -> None:
-    # Gurux and pydlms, and quotations of the Blue Book.
+    # Gurux, and quotations of the Blue Book.
     counts = {80: (3, 1), 81: (5, 1), 82: (8, 0), 83: (14, 0), 84: (7, 1), 85: (6, 1), 86: (4, 0)}
     declared = {number: REGISTRY[number, 0] for number in counts}
     assert {n: (len(c.declared_attributes), len(c.declared_methods)) for n, c in declared.items()} == counts

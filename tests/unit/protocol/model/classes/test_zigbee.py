@@ -18,7 +18,7 @@ def test_octets_are_the_typed_values(case: dict[str, Any]) -> None:
 
 
 def test_methods_have_the_numbers_of_other_implementations() -> None:
-    # EnergyICT, with HAN where the Blue Book has PAN; meterkit/cosemlib names all of them.
+    # EnergyICT, with HAN where the Blue Book has PAN.
     numbers = {"register_device": 1, "unregister_device": 2, "unregister_all_devices": 3, "backup_pan": 4}
     numbers |= {"restore_pan": 5, "remove_mirror": 7, "update_link_key": 9, "create_pan": 10, "remove_pan": 11}
     assert {name: getattr(ZigBeeNetworkControl, name).index for name in numbers} == numbers
