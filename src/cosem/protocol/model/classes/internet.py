@@ -14,16 +14,17 @@ from cosem.protocol.model.shape import (
     structure,
 )
 from cosem.protocol.values.data import Data, DoubleLongUnsigned, Integer, LongUnsigned, OctetString, Unsigned
+from cosem.protocol.values.units import Unit
 
 
 class TcpUdpSetup(InterfaceClass, class_id=41, version=0, instance="0.0.25.0.0.255"):
-    """Holds port, segment size, number of connections and the time-out in seconds of TCP or UDP. (class_id 41)"""
+    """Holds port, segment size, number of connections and time-out of TCP or UDP. (class_id 41)"""
 
     tcp_udp_port = attribute(2, LongUnsigned, static=True)
     ip_reference = attribute(3, REFERENCE, static=True)
     mss = attribute(4, LongUnsigned, static=True)
     nb_of_sim_conn = attribute(5, Unsigned, static=True)
-    inactivity_time_out = attribute(6, LongUnsigned, static=True)
+    inactivity_time_out = attribute(6, LongUnsigned, static=True, unit=Unit.SECOND)
 
 
 @structure
@@ -39,14 +40,14 @@ class Ipv4Setup(InterfaceClass, class_id=42, version=0, instance="0.0.25.1.0.255
     """Holds the addresses of an IPv4 interface as numbers: 192.168.0.1 is 0xC0A80001. (class_id 42)"""
 
     dl_reference = attribute(2, REFERENCE, static=True)
-    ip_address = attribute(3, DoubleLongUnsigned)
-    multicast_ip_address = attribute(4, array(DoubleLongUnsigned))
-    ip_options = attribute(5, array(IpOption))
-    subnet_mask = attribute(6, DoubleLongUnsigned)
-    gateway_ip_address = attribute(7, DoubleLongUnsigned)
+    ip_address = attribute(3, DoubleLongUnsigned, writable=True)
+    multicast_ip_address = attribute(4, array(DoubleLongUnsigned), writable=True)
+    ip_options = attribute(5, array(IpOption), writable=True)
+    subnet_mask = attribute(6, DoubleLongUnsigned, writable=True)
+    gateway_ip_address = attribute(7, DoubleLongUnsigned, writable=True)
     use_dhcp_flag = attribute(8, bool, static=True)
-    primary_dns_address = attribute(9, DoubleLongUnsigned)
-    secondary_dns_address = attribute(10, DoubleLongUnsigned)
+    primary_dns_address = attribute(9, DoubleLongUnsigned, writable=True)
+    secondary_dns_address = attribute(10, DoubleLongUnsigned, writable=True)
     add_mc_ip_address = method(1, DoubleLongUnsigned, sn=0x60)
     delete_mc_ip_address = method(2, DoubleLongUnsigned, sn=0x68)
     get_nbof_mc_ip_addresses = method(3, ANY, ANY, sn=0x70)
@@ -108,7 +109,7 @@ class Ipv6Setup(InterfaceClass, class_id=48, version=0, instance="0.0.25.7.0.255
 
     dl_reference = attribute(2, REFERENCE, static=True)
     address_config_mode = attribute(3, AddressConfigMode, static=True)
-    unicast_ipv6_addresses = attribute(4, array(OctetString))
+    unicast_ipv6_addresses = attribute(4, array(OctetString), writable=True)
     multicast_ipv6_addresses = attribute(5, array(OctetString), static=True)
     gateway_ipv6_addresses = attribute(6, array(OctetString), static=True)
     primary_dns_address = attribute(7, OctetString, static=True)

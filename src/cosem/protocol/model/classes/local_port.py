@@ -6,6 +6,7 @@ from cosem.protocol.model.declare import InterfaceClass, attribute, method
 from cosem.protocol.model.shape import ANY, Enumeration, Unsigned8, Unsigned16, array, structure
 from cosem.protocol.values.data import Enumerated, Integer, LongUnsigned, OctetString, Unsigned
 from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.units import Unit
 
 
 class CommunicationSpeed(Enumeration):
@@ -60,13 +61,13 @@ class IecLocalPortSetup(IecLocalPortSetupCommon, class_id=19, version=1):
 
 
 class IecHdlcSetupCommon(InterfaceClass, instance="0.0.22.0.0.255"):
-    """What all versions of IEC HDLC setup have in common; the time-outs are in milliseconds and in seconds."""
+    """What all versions of IEC HDLC setup have in common; `inter_octet_time_out` is in milliseconds."""
 
     comm_speed = attribute(2, CommunicationSpeed, static=True)
     window_size_transmit = attribute(3, Unsigned, static=True)
     window_size_receive = attribute(4, Unsigned, static=True)
     inter_octet_time_out = attribute(7, LongUnsigned, static=True)
-    inactivity_time_out = attribute(8, LongUnsigned, static=True)
+    inactivity_time_out = attribute(8, LongUnsigned, static=True, unit=Unit.SECOND)
     device_address = attribute(9, LongUnsigned, static=True)
 
 
@@ -198,7 +199,7 @@ class AutoAnswerCommon(InterfaceClass, instance="0.0.2.2.0.255"):
 
     mode = attribute(2, AutoAnswerMode, static=True)
     listening_window = attribute(3, array(TimeWindow), static=True)
-    status = attribute(4, AutoAnswerStatus)
+    status = attribute(4, AutoAnswerStatus, writable=True)
     number_of_calls = attribute(5, Unsigned, static=True)
     number_of_rings = attribute(6, NumberOfRings, static=True)
 
@@ -234,11 +235,11 @@ class AutoConnectMode(Enumeration):
 
 
 class AutoConnectCommon(InterfaceClass, instance="0.0.2.1.0.255"):
-    """What all versions of Auto connect have in common; the delay is in seconds."""
+    """What all versions of Auto connect have in common."""
 
     mode = attribute(2, AutoConnectMode, static=True)
     repetitions = attribute(3, Unsigned, static=True)
-    repetition_delay = attribute(4, LongUnsigned, static=True)
+    repetition_delay = attribute(4, LongUnsigned, static=True, unit=Unit.SECOND)
     calling_window = attribute(5, array(TimeWindow), static=True)
 
 

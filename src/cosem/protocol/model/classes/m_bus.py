@@ -6,6 +6,7 @@ from cosem.protocol.model.classes.local_port import CommunicationSpeed
 from cosem.protocol.model.declare import InterfaceClass, attribute, method
 from cosem.protocol.model.shape import ANY, REFERENCE, Enumeration, array, structure
 from cosem.protocol.values.data import Data, DoubleLongUnsigned, Integer, LongUnsigned, OctetString, Unsigned
+from cosem.protocol.values.units import Unit
 
 
 class AddressState(Enumeration):
@@ -52,14 +53,14 @@ class EncryptionKeyStatus(Enumeration):
 
 
 class MBusClientCommon(InterfaceClass):
-    """What all versions of M-Bus client have in common; the period is in seconds.
+    """What all versions of M-Bus client have in common.
 
     `device_version` is what the standard calls version: that of the M-Bus device, not of this class.
     """
 
     mbus_port_reference = attribute(2, REFERENCE, static=True)
     capture_definition = attribute(3, array(CaptureDefinition), static=True)
-    capture_period = attribute(4, DoubleLongUnsigned, static=True)
+    capture_period = attribute(4, DoubleLongUnsigned, static=True, unit=Unit.SECOND)
     primary_address = attribute(5, Unsigned)
     identification_number = attribute(6, DoubleLongUnsigned)
     manufacturer_id = attribute(7, LongUnsigned)
@@ -116,7 +117,7 @@ class MBusClient(MBusClientCommon, class_id=72, version=2):
 class WirelessModeQChannel(InterfaceClass, class_id=73, version=1):
     """Holds device and group address on wireless M-Bus in mode Q (EN 13757-5). (class_id 73)"""
 
-    addr_state = attribute(2, AddressState, static=True)
+    addr_state = attribute(2, AddressState, static=True, writable=False)
     device_address = attribute(3, OctetString, static=True)
     address_mask = attribute(4, OctetString, static=True)
 

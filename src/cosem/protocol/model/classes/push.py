@@ -18,6 +18,7 @@ from cosem.protocol.model.shape import (
 from cosem.protocol.values.data import Data, Integer, LongUnsigned, Unsigned
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
+from cosem.protocol.values.units import Unit
 
 
 class TransportService(Enumeration):
@@ -101,7 +102,7 @@ class PushObject:
 
 @structure
 class RepetitionDelay:
-    """How long to wait before trying again: the least time, its growth in percent, and the longest."""
+    """How long to wait before trying again: the least time, its growth in percent, and the longest, in seconds."""
 
     repetition_delay_min: Unsigned16
     repetition_delay_exponent: Unsigned16
@@ -162,7 +163,7 @@ class PushOperationMethod(Enumeration):
 
 @structure
 class ConfirmationParameters:
-    """From when on, and how often, data is pushed that was not confirmed yet."""
+    """From when on, and how often (in seconds), data is pushed that was not confirmed yet."""
 
     confirmation_start_date: Annotated[DateTime, DATE_TIME]
     confirmation_interval: Unsigned32
@@ -173,7 +174,7 @@ class PushSetupCommon(InterfaceClass, instance="0.0.25.9.0.255"):
 
     send_destination_and_method = attribute(3, SendDestinationAndMethod, static=True)
     communication_window = attribute(4, array(CommunicationWindow), static=True)
-    randomisation_start_interval = attribute(5, LongUnsigned, static=True)
+    randomisation_start_interval = attribute(5, LongUnsigned, static=True, unit=Unit.SECOND)
     number_of_retries = attribute(6, Unsigned, static=True)
 
 
@@ -181,7 +182,7 @@ class PushSetupVersion0(PushSetupCommon, class_id=40, version=0):
     """Holds which attributes to push, whereto, when, and how often to try. (class_id 40)"""
 
     push_object_list = attribute(2, array(CaptureObject), static=True)
-    repetition_delay = attribute(7, LongUnsigned, static=True)
+    repetition_delay = attribute(7, LongUnsigned, static=True, unit=Unit.SECOND)
     push = method(1, Integer, sn=0x38)
 
 
@@ -189,7 +190,7 @@ class PushSetupVersion1(PushSetupCommon, class_id=40, version=1):
     """As version 0, with a part of a buffer, the port, and protection of the data. (class_id 40)"""
 
     push_object_list = attribute(2, array(PushObjectVersion1), static=True)
-    repetition_delay = attribute(7, LongUnsigned, static=True)
+    repetition_delay = attribute(7, LongUnsigned, static=True, unit=Unit.SECOND)
     port_reference = attribute(8, Obis, static=True)
     push_client_sap = attribute(9, Integer, static=True)
     push_protection_parameters = attribute(10, array(ProtectionParameters), static=True)

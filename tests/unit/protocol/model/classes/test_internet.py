@@ -11,6 +11,7 @@ from cosem.protocol.model import REGISTRY
 from cosem.protocol.model.classes.internet import Ipv4Setup, PapLogin, PppSetup, TcpUdpSetup
 from cosem.protocol.values.data import OctetString, Structure, Unsigned, same
 from cosem.protocol.values.obis import Obis
+from cosem.protocol.values.units import Unit
 from typed import holds, recorded
 
 
@@ -57,3 +58,9 @@ def test_authentication_of_ppp_is_typed_where_it_is_a_login_and_else_kept_as_it_
     challenge = Structure((OctetString(b"meter"), Unsigned(5)))
     assert shape.decode(challenge) == challenge
     assert same(shape.encode(PapLogin(b"meter", b"secret")), login)
+
+
+def test_addresses_that_may_come_by_themselves_may_be_written_all_the_same() -> None:
+    assert not Ipv4Setup.ip_address.static
+    assert Ipv4Setup.ip_address.writable
+    assert TcpUdpSetup.inactivity_time_out.unit is Unit.SECOND
