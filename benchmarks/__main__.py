@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -55,6 +56,10 @@ LINES = (
     Line("ciphered GET-response, verified, decoded", "ciphered-get", "ciphered-get", targets(150, 10)),
     Line("session of 10 GETs, HLS-GMAC, ciphered", "session", "session", targets(40, 3.5)),
 )
+IMPORTS = (
+    Line("import of cosem against asyncio", "cosem", "asyncio", {"limit": 1.5}),
+    Line("import of the whole model against asyncio", "cosem.protocol.model", "asyncio", {"limit": 4}),
+)
 LIMIT = Line("deciphering against one bare AES-GCM call", "decipher", "bare-gcm", {"limit": 4})
 
 
@@ -66,6 +71,7 @@ def main() -> int:
         workers = {name: running.enter_context(Worker(name, values)) for name in ("ours", *PEERS.values(), "limit")}
         rows = [measured(line, workers, options) for line in chosen(LINES, options.only)]
         limit = [limited(workers, options) for _ in chosen((LIMIT,), options.only)]
+    limit += [imported(line, options.rounds) for line in chosen(IMPORTS, options.only)]
     if options.json:
         json.dump({"lines": rows, "limits": limit}, sys.stdout, indent=2)
         print()
@@ -119,6 +125,35 @@ def limited(workers: dict[str, Worker], options: argparse.Namespace) -> dict[str
         "target": LIMIT.targets["limit"],
         "errors": errors,
     }
+
+
+def imported(line: Line, rounds: int) -> dict[str, Any]:
+    """How long an import takes beside one that everybody knows, each in a fresh interpreter, the bytecode cached."""
+    progress(line.title)
+    modules = {"ours": line.ours, "limit": line.theirs}
+    with tempfile.TemporaryDirectory() as cache:
+        costs: dict[str, list[float]] = {name: [] for name in modules}
+        for turn in range(rounds + 1):
+            for name, module in modules.items():
+                cost = import_cost(module, cache)
+                if turn:  # the first one fills the cache
+                    costs[name].append(cost)
+    return {
+        "title": line.title,
+        "ours": median(costs["ours"]),
+        "ratio": ratio(costs, "ours", "limit"),
+        "target": line.targets["limit"],
+        "errors": {},
+    }
+
+
+def import_cost(module: str, cache: str) -> float:
+    """Seconds of CPU that an import takes."""
+    text = f"import time; began = time.process_time(); import {module}; print(time.process_time() - began)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = cache
+    done = subprocess.run([OURS_PYTHON, "-c", text], capture_output=True, text=True, check=True, env=environment)
+    return float(done.stdout)
 
 
 def interleaved(able: dict[str, tuple[Worker, str]], options: argparse.Namespace) -> dict[str, list[float]]:
@@ -232,12 +267,12 @@ def given(session: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_table(rows: list[dict[str, Any]], limits: list[dict[str, Any]], rounds: int) -> None:
-    print(f"{'work':<42}{'cosem':>10}" + "".join(f"{name:>19} " for name in PEERS))
+    print(f"{'work':<50}{'cosem':>10}" + "".join(f"{name:>19} " for name in PEERS))
     for row in rows:
         cells = "".join(f"{times(cell['ratio'], cell['target']):>20}" for cell in row["ratios"].values())
-        print(f"{row['title']:<42}{duration(row['ours']):>10}{cells}")
+        print(f"{row['title']:<50}{duration(row['ours']):>10}{cells}")
     for row in limits:
-        print(f"{row['title']:<42}{duration(row['ours']):>10}{times(row['ratio'], row['target'], ' at most'):>20}")
+        print(f"{row['title']:<50}{duration(row['ours']):>10}{times(row['ratio'], row['target'], ' at most'):>20}")
     print(f"\nCPU time of the peer over ours, median of {rounds} interleaved rounds; (target); ! misses its target.")
     for row in (*rows, *limits):
         for name, error in row["errors"].items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, IntEnum
+from functools import cached_property
 from typing import Any, Final
 
 from cosem.errors import DecodeError
@@ -170,7 +171,11 @@ class Enumeration(Form):
 
     def __init__(self, kind: type[OpenEnum]) -> None:
         self.kind = kind
-        self.members: Final = tuple(kind(number) for number in range(256))
+
+    @cached_property
+    def members(self) -> tuple[OpenEnum, ...]:
+        """One for each octet; made when first needed."""
+        return tuple(self.kind(number) for number in range(256))
 
     def decoding(self, source: DecodeSource) -> str:
         return f"{source.constant(self.members, 'members')}[{source.fixed('B')}]"

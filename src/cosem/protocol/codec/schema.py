@@ -50,6 +50,7 @@ from cosem.protocol.codec.forms import (
     When,
 )
 from cosem.protocol.codec.reader import DEFAULT, Limits, Octets, admit
+from cosem.protocol.codec.record import frozen
 from cosem.protocol.codec.source import DecodeSource, EncodeSource, Refused
 from cosem.protocol.codec.walk import Inside, Walk, joined
 from cosem.protocol.values.data import Data
@@ -167,7 +168,7 @@ def wire(
 
     def declare(cls: type[_S]) -> type[_S]:
         fields = _field_forms(cls)
-        made = dataclasses.dataclass(frozen=True, slots=True, eq=False, init=False, kw_only=kw_only)(cls)
+        made = frozen(cls, kw_only=kw_only)
         made.TAG = tag
         made.NAME = name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
         made.FORM = (body or Sequence)(made, fields)

@@ -28,6 +28,7 @@ from typing import Annotated, Any, Final, Generic, Protocol, TypeAlias, TypeVar,
 from cosem.errors import LocalProtocolError, ShapeError
 from cosem.protocol.codec.compact import expand
 from cosem.protocol.codec.delta import absolute, has_deltas
+from cosem.protocol.codec.record import record
 from cosem.protocol.values import data as tags
 from cosem.protocol.values.data import Data, same
 from cosem.protocol.values.dates import Date, DateTime, Time
@@ -159,7 +160,7 @@ def structure(cls: type[T]) -> type[T]:
     its own (Obis, DateTime, an IntEnum, another structure), with `bytes`, `str` or `bool` (octet-string,
     visible-string, boolean), with `tuple[X, ...]` (array), with `X | None` (null-data or X) or with `Data`.
     """
-    made = dataclass(frozen=True, slots=True)(cls)
+    made = record(cls)
     SHAPES[made] = StructureShape(made)
     return made
 
