@@ -165,6 +165,8 @@ class Access:
         agreed_or_wrapped = agreed or self.key_info is KeyChoice.WRAPPED
         to_many = self.key_info is KeyChoice.BROADCAST
         signed = self.key_info is KeyChoice.ONE_PASS or Protection.SIGNATURE in self.protection
+        if not general and self.key_info is KeyChoice.IDENTIFIED and not signed:
+            return
         refusals = (
             (
                 general and self.protection is Protection.NONE,
@@ -441,9 +443,9 @@ def _signatures(words: AccessWords) -> Signatures | None:
 def _suite(given: int | None, ek: Key | None, signatures: Signatures | None, agreer: Agreer | None) -> int:
     """Return the suite that was named, else the lowest that the keys can be of. Raises ConfigurationError."""
     if given is None:
-        curves = {suite.curve: number for number, suite in suites.SUITES.items()}
         own = (None if signatures is None else signatures.signer, agreer)
-        by_curve = max(0 if each is None else curves.get(each.public.curve, 0) for each in own)
+        curves = [each.public.curve for each in own if each is not None]
+        by_curve = max((number for number, suite in suites.SUITES.items() if suite.curve in curves), default=0)
         given = max(by_curve, 2 if ek is not None and len(ek) == suites.SUITES[2].key_octets else 0)
     suite = suites.of(given)
     if signatures is not None and {signatures.signer.public.curve, signatures.peer.curve} != {suite.curve}:

@@ -261,7 +261,10 @@ class Several:
 
     async def one(self, each: Item) -> Any:
         """Do one thing; return its value, None for what was written, or raise its error."""
-        (answer,) = await self.do((each,))
+        alone, piece = _KINDS[type(each)].services[0], (each,)
+        form = _ALONE if self._allows(alone) or not self._allows(AccessRequest) else _BY_ACCESS
+        request = form.make(self._association, piece, False)
+        (answer,) = form.answers(piece, (await self.exchange.request(request)).apdu)
         if isinstance(answer, CosemError):
             raise answer
         return answer

@@ -93,6 +93,13 @@ class ShortNames(Several):
             raise step
         await self.exchange.tell(UnconfirmedWriteRequest((step.specification,), (step.data,)))
 
+    async def one(self, each: Item) -> Any:
+        """Do one thing; return its value, None for what was written, or raise its error."""
+        (answer,) = await self.do((each,))
+        if isinstance(answer, CosemError):
+            raise answer
+        return answer
+
     async def do(self, items: Sequence[Item], *, break_on_error: bool = False) -> list[Any]:
         """Do everything in its order; return a value, None for what was written, or an error for each."""
         steps = [await self._step(each) for each in items]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from cosem.errors import (
     CosemError,
@@ -127,13 +127,26 @@ IN_CLEAR: Final = ACSE_OF_SERVERS | ERRORS
 """First octets of what a server may say in clear whatever was agreed."""
 
 
+BETWEEN: Final = frozenset((State.ASSOCIATING, State.AUTHENTICATING, State.RELEASING))
+"""States that an answer of the server ends."""
+
+
+Wrapping: TypeAlias = Callable[[bytes], tuple[bytes, bytes | None]]
+"""Gives an APDU as it is sent, and the transaction-id that its answer must repeat."""
+
+
+def _not_wrapped(plain: bytes) -> tuple[bytes, bytes | None]:
+    return plain, None
+
+
 class _Pending:
     """A request whose answer is due, and the blocks of either that are under way."""
 
-    __slots__ = ("arriving", "leaving", "raw", "request")
+    __slots__ = ("arriving", "due", "leaving", "raw", "request")
 
     def __init__(self, request: Request, raw: bool) -> None:
         self.request: Any = request
+        self.due = invoke_id(request)
         self.raw = raw
         self.leaving: Outgoing | None = None
         self.arriving: Incoming | None = None
@@ -167,8 +180,11 @@ class ClientAssociation:
         self._challenges: Challenges | None = None
         self._protected = settings.protection is not Protection.NONE
         self._transaction: bytes | None = None
-        self._layers = settings.layers
-        self._overhead = 0 if security is None else security.overhead(self._layers)
+        self._overhead = 0 if security is None else security.overhead(settings.layers)
+        self._wrap: Wrapping = _not_wrapped
+        self._wrap_proof: Wrapping = _not_wrapped
+        if self._protected and security is not None:
+            self._wrap, self._wrap_proof = security.wrapping(settings.layers), security.wrapping(GLOBAL)
         self._limits = Limits(octets=settings.limits.reassembled)
         self._outgoing: list[bytes] = []
         self._events: list[AssociationEvent] = []
@@ -176,6 +192,8 @@ class ClientAssociation:
         self._long_invoke_id = 0
         self._pending: _Pending | None = None
         self._blocks: GeneralBlocks | None = None
+        self._longest: int | None = None
+        self._urgent = HIGH_PRIORITY
         self._unconfirmed: list[int] = []
         self._spent = False
 
@@ -200,10 +218,7 @@ class ClientAssociation:
         return self._long_invoke_id | self._service_class_and_priority(confirmed, high_priority) << 24 | options
 
     def _service_class_and_priority(self, confirmed: bool, high_priority: bool) -> int:
-        negotiated = self.negotiated
-        if negotiated is not None and not negotiated.allows(Conformance.PRIORITY_MANAGEMENT_SUPPORTED):
-            high_priority = False
-        return (CONFIRMED if confirmed else 0) | (HIGH_PRIORITY if high_priority else 0)
+        return (CONFIRMED if confirmed else 0) | (self._urgent if high_priority else 0)
 
     def associate(self) -> None:
         """Ask the server to open the association (AARQ); a pre-established one is open at once, and nothing is sent.
@@ -255,7 +270,7 @@ class ClientAssociation:
         self._check_negotiated(request)
         if self.settings.key is KeyChoice.BROADCAST and is_confirmed(request):
             raise LocalProtocolError("under the broadcast key nobody answers: only unconfirmed services go")
-        plain, longest = request.encode(), self.longest_request
+        plain, longest = request.encode(), self._longest
         if not is_confirmed(request):
             self._send_unconfirmed(request, plain, longest)
             return
@@ -319,7 +334,7 @@ class ClientAssociation:
     @property
     def awaiting(self) -> bool:
         """True while an answer is due."""
-        return self._pending is not None or self.state in (State.ASSOCIATING, State.AUTHENTICATING, State.RELEASING)
+        return self._pending is not None or self.state in BETWEEN
 
     @property
     def protected(self) -> bool:
@@ -329,11 +344,8 @@ class ClientAssociation:
     @property
     def longest_request(self) -> int | None:
         """How many octets a request may have to leave in one piece, or in blocks that any APDU takes; None for any."""
-        negotiated = self.negotiated
-        assert negotiated is not None, "asked while the association is open"
-        if self._blocks is not None:
-            return None
-        return longest_plain(negotiated.max_send_pdu_size, protected=self._protected, envelope=self._overhead)
+        assert self.negotiated is not None, "asked while the association is open"
+        return self._longest
 
     @property
     def progress(self) -> int:
@@ -360,28 +372,31 @@ class ClientAssociation:
     def _receive(self, octets: bytes) -> None:
         if not octets:
             raise DecodeError("an empty APDU", 0)
-        if octets[0] == GENERAL_BLOCK_TRANSFER and self._blocks is not None:
+        tag = octets[0]
+        if tag == GENERAL_BLOCK_TRANSFER and self._blocks is not None:
             joined = self._joined(self._blocks, octets)
             if joined is None:
                 return
-            octets = joined
+            octets, tag = joined, joined[0]
         protection = Protection.NONE
-        if self._security is not None and (octets[0] in CIPHERED or (self._protected and octets[0] not in IN_CLEAR)):
+        if self._security is not None and (tag in CIPHERED or (self._protected and tag not in IN_CLEAR)):
             try:
                 opened = self._security.unprotect(octets, self._transaction)
             except (SecurityError, DecodeError) as error:
-                if octets[0] not in UNASKED:
+                if tag not in UNASKED:
                     raise
                 self._events.append(Notified(octets, protection, error=error))
                 return
             octets, protection = opened.apdu, opened.protection
-        tag = octets[0]
+            tag = octets[0]
+        pending = self._pending
+        takes_raw = pending is not None and pending.raw and pending.arriving is None
         if tag in NOTIFICATIONS:
             self._notified(octets, protection)
-        elif tag == GET_RESPONSE and octets[1:4:2] == NORMAL_DATA and self._takes_raw():
+        elif takes_raw and tag == GET_RESPONSE and octets[1:4:2] == NORMAL_DATA:
             self._check_invoke_id(octets[2] & SHORT_INVOKE_ID.invoke_id)
             self._finish(Response(None, octets[4:]))
-        elif octets.startswith(DATA_ALONE) and self._takes_raw():
+        elif takes_raw and octets.startswith(DATA_ALONE):
             self._finish(Response(None, octets[len(DATA_ALONE) :]))
         else:
             received = apdus.decode(octets)
@@ -418,10 +433,6 @@ class ClientAssociation:
         self._outgoing += arrived.leaving
         return arrived.whole
 
-    def _takes_raw(self) -> bool:
-        pending = self._pending
-        return pending is not None and pending.raw and pending.arriving is None
-
     # -- opening and closing ------------------------------------------------------------------------------------------
 
     def _initiate_request(self) -> InitiateRequest:
@@ -453,20 +464,17 @@ class ClientAssociation:
         compare(self.settings, response)
         if self._security is not None and response.responding_ap_title:
             self._security.meet(response.responding_ap_title)
-        self.negotiated = negotiate(self.settings, response, self._security)
-        self._blocks = general_blocks(
-            self.negotiated, self.settings.general_block_window, self.settings.limits, serving=False
-        )
+        negotiated = self._agree(negotiate(self.settings, response, self._security))
         if self._security is not None and self.settings.dedicated_key is not None:
             self._security.use_dedicated(self.settings.dedicated_key)
         general = self.settings.envelope is not Envelope.SERVICE or Protection.SIGNATURE in self.settings.protection
-        if general and not self.negotiated.allows(Conformance.GENERAL_PROTECTION):
+        if general and not negotiated.allows(Conformance.GENERAL_PROTECTION):
             raise LocalProtocolError(
                 "the meter does not grant general protection: envelopes of services are left (--envelope service)"
             )
         if not self._mechanism.challenges:
             self._step(Step.ACCEPTED)
-            self._events.append(Associated(self.negotiated))
+            self._events.append(Associated(negotiated))
             return
         self._step(Step.AUTHENTICATION_REQUIRED)
         self._prove(response)
@@ -475,15 +483,29 @@ class ClientAssociation:
         settings = self.settings
         if self._security is not None and known.peer_title is not None:
             self._security.meet(known.peer_title)
-        self.negotiated = known.negotiated(
-            settings.application_context,
-            settings.proposed_conformance,
-            settings.max_receive_pdu_size,
-            settings.protection,
+        negotiated = self._agree(
+            known.negotiated(
+                settings.application_context,
+                settings.proposed_conformance,
+                settings.max_receive_pdu_size,
+                settings.protection,
+            )
         )
-        self._blocks = general_blocks(self.negotiated, settings.general_block_window, settings.limits, serving=False)
         self._step(Step.PRE_ESTABLISHED)
-        self._events.append(Associated(self.negotiated))
+        self._events.append(Associated(negotiated))
+
+    def _agree(self, negotiated: Negotiated) -> Negotiated:
+        """Take note of what was agreed, and work out what follows from it for every request."""
+        settings = self.settings
+        self.negotiated = negotiated
+        self._blocks = general_blocks(negotiated, settings.general_block_window, settings.limits, serving=False)
+        self._longest = (
+            longest_plain(negotiated.max_send_pdu_size, protected=self._protected, envelope=self._overhead)
+            if self._blocks is None
+            else None
+        )
+        self._urgent = HIGH_PRIORITY if negotiated.allows(Conformance.PRIORITY_MANAGEMENT_SUPPORTED) else 0
+        return negotiated
 
     def _prove(self, response: AssociationResponse) -> None:
         challenges = Challenges(
@@ -596,9 +618,8 @@ class ClientAssociation:
         pending = self._pending
         if pending is None:
             raise RemoteProtocolError("an answer that nobody asked for")
-        due = invoke_id(pending.request)
-        if answered != due and not self.settings.dialect.any_invoke_id:
-            raise RemoteProtocolError(f"the answer is to request {answered}, due was {due}")
+        if answered != pending.due and not self.settings.dialect.any_invoke_id:
+            raise RemoteProtocolError(f"the answer is to request {answered}, due was {pending.due}")
 
     def _get_block(self, pending: _Pending, answer: GetResponseWithDatablock) -> None:
         request, result = pending.request, answer.result.result
@@ -731,13 +752,13 @@ class ClientAssociation:
     # -- small things -------------------------------------------------------------------------------------------------
 
     def _emit(self, plain: bytes, *, answered: bool = True) -> None:
-        if self._protected:
-            assert self._security is not None
-            # The proofs go under the global key, as peers have it; all that follows as was asked for.
-            layers = self._security.numbered(self._layers if self.state is State.ASSOCIATED else GLOBAL)
-            self._transaction = next((each.transaction_id for each in layers if each.transaction_id is not None), None)
-            plain = self._security.wrap(plain, layers)
-        self._outgoing += [plain] if self._blocks is None else self._blocks.leave(plain, answered=answered)
+        # The proofs go under the global key, as peers have it; all that follows as was asked for.
+        wrap = self._wrap if self.state is State.ASSOCIATED else self._wrap_proof
+        octets, self._transaction = wrap(plain)
+        if self._blocks is None:
+            self._outgoing.append(octets)
+        else:
+            self._outgoing += self._blocks.leave(octets, answered=answered)
 
     def _step(self, step: Step) -> None:
         following = state.after(self.state, step)

@@ -149,6 +149,8 @@ class KeyOfMessage:
 
 def overhead(layers: tuple[Layer, ...], suite: Suite) -> int:
     """Return the most octets that these envelopes add to an APDU."""
+    if all(layer.envelope in (Envelope.SERVICE, Envelope.GENERAL) for layer in layers):
+        return ENVELOPE_OVERHEAD * len(layers)
     curve = suite.curve
     signature, point = (0, 0) if curve is None else (curve.signature_octets, curve.public_octets)
     key_info = {

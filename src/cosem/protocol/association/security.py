@@ -196,9 +196,9 @@ class SecurityContext:
         self._most_layers = layers
         self._dialect = dialect
         self._signatures: set[bytes] = set()
+        self._signs = bool(int(self.applied) & _SIGNED)
         self._check_protection(keys)
         self._control = self._mode() | suite
-        self._needs_signature = Protection.SIGNATURE in self.required
         self._openings = self._accepted()
         if peer_title is not None:
             self.meet(peer_title)
@@ -276,7 +276,27 @@ class SecurityContext:
         Layers without a transaction-id get the same fresh one. Where what is sent is to be signed and no layer does
         it, it is signed first. Raises what `protect` raises, and LocalProtocolError when a key is missing.
         """
-        for layer in reversed(self.numbered(layers)):
+        return self._wrapped(apdu, self.numbered(layers))
+
+    def wrapping(self, layers: tuple[Layer, ...]) -> Callable[[bytes], tuple[bytes, bytes | None]]:
+        """Return what does `wrap` for all that goes in the same layers, and gives the transaction-id of each, or None.
+
+        An answer must repeat it, see `unprotect`.
+        """
+        if len(layers) == 1 and layers[0].envelope not in _IN_TRANSACTIONS and not self._signs:
+            dedicated, to_many = layers[0].dedicated, layers[0].key is KeyChoice.BROADCAST
+            general, protect = layers[0].envelope is Envelope.GENERAL, self.protect
+            return lambda apdu: (protect(apdu, dedicated=dedicated, general=general, broadcast=to_many), None)
+
+        def wrapped(apdu: bytes) -> tuple[bytes, bytes | None]:
+            numbered = self.numbered(layers)
+            transaction = next((each.transaction_id for each in numbered if each.transaction_id is not None), None)
+            return self._wrapped(apdu, numbered), transaction
+
+        return wrapped
+
+    def _wrapped(self, apdu: bytes, numbered: tuple[Layer, ...]) -> bytes:
+        for layer in reversed(numbered):
             apdu = self._MADE[layer.envelope](self, apdu, layer)
         return apdu
 
@@ -291,13 +311,13 @@ class SecurityContext:
 
     def overhead(self, layers: tuple[Layer, ...]) -> int:
         """Return the most octets that `wrap` adds to an APDU."""
-        if Protection.SIGNATURE in self.applied and all(each.envelope is not Envelope.SIGNING for each in layers):
+        if self._signs and all(each.envelope is not Envelope.SIGNING for each in layers):
             layers = (*layers, Layer(Envelope.SIGNING))
         return overhead(layers, self.suite)
 
     def numbered(self, layers: tuple[Layer, ...]) -> tuple[Layer, ...]:
         """Return the layers as they are sent: with the signature that is due, and with their transaction-id."""
-        if Protection.SIGNATURE in self.applied and all(each.envelope is not Envelope.SIGNING for each in layers):
+        if self._signs and all(each.envelope is not Envelope.SIGNING for each in layers):
             given = next((each.transaction_id for each in layers if each.transaction_id is not None), None)
             layers = (*layers, Layer(Envelope.SIGNING, transaction_id=given))
         if all(each.transaction_id is not None or each.envelope not in _IN_TRANSACTIONS for each in layers):
@@ -316,11 +336,9 @@ class SecurityContext:
             return self._entropy(TRANSACTION_ID_OCTETS)
         return self._counter.next().to_bytes(TRANSACTION_ID_OCTETS, "big")
 
-    def _make_service_specific(self, apdu: bytes, layer: Layer) -> bytes:
-        return self.protect(apdu, dedicated=layer.dedicated, broadcast=layer.key is KeyChoice.BROADCAST)
-
-    def _make_general(self, apdu: bytes, layer: Layer) -> bytes:
-        return self.protect(apdu, dedicated=layer.dedicated, general=True, broadcast=layer.key is KeyChoice.BROADCAST)
+    def _make_ciphered(self, apdu: bytes, layer: Layer) -> bytes:
+        general, broadcast = layer.envelope is Envelope.GENERAL, layer.key is KeyChoice.BROADCAST
+        return self.protect(apdu, dedicated=layer.dedicated, general=general, broadcast=broadcast)
 
     def _make_general_ciphering(self, apdu: bytes, layer: Layer) -> bytes:
         control, transaction_id = self._control, layer.transaction_id or b""
@@ -347,8 +365,8 @@ class SecurityContext:
         return (control, apdu) if packet is None else (control | _COMPRESSION, packet)
 
     _MADE: ClassVar[Mapping[Envelope, Callable[..., bytes]]] = {
-        Envelope.SERVICE: _make_service_specific,
-        Envelope.GENERAL: _make_general,
+        Envelope.SERVICE: _make_ciphered,
+        Envelope.GENERAL: _make_ciphered,
         Envelope.CIPHERING: _make_general_ciphering,
         Envelope.SIGNING: _make_general_signing,
     }
@@ -369,11 +387,25 @@ class SecurityContext:
             envelope = self._ENVELOPES.get(apdu[0]) if apdu else None
             if envelope is None:
                 return self._in_clear(apdu)
-            opened = envelope.opened(self, apdu, envelope)
+            service, dedicated, opened_by, layers = envelope
+            if service and answers is None and HEADER_OCTETS <= len(apdu) - 2 == apdu[1] < 0x80:
+                # Nearly every APDU comes so, and is opened here in one go; anything else goes through all that follows.
+                opening, title = self._openings[dedicated].get(apdu[2]), self._peer_title
+                if opening is not None and opening.simple and title is not None:
+                    counter = apdu[3:7]
+                    plain = opening.unprotect(title + counter, apdu[7:])
+                    number, received = int.from_bytes(counter, "big"), opening.received
+                    if number <= received.last:
+                        raise received.refusal(number)
+                    if not plain or plain[0] != service:
+                        raise misplaced(apdu, plain)
+                    # Only now is the counter known to be the peer's own; before, anybody could have driven it up.
+                    received.last = number
+                    return _unprotected(Unprotected, (plain, opening.protection, number, title, layers))
+            opened = opened_by(self, apdu, envelope)
             what, received, _, simple = opened
-            if not simple or self._needs_signature or answers is not None:
+            if not simple or answers is not None:
                 return self._through_layers(apdu, opened, answers)
-            # Only now is the counter known to be the peer's own; before, anybody could have driven it up.
             received.last = what[2]
             self._peer_title = what[3]
             return _unprotected(Unprotected, what)
@@ -645,17 +677,19 @@ class SecurityContext:
 
     def _check_protection(self, keys: GeneralKeys | None) -> None:
         authenticates = self._global.cipher.authenticates
+        # Plain numbers: each operation on flags calls back into Python several times.
         for protection in (self.required, self.applied):
-            if int(protection) & _AUTHENTICATED and not authenticates:
+            mode = int(protection) & PROTECTION_MASK
+            if mode & _AUTHENTICATED and not authenticates:
                 raise ConfigurationError(f"{_written(protection)} needs an authentication key")
-            if protection & AUTHENTICATED_ENCRYPTION is Protection.ENCRYPTION and not self._may_skip_verifying:
+            if mode == _ENCRYPTED and not self._may_skip_verifying:
                 raise ConfigurationError(
                     "encryption without authentication lets anybody alter values; "
                     "cosem.danger.Weakness.UNVERIFIED_CIPHERTEXT permits it"
                 )
-        if Protection.SIGNATURE in self.required and (keys is None or keys.peer_signing_key is None):
+        if int(self.required) & _SIGNED and (keys is None or keys.peer_signing_key is None):
             raise ConfigurationError("messages can be required to be signed only with a signing key of the peer")
-        if Protection.SIGNATURE in self.applied and (keys is None or keys.signer is None):
+        if self._signs and (keys is None or keys.signer is None):
             raise ConfigurationError("messages can be signed only with a signing key of our own")
 
     def _mode(self) -> int:
@@ -672,8 +706,8 @@ class SecurityContext:
     def _accepted(self) -> tuple[dict[int, _Opening], dict[int, _Opening]]:
         """Return, for global and for dedicated envelopes, the security control octets that are let in."""
         accepted: tuple[dict[int, _Opening], dict[int, _Opening]] = ({}, {})
-        # Plain numbers: each operation on flags calls back into Python several times. A signature is another layer's.
-        required = int(self.required) & PROTECTION_MASK
+        # A signature is another layer's.
+        required, signed = int(self.required) & PROTECTION_MASK, bool(int(self.required) & _SIGNED)
         rings = ((0, 0, self._global), (0, _BROADCAST, self._broadcast), (1, 0, self._dedicated))
         for mode in (_AUTHENTICATED, _ENCRYPTED, _AUTHENTICATED | _ENCRYPTED):
             verified = _PROTECTIONS[mode if self._global.cipher.authenticates else mode & _ENCRYPTED]
@@ -687,7 +721,7 @@ class SecurityContext:
                     if ring is not None:
                         control = mode | key_set | compressed | self.suite.identifier
                         counted = ring.received if has_tag else _UNCOUNTED
-                        simple = has_tag and not key_set
+                        simple = has_tag and not (key_set or compressed or signed)
                         opening = _Opening(ring.cipher.opening(control), ring.received, verified, counted, simple)
                         accepted[dedicated][control] = opening
         return accepted
@@ -728,6 +762,7 @@ _unprotected: Final[Callable[[type[Unprotected], tuple[Any, ...]], Unprotected]]
 _PEER_UNKNOWN: Final = "the peer's system title is not known, and nothing of it can be verified without"
 _AUTHENTICATED: Final = int(Protection.AUTHENTICATION)
 _ENCRYPTED: Final = int(Protection.ENCRYPTION)
+_SIGNED: Final = int(Protection.SIGNATURE)
 _BROADCAST: Final = int(SecurityControl.BROADCAST_KEY)
 _COMPRESSION: Final = int(SecurityControl.COMPRESSION)
 _PROTECTIONS: Final = {mode: Protection(mode) for mode in range(0x00, 0x40, 0x10)}

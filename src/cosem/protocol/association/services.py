@@ -316,11 +316,14 @@ def needs_of(request: Any, *, protected: bool) -> Conformance:
     """Return what must have been negotiated for a request with all that it refers to, in the ways that it does."""
     kind: type[object] = request.__class__
     needed = needs(kind, protected=protected)
-    for attribute, selection, attribute_0 in _REFERS[kind](request) if kind in _REFERS else ():
-        if selection is not None:
-            needed |= Conformance.SELECTIVE_ACCESS
-        if attribute.attribute_id == ATTRIBUTE_0:
-            needed |= attribute_0
+    refers = _REFERS.get(kind)
+    if refers is not None:
+        for attribute, selection, attribute_0 in refers(request):
+            if selection is not None:
+                needed |= Conformance.SELECTIVE_ACCESS
+            if attribute.attribute_id == ATTRIBUTE_0:
+                needed |= attribute_0
+        return needed
     specifications = getattr(request, _BY_NAME[kind]) if kind in _BY_NAME else ()
     for each in specifications:
         needed |= _SPECIFIED.get(each.__class__, _NOTHING)

@@ -187,7 +187,7 @@ def of(identifier: int, permitted: frozenset[Weakness] = NOTHING) -> Mechanism:
     if mechanism is not None:
         return mechanism
     if identifier not in WEAK_MECHANISMS:
-        known = ", ".join(f"{known.identifier} ({known.name})" for known in _all())
+        known = ", ".join(f"{known.identifier} ({known.name})" for known in _ALL)
         hint = (
             "; number 2 is the manufacturer's: see manufacturer_specific"
             if identifier == MANUFACTURER.identifier
@@ -205,10 +205,10 @@ def of(identifier: int, permitted: frozenset[Weakness] = NOTHING) -> Mechanism:
 
 def named(name: str, permitted: frozenset[Weakness] = NOTHING) -> Mechanism:
     """Return the mechanism with this name, such as "gmac", under the same conditions as `of`."""
-    for mechanism in _all():
+    for mechanism in _ALL:
         if mechanism.name == name.lower():
             return of(mechanism.identifier, permitted)
-    known = ", ".join(mechanism.name for mechanism in _all())
+    known = ", ".join(mechanism.name for mechanism in _ALL)
     raise ConfigurationError(f"there is no authentication mechanism of this name; write one of {known}")
 
 
@@ -337,7 +337,9 @@ WEAK_MECHANISMS: Final[Mapping[int, tuple[Weakness, Mechanism]]] = MappingProxyT
     }
 )
 
-
-def _all() -> list[Mechanism]:
-    weak = [mechanism for _, mechanism in WEAK_MECHANISMS.values()]
-    return sorted([*MECHANISMS.values(), *weak], key=lambda mechanism: mechanism.identifier)
+_ALL: Final = tuple(
+    sorted(
+        (*MECHANISMS.values(), *(mechanism for _, mechanism in WEAK_MECHANISMS.values())),
+        key=lambda mechanism: mechanism.identifier,
+    )
+)
