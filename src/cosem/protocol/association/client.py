@@ -180,11 +180,12 @@ class ClientAssociation:
         self._challenges: Challenges | None = None
         self._protected = settings.protection is not Protection.NONE
         self._transaction: bytes | None = None
-        self._overhead = 0 if security is None else security.overhead(settings.layers)
+        layers = settings.layers
+        self._overhead = 0 if security is None else security.overhead(layers)
         self._wrap: Wrapping = _not_wrapped
         self._wrap_proof: Wrapping = _not_wrapped
         if self._protected and security is not None:
-            self._wrap, self._wrap_proof = security.wrapping(settings.layers), security.wrapping(GLOBAL)
+            self._wrap, self._wrap_proof = security.wrapping(layers), security.wrapping(GLOBAL)
         self._limits = Limits(octets=settings.limits.reassembled)
         self._outgoing: list[bytes] = []
         self._events: list[AssociationEvent] = []

@@ -58,7 +58,7 @@ IMPLEMENTED_SHORT_NAME_SERVICES = (
 """The same for associations by short names: the bits that the standard has for them."""
 
 
-def with_general_blocks(conformance: Conformance, window: int) -> Conformance:
+def with_general_blocks(conformance: int, window: int) -> Conformance:
     """Return `conformance` with the bit of general block transfer where the window has room for a block, else without.
 
     As whole numbers, for each operation on flags calls back into Python several times.
@@ -72,6 +72,8 @@ class Naming(Enum):
 
     LOGICAL_NAMES = "ln"
     SHORT_NAMES = "sn"
+
+    __hash__ = object.__hash__
 
     def context(self, *, ciphered: bool) -> ApplicationContext:
         """Return the application context of this naming."""
@@ -188,10 +190,10 @@ class ClientSettings:
     @property
     def proposed_conformance(self) -> Conformance:
         """What is asked for: general blocks and deltas only where they are on, general protection only with any."""
-        conformance = int(with_general_blocks(self.conformance, self.general_block_window))
-        if not self.protection:
-            conformance &= ~int(Conformance.GENERAL_PROTECTION)
-        return Conformance(conformance if self.delta_values else conformance & ~int(Conformance.DELTA_VALUE_ENCODING))
+        left_out = 0 if self.protection else int(Conformance.GENERAL_PROTECTION)
+        if not self.delta_values:
+            left_out |= int(Conformance.DELTA_VALUE_ENCODING)
+        return with_general_blocks(int(self.conformance) & ~left_out, self.general_block_window)
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -49,6 +49,8 @@ class Envelope(Enum):
     CIPHERING = "general-ciphering"
     SIGNING = "general-signing"
 
+    __hash__ = object.__hash__
+
 
 class KeyChoice(Enum):
     """How general-ciphering tells the key, by the word a person writes."""
@@ -58,6 +60,8 @@ class KeyChoice(Enum):
     WRAPPED = "wrapped"
     ONE_PASS = "one-pass"  # noqa: S105  no password
     STATIC = "static"
+
+    __hash__ = object.__hash__
 
 
 @dataclass(frozen=True, slots=True)
