@@ -32,6 +32,10 @@ _AUTHENTICATED_ENCRYPTION: Final = 0x30
 _AUTHENTICATED: Final = 0x10
 _ENCRYPTED: Final = 0x20
 
+_SHORTENED: Final = TAG_OCTETS - 16
+"""Where a tag of the library, of 16 octets, is cut."""
+_BEFORE_BOTH_TAGS: Final = -TAG_OCTETS - 16
+
 _OCTET: Final = tuple(bytes((value,)) for value in range(256))
 
 
@@ -152,12 +156,12 @@ def unseal(
     encrypt: Callable[[bytes, bytes, bytes | None], bytes], associated: bytes, nonce: bytes, sealed: bytes
 ) -> bytes:
     """Return the plaintext of ciphertext and tag, verified; `encrypt` is that of the library under the same key."""
-    size = len(sealed) - TAG_OCTETS
-    if size < 0:
+    if len(sealed) < TAG_OCTETS:
         raise _no_tag(sealed)
-    # The tag is encrypted along and cut off again: that is cheaper than cutting it off first.
-    plaintext = encrypt(nonce, sealed, None)[:size]
-    if compare_digest(encrypt(nonce, plaintext, associated)[size:-4], sealed[size:]):
+    # The tag is encrypted along and cut off again, with the one made of it: that is cheaper than cutting it off first.
+    plaintext = encrypt(nonce, sealed, None)[:_BEFORE_BOTH_TAGS]
+    # Of the two parts that are compared the ciphertext comes out as it was in any case, the tag under the right keys.
+    if compare_digest(encrypt(nonce, plaintext, associated)[:_SHORTENED], sealed):
         return plaintext
     raise SecurityError(_TAG_IS_WRONG)
 
