@@ -1,0 +1,76 @@
+"""Local times as lines of text carry them: twelve digits, with a letter for daylight saving time or without."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Final
+
+HOUR: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A local time without zone; `summer` tells whether it is daylight saving time, None where the meter does not say.
+
+    `doubtful` is a clock that the meter itself does not trust.
+    """
+
+    local: datetime
+    summer: bool | None = None
+    doubtful: bool = False
+
+    def at(self, zone: tzinfo) -> datetime:
+        """Return the point in time, in the zone where the meter is; its letter decides in the hour that comes twice.
+
+        Where the zone has no daylight saving time, or has it at another time than the meter, the letter wins: the
+        time is that of the zone without it, and one hour more for summer.
+        """
+        moment = self.local.replace(tzinfo=zone)
+        if self.summer is None:
+            return moment
+        for fold in (0, 1):
+            candidate = moment.replace(fold=fold)
+            if bool(candidate.dst()) == self.summer and candidate.utcoffset() is not None:
+                return candidate
+        offset = (moment.utcoffset() or timedelta()) - (moment.dst() or timedelta())
+        return self.local.replace(tzinfo=timezone(offset + (HOUR if self.summer else timedelta())))
+
+
+def p1_moment(text: str) -> Moment | None:
+    """Read `YYMMDDhhmmss` with `S` (summer), `W` (winter) or nothing behind; None for anything else, or no such time.
+
+    Meters of old write `YY-MM-DD hh:mm:ss` too.
+    """
+    found = _P1.fullmatch(text) or _P1_SPELT.fullmatch(text)
+    if found is None:
+        return None
+    return _moment(found, {"S": True, "W": False}.get(found["season"] or ""))
+
+
+def tic_moment(text: str) -> Moment | None:
+    """Read `SYYMMDDhhmmss`: the season is `E` (summer), `H` (winter) or a space, small where the clock is in doubt."""
+    found = _TIC.fullmatch(text)
+    if found is None:
+        return None
+    season = found["season"]
+    return _moment(found, {"E": True, "H": False}.get(season.upper()), doubtful=season.islower())
+
+
+def _moment(found: re.Match[str], summer: bool | None, *, doubtful: bool = False) -> Moment | None:
+    year, *others = (int(found[name]) for name in ("year", "month", "day", "hour", "minute", "second"))
+    try:
+        return Moment(datetime(_CENTURY + year, *others), summer, doubtful)  # type: ignore[arg-type]
+    except ValueError:
+        return None
+
+
+_CENTURY: Final = 2000
+_DIGITS: Final = "".join(rf"(?P<{name}>\d\d)" for name in ("year", "month", "day", "hour", "minute", "second"))
+_P1: Final = re.compile(rf"{_DIGITS}(?P<season>[SW])?", re.ASCII)
+_P1_SPELT: Final = re.compile(
+    r"(?P<year>\d\d)-(?P<month>\d\d)-(?P<day>\d\d) (?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)(?P<season>[SW])?",
+    re.ASCII,
+)
+_TIC: Final = re.compile(rf"(?P<season>[EHeh ]){_DIGITS}", re.ASCII)
