@@ -17,10 +17,10 @@ from cosem.client.collect import AT_ONCE, Target, WantedProfile
 from cosem.client.resolve import check
 from cosem.errors import ConfigurationError
 from cosem.io import credentials
-from cosem.meter.table import Table
 from cosem.protocol.association.context import Naming
 from cosem.protocol.model.classes.data_storage import ProfileGeneric
 from cosem.protocol.model.reference import Reference, parse_reference
+from cosem.protocol.model.table import Table
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.timing import Timing

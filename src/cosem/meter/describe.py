@@ -65,7 +65,6 @@ from cosem.meter.behaviour.profile_generic import DEFAULT_ENTRIES, RECOMPUTED
 from cosem.meter.demo import furnish
 from cosem.meter.device import MANAGEMENT, LogicalDevice, Meter, system_clock
 from cosem.meter.rights import Access, Rights, Rule
-from cosem.meter.table import Table
 from cosem.meter.values import encode_value
 from cosem.protocol.association.context import Naming
 from cosem.protocol.association.counter import CounterStore
@@ -80,6 +79,7 @@ from cosem.protocol.model.declare import REGISTRY, InterfaceClass, declared
 from cosem.protocol.model.reference import parse_reference
 from cosem.protocol.model.rights import AttributeAccess
 from cosem.protocol.model.shape import ANY, Shape, shape_of
+from cosem.protocol.model.table import Table
 from cosem.protocol.values import data as tags
 from cosem.protocol.values.obis import ObisPattern
 from cosem.protocol.values.units import Unit

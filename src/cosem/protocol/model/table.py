@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar, cast
 
 from cosem.errors import ConfigurationError, CosemError
@@ -77,7 +77,8 @@ class Table:
 
     def table(self, key: str) -> Table:
         """Return a table of this one."""
-        return Table(self._source, f"[{key}]", cast("dict[str, Any]", self._take(key, dict, "a table", _REQUIRED)))
+        content = cast("dict[str, Any]", self._take(key, dict, "a table", _REQUIRED))
+        return Table(self._source, f"{self._where}: {key}" if self._where else f"[{key}]", content)
 
     def tables(self, key: str) -> list[Table]:
         """Return the tables of a list, none when the key is missing."""
@@ -93,6 +94,10 @@ class Table:
         """Refuse keys that nobody has asked for: they are most likely misspelt."""
         if self._left:
             raise self.refusal(min(self._left), "this key is not known here")
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys, in the order of the file."""
+        return iter(self._content)
 
     def __contains__(self, key: str) -> bool:
         return key in self._content
