@@ -44,3 +44,18 @@ def _bar() -> Progress:
         TimeElapsedColumn(),
         console=Console(stderr=True),
     )
+
+
+@contextmanager
+def telling(*, quiet: bool = False) -> Generator[Callable[[str, int, int], None], None, None]:
+    """Show a bar for work that tells itself what it does, how much is done, and of how much; 0 where nobody knows."""
+    if quiet or not Console(stderr=True).is_terminal:
+        yield lambda _what, _done, _total: None
+        return
+    with _bar() as bar:
+        task = bar.add_task("", total=None)
+
+        def show(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total or None)
+
+        yield show

@@ -7,9 +7,11 @@ import os
 import secrets
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any, Final
@@ -22,16 +24,20 @@ from cosem.cli.report import put, put_json, say
 from cosem.errors import ConfigurationError, SecurityError, TransportError
 from cosem.meter import describe
 from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys, demo_keys
+from cosem.meter.clone import Entry, clone
 from cosem.meter.demo import SECURITIES, household
+from cosem.meter.device import Meter, system_clock
 from cosem.meter.serve import Server
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.elliptic import PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Secret
-from cosem.protocol.crypto.mechanism import SharedSecret, Signatures
+from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.obis import Obis
+from cosem.store import snapshot as snapshots
 from cosem.store.counters import default_counter_store
 from cosem.store.directory import default_state_directory
+from cosem.store.snapshot import RecordedAssociation
 
 CIPHERED: Final = ("gmac", "ecdsa")
 HIGHEST_PORT: Final = 0xFFFF
@@ -52,7 +58,11 @@ class Secrets:
 def simulate(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE.toml]", help="A description; left out: household meters.", show_default=False),
+        typer.Argument(
+            metavar="[FILE]",
+            help="A description (.toml) or a snapshot of cosem browse (.json); left out: household meters.",
+            show_default=False,
+        ),
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=10_000, help="How many meters; ports count up from the first.")] = 1,
     listen: Annotated[
@@ -84,7 +94,8 @@ def simulate(
 ) -> None:
     """Simulate meters until Ctrl-C; each is printed with its URL and how to read it.
 
-    FILE.toml describes one meter of your own:
+    A snapshot that cosem browse --snapshot has made is served as a clone of that meter, with new keys and passwords
+    where there were some. FILE.toml describes one meter of your own:
 
     \b
       [meter]
@@ -116,17 +127,20 @@ def simulate(
       cosem simulate --security gmac
       cosem simulate --security ecdsa --suite 2
       cosem simulate meter.toml --listen 'tcp://[::1]:4059'
+      cosem simulate snapshot.json
     """
     urls = places(ConnectionUrl.parse(listen), count)
-    if file is not None:
-        if count != 1:
-            raise ConfigurationError("a file describes one meter: leave --count out, or the file")
+    if file is not None and count != 1:
+        raise ConfigurationError("a file describes one meter: leave --count out, or the file")
+    directory = keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
+    if file is not None and file.suffix == ".json":
+        found, meter = cloned(file, use_demo_keys, directory)
+        meters = [meter]
+    elif file is not None:
         found = Secrets()
         meters = [describe.load(file, counters=default_counter_store(), allow_demo_keys=use_demo_keys)]
     else:
-        found = make_secrets(
-            security, suite, use_demo_keys, keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
-        )
+        found = make_secrets(security, suite, use_demo_keys, directory)
         meters = [
             household(number, security=security, keys=found.keys, password=found.password)
             for number in range(1, count + 1)
@@ -186,6 +200,43 @@ def make_secrets(security: str, suite: int | None, use_demo_keys: bool, director
     peer = private_file(directory / "meter-public.hex", Secret(meter.public.octets))
     options += ("--signing-key", f"file:{own}", "--peer-signing-key", f"file:{peer}")
     return Secrets(keys=made, password=Signatures(meter, client.public), options=options)
+
+
+def cloned(
+    file: Path, use_demo_keys: bool, directory: Path, clock: Callable[[], datetime] = system_clock
+) -> tuple[Secrets, Meter]:
+    """Return the meter of a snapshot with new secrets, and those of the last client that needs some.
+
+    A client has the same secrets for all logical devices.
+    """
+    made: dict[int, Secrets] = {}
+
+    def entry(association: RecordedAssociation) -> Entry:
+        mechanism, client = MECHANISMS.get(association.mechanism), association.client
+        if mechanism is not None and client not in made and (mechanism.identifier or association.protection):
+            made[client] = _secrets_of(association, mechanism, use_demo_keys, directory / f"client-{client}")
+        found = made.get(client, Secrets())
+        return Entry(found.password, found.keys)
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        meter = clone(snapshots.read(file), entry, clock=clock, counters=default_counter_store())
+    for each in said:
+        say(f"warning: {each.message}")
+    return next(reversed(made.values()), Secrets()), meter
+
+
+def _secrets_of(
+    association: RecordedAssociation, mechanism: Mechanism, use_demo_keys: bool, directory: Path
+) -> Secrets:
+    found = Secrets()
+    if association.protection or mechanism.keys or mechanism.signatures:
+        security = "ecdsa" if mechanism.signatures else "gmac"
+        found = make_secrets(security, association.suite, use_demo_keys and security == "gmac", directory)
+    if mechanism.secret:
+        low = make_secrets("low", None, False, directory)
+        found = Secrets(found.keys, low.password, found.options + low.options)
+    return replace(found, options=(*found.options, "--auth", mechanism.name))
 
 
 def _suite_option(suite: int | None) -> tuple[str, ...]:

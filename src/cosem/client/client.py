@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias, TypeVar, Unpack
 
 from cosem.client.access import Access, AccessWords, access
+from cosem.client.browse import EVERYTHING, BrowsedDevice, Progress, Wanted, no_progress, survey
 from cosem.client.conveniences import Conveniences
 from cosem.client.exchange import Exchange
 from cosem.client.operation import operation
@@ -95,23 +96,49 @@ class _Connection(Conveniences):
         """
         if self.services is not None and self.services.exchange.open:
             raise LocalProtocolError("already connected")
+        self.services, negotiated = await self.enter(self.url)
+        return negotiated
+
+    async def enter(self, url: ConnectionUrl, entry: Access | None = None) -> tuple[Services, Negotiated]:
+        """Open an association at `url`, entered as this client is unless `entry` is given; the caller closes it."""
+        if entry is not None:
+            exchange, negotiated = await self._dial(url, entry, None)
+            return Services(exchange), negotiated
         self._warn()
         if self.entry.secured and self._counter is None:
             self._counter = self.entry.counter()
             if self.entry.counter_object is not None:
                 self._counter.raise_to(await self._read_counter())
         try:
-            exchange, negotiated = await self._dial(self.url, self.entry, self._counter)
+            exchange, negotiated = await self._dial(url, self.entry, self._counter)
         except ServiceRefused as refusal:
             # The meter tells, unauthenticated, which counter it expects: that may raise ours once, within bounds.
             expected = refusal.response.invocation_counter if isinstance(refusal.response, ExceptionResponse) else None
             if expected is None or self._counter is None:
                 raise
             self._counter.raise_to(expected)
-            exchange, negotiated = await self._dial(self.url, self.entry, self._counter)
-        self.services = Services(exchange)
+            exchange, negotiated = await self._dial(url, self.entry, self._counter)
         self._warn_of_counter()
-        return negotiated
+        return Services(exchange), negotiated
+
+    @operation
+    async def survey(self, wanted: Wanted = EVERYTHING, progress: Progress = no_progress) -> tuple[BrowsedDevice, ...]:
+        """Browse the whole meter: every logical device, what each association shows of it, and all values.
+
+        It opens associations of its own, the public client's first and then this client's, and closes them; this client
+        must not be connected. A refused attribute, and a device that does not let us in, is part of what is returned.
+        An object list that is kept in `wanted.known` is not read again.
+
+        Args:
+            wanted: which devices, objects and values.
+            progress: is told how far the work is.
+
+        Raises:
+            LocalProtocolError: this client is connected.
+        """
+        if self.services is not None and self.services.exchange.open:
+            raise LocalProtocolError("a survey opens associations of its own: close this one first")
+        return await survey(self, wanted, progress)
 
     @operation
     async def close(self) -> None:

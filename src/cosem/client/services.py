@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from cosem.client.exchange import Exchange
@@ -14,8 +15,10 @@ from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.model.classes.access_control import AssociationLN
 from cosem.protocol.model.declare import InterfaceClass
 from cosem.protocol.model.reference import AttributeRef, MethodRef
-from cosem.protocol.model.rights import ObjectListElement
+from cosem.protocol.model.rights import ObjectListElement, object_list_of
+from cosem.protocol.model.shape import ANY
 from cosem.protocol.model.whole import attribute_0
+from cosem.protocol.values.data import Data
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -54,7 +57,9 @@ class Services:
         """Read the list of all objects, of the current association where they are referred to by short names."""
         if isinstance(self.several, ShortNames):
             return await self.several.objects()
-        return await self.get(association.object_list)
+        reference: AttributeRef[Any] = association.object_list
+        data: Data = await self.get(replace(reference, shape=ANY))
+        return object_list_of(data, association.instance)
 
     async def get_many(self, references: Sequence[AttributeRef[Any]]) -> list[Any]:
         """Read several attributes; errors of single items are values."""

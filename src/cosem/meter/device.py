@@ -93,6 +93,11 @@ class LogicalDevice:
         self.settle()  # from now on profiles capture
         return added
 
+    def put_in(self, item: Item) -> None:
+        """Put a ready-made object into the device; ConfigurationError for a second one of that name."""
+        self._own().put_in(item)
+        self._name_anew()
+
     def use(self, objects: Objects, source: Any = None) -> None:
         """Begin with objects that many devices share; `source` is what their `FromSource` values ask.
 

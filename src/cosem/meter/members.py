@@ -95,8 +95,11 @@ def run(visit: Visit, method: MethodDescriptor, parameters: Data | NullData) -> 
         declared = item.kind.declared_methods.get(index)
         if declared is not None:
             decode_exactly(declared.argument, argument)
+        run_it = item.behaviour.methods.get(index)
+        if run_it is None:  # the rights of a clone are those of its original, which can do more
+            raise Refusal(DataAccessResult.OTHER_REASON)
         visit.device.meter.settle()
-        returned = item.behaviour.methods[index](visit, item, argument)
+        returned = run_it(visit, item, argument)
     except Refusal as refusal:
         return ActionResponseWithOptionalData(ActionResult(int(refusal.result)))
     except (ShapeError, LocalProtocolError):

@@ -51,10 +51,17 @@ class Objects:
                 behaviour.adopt(item, handed)
             except (ConfigurationError, ShapeError) as error:
                 raise ConfigurationError(f"{address!r}: {error}") from error
-        self._items[address.instance] = item
-        if address.class_id == PROFILE_GENERIC:
-            self.profiles += (item,)
+        self.put_in(item)
         return address
+
+    def put_in(self, item: Item) -> None:
+        """Add an object that is ready; ConfigurationError for a second one of that name."""
+        assert not self.shared
+        if item.instance in self._items:
+            raise ConfigurationError(f"{item}: there is an object with this logical name already")
+        self._items[item.instance] = item
+        if item.class_id == PROFILE_GENERIC and item.state is not None:
+            self.profiles += (item,)
 
     def find(self, instance: Obis) -> Item | None:
         """Return the object with this logical name."""

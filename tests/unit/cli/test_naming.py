@@ -23,8 +23,12 @@ def url() -> Iterator[str]:
 def test_reading_and_browsing(cosem: Cosem, url: str) -> None:
     (reading,) = cosem("read", url, "1.8.0", "--naming", "sn", "--json").json["readings"]
     assert (reading["value"], reading["unit"]) == (12345678, "Wh")
-    objects = cosem("browse", url, "--naming", "sn", "--json").json["objects"]
-    assert {"1.0.1.8.0.255", "0.0.40.0.0.255"} <= {each["obis"] for each in objects}
+    (device,) = cosem("browse", url, "--naming", "sn", "--json").json["devices"]
+    objects = {each["obis"]: each for each in device["objects"]}
+    assert {"1.0.1.8.0.255", "0.0.40.0.0.255"} <= objects.keys()
+    assert objects["1.0.1.8.0.255"]["attributes"][1]["value"] == 12345678
+    ran = cosem("browse", url, "--naming", "sn", "--snapshot", "nowhere.json")
+    assert (ran.code, "--naming ln" in ran.err) == (64, True)
     ran = cosem("profile", url, "1.0.99.1.0.255", "--naming", "sn", "--json")
     assert ran.code == 0
 

@@ -1,4 +1,4 @@
-"""`cosem read` and `browse` against a served meter: values, JSON, exit codes, and what must not be shown."""
+"""`cosem read` against a served meter: values, JSON, exit codes, and what must not be shown."""
 
 from __future__ import annotations
 
@@ -212,20 +212,6 @@ def test_text_of_a_meter_cannot_harm_a_terminal(cosem: Cosem, served: Any) -> No
         assert "\x1b" not in ran.everything
         assert "\u202e" not in ran.everything
     assert "\\x1b[2J[bold]=cmd\\u202e" in cosem("read", served.wrapper, "0.0.96.1.0.255").out
-
-
-def test_browse_lists_names_classes_and_rights(cosem: Cosem, served: Any) -> None:
-    ran = cosem("browse", served.wrapper, "--only", "1-*:1.8.0")
-    assert ran.code == 0
-    assert ran.out.splitlines()[-1].split()[:4] == ["1.0.1.8.0.255", "3", "Register", "0"]
-    assert ran.err == f"1 of {len(cosem('browse', served.wrapper, '--json').json['objects'])} objects\n"
-
-
-def test_browse_as_json(cosem: Cosem, served: Any) -> None:
-    objects = {each["obis"]: each for each in cosem("browse", served.wrapper, "--json").json["objects"]}
-    writable = objects["0.0.96.1.1.255"]
-    assert (writable["class_id"], writable["class"], writable["name"]) == (1, "Data", "Device ID 2")
-    assert writable["attributes"][1] == {"index": 2, "name": "value", "access": ["read", "write"], "selectors": []}
 
 
 def test_the_timeout_is_what_was_asked_for(cosem: Cosem, served: Any) -> None:

@@ -174,3 +174,18 @@ OBJECT_LIST_ELEMENT: Final[Mapping[int, StructureShape[ObjectListElement]]] = Ma
     }
 )
 """The object_list element by the version of Association LN."""
+
+_ASSOCIATION_LN: Final = 15
+_LISTS: Final = {version: ArrayShape(element) for version, element in OBJECT_LIST_ELEMENT.items()}
+_LATEST: Final = max(_LISTS)
+
+
+def object_list_of(data: Data, association: Obis) -> tuple[ObjectListElement, ...]:
+    """Return the object_list of the Association LN named `association`; ShapeError when it is none.
+
+    How it writes rights depends on the version of the association, which is in the list itself.
+    """
+    listed = _LISTS[_LATEST].decode(data)
+    own = (each.version for each in listed if each.class_id == _ASSOCIATION_LN and each.logical_name == association)
+    version = min(next(own, _LATEST), _LATEST)
+    return listed if version == _LATEST else _LISTS[version].decode(data)
