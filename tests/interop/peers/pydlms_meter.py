@@ -13,7 +13,8 @@ The settings are one JSON object; all may be left out:
     clients            {sap: {"mechanism", "secret", "ciphered", "public_key" (PEM)}}
     signing_key        private key of the meter (PEM), mechanism 7
     context            further arguments of the peer's SecurityContext (octets in hex, keys in PEM)
-    image              block size of an image transfer object 0.0.44.0.0.255, which the example meter does not have
+    image              block size of an image transfer object 0.0.44.0.0.255, which the example meter does not have,
+                       or what the peer's ImageTransferTarget takes
     methods            [[class_id, obis, method, data]]: methods that return those data, in hex
     pushes             sent before the answers: [{"apdu": hex, "protection": null|"glo"|"general-glo", "hdlc_frame"}]
 
@@ -51,7 +52,11 @@ def main() -> int:
     for sap, client in settings.get("clients", {}).items():
         meter.clients[int(sap)] = profile(client)
     if "image" in settings:
-        ImageTransferTarget(block_size=settings["image"]).install(meter)
+        image = settings["image"]
+        image = dict(image) if isinstance(image, dict) else {"block_size": image}
+        if isinstance(image.get("drop_blocks"), dict):  # JSON has no numbers for keys
+            image["drop_blocks"] = {int(number): times for number, times in image["drop_blocks"].items()}
+        ImageTransferTarget(**image).install(meter)
     for class_id, obis, method, octets in settings.get("methods", ()):
         found, _ = decode_data(bytes.fromhex(octets))
         meter.add_method(class_id, obis, method, lambda _meter, _argument, found=found: found)
