@@ -5,6 +5,7 @@ from __future__ import annotations
 from cosem.protocol.model.declare import InterfaceClass, attribute
 from cosem.protocol.model.shape import ANY, Unsigned8, array, structure
 from cosem.protocol.values.data import LongUnsigned, Unsigned
+from cosem.protocol.values.units import Unit
 
 
 @structure
@@ -42,10 +43,10 @@ class Iso8802LlcType2Setup(InterfaceClass, class_id=58, version=0, instance="0.0
     receive_window_size_rw = attribute(3, Unsigned, static=True)
     max_octets_i_pdu_n1 = attribute(4, LongUnsigned, static=True)
     max_number_transmissions_n2 = attribute(5, Unsigned, static=True)
-    acknowledgement_timer = attribute(6, LongUnsigned, static=True)
-    p_bit_timer = attribute(7, LongUnsigned, static=True)
-    reject_timer = attribute(8, LongUnsigned, static=True)
-    busy_state_timer = attribute(9, LongUnsigned, static=True)
+    acknowledgement_timer = attribute(6, LongUnsigned, static=True, unit=Unit.SECOND)
+    p_bit_timer = attribute(7, LongUnsigned, static=True, unit=Unit.SECOND)
+    reject_timer = attribute(8, LongUnsigned, static=True, unit=Unit.SECOND)
+    busy_state_timer = attribute(9, LongUnsigned, static=True, unit=Unit.SECOND)
 
 
 class Iso8802LlcType3Setup(InterfaceClass, class_id=59, version=0, instance="0.0.27.2.0.255"):

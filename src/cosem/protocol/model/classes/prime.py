@@ -7,6 +7,7 @@ from enum import IntFlag
 from cosem.protocol.model.declare import InterfaceClass, attribute, method
 from cosem.protocol.model.shape import ANY, Enumeration, array, flags
 from cosem.protocol.values.data import DoubleLongUnsigned, Integer, Long, LongUnsigned, OctetString, Unsigned
+from cosem.protocol.values.units import Unit
 
 
 class PrimeMacState(Enumeration):
@@ -55,12 +56,12 @@ class PrimePhysicalLayerCounters(InterfaceClass, class_id=81, version=0, instanc
 class PrimeMacSetup(InterfaceClass, class_id=82, version=0, instance="0.0.28.2.0.255"):
     """Holds what sets up and manages the MAC layer. (class_id 82)"""
 
-    mac_min_switch_search_time = attribute(2, Unsigned, static=True)
+    mac_min_switch_search_time = attribute(2, Unsigned, static=True, unit=Unit.SECOND)
     mac_max_promotion_pdu = attribute(3, Unsigned, static=True)
-    mac_promotion_pdu_tx_period = attribute(4, Unsigned, static=True)
+    mac_promotion_pdu_tx_period = attribute(4, Unsigned, static=True, unit=Unit.SECOND)
     mac_beacons_per_frame = attribute(5, Unsigned, static=True)
     mac_scp_max_tx_attempts = attribute(6, Unsigned, static=True)
-    mac_ctl_re_tx_timer = attribute(7, Unsigned, static=True)
+    mac_ctl_re_tx_timer = attribute(7, Unsigned, static=True, unit=Unit.SECOND)
     mac_max_ctl_re_tx = attribute(8, Unsigned, static=True)
 
 
@@ -108,6 +109,6 @@ class PrimeMacNetworkAdministrationData(InterfaceClass, class_id=85, version=0, 
 class PrimeApplicationIdentification(InterfaceClass, class_id=86, version=0, instance="0.0.28.7.0.255"):
     """Holds the firmware version of the node and who made which product. (class_id 86)"""
 
-    firmware_version = attribute(2, OctetString, static=True)
-    vendor_id = attribute(3, LongUnsigned, static=True)
-    product_id = attribute(4, LongUnsigned, static=True)
+    firmware_version = attribute(2, OctetString, static=True, writable=False)
+    vendor_id = attribute(3, LongUnsigned, static=True, writable=False)
+    product_id = attribute(4, LongUnsigned, static=True, writable=False)

@@ -10,16 +10,16 @@ from cosem.protocol.values.data import DoubleLongUnsigned, LongUnsigned, OctetSt
 class ZigBeeSasStartup(InterfaceClass, class_id=101, version=0, instance="0.0.30.0.0.255"):
     """Holds the addresses, channels and keys with which the device starts in its network. (class_id 101)"""
 
-    short_address = attribute(2, LongUnsigned)
-    extended_pan_id = attribute(3, OctetString)
-    pan_id = attribute(4, LongUnsigned)
-    channel_mask = attribute(5, DoubleLongUnsigned)
+    short_address = attribute(2, LongUnsigned, writable=True)
+    extended_pan_id = attribute(3, OctetString, writable=True)
+    pan_id = attribute(4, LongUnsigned, writable=True)
+    channel_mask = attribute(5, DoubleLongUnsigned, writable=True)
     protocol_version = attribute(6, Unsigned, static=True)
     stack_profile = attribute(7, ANY, static=True)
-    start_up_control = attribute(8, Unsigned)
-    trust_center_address = attribute(9, OctetString)
-    link_key = attribute(10, OctetString)
-    network_key = attribute(11, OctetString)
+    start_up_control = attribute(8, Unsigned, writable=True)
+    trust_center_address = attribute(9, OctetString, writable=True)
+    link_key = attribute(10, OctetString, writable=True)
+    network_key = attribute(11, OctetString, writable=True)
     use_insecure_join = attribute(12, bool, static=True)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from cosem.protocol.model import REGISTRY
-from cosem.protocol.model.classes.llc import Iec61334LlcSetupVersion0
+from cosem.protocol.model.classes.llc import Iec61334LlcSetupVersion0, Iso8802LlcType2Setup
 from cosem.protocol.values.data import LongUnsigned, Unsigned
+from cosem.protocol.values.units import Unit
 from typed import holds, recorded
 
 
@@ -27,3 +28,9 @@ def test_counts_agree_with_other_implementations() -> None:
 @pytest.mark.parametrize("length", [Unsigned(134), LongUnsigned(134)])
 def test_the_frame_length_of_version_0_comes_in_either_width(length: Unsigned | LongUnsigned) -> None:
     assert Iec61334LlcSetupVersion0.max_frame_length.shape.decode(length) == length
+
+
+def test_timers_of_type_2_are_in_seconds() -> None:
+    # gvtret/dlms and quotations of the Blue Book.
+    timers = [each for each in Iso8802LlcType2Setup.declared_attributes.values() if each.name.endswith("timer")]
+    assert [each.unit for each in timers] == 4 * [Unit.SECOND]

@@ -8,11 +8,14 @@ import pytest
 
 from cosem.protocol.model import REGISTRY
 from cosem.protocol.model.classes.prime import (
+    PrimeApplicationIdentification,
     PrimeMacCapabilities,
     PrimeMacFunctionalParameters,
     PrimeMacNetworkAdministrationData,
+    PrimeMacSetup,
 )
 from cosem.protocol.values.data import Array, Integer, Long, LongUnsigned, Structure
+from cosem.protocol.values.units import Unit
 from typed import holds, recorded
 
 
@@ -38,3 +41,13 @@ def test_capabilities_nobody_knows_are_kept() -> None:
 def test_network_administration_data_keep_their_elements_as_they_come() -> None:
     entries = Array((Structure((Integer(1), Long(2))),))
     assert PrimeMacNetworkAdministrationData.mac_list_multicast_entries.shape.decode(entries) == tuple(entries)
+
+
+def test_times_of_the_mac_are_in_seconds() -> None:
+    # EnergyICT, and the PIB of the PRIME specification.
+    units = {index: each.unit for index, each in PrimeMacSetup.declared_attributes.items() if each.unit}
+    assert units == {2: Unit.SECOND, 4: Unit.SECOND, 7: Unit.SECOND}
+
+
+def test_what_identifies_the_node_is_not_written() -> None:
+    assert not any(each.writable for n, each in PrimeApplicationIdentification.declared_attributes.items() if n > 1)

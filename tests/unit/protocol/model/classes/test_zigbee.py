@@ -32,3 +32,9 @@ def test_the_stack_profile_comes_under_either_tag(profile: Enumerated | Unsigned
 
 def test_counts() -> None:
     assert [len(REGISTRY[class_id, 0].declared_attributes) for class_id in range(101, 106)] == [12, 5, 3, 4, 5]
+
+
+def test_a_client_sets_up_the_network_by_what_the_network_may_change() -> None:
+    # EnergyICT writes these.
+    assert not ZigBeeSasStartup.pan_id.static
+    assert ZigBeeSasStartup.pan_id.writable
