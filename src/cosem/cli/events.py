@@ -9,13 +9,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from cosem.cli.companions import Named, chosen
 from cosem.cli.options import Connection, connected
 from cosem.cli.profile import MOMENT, Format, cell, period
 from cosem.cli.progress import working
 from cosem.cli.report import plain_value, put_json, put_table, say, value_text
 from cosem.cli.session import session
 from cosem.client.conveniences import STANDARD_EVENT_LOG
-from cosem.client.events import Event
+from cosem.client.events import NO_CODES, Event
 from cosem.errors import ConfigurationError
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.classes.data_storage import ProfileGeneric
@@ -35,6 +36,7 @@ def events(
         str | None, typer.Option(metavar="TIME", help="Last event, in the same forms.", show_default=False)
     ] = None,
     format: Annotated[Format, typer.Option(help="How to print the events.")] = Format.TABLE,
+    companion: Named = None,
 ) -> None:
     """Read an event log: when something happened, its code, and what else the log keeps.
 
@@ -42,13 +44,15 @@ def events(
     Examples:
       cosem events tcp://192.0.2.7:4059
       cosem events tcp://192.0.2.7:4059 0.0.99.98.1.255 --since 2026-11-01 --format csv
+      cosem events tcp://192.0.2.7:4059 --companion smr-5.5
     """
     wanted = parse_reference(log)
     if wanted.class_id not in (None, ProfileGeneric.class_id) or wanted.member is not None:
         raise ConfigurationError(f"{log!r}: an event log is a profile, and no attribute is named: 0.0.99.98.0.255")
     first, last = period(since, until)
+    codes = NO_CODES if companion is None else chosen(companion).codes(wanted.instance)
     with session(connection) as client, working("reading the events", quiet=connection.verbose > 0):
-        found = client.events(ProfileGeneric(wanted.instance), since=first, until=last)
+        found = client.events(ProfileGeneric(wanted.instance), since=first, until=last, codes=codes)
     _SHOW[Format.JSON if connection.json else format](connection, found)
     say("1 event" if len(found) == 1 else f"{len(found)} events")
 

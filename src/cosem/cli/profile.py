@@ -12,12 +12,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from cosem.cli.companions import Named, Naming, chosen, naming
 from cosem.cli.options import Connection, connected
 from cosem.cli.progress import working
 from cosem.cli.report import escaped, flags_text, plain_value, put_json, put_table, say, value_text
 from cosem.cli.session import session
+from cosem.client.profile import no_bits
 from cosem.errors import ConfigurationError
-from cosem.protocol.model import catalogue
 from cosem.protocol.model.classes.data_storage import ProfileGeneric
 from cosem.protocol.model.reference import parse_reference
 from cosem.protocol.values.dates import DateTime
@@ -69,6 +70,7 @@ def profile(
         str | None, typer.Option(metavar="TIME", help="Last row, in the same forms.", show_default=False)
     ] = None,
     format: Annotated[Format, typer.Option(help="How to print the rows.")] = Format.TABLE,
+    companion: Named = None,
 ) -> None:
     """Read the rows of a profile, with columns, scalers and units as the meter describes them.
 
@@ -78,15 +80,18 @@ def profile(
     Examples:
       cosem profile tcp://192.0.2.7:4059 1.0.99.1.0.255 --since 2026-11-20
       cosem profile tcp://192.0.2.7:4059 P.01 --since 2026-11-20T00:00+01:00 --format csv
+      cosem profile tcp://192.0.2.7:4059 1.0.99.1.0.255 --companion dsmr-4.2.2
     """
     wanted = parse_reference(obis)
     if wanted.class_id not in (None, ProfileGeneric.class_id) or wanted.member is not None:
         raise ConfigurationError(f"{obis!r}: a profile has class 7 and no attribute is named: 1.0.99.1.0.255")
     first, last = period(since, until)
+    known = None if companion is None else chosen(companion)
+    bits = no_bits if known is None else known.bits
     with session(connection) as client, working("reading the profile", quiet=connection.verbose > 0):
-        found = client.profile(ProfileGeneric(wanted.instance), since=first, until=last)
+        found = client.profile(ProfileGeneric(wanted.instance), since=first, until=last, bits=bits)
     rows = filled(found)
-    _SHOW[Format.JSON if connection.json else format](connection, found, rows)
+    _SHOW[Format.JSON if connection.json else format](connection, found, rows, naming(known))
     say("1 row" if len(rows) == 1 else f"{len(rows)} rows")
 
 
@@ -149,9 +154,9 @@ def _measured(found: ProfileRows) -> list[ProfileColumn]:
     return [column for column in found.columns if not column.is_time]
 
 
-def _table(_: Connection, found: ProfileRows, rows: list[Row]) -> None:
+def _table(_: Connection, found: ProfileRows, rows: list[Row], named: Naming) -> None:
     columns = _measured(found)
-    names = [catalogue.lookup(each.captured.logical_name).name for each in columns]
+    names = [named(each.captured.logical_name) for each in columns]
     headings = [f"{_label(each)}\n{name}\n{_unit(each)}" for each, name in zip(columns, names, strict=True)]
     put_table(
         ("time", "status", *headings),
@@ -160,7 +165,7 @@ def _table(_: Connection, found: ProfileRows, rows: list[Row]) -> None:
     )
 
 
-def _csv(_: Connection, found: ProfileRows, rows: list[Row]) -> None:
+def _csv(_: Connection, found: ProfileRows, rows: list[Row], __: Naming) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     units = [(_label(each), _unit(each)) for each in _measured(found)]
     writer.writerow(("time", "utc", "status", *(f"{label} ({unit})" if unit else label for label, unit in units)))
@@ -168,7 +173,7 @@ def _csv(_: Connection, found: ProfileRows, rows: list[Row]) -> None:
         writer.writerow((row.local, row.utc, "; ".join(row.notes), *("" if v is None else cell(v) for v in row.values)))
 
 
-def _json(connection: Connection, found: ProfileRows, rows: list[Row]) -> None:
+def _json(connection: Connection, found: ProfileRows, rows: list[Row], named: Naming) -> None:
     put_json(
         {
             "url": connection.url,
@@ -178,7 +183,7 @@ def _json(connection: Connection, found: ProfileRows, rows: list[Row]) -> None:
                 {
                     "reference": str(each.captured),
                     "obis": str(each.captured.logical_name),
-                    "name": catalogue.lookup(each.captured.logical_name).name,
+                    "name": named(each.captured.logical_name),
                     "unit": _unit(each) or None,
                     "scaler": None if each.scaler_unit is None else each.scaler_unit.scaler,
                 }

@@ -90,6 +90,21 @@ def test_events_in_every_form(cosem: Cosem, url: str) -> None:
     assert "1 event" in table.err
 
 
+def test_a_companion_names_the_events(cosem: Cosem, url: str, tmp_path: Path) -> None:
+    told = cosem("events", url, "--json", "--companion", "dsmr-4.2.2").json["events"]
+    assert [event["event"] for event in told] == ["power failure", "power returned"]
+    assert cosem("events", url, "--json").json["events"][0]["event"] is None
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'name = "own"\ntitle = "Own"\ninherits = "dsmr-4.2.2"\nsource = []\nlicence = ""\n'
+        '[[events]]\nlogs = ["0.0.99.98.0.255"]\ncodes = { 1 = "dark" }\n'
+    )
+    assert "dark" in cosem("events", url, "--companion", own).out
+    for wrong, says in (("x", "these are austria, "), (tmp_path / "x.toml", "cannot read")):
+        refused = cosem("events", url, "--companion", wrong)
+        assert refused.code == 64 and says in refused.err
+
+
 def test_an_event_log_is_a_profile(cosem: Cosem, url: str) -> None:
     assert "an event log is a profile" in cosem("events", url, "3/1.0.1.8.0.255/2").err
 

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +41,20 @@ def test_a_table_has_a_column_for_each_capture_object(cosem: Cosem, served: Any)
     assert head[0] == ["0.0.96.10.1.255", "1.0.1.8.0.255", "1.0.1.8.1.255", "1.0.1.8.2.255", "1.0.2.8.0.255"]
     assert head[2] == ["time", "status", "Wh", "Wh", "Wh", "Wh"]
     assert ran.err.endswith(" rows\n")
+
+
+def test_a_companion_names_columns_and_the_bits_of_a_status(cosem: Cosem, served: Any, tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'name = "own"\ntitle = "Own"\nsource = []\nlicence = ""\n'
+        '[[status]]\nobis = "0.0.96.10.1.255"\nbits = { 0 = "first bit" }\n'
+        '[[objects]]\nobis = "1.0.1.8.0.255"\nclass = 3\nname = "Consumption"\n'
+    )
+    words = ("profile", served.household, "1.0.99.1.0.255", "--json")
+    plain, told = cosem(*words).json, cosem(*words, "--companion", own).json
+    assert [each["name"] for each in told["columns"]][1] == "Consumption"
+    assert told["columns"][2] == plain["columns"][2]
+    assert all(isinstance(row["values"][0], str) for row in told["rows"])
 
 
 def test_csv_and_json_say_the_same(cosem: Cosem, served: Any) -> None:
