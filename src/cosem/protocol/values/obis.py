@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import total_ordering
+from math import prod
 from typing import Final
 
 from cosem.errors import ConfigurationError
@@ -179,10 +181,41 @@ class ObisPattern:
         object.__setattr__(self, "text", text)
         object.__setattr__(self, "_masks", _parse_pattern(text))
 
+    @classmethod
+    def of(cls, *groups: Iterable[int]) -> ObisPattern:
+        """Make a pattern of the values that each of the six groups may have, 0 to 255; raise ConfigurationError."""
+        values = [tuple(group) for group in groups]
+        if len(values) != 6 or not all(group and min(group) >= 0 and max(group) <= 255 for group in values):
+            raise ConfigurationError("an OBIS pattern has six groups of values from 0 to 255")
+        return _pattern_of(tuple(sum(1 << value for value in set(group)) for group in values))
+
     def matches(self, code: Obis | str | bytes) -> bool:
         """Tell whether every group of `code` matches."""
         octets = code.octets if isinstance(code, Obis) else Obis(code).octets
         return all(mask >> octet & 1 for mask, octet in zip(self._masks, octets, strict=True))
+
+    def admits(self, group: str, value: int) -> bool:
+        """Tell whether a value group, `"A"` to `"F"`, may have a value."""
+        return bool(self._masks[_GROUPS.index(group)] >> value & 1)
+
+    def values(self, group: str) -> str:
+        """Return what a value group, `"A"` to `"F"`, may be, as patterns are written: `1-4,7`, or `*` for any."""
+        return _group_text(self._masks[_GROUPS.index(group)])
+
+    @property
+    def first(self) -> Obis:
+        """The lowest code that matches."""
+        return Obis(bytes((mask & -mask).bit_length() - 1 for mask in self._masks))
+
+    @property
+    def count(self) -> int:
+        """How many codes match."""
+        return prod(mask.bit_count() for mask in self._masks)
+
+    def __and__(self, other: ObisPattern) -> ObisPattern | None:
+        """Return the pattern of the codes that match both, None when there are none."""
+        masks = [mine & others for mine, others in zip(self._masks, other._masks, strict=True)]
+        return _pattern_of(tuple(masks)) if all(masks) else None
 
     def __str__(self) -> str:
         return self.text
@@ -206,7 +239,17 @@ class ObisPattern:
         return type(self), (self.text,)
 
 
+_GROUPS: Final = "ABCDEF"
 _ANY: Final = (1 << 256) - 1
+
+
+def _pattern_of(masks: tuple[int, ...]) -> ObisPattern:
+    pattern = object.__new__(ObisPattern)
+    object.__setattr__(pattern, "text", ".".join(map(_group_text, masks)))
+    object.__setattr__(pattern, "_masks", masks)
+    return pattern
+
+
 _RANGE = r"\d{1,3}(?:-\d{1,3})?"
 _GROUP = rf"(\*|[CFLP]|{_RANGE}(?:,{_RANGE})*)"
 _ONE = r"(\*|\d{1,3})"
@@ -228,6 +271,19 @@ def _parse_pattern(text: str) -> tuple[int, ...]:
         except ConfigurationError:
             raise ConfigurationError(f"{text!r} is no OBIS pattern: write 1.*.1-2.8.0-4.255 or 1-*:1.8.0") from None
     return tuple(_mask(group, text) for group in groups)
+
+
+def _group_text(mask: int) -> str:
+    """A group as patterns are written; the way back from `_mask`."""
+    if mask == _ANY:
+        return "*"
+    spans: list[str] = []
+    while mask:
+        first = (mask & -mask).bit_length() - 1
+        length = (~(mask >> first) & (mask >> first) + 1).bit_length() - 1
+        spans.append(str(first) if length == 1 else f"{first}-{first + length - 1}")
+        mask &= -1 << first + length
+    return ",".join(spans)
 
 
 def _mask(group: str, text: str) -> int:

@@ -229,3 +229,35 @@ def test_patterns_are_values() -> None:
         pattern.text = "1.8.0"
     with pytest.raises(AttributeError):
         del pattern.text
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "both"),
+    [
+        ("1.*.1-2.8.*.255", "1-0:1.8.0-4", "1.0.1.8.0-4.255"),
+        ("1.0.1,3,5-7.8.0.255", "1.0.2-6.8.0.255", "1.0.3,5-6.8.0.255"),
+        ("*.*.*.*.*.*", "1.0.1.8.0-254.*", "1.0.1.8.0-254.*"),
+        ("1.0.1.8.0.255", "1.0.2.8.0.255", None),
+    ],
+)
+def test_what_two_patterns_have_in_common(one: str, other: str, both: str | None) -> None:
+    found = ObisPattern(one) & ObisPattern(other)
+    assert (None if found is None else str(found)) == both
+    assert found == ObisPattern(other) & ObisPattern(one)
+
+
+def test_patterns_of_values() -> None:
+    assert ObisPattern.of((1,), range(256), (1, 2), (8,), (4, 0), (255,)) == ObisPattern("1.*.1-2.8.0,4.255")
+    assert str(ObisPattern.of((1,), range(256), (2, 1), (8,), (4, 0), (255,))) == "1.*.1-2.8.0,4.255"
+    for groups in (((1,),) * 5, (*((1,),) * 5, (256,)), (*((1,),) * 5, (-1,)), (*((1,),) * 5, ())):
+        with pytest.raises(ConfigurationError, match="six groups"):
+            ObisPattern.of(*groups)
+
+
+def test_the_groups_of_a_pattern() -> None:
+    pattern = ObisPattern("1.*.1,3,5-7.8.0.255")
+    assert [pattern.values(group) for group in "ABCDEF"] == ["1", "*", "1,3,5-7", "8", "0", "255"]
+    assert pattern.admits("C", 6) and not pattern.admits("C", 2)
+    assert pattern.first == Obis("1.0.1.8.0.255")
+    assert pattern.count == 256 * 5
+    assert pattern.matches(pattern.first)
