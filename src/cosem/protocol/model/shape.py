@@ -60,6 +60,7 @@ TOLERANCES: Final = {
     "number-width": "an integer, enum or float under another such tag, when the value fits the declared one",
     "boolean-number": "0 or 1 under an integer tag where boolean is declared",
     "string-kind": "octet-string, visible-string and utf8-string in place of each other",
+    "bit-string-length": "a bit-string of another length, when the bits that are too many are 0",
     "compact-rows": "a compact-array in place of an array of rows",
     "bare-row": "a row of one column without the structure around it",
     "date-time-tag": "date-time, date and time under their own tags in place of an octet-string, or the reverse",
@@ -342,9 +343,9 @@ class FlagsShape(Generic[F]):
         return f"bit-string({self.bits}) {self.kind.__name__}"
 
     def decode(self, data: Data, /) -> F:
-        if not isinstance(data, tags.BitString) or len(data) != self.bits:
+        if not isinstance(data, tags.BitString) or "1" in data[self.bits :]:
             raise ShapeError(f"expected {self.name}, have {describe(data)}")
-        return self.kind(int(data, 2))
+        return self.kind(int(data[: self.bits].ljust(self.bits, "0"), 2))
 
     def encode(self, value: object, /) -> Data:
         if not isinstance(value, int) or not 0 <= value < 1 << self.bits:

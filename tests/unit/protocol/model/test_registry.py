@@ -67,11 +67,28 @@ EXPECTED_VERSIONS = {
     20: [0],
     21: [0],
     22: [0],
+    26: [0],
     40: [0, 1, 2, 3],
+    61: [0],
+    62: [0, 1],
+    63: [0],
     64: [0, 1],
+    65: [0, 1],
+    66: [0],
+    67: [0],
+    68: [0],
     70: [0, 1],
+    71: [0],
+    111: [0],
+    112: [0],
+    113: [0],
+    115: [0],
+    116: [0],
+    122: [0],
+    123: [0],
+    124: [0],
 }
-"""The classes of the first step and their versions."""
+"""The classes of data storage, access control, time and event, payment and push, and their versions."""
 
 ATTRIBUTE_AND_METHOD_COUNTS = {
     # Counts on which two independent implementations agree (Gurux, and one of jDLMS, DlmsSPODES and spodes-rs).
@@ -235,6 +252,8 @@ def values_of(shape: Shape[Any]) -> st.SearchStrategy[Any]:
             return st.binary(max_size=20) if issubclass(kind, bytes) else st.text(st.characters(max_codepoint=255))
         case TagShape(kind=kind) if kind is BitString:
             return st.text("01", max_size=20).map(BitString)
+        case TagShape(kind=kind):
+            return st.lists(ANYTHING, max_size=3).map(kind)
         case BooleanShape():
             return st.booleans()
         case NullShape() | EmptyShape():

@@ -127,6 +127,8 @@ TOLERATED: list[tuple[Any, Data, Any]] = [
     (OctetString, Utf8String("ä"), "ä".encode()),
     (DateTime, DateTime.from_octets(NEW_YEAR), DateTime.from_octets(NEW_YEAR)),
     (ROWS, Array((Unsigned(1), Unsigned(2))), ((1,), (2,))),
+    (flags(Colour, 3), BitString("10100000"), Colour.RED | Colour.BLUE),
+    (flags(Colour, 3), BitString("1"), Colour.RED),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Interface classes for access control and management (IEC 62056-6-2): associations, SAPs, images, security."""
+"""Interface classes for access control and management (IEC 62056-6-2): associations, images, security, functions."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cosem.protocol.model.selection import ValueSelection
 from cosem.protocol.model.shape import (
     ANY,
     NULL,
+    REFERENCE,
     Enumeration,
     Integer8,
     Text,
@@ -22,11 +23,21 @@ from cosem.protocol.model.shape import (
     array,
     choice,
     flags,
+    or_any,
     shape_of,
     structure,
 )
 from cosem.protocol.model.short_name import BASE_NAME
-from cosem.protocol.values.data import BitString, DoubleLongUnsigned, Enumerated, Integer, LongUnsigned, OctetString
+from cosem.protocol.values.data import (
+    BitString,
+    Data,
+    DoubleLongUnsigned,
+    Enumerated,
+    Integer,
+    LongUnsigned,
+    OctetString,
+    Unsigned,
+)
 from cosem.protocol.values.obis import Obis
 
 
@@ -445,7 +456,7 @@ class SecuritySetupCommon(InterfaceClass, instance="0.0.43.0.0.255"):
 
     security_suite = attribute(3, SecuritySuite, static=True)
     client_system_title = attribute(4, OctetString)
-    server_system_title = attribute(5, OctetString, static=True)
+    server_system_title = attribute(5, OctetString, static=True, writable=False)
 
 
 class SecuritySetupVersion0(SecuritySetupCommon, class_id=64, version=0):
@@ -482,3 +493,120 @@ class DataProtection(InterfaceClass, class_id=30, version=0):
     get_protected_attributes = method(1, ANY, ANY)
     set_protected_attributes = method(2, ANY, ANY)
     invoke_protected_method = method(3, ANY, ANY)
+
+
+@structure
+class FunctionStatus:
+    """Whether a function is active."""
+
+    function_name: bytes
+    function_status: bool
+
+
+@structure
+class FunctionBlock:
+    """A function, by its name, and the objects that make it."""
+
+    function_name: bytes
+    function_specifications: tuple[ObjectId, ...]
+
+
+class FunctionControl(InterfaceClass, class_id=122, version=0):
+    """Holds which functions the meter has, and which of them are active. (class_id 122)"""
+
+    activation_status = attribute(2, array(or_any(FunctionStatus)))
+    function_list = attribute(3, array(or_any(FunctionBlock)), static=True)
+    set_function_status = method(1, array(FunctionStatus))
+    add_function = method(2, FunctionBlock)
+    remove_function = method(3, OctetString)
+
+
+@structure
+class ArrayObjectDefinition:
+    """An attribute that is an array."""
+
+    class_id: Unsigned16
+    logical_name: Obis
+    attribute_index: Integer8
+
+
+@structure
+class ArrayObject:
+    """An array that is managed, and its number."""
+
+    array_object_id: Unsigned8
+    array_object_definition: ArrayObjectDefinition
+
+
+@structure
+class EntryRange:
+    """The entries of an array from one to another, counted from 1."""
+
+    from_index: Unsigned16
+    to_index: Unsigned16
+
+
+@structure
+class ArrayEntries:
+    """Some entries of a managed array."""
+
+    array_object_id: Unsigned8
+    entries: EntryRange
+
+
+@structure
+class IndexedEntry:
+    """An entry of an array, and where it stands or shall stand."""
+
+    index: Unsigned16
+    value: Data
+
+
+@structure
+class ArrayEntry:
+    """An entry of a managed array."""
+
+    array_object_id: Unsigned8
+    entry: IndexedEntry
+
+
+class ArrayManager(InterfaceClass, class_id=123, version=0):
+    """Holds which attributes that are arrays can be read and changed entry by entry. (class_id 123)"""
+
+    array_object_list = attribute(2, array(or_any(ArrayObject)), static=True)
+    retrieve_number_of_entries = method(1, Unsigned, ANY)
+    retrieve_entries = method(2, ArrayEntries, ANY)
+    insert_entry = method(3, ArrayEntry)
+    update_entry = method(4, ArrayEntry)
+    remove_entries = method(5, ArrayEntries)
+
+
+class ProtectionMode(Enumeration):
+    """Whether a port is open, shut, or shut for a while after failed attempts."""
+
+    LOCKED = 0
+    LOCKED_ON_FAILED_ATTEMPTS = 1
+    UNLOCKED = 2
+
+
+class ProtectionStatus(Enumeration):
+    """Whether a port is open now."""
+
+    UNLOCKED = 0
+    TEMPORARILY_LOCKED = 1
+    LOCKED = 2
+
+
+class CommunicationPortProtection(InterfaceClass, class_id=124, version=0):
+    """Holds after how many failed attempts a port is locked and for how long, and whether it is. (class_id 124)"""
+
+    protection_mode = attribute(2, ProtectionMode, static=True)
+    allowed_failed_attempts = attribute(3, LongUnsigned, static=True)
+    initial_lockout_time = attribute(4, DoubleLongUnsigned, static=True)
+    steepness_factor = attribute(5, Unsigned, static=True)
+    max_lockout_time = attribute(6, DoubleLongUnsigned, static=True)
+    port_reference = attribute(7, REFERENCE, static=True)
+    protection_status = attribute(8, ProtectionStatus)
+    failed_attempts = attribute(9, DoubleLongUnsigned)
+    cumulative_failed_attempts = attribute(10, DoubleLongUnsigned)
+    reset = method(1, Integer)

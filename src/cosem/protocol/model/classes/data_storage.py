@@ -1,4 +1,4 @@
-"""Interface classes for parameters and measurement data (IEC 62056-6-2): data, registers, profiles."""
+"""Interface classes for parameters and measurement data (IEC 62056-6-2): data, registers, profiles, tables, status."""
 
 from __future__ import annotations
 
@@ -14,9 +14,16 @@ from cosem.protocol.model.shape import (
     Unsigned8,
     Unsigned16,
     array,
+    or_any,
     structure,
 )
-from cosem.protocol.values.data import DoubleLongUnsigned, Integer, LongUnsigned, OctetString
+from cosem.protocol.values.data import (
+    DoubleLongUnsigned,
+    Integer,
+    LongUnsigned,
+    OctetString,
+    Unsigned,
+)
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
@@ -130,6 +137,94 @@ class ProfileGenericVersion0(ProfileGenericCommon, class_id=7, version=0):
 
 class ProfileGeneric(ProfileGenericCommon, class_id=7, version=1):
     """Holds rows of captured values, such as a load profile or an event log. (class_id 7)"""
+
+
+class UtilityTables(InterfaceClass, class_id=26, version=0):
+    """Holds a table of ANSI C12.19, by its number, as octets. (class_id 26)"""
+
+    table_id = attribute(2, LongUnsigned, static=True)
+    length = attribute(3, DoubleLongUnsigned, static=True, writable=False)
+    buffer = attribute(4, OctetString)
+
+
+@structure
+class TableCellDefinition:
+    """An attribute of the objects whose logical names differ in group E alone, and the values of E that there are."""
+
+    class_id: Unsigned16
+    logical_name: Obis
+    group_e_values: tuple[Unsigned8, ...]
+    attribute_index: Integer8
+
+
+class RegisterTable(InterfaceClass, class_id=61, version=0):
+    """Holds one attribute of many like objects as a table, with one scaler and unit for all. (class_id 61)"""
+
+    table_cell_values = attribute(2, or_any(array(ANY)))
+    table_cell_definition = attribute(3, TableCellDefinition, static=True)
+    scaler_unit = attribute(4, ScalerUnit, static=True, writable=False)
+    reset = method(1, Integer, sn=0x28)
+    capture = method(2, Integer, sn=0x30)
+
+
+class CaptureMethod(Enumeration):
+    """When the attributes are captured: when `capture` is run, or whenever the buffer is read."""
+
+    INVOKE = 0
+    IMPLICIT = 1
+
+
+class CompactDataCommon(InterfaceClass):
+    """What all versions of Compact data have in common."""
+
+    compact_buffer = attribute(2, OctetString)
+    template_id = attribute(4, Unsigned, static=True)
+    template_description = attribute(5, OctetString)
+    capture_method = attribute(6, CaptureMethod, static=True)
+    reset = method(1, Integer)
+    capture = method(2, Integer)
+
+
+class CompactDataVersion0(CompactDataCommon, class_id=62, version=0):
+    """Holds captured values without their types, which a template describes. (class_id 62)"""
+
+    capture_objects = attribute(3, array(CaptureObject), static=True)
+
+
+class CompactData(CompactDataCommon, class_id=62, version=1):
+    """As version 0, with selective access to captured buffers. (class_id 62)"""
+
+    capture_objects = attribute(3, array(or_any(CaptureObject)), static=True)
+
+
+@structure
+class MappingTable:
+    """Which entries of a reference table the bits of a status word mean: the first of all, or one for each bit."""
+
+    ref_table_id: Unsigned8
+    ref_table_mapping: Unsigned16 | tuple[Unsigned16, ...]
+
+
+class StatusMapping(InterfaceClass, class_id=63, version=0):
+    """Holds a status word, and which entries of a reference table its bits mean. (class_id 63)"""
+
+    status_word = attribute(2, ANY)
+    mapping_table = attribute(3, MappingTable, static=True)
+
+
+class MeasurementDataMonitoring(InterfaceClass, class_id=66, version=0):
+    """Holds the samples of one quantity around a trigger. (class_id 66)"""
+
+    waveform_data = attribute(2, ANY)
+    trigger_time = attribute(3, ANY)
+    trigger_source = attribute(4, ANY)
+    status = attribute(5, ANY)
+    sampling_rate = attribute(6, ANY, static=True)
+    number_of_samples_before_trigger = attribute(7, ANY, static=True)
+    number_of_samples_after_trigger = attribute(8, ANY, static=True)
+    scaler_unit = attribute(9, ANY, static=True, writable=False)
+    reset = method(1, ANY, ANY)
+    trigger = method(2, ANY, ANY)
 
 
 _SCALED: Final[dict[tuple[int, int], type[Register | ExtendedRegister | DemandRegister]]] = {

@@ -1,7 +1,8 @@
-"""Interface classes for time- and event-bound control (IEC 62056-6-2): clock, scripts, calendars, schedules."""
+"""Interface classes for time- and event-bound control (IEC 62056-6-2): clock, scripts, calendars, limits, breakers."""
 
 from __future__ import annotations
 
+from cosem.protocol.model.classes.data_storage import ScalerUnit
 from cosem.protocol.model.declare import InterfaceClass, attribute, method
 from cosem.protocol.model.shape import (
     ANY,
@@ -10,11 +11,23 @@ from cosem.protocol.model.shape import (
     Integer8,
     Unsigned8,
     Unsigned16,
+    Unsigned32,
     array,
     flags,
     structure,
 )
-from cosem.protocol.values.data import Data, Integer, Long, LongUnsigned, OctetString, Unsigned
+from cosem.protocol.values.data import (
+    BitString,
+    Data,
+    DoubleLongUnsigned,
+    Enumerated,
+    Integer,
+    Long,
+    LongUnsigned,
+    OctetString,
+    Structure,
+    Unsigned,
+)
 from cosem.protocol.values.dates import ClockStatus, Date, DateTime, Time
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
@@ -303,3 +316,120 @@ class DisconnectControlVersion0(DisconnectControlCommon, class_id=70, version=0)
 
 class DisconnectControl(DisconnectControlCommon, class_id=70, version=1):
     """Holds the state of a breaker or valve, in control modes 0 to 7. (class_id 70)"""
+
+
+@structure
+class EmergencyProfile:
+    """An emergency: its group, when it begins, and for how many seconds it lasts."""
+
+    emergency_profile_id: Unsigned16
+    emergency_activation_time: DateTime
+    emergency_duration: Unsigned32
+
+
+@structure
+class LimiterActions:
+    """The scripts to run when the value has been over, and when it has been under the threshold for long enough."""
+
+    action_over_threshold: ActionItem
+    action_under_threshold: ActionItem
+
+
+class Limiter(InterfaceClass, class_id=71, version=0):
+    """Holds thresholds for an attribute, usual and in emergencies, and the scripts to run beyond them. (class_id 71)"""
+
+    monitored_value = attribute(2, ValueDefinition, static=True)
+    threshold_active = attribute(3, ANY)
+    threshold_normal = attribute(4, ANY, static=True)
+    threshold_emergency = attribute(5, ANY, static=True)
+    min_over_threshold_duration = attribute(6, DoubleLongUnsigned, static=True, unit=Unit.SECOND)
+    min_under_threshold_duration = attribute(7, DoubleLongUnsigned, static=True, unit=Unit.SECOND)
+    emergency_profile = attribute(8, EmergencyProfile, static=True)
+    emergency_profile_group_id_list = attribute(9, array(LongUnsigned), static=True)
+    emergency_profile_active = attribute(10, bool)
+    actions = attribute(11, LimiterActions, static=True)
+
+
+@structure
+class ParameterListElement:
+    """An attribute whose changes are watched."""
+
+    class_id: Unsigned16
+    logical_name: Obis
+    attribute_index: Integer8
+
+
+@structure
+class ChangedParameter:
+    """The attribute that was changed last, with its new value."""
+
+    class_id: Unsigned16
+    logical_name: Obis
+    attribute_index: Integer8
+    attribute_value: Data
+
+
+class ParameterMonitorCommon(InterfaceClass):
+    """What all versions of Parameter monitor have in common."""
+
+    changed_parameter = attribute(2, ChangedParameter)
+    capture_time = attribute(3, DateTime)
+    parameter_list = attribute(4, array(ParameterListElement), static=True)
+
+
+class ParameterMonitorVersion0(ParameterMonitorCommon, class_id=65, version=0):
+    """Holds which parameters are watched, and the one that was changed last. (class_id 65)"""
+
+    add_parameter = method(1, ParameterListElement, sn=0x20)
+    delete_parameter = method(2, ParameterListElement, sn=0x28)
+
+
+class ParameterMonitor(ParameterMonitorCommon, class_id=65, version=1):
+    """As version 0, with the values of all watched parameters and a digest of them. (class_id 65)"""
+
+    parameter_list_name = attribute(5, OctetString, static=True)
+    hash_algorithm_id = attribute(6, Enumerated, static=True)
+    parameter_value_digest = attribute(7, OctetString)
+    parameter_values = attribute(8, Structure)
+    add_parameter = method(1, ParameterListElement)
+    delete_parameter = method(2, ParameterListElement)
+
+
+class SensorManager(InterfaceClass, class_id=67, version=0):
+    """Holds what identifies a sensor, its raw and processed value, and thresholds for both. (class_id 67)"""
+
+    serial_number = attribute(2, OctetString)
+    metrological_identification = attribute(3, OctetString)
+    output_type = attribute(4, Enumerated)
+    adjustment_method = attribute(5, OctetString)
+    sealing_method = attribute(6, Enumerated)
+    raw_value = attribute(7, ANY)
+    scaler_unit = attribute(8, ScalerUnit)
+    status = attribute(9, ANY)
+    capture_time = attribute(10, DateTime)
+    raw_value_thresholds = attribute(11, array(ANY))
+    raw_value_actions = attribute(12, array(ANY))
+    processed_value = attribute(13, ANY)
+    processed_value_thresholds = attribute(14, array(ANY))
+    processed_value_actions = attribute(15, array(ANY))
+    reset = method(1, ANY, sn=0x80)
+
+
+@structure
+class RequestAction:
+    """The actions that an actor asks for, a bit for each, in the order of the actions."""
+
+    request_actor: Unsigned8
+    request_action_list: Bits
+
+
+class Arbitrator(InterfaceClass, class_id=68, version=0):
+    """Holds which of several actors may do what, and which of their requests has won. (class_id 68)"""
+
+    actions = attribute(2, array(ActionItem), static=True)
+    permissions_table = attribute(3, array(BitString), static=True)
+    weightings_table = attribute(4, array(array(LongUnsigned)), static=True)
+    most_recent_requests_table = attribute(5, array(BitString))
+    last_outcome = attribute(6, Unsigned)
+    request_action = method(1, RequestAction)
+    reset = method(2, Integer)

@@ -1,0 +1,14 @@
+"""The classes for time- and event-bound control: what another implementation encodes is what they declare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from typed import holds, recorded
+
+
+@pytest.mark.parametrize("case", recorded("classes_management.json", "time_and_event"))
+def test_octets_are_the_typed_values(case: dict[str, Any]) -> None:
+    holds(case)
