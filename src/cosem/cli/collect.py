@@ -19,6 +19,7 @@ from cosem.cli.report import plain_error, put_json, put_table, say
 from cosem.cli.session import warnings_on_stderr
 from cosem.client.collect import Collected
 from cosem.client.collect import collect as collect_targets
+from cosem.store.profile_ways import default_profile_ways
 from cosem.store.readings import ReadingStore
 
 INTRODUCTION: Final = """Collect many meters at once into one SQLite file.
@@ -53,7 +54,15 @@ def collect(
 def run(plan: Plan, store: ReadingStore) -> list[Collected]:
     """Collect with a progress bar."""
     with progress("collecting", len(plan.targets)) as advance:
-        return asyncio.run(collect_targets(plan.targets, store, at_once=plan.at_once, finished=lambda _: advance()))
+        return asyncio.run(
+            collect_targets(
+                plan.targets,
+                store,
+                at_once=plan.at_once,
+                finished=lambda _: advance(),
+                ways=lambda target: default_profile_ways(str(target.url)),
+            )
+        )
 
 
 def show(collected: Sequence[Collected], store: Path, *, as_json: bool) -> None:

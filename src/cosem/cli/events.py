@@ -21,6 +21,7 @@ from cosem.errors import ConfigurationError
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.classes.data_storage import ProfileGeneric
 from cosem.protocol.model.reference import parse_reference
+from cosem.store.profile_ways import default_profile_ways
 
 
 @connected
@@ -52,6 +53,7 @@ def events(
     first, last = period(since, until)
     codes = NO_CODES if companion is None else chosen(companion).codes(wanted.instance)
     with session(connection) as client, working("reading the events", quiet=connection.verbose > 0):
+        client.ways = default_profile_ways(connection.url)
         found = client.events(ProfileGeneric(wanted.instance), since=first, until=last, codes=codes)
     _SHOW[Format.JSON if connection.json else format](connection, found)
     say("1 event" if len(found) == 1 else f"{len(found)} events")

@@ -25,6 +25,7 @@ from cosem.protocol.values.dates import DateTime
 from cosem.readings.column import ProfileColumn
 from cosem.readings.fill import moment_of
 from cosem.readings.profile import ProfileRows
+from cosem.store.profile_ways import default_profile_ways
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """With these a text in a cell would be run as a formula by a spreadsheet."""
@@ -89,6 +90,7 @@ def profile(
     known = None if companion is None else chosen(companion)
     bits = no_bits if known is None else known.bits
     with session(connection) as client, working("reading the profile", quiet=connection.verbose > 0):
+        client.ways = default_profile_ways(connection.url)
         found = client.profile(ProfileGeneric(wanted.instance), since=first, until=last, bits=bits)
     rows = filled(found)
     _SHOW[Format.JSON if connection.json else format](connection, found, rows, naming(known))

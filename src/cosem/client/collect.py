@@ -11,6 +11,7 @@ from typing import Final
 
 from cosem.client.access import Access
 from cosem.client.client import AsyncClient
+from cosem.client.profile import Ways
 from cosem.client.resolve import Answer, ObjectDirectory, read_references
 from cosem.errors import ConfigurationError, CosemError, LocalProtocolError, ServiceError, ShapeError
 from cosem.protocol.model.classes.data_storage import ProfileGeneric
@@ -99,6 +100,7 @@ async def collect(
     at_once: int = AT_ONCE,
     finished: Callable[[Collected], None] | None = None,
     now: Callable[[], datetime] = system_time,
+    ways: Callable[[Target], Ways] = lambda target: {},
 ) -> list[Collected]:
     """Collect all targets into the store, `at_once` at a time, and those at one place one after the other.
 
@@ -108,6 +110,7 @@ async def collect(
         at_once: how many meters are talked to at the same time.
         finished: told of each meter when it is done.
         now: the time that attributes are read at.
+        ways: gives what is known of how the profiles of a meter are had, and takes what is learnt.
 
     Raises:
         ConfigurationError: the store cannot be written; failures of meters are in what is returned.
@@ -118,7 +121,7 @@ async def collect(
 
     async def one(target: Target) -> Collected:
         async with turns[target.url.place], room:
-            collected = await _Collection(target, store, now).run()
+            collected = await _Collection(target, store, now, ways(target)).run()
         if finished is not None:
             finished(collected)
         return collected
@@ -139,10 +142,11 @@ class _SessionOver(Exception):
 class _Collection:
     """The collection of one meter under way."""
 
-    def __init__(self, target: Target, store: ReadingStore, now: Callable[[], datetime]) -> None:
+    def __init__(self, target: Target, store: ReadingStore, now: Callable[[], datetime], ways: Ways) -> None:
         self._target = target
         self._store = store
         self._now = now
+        self._ways = ways
         self._failures: list[Failure] = []
         self._stored = Stored(0, 0, 0)
 
@@ -151,6 +155,7 @@ class _Collection:
         lost = False
         try:
             client = AsyncClient.open(target.url, entry=target.entry, timing=target.timing)
+            client.ways = self._ways
             await client.connect()
         except CosemError as error:
             return Collected(target, self._stored, (Failure("connection", error),), connected=False, lost=False)

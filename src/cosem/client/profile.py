@@ -61,8 +61,8 @@ class Way(IntEnum):
     WHOLE = 4
 
 
-Ways: TypeAlias = MutableMapping[Obis, Way]
-"""The way that worked with each profile of a meter."""
+Ways: TypeAlias = MutableMapping[Obis, int]
+"""The way that worked with each profile of a meter, by its number; a number that is no way is not known."""
 
 
 def no_bits(column: CaptureObject) -> Mapping[int, str]:
@@ -251,12 +251,13 @@ async def _first_that_works(search: _Search, ways: Ways) -> ProfileRows:
     if not search.selective or (search.since is None and search.until is None):
         return await search.whole()
     instance = search.profile.profile.instance
-    known = ways.get(instance, Way.RANGE)
+    known = ways.get(instance)
+    first = known if known in tuple(Way) else Way.RANGE
     for way in _GOING:
-        found = await _tried(search, way) if way >= known else None
+        found = await _tried(search, way) if way >= first else None
         if found is None:
             continue
-        if not found.rows and way is Way.RANGE and instance not in ways and search.entries:
+        if not found.rows and way is Way.RANGE and known is None and search.entries:
             # Perhaps there is nothing, perhaps the ends are not to the meter's taste.
             again = await _tried(search, Way.ALIGNED_RANGE)
             if again is None or not again.between(search.since, search.until).rows:
