@@ -16,7 +16,7 @@ from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.obis import Obis, ObisPattern
 from cosem.protocol.values.units import Unit
 from cosem.readings.reading import Quality, Reading, Source
-from cosem.readings.telegram import Line
+from cosem.readings.telegram import Line, quality_of
 
 
 def readings(telegram: Telegram, zone: tzinfo, received: datetime, meter: str | None = None) -> list[Reading]:
@@ -209,12 +209,7 @@ def _no_time(value: Value) -> ShapeError:
 
 
 def _time(moment: Moment, zone: tzinfo) -> tuple[datetime, Quality]:
-    quality = Quality.ZONE_ASSUMED
-    if moment.summer:
-        quality |= Quality.DAYLIGHT_SAVING
-    if moment.doubtful:
-        quality |= Quality.CLOCK_DOUBTFUL
-    return moment.at(zone), quality
+    return moment.at(zone), quality_of(moment)
 
 
 _CLOCK: Final = Obis("0.0.1.0.0.255")
