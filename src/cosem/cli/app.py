@@ -12,7 +12,22 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from cosem.cli import act, browse, clock, collect, decode, demo, events, image, listen, profile, read, set_, simulate
+from cosem.cli import (
+    act,
+    browse,
+    clock,
+    collect,
+    compare,
+    decode,
+    demo,
+    events,
+    image,
+    listen,
+    profile,
+    read,
+    set_,
+    simulate,
+)
 from cosem.cli.failure import BAD_USAGE, INTERRUPTED, Ended, Phase, complain, exit_code
 from cosem.cli.report import put, say
 from cosem.errors import CosemError
@@ -105,6 +120,7 @@ for name, verb in (
     ("read", read.read),
     ("browse", browse.browse),
     ("profile", profile.profile),
+    ("compare", compare.compare),
     ("clock", clock.clock),
     ("events", events.events),
     ("image", image.image),

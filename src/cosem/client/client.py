@@ -13,6 +13,7 @@ from typing import Any, Self, TypeAlias, TypeVar, Unpack
 
 from cosem.client.access import Access, AccessWords, access
 from cosem.client.browse import EVERYTHING, BrowsedDevice, Progress, Wanted, no_progress, survey
+from cosem.client.compare import Shown, read_shown
 from cosem.client.conveniences import Conveniences
 from cosem.client.exchange import Exchange
 from cosem.client.operation import operation
@@ -26,6 +27,7 @@ from cosem.protocol.association.context import Negotiated
 from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import Protection
 from cosem.protocol.model.classes.data_storage import Data
+from cosem.protocol.model.companion import Companion
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.session import ClientSession
@@ -146,6 +148,15 @@ class _Connection(Conveniences):
         if self.services is not None:
             exchange, self.services = self.services.exchange, None
             await exchange.close()
+
+    @operation
+    async def shown(self, known: Companion | None = None) -> Shown:
+        """Read what the meter shows: object lists with rights, and static attributes (see `cosem.client.compare`).
+
+        What `known` calls static is read too. Values that the meter refuses stand as their errors; raises
+        DataAccessError when it refuses its object list.
+        """
+        return await read_shown(self._open(), self.url.client, known)
 
     async def _dial(
         self, url: ConnectionUrl, entry: Access, counter: InvocationCounter | None

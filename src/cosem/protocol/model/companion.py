@@ -10,6 +10,7 @@ Those that come with the package are `companions/*.toml`; a user's own file has 
     source = ["Technical conditions 2026, https://example.org/conditions.pdf"]
     licence = "facts of a public document"
     rights_of = "management"            # whose rights an access says that is one text; left out, those of everybody
+    complete = true                     # a meter has no other objects; left out, true of a file with objects
 
     [[associations]]
     name = "management"
@@ -127,9 +128,9 @@ class AttributeRule:
     access: Mapping[str, AttributeAccess] = field(default_factory=lambda: MappingProxyType({}), hash=False)
     value: Any = None
 
-    def access_of(self, association: str) -> AttributeAccess | None:
-        """The rights of the clients of an association; None where nothing is said."""
-        return self.access.get(association, self.access.get(EVERYBODY))
+    def access_of(self, association: str | None, listed: bool = True) -> AttributeAccess | None:
+        """The rights of the clients of an association, those of EVERYBODY if it is `listed`; None: nothing is said."""
+        return self.access.get(association or EVERYBODY, self.access.get(EVERYBODY) if listed else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,9 @@ class MethodRule:
     index: int
     access: Mapping[str, MethodAccess] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
-    def access_of(self, association: str) -> MethodAccess | None:
-        """The rights of the clients of an association; None where nothing is said."""
-        return self.access.get(association, self.access.get(EVERYBODY))
+    def access_of(self, association: str | None, listed: bool = True) -> MethodAccess | None:
+        """The rights of the clients of an association, those of EVERYBODY if it is `listed`; None: nothing is said."""
+        return self.access.get(association or EVERYBODY, self.access.get(EVERYBODY) if listed else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +219,7 @@ class Companion:
     """A companion specification with everything it inherits; what is nearer comes first in each tuple.
 
     `sources` say where its facts were read, `licence` under which terms. `rights_of` is the association whose clients
-    see the objects with the rights of EVERYBODY, None when all do.
+    see the objects with the rights of EVERYBODY, None when all do. `complete` tells that a meter has no other objects.
     """
 
     name: str
@@ -235,6 +236,7 @@ class Companion:
     bounds: tuple[Bounds, ...] = ()
     metrology: tuple[ObisPattern, ...] = ()
     rights_of: str | None = None
+    complete: bool = False
 
     def rule(self, obis: Obis | str | bytes, class_id: int | None = None) -> ObjectRule | None:
         """Return what is said of an object, an exact code before a pattern; of `class_id` alone when it is given."""
@@ -329,6 +331,7 @@ def load(text: str, source: str) -> Companion:
         tuple(map(_bounds, top.tables("bounds"))),
         _patterns(top, "metrology", []),
         top.text("rights_of") if "rights_of" in top else None,
+        top.boolean("complete", "objects" in top or (parent is not None and parent.complete)),
     )
     removed = _texts(top, "remove", [])
     top.finish()
@@ -397,6 +400,7 @@ def _with(own: Companion, parent: Companion, removed: tuple[str, ...]) -> Compan
         own.bounds + parent.bounds,
         own.metrology + parent.metrology,
         own.rights_of or parent.rights_of,
+        own.complete,
     )
 
 
