@@ -11,9 +11,18 @@ import pytest
 from cosem import Client, Clock, Data, Meter, ProfileGeneric, Register, Unit
 from cosem.client.compare import Aspect, Difference, Shown, compare_meters, compare_with
 from cosem.meter import Access, AssociationDescription, Rights
+from cosem.protocol.model.classes.access_control import AssociatedPartners, AssociationLN
 from cosem.protocol.model.companion import companion, load
-from cosem.protocol.model.rights import AttributeAccess
+from cosem.protocol.model.rights import (
+    AccessRights,
+    AttributeAccess,
+    AttributeAccessItem,
+    MethodAccess,
+    MethodAccessItem,
+    ObjectListElement,
+)
 from cosem.protocol.values.data import LongUnsigned
+from cosem.protocol.values.obis import Obis
 from interop.served import served
 
 HEAD = 'name = "mine"\ntitle = "Mine"\nsource = []\nlicence = ""\ninherits = "generic"\n'
@@ -181,3 +190,22 @@ def test_secrets_are_never_read() -> None:
 def test_every_companion_can_be_compared_with(name: str) -> None:
     with _shown(_meter(), known=companion(name)) as shown:
         assert isinstance(compare_with(shown, companion(name)), list)
+
+
+def test_what_other_associations_open_is_reported_where_their_lists_may_be_read() -> None:
+    meter = _meter()
+    rights = AccessRights(
+        (AttributeAccessItem(2, AttributeAccess.READ_WRITE),), (MethodAccessItem(1, MethodAccess.ACCESS),)
+    )
+    meter.add(
+        AssociationLN("0.0.40.0.7.255"),
+        object_list=(ObjectListElement(3, 0, Obis("1.0.1.8.0.255"), rights),),
+        associated_partners_id=AssociatedPartners(1, 1),
+    )
+    with _shown(meter) as shown:
+        assert sorted(shown.associations) == [1, 16]
+        found = compare_with(shown, companion("generic"))
+    assert [(each.aspect.value, each.member, each.found, each.client) for each in found] == [
+        ("metrology", "value", "may be written", 1),
+        ("metrology", "reset", "may be run", 1),
+    ]
