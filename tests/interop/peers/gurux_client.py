@@ -209,6 +209,8 @@ class Session:
                 "class_id": int(item.objectType),
                 "version": int(item.version),
                 "obis": item.logicalName,
+                "kind": type(item).__name__,
+                "usual": int(type(item)().version) if type(item).__name__ != "GXDLMSObject" else None,
                 "access": access(item),
             }
             for item in found
