@@ -28,7 +28,7 @@ from cosem.protocol.values.obis import ObisPattern
 from cosem.protocol.values.system_title import title_text
 from cosem.store import snapshot as snapshots
 from cosem.store.anonymous import anonymous, without_secrets
-from cosem.store.object_lists import default_object_lists
+from cosem.store.object_lists import ObjectLists, default_object_lists
 
 WIDEST: Final = 100
 """Characters of a value in the tree; --json and --csv show all of it."""
@@ -96,7 +96,7 @@ def browse(
         objects=_chosen(None if only is None else ObisPattern(only), _class_ids(classes or ())),
         values=not no_values,
         buffers=buffers,
-        known=default_object_lists(),
+        known=_known(),
         fresh=fresh,
     )
     client = prepared(connection, connection.address())
@@ -134,6 +134,15 @@ def _check(
         raise ConfigurationError("--keep-identity goes with --snapshot FILE")
     if snapshot is not None and any(whole):
         raise ConfigurationError("a snapshot is of all objects and values: leave --only, --class and --no-values out")
+
+
+def _known() -> ObjectLists | None:
+    """Return the object lists of this user, None where there is no place to keep any."""
+    try:
+        return default_object_lists()
+    except ConfigurationError as error:
+        say(f"warning: object lists are not kept: {error}")
+        return None
 
 
 def _class_ids(given: Iterable[str]) -> frozenset[int] | None:

@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol
 from cosem.client.access import Access
 from cosem.client.filled import Filled
 from cosem.client.services import Services
-from cosem.errors import CosemError, DataAccessError, DecodeError, ServiceError, ShapeError
+from cosem.errors import ConfigurationError, CosemError, DataAccessError, DecodeError, ServiceError, ShapeError
 from cosem.protocol.apdu.get import DataAccessResult
-from cosem.protocol.association.context import Naming, Negotiated
+from cosem.protocol.association.context import Negotiated
 from cosem.protocol.codec import axdr
 from cosem.protocol.crypto.mechanism import Mechanism
 from cosem.protocol.model.classes.access_control import AssociationLN, SapAssignment
@@ -256,6 +256,8 @@ class _Device:
         self._progress(f"device {self._url.server}, client {view.client}", 0, 0)
         try:
             services, negotiated = await self._enter(view)
+        except ConfigurationError:  # of ours, and nothing was sent
+            raise
         except CosemError as error:
             return replace(view, error=error)
         try:
@@ -271,7 +273,8 @@ class _Device:
 
     async def _seen(self, view: View, services: Services, *, values: bool) -> View:
         filled = Filled(services)
-        known = self._wanted.known if values else None
+        assert view.negotiated is not None
+        known = self._wanted.known if values and not view.negotiated.by_short_names else None
         key = None if known is None else await self._key(view, filled)
         kept = known.find(*key) if known is not None and key is not None and not self._wanted.fresh else None
         seen = None if kept is None else _kept(view, kept)
@@ -300,8 +303,7 @@ class _Device:
             return None
         self._values.update(zip(asked, answers, strict=True))
         title = (negotiated.peer_title or b"").hex()
-        naming = Naming.SHORT_NAMES if negotiated.by_short_names else Naming.LOGICAL_NAMES
-        who = (title, _told(answers[0]), self._url.server, view.client, int(negotiated.mechanism), naming.value)
+        who = (title, _told(answers[0]), self._url.server, view.client, int(negotiated.mechanism))
         return " ".join(map(str, who)), " ".join(map(_told, answers[1:]))
 
     async def _read(self, view: View, filled: Filled, *, values: bool) -> dict[AttributeRef[Any], Data | CosemError]:

@@ -137,6 +137,7 @@ class _Connection(Conveniences):
 
         Raises:
             LocalProtocolError: this client is connected.
+            ConfigurationError: something is missing to enter as this client.
         """
         if self.services is not None and self.services.exchange.open:
             raise LocalProtocolError("a survey opens associations of its own: close this one first")
