@@ -27,6 +27,7 @@ from cosem.meter import Access, AssociationDescription, Keys, Rights
 from cosem.meter.attend import attend
 from cosem.meter.item import Item
 from cosem.meter.rights import Rule
+from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.codec import axdr
 from cosem.protocol.crypto.key import Key, Secret
@@ -115,6 +116,10 @@ class Bench:
         await far.close()
 
 
+ROOMY = AssociationLimits(listed=128)
+"""For a meter that takes as long a list as its PDU has room for."""
+
+
 def offered(meter: Meter, *more: AssociationDescription) -> Meter:
     keys = Keys(Key(ENCRYPTION_KEY), Key(AUTHENTICATION_KEY), temporary=True)
     meter.offer(
@@ -125,6 +130,7 @@ def offered(meter: Meter, *more: AssociationDescription) -> Meter:
             mechanism=MECHANISMS[5],
             keys=keys,
             protection=AUTHENTICATED_ENCRYPTION,
+            limits=ROOMY,
             rights=Rights(Access.MANAGE),
         ),
     )
@@ -289,7 +295,7 @@ def large(objects: int) -> Meter:
     for number in range(objects):
         value = DoubleLongUnsigned(number) if number % 2 else LongUnsigned(number)
         meter.add(Register(f"1.{number // 200}.{number % 200 + 1}.8.0.255"), value=value, scaler_unit=(0, Unit.WATT))
-    return offered(meter, AssociationDescription(client=16))
+    return offered(meter, AssociationDescription(client=16, limits=ROOMY))
 
 
 ITEM = 10

@@ -118,7 +118,7 @@ class AssociationLimits:
     blocks: int = 65_536
     transfer_seconds: float = 120.0
     repeats: int = 8
-    listed: int = 128
+    listed: int = 64
     response: int = 1024 * 1024
     refused_apdus: int = 3
     confirmations: int = 16

@@ -539,7 +539,7 @@ def test_asking_for_another_block_than_the_next_ends_the_transfer(fault: bytes) 
 
 
 def test_too_many_items_in_a_list_are_refused_and_the_limit_itself_is_served() -> None:
-    for number, served in ((128, True), (129, False)):
+    for number, served in ((64, True), (65, False)):
         both = associated()
         item = AttributeDescriptorWithSelection(ENERGY)
         both.server.receive(GetRequestWithList(0xC1, (item,) * number).encode())
