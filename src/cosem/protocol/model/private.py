@@ -52,7 +52,16 @@ ATTRIBUTES: Final[dict[tuple[int, int], Private]] = {
     (64, 4): I,  # client_system_title
     (64, 5): I,  # server_system_title
     (64, 6): S,  # certificates
+    (50, 8): I,  # MAC_address
+    (67, 2): I,  # serial_number of a sensor
+    (67, 3): I,  # metrological_identification
     (72, 6): I,  # identification_number
+    (76, 6): I,  # identification_number
+    (80, 2): I,  # service_node_address
+    (91, 5): S,  # mac_key_table
+    (100, 3): I,  # server_address
+    (100, 6): S,  # authentication_keys
+    (100, 7): S,  # client_key
     (115, 2): S,  # token
 }
 """By class and attribute."""
