@@ -13,7 +13,21 @@ from cosem.cli import collect, decode
 
 Cosem = Callable[..., Any]
 
-VERBS = ("read", "browse", "profile", "clock", "events", "image", "set", "act", "decode", "simulate", "collect", "demo")
+VERBS = (
+    "read",
+    "browse",
+    "profile",
+    "clock",
+    "events",
+    "image",
+    "set",
+    "act",
+    "decode",
+    "obis",
+    "simulate",
+    "collect",
+    "demo",
+)
 
 
 def interrupted(*_: object) -> None:
