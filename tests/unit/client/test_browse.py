@@ -385,6 +385,19 @@ def test_a_known_object_list_is_not_read_again(lists: ObjectLists) -> None:
     assert len(bench.said) == first
 
 
+def test_what_a_meter_takes_in_one_list_is_learnt_once(lists: ObjectLists) -> None:
+    meter = Meter("KFM1020012345678", clock=lambda: datetime(2026, 7, 1, tzinfo=UTC))
+    for number in range(1, 101):
+        meter.add(Register(f"1.0.{number}.8.0.255"), value=DoubleLongUnsigned(number), scaler_unit=(0, Unit.WATT))
+    bench = Bench(offered(meter, AssociationDescription(client=16)))  # it serves lists of 64
+    (device,) = bench.survey("public", Wanted(known=lists))
+    refused = [octets for octets in bench.said if octets > ITEM * 64 + 8 + 4]
+    assert len(refused) == 1
+    assert not any(isinstance(value, CosemError) for each in device.objects for value in each.values.values())
+    bench.survey("public", Wanted(known=lists))
+    assert max(bench.said) <= ITEM * 64 + 8 + 4
+
+
 def test_another_configuration_is_another_list(lists: ObjectLists) -> None:
     meter = small()
     wanted = Wanted(known=lists)
