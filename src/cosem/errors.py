@@ -10,12 +10,14 @@ CosemError
 │   ├── AssociationRejected
 │   ├── DataAccessError
 │   ├── ActionError
+│   ├── CommandRefused       a command of IEC 62056-21
 │   └── ServiceRefused       exception-response or confirmed-service-error
 ├── ShapeError               legal Data, but not of the shape the attribute has
 ├── TransportError           the medium failed
 │   ├── ConnectionFailed
 │   ├── ConnectionLost
 │   └── TimedOut
+│       └── OnlyEcho         … and all that came back was what we had sent
 └── ConfigurationError       a URL, key, OBIS code or file is wrong; nothing was sent
 
 `SecurityWarning` is what the suite warns with where something weak is done because it was asked for, and
@@ -138,6 +140,20 @@ class ActionError(ServiceError):
         self.reference = reference
 
 
+class CommandRefused(ServiceError):
+    """A meter of IEC 62056-21 refused a command: `command` is its letter and number, `message` the meter's own words.
+
+    `message` is empty where the meter said NAK as often as it was asked.
+    """
+
+    retry = Retry.SAME_SESSION
+
+    def __init__(self, command: str, message: str = "") -> None:
+        super().__init__(f"the meter refused {command}" + (f": {message}" if message else " with NAK"))
+        self.command = command
+        self.message = message
+
+
 class ServiceRefused(ServiceError):
     """The peer refused the whole service: `response` is its exception-response or confirmed-service-error."""
 
@@ -184,6 +200,16 @@ class TimedOut(TransportError):
         super().__init__(f"no answer in the {phase} phase" + ("" if seconds is None else f" within {seconds:g} s"))
         self.phase = phase
         self.seconds = seconds
+
+
+class OnlyEcho(TimedOut):
+    """Nothing came but our own octets: a head that lies on no meter reflects them, a two-wire line returns them."""
+
+    def __init__(self, phase: str, seconds: float | None = None) -> None:
+        super().__init__(phase, seconds)
+        self.args = (
+            f"{self.args[0]}: all that came back was what we sent; is the head on the meter, the right way up?",
+        )
 
 
 class ConfigurationError(CosemError):

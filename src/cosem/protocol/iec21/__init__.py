@@ -1,4 +1,4 @@
-"""What meters say in lines of text: IEC 62056-21 readouts, P1 telegrams and the French TIC, without I/O.
+"""What meters say in lines of text: IEC 62056-21, P1 telegrams and the French TIC, without I/O.
 
 A reader takes the octets of a line as they come, in pieces of any size, and hands over what they say, as the engines of
 a link do (see `cosem.protocol.link`):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
 HOUR: Final = timedelta(hours=1)
@@ -14,12 +14,13 @@ HOUR: Final = timedelta(hours=1)
 class Moment:
     """A local time without zone; `summer` tells whether it is daylight saving time, None where the meter does not say.
 
-    `doubtful` is a clock that the meter itself does not trust.
+    `doubtful` is a clock that the meter itself does not trust; `universal` tells that the time is UTC.
     """
 
     local: datetime
     summer: bool | None = None
     doubtful: bool = False
+    universal: bool = False
 
     def at(self, zone: tzinfo) -> datetime:
         """Return the point in time, in the zone where the meter is; its letter decides in the hour that comes twice.
@@ -27,6 +28,8 @@ class Moment:
         Where the zone has no daylight saving time, or has it at another time than the meter, the letter wins: the
         time is that of the zone without it, and one hour more for summer.
         """
+        if self.universal:
+            return self.local.replace(tzinfo=UTC)
         moment = self.local.replace(tzinfo=zone)
         if self.summer is None:
             return moment
@@ -58,10 +61,25 @@ def tic_moment(text: str) -> Moment | None:
     return _moment(found, {"E": True, "H": False}.get(season.upper()), doubtful=season.islower())
 
 
-def _moment(found: re.Match[str], summer: bool | None, *, doubtful: bool = False) -> Moment | None:
-    year, *others = (int(found[name]) for name in ("year", "month", "day", "hour", "minute", "second"))
+def readout_moment(text: str) -> Moment | None:
+    """Read a time as IEC 62056-21 readouts have it; None for anything else, or no such time.
+
+    `sYYMMDDhhmmss` and `sYYMMDDhhmm`, where s is 0 for normal time, 1 for summer time and 2 for UTC; the same without
+    s; and `YY-MM-DD hh:mm:ss` with a space or a comma, with seconds or without.
+    """
+    found = _READOUT.fullmatch(text) or _READOUT_SPELT.fullmatch(text)
+    if found is None:
+        return None
+    season = found["season"] or ""
+    return _moment(found, {"0": False, "1": True}.get(season), universal=season == "2")
+
+
+def _moment(
+    found: re.Match[str], summer: bool | None, *, doubtful: bool = False, universal: bool = False
+) -> Moment | None:
+    year, *others = (int(found[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second"))
     try:
-        return Moment(datetime(_CENTURY + year, *others), summer, doubtful)  # type: ignore[arg-type]
+        return Moment(datetime(_CENTURY + year, *others), summer, doubtful, universal)  # type: ignore[arg-type]
     except ValueError:
         return None
 
@@ -74,3 +92,13 @@ _P1_SPELT: Final = re.compile(
     re.ASCII,
 )
 _TIC: Final = re.compile(rf"(?P<season>[EHeh ]){_DIGITS}", re.ASCII)
+_READOUT: Final = re.compile(
+    r"(?P<season>[012](?=\d{10}(?:\d\d)?\Z))?"
+    r"(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)?",
+    re.ASCII,
+)
+_READOUT_SPELT: Final = re.compile(
+    r"(?P<season>)(?P<year>\d\d)-(?P<month>\d\d)-(?P<day>\d\d)[ ,]"
+    r"(?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d))?",
+    re.ASCII,
+)
