@@ -252,7 +252,7 @@ async def _first_that_works(search: _Search, ways: Ways) -> ProfileRows:
         return await search.whole()
     instance = search.profile.profile.instance
     known = ways.get(instance)
-    first = known if known in tuple(Way) else Way.RANGE
+    first = Way.RANGE if known is None or known not in tuple(Way) else Way(known)
     for way in _GOING:
         found = await _tried(search, way) if way >= first else None
         if found is None:
