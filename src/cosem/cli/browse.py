@@ -24,6 +24,7 @@ from cosem.errors import ConfigurationError, CosemError, DataAccessError
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.declare import REGISTRY, UnknownClass
 from cosem.protocol.model.rights import AttributeAccess, MethodAccess, ObjectListElement
+from cosem.protocol.values.maker import maker_of
 from cosem.protocol.values.obis import ObisPattern
 from cosem.protocol.values.system_title import title_text
 from cosem.store import snapshot as snapshots
@@ -240,8 +241,10 @@ def _plain_cell(found: BrowsedObject, index: int) -> dict[str, Any]:
 
 def _put_tree(device: BrowsedDevice, *, values: bool) -> None:
     name = "without a name" if device.name is None else text_of(device.name)
+    made = maker_of(device.name or b"")
     title = "" if device.title is None else f", system title {title_text(device.title)}"
-    put(escaped(f"logical device {device.sap}: {name}{title}"))
+    by = "" if made is None else f" ({made})"
+    put(escaped(f"logical device {device.sap}: {name}{by}{title}"))
     for view in device.views:
         put(escaped(f"  client {view.client}, {_described(view)}"))
     rows = [row for each in device.objects for row in _rows(each, values=values)]

@@ -126,7 +126,7 @@ def test_no_octets_are_bad_usage(cosem: Cosem, pasted: str) -> None:
 def test_without_a_key_the_header_is_shown(cosem: Cosem) -> None:
     ran = cosem("decode", f"DB08{CLIENT_TITLE}{CIPHERED[2:]}")
     assert ran.code == 0
-    assert f"system_title: {CLIENT_TITLE} (manufacturer MMM, number 0000BC614E)" in ran.out
+    assert f"system_title: {CLIENT_TITLE} (manufacturer MMM: MATRICA; number 0000BC614E)" in ran.out
     assert "suite 0, authentication, encryption" in ran.out
     assert "invocation_counter: 19088743" in ran.out
     assert "--key and --auth-key look into it" in ran.err

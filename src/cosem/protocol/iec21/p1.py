@@ -28,6 +28,7 @@ from cosem.protocol.crypto.key import Key
 from cosem.protocol.iec21 import Discarded
 from cosem.protocol.iec21.moment import Moment, p1_moment
 from cosem.protocol.iec21.telegram import DataSet, Value, data_sets, encode
+from cosem.protocol.values.maker import LETTERS, maker
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.system_title import TITLE_OCTETS
 
@@ -123,7 +124,12 @@ class Telegram:
     @property
     def manufacturer(self) -> str:
         """The three letters of the FLAG identification."""
-        return self.identification[:3]
+        return self.identification[:LETTERS]
+
+    @property
+    def maker(self) -> str | None:
+        """Who made the meter, by name; None for letters that the list of makers does not have."""
+        return maker(self.manufacturer)
 
     @cached_property
     def version(self) -> str | None:

@@ -119,6 +119,12 @@ def test_encrypted_telegrams_that_are_altered_or_not_ours(name: str) -> None:
     assert isinstance(event, Discarded) and isinstance(event.error, SecurityError)
 
 
+def test_who_made_the_meter_is_told_by_its_letters() -> None:
+    assert one(octets_of("athombv-dsmr-4-2-kfm-1")).maker == "Shenzhen Kaifa Technology Chengdu, China"
+    assert one(octets_of("athombv-dsmr-5-0-isk-1")).maker == "Iskraemeco, Slovenia"
+    assert one(octets_of("robthree-v5-ok")).maker is None
+
+
 def test_what_a_telegram_says_of_itself() -> None:
     found = one(octets_of("robthree-v5-ok"))
     assert found.identification == "Test\\V5-Telegram"
