@@ -5,7 +5,7 @@ BIN := .venv/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop fuzz check bench format clean
+.PHONY: help setup demo test interop fuzz check bench format docs clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -39,6 +39,10 @@ bench: setup ## print the table of speed ratios against the peers
 format: setup ## put the sources into their form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup ## write what documents take from declarations: the interface classes, the reasons of the interop matrix
+	@$(BIN)/python tools/classes.py
+	@PYTHONPATH=tests $(BIN)/python -m interop.matrix
 
 clean: ## remove what the other commands made
 	rm -rf .venv .peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build

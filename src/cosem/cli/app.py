@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 from cosem.cli import (
     act,
     browse,
+    classes,
     clock,
     collect,
     compare,
@@ -125,6 +126,7 @@ for name, verb in (
     ("clock", clock.clock),
     ("events", events.events),
     ("image", image.image),
+    ("classes", classes.classes),
     ("decode", decode.decode),
     ("obis", obis.obis),
     ("simulate", simulate.simulate),

@@ -22,6 +22,7 @@ VERBS = (
     "image",
     "set",
     "act",
+    "classes",
     "decode",
     "obis",
     "simulate",
