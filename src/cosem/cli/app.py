@@ -29,6 +29,7 @@ from cosem.cli import (
     read,
     set_,
     simulate,
+    standards,
 )
 from cosem.cli.failure import BAD_USAGE, INTERRUPTED, Ended, Phase, complain, exit_code
 from cosem.cli.report import put, say
@@ -129,6 +130,7 @@ for name, verb in (
     ("classes", classes.classes),
     ("decode", decode.decode),
     ("obis", obis.obis),
+    ("standards", standards.standards),
     ("simulate", simulate.simulate),
     ("listen", listen.listen),
     ("demo", demo.demo),

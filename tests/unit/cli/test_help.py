@@ -25,6 +25,7 @@ VERBS = (
     "classes",
     "decode",
     "obis",
+    "standards",
     "simulate",
     "collect",
     "demo",
