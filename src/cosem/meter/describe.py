@@ -3,7 +3,7 @@
     [meter]
     name = "KFM1020012345678"           # logical device name
     zone = "Europe/Berlin"
-    template = "household"              # begin with the objects of a household meter
+    template = "household"              # begin with the objects of a household meter; or gama100, gama300
 
     [[object]]
     class = "Register"                  # or 3
@@ -52,6 +52,7 @@ from zoneinfo import ZoneInfo
 
 from cosem.errors import ConfigurationError
 from cosem.io import credentials
+from cosem.meter import gama
 from cosem.meter.associations import (
     BY_EITHER_NAMES,
     BY_LOGICAL_NAMES,
@@ -343,7 +344,7 @@ def _device(meter: Meter, table: Table) -> LogicalDevice:
 # -- what the words mean ----------------------------------------------------------------------------------------------
 
 
-_TEMPLATES: Final[Mapping[str, Callable[[Meter, int], None]]] = {"household": furnish}
+_TEMPLATES: Final[Mapping[str, Callable[[Meter, int], None]]] = {"household": furnish, **gama.TEMPLATES}
 
 
 def _zone(name: str) -> tzinfo:
