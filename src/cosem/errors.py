@@ -50,14 +50,18 @@ class LocalProtocolError(CosemError):
 
 
 class RemoteProtocolError(CosemError):
-    """The peer did what the protocol does not allow; `layer` names the layer that noticed."""
+    """The peer did what the protocol does not allow; `layer` names the layer that noticed.
+
+    `evidence` is what the peer sent, where that says why (see `cosem.client.explain`).
+    """
 
     retry = Retry.NEW_SESSION
 
-    def __init__(self, reason: str, *, layer: str = "application layer") -> None:
+    def __init__(self, reason: str, *, layer: str = "application layer", evidence: object = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.layer = layer
+        self.evidence = evidence
 
 
 class DecodeError(RemoteProtocolError):
@@ -105,12 +109,24 @@ class ServiceError(CosemError):
 
 
 class AssociationRejected(ServiceError):
-    """The AARE refused the association: `result`, `diagnostic` as the standard numbers them, `hint` what to try."""
+    """The AARE refused the association: `result`, `diagnostic` as the standard numbers them, `hint` what to try.
+
+    `evidence` is what the meter said, the most telling first: a confirmed-service-error, the diagnostic itself.
+    """
 
     retry = Retry.LATER
 
-    def __init__(self, reason: str, *, result: int, diagnostic: int | None = None, hint: str = "") -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        result: int,
+        diagnostic: int | None = None,
+        hint: str = "",
+        evidence: tuple[object, ...] = (),
+    ) -> None:
         super().__init__(f"{reason} ({hint})" if hint else reason)
+        self.evidence = evidence
         self.result = result
         self.diagnostic = diagnostic
         self.hint = hint

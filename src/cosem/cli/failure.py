@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from cosem.cli.report import say
+from cosem.client.explain import explain as meaning_of
 from cosem.errors import (
     ActionError,
     AssociationRejected,
@@ -24,6 +25,7 @@ from cosem.errors import (
     ServiceRefused,
     ShapeError,
     TimedOut,
+    TransportError,
 )
 from cosem.protocol.apdu.exception import ExceptionResponse, ServiceErrorCode
 from cosem.protocol.profile.address import ConnectionUrl
@@ -72,6 +74,11 @@ def complain(error: CosemError, phase: Phase = Phase.CONNECTED, url: ConnectionU
     say(f"error: {head}: {error}")
     say(f"  layer:    {advice.layer}")
     say(f"  expected: {advice.expected}")
+    known = meaning_of(error)
+    if known is not None:
+        say(f"  means:    {known.sentence}")
+        for number, cause in enumerate(known.causes):
+            say(f"  {'likely:' if not number else '':9} {cause}")
     say(f"  try:      {advice.remedy}")
 
 
@@ -95,6 +102,9 @@ def explain(error: CosemError, phase: Phase, url: ConnectionUrl | None) -> Advic
             "--invocation-counter where keys are used: meters hang up on what they do not understand",
         )
     layer, expected, remedy = next(advice for kind, advice in _ADVICE if isinstance(error, kind))
+    known = meaning_of(error)
+    if known is not None and not isinstance(error, TransportError):
+        remedy = (error.hint if isinstance(error, AssociationRejected) else "") or known.remedy
     if isinstance(error, RemoteProtocolError):
         layer = error.layer
     elif isinstance(error, ConnectionFailed | ConnectionLost) and url is not None:

@@ -10,8 +10,10 @@ from cosem.cli.failure import SESSION_LOST, SOME_FAILED, Ended, complain, exit_c
 from cosem.cli.options import Connection, connected
 from cosem.cli.report import plain_error, plain_value, put_json, put_table, say, type_name, value_text
 from cosem.cli.session import session
+from cosem.client.explain import explain
 from cosem.client.resolve import Answer, ObjectDirectory, check, read_references
 from cosem.errors import CosemError, DataAccessError, ShapeError
+from cosem.protocol.association.meanings import Meaning
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.reference import BufferRef, parse_reference
 from cosem.protocol.profile.address import ConnectionUrl
@@ -64,12 +66,18 @@ def show(answers: list[Answer], *, as_json: bool, place: ConnectionUrl) -> None:
         if answer.error is None and isinstance(answer.attribute, BufferRef):
             say(f"hint: cosem profile {place} {answer.attribute.instance} shows these rows with their columns")
     told: list[CosemError] = []
+    explained: list[Meaning] = []
     for answer in answers:
         error = answer.error
         if error is None or error in told:
             continue
         if exit_code(error) != SESSION_LOST:
             say(f"error: {answer.asked}: {_reason(answer)}")
+            known = explain(error)
+            if known is not None and known not in explained:
+                explained.append(known)
+                say(f"  {known.sentence}; likely: {', or '.join(known.causes)}")
+                say(f"  try: {known.remedy}")
         else:  # the end of the session is the fate of all that was still to be read, and told once
             told.append(error)
             complain(error, url=place)

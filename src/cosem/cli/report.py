@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cosem.client.explain import explain
 from cosem.errors import CosemError, DecodeError, ShapeError
 from cosem.protocol.values.data import TAG_NAMES, TAGS, BitString, CompactArray, DontCare
 from cosem.protocol.values.dates import Date, DateTime, Time
@@ -123,6 +124,9 @@ def plain_error(error: CosemError) -> dict[str, Any]:
         found = getattr(error, name, None)
         if found is not None:
             described[name] = found
+    known = explain(error)
+    if known is not None:
+        described |= {"means": known.sentence, "causes": list(known.causes), "try": known.remedy}
     return described
 
 

@@ -79,6 +79,9 @@ def test_one_refusal_ends_in_1_and_the_others_are_read(cosem: Cosem, served: Any
     assert "1234567.8" in ran.out
     assert ran.err.splitlines() == [
         "error: 1.0.99.99.9.255: the meter refused 7/1.0.99.99.9.255/2 (object-undefined)",
+        "  the meter has no such object for this client; likely: the model or its configuration lacks it, or another "
+        "client sees it, or it is in another logical device",
+        "  try: cosem browse URL, which shows what this client sees; another client or server in the URL",
         "error: 0.0.1.0.0.255:scaler_unit: Clock has no attribute 'scaler_unit'; it has 1 logical_name, 2 time, "
         "3 time_zone, 4 status, 5 daylight_savings_begin, 6 daylight_savings_end, 7 daylight_savings_deviation, "
         "8 daylight_savings_enabled, 9 clock_base",
@@ -88,7 +91,16 @@ def test_one_refusal_ends_in_1_and_the_others_are_read(cosem: Cosem, served: Any
 def test_no_connection_ends_in_2_and_says_what_to_try(cosem: Cosem, nobody: str) -> None:
     ran = cosem("read", nobody, "1.8.0")
     assert (ran.code, ran.out) == (2, "")
-    assert [line.split(":")[0].strip() for line in ran.err.splitlines()] == ["error", "layer", "expected", "try"]
+    assert [line.split(":")[0].strip() for line in ran.err.splitlines()] == [
+        "error",
+        "layer",
+        "expected",
+        "means",
+        "likely",
+        "another program holds it",
+        "a firewall, or a mobile network that lets nobody in",
+        "try",
+    ]
     assert "refused the connection" in ran.err
 
 
@@ -97,6 +109,7 @@ def test_a_refused_association_ends_in_2(cosem: Cosem, served: Any) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert "authentication failure" in ran.err
     assert "layer:    application layer (association)" in ran.err
+    assert "likely:   the password or key is wrong" in ran.err
 
 
 def test_a_meter_that_hangs_up_ends_in_3(cosem: Cosem, deserter: str) -> None:

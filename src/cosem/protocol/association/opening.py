@@ -7,27 +7,11 @@ from typing import Final
 
 from cosem.errors import AssociationRejected, DecodeError, RemoteProtocolError, SecurityError
 from cosem.protocol.apdu.acse import AcseServiceUser, AssociationResponse, MechanismId
-from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse, ServiceErrorCode
+from cosem.protocol.apdu.exception import ConfirmedServiceError, ExceptionResponse
 from cosem.protocol.apdu.initiate import InitiateResponse
 from cosem.protocol.association.context import DLMS_VERSION, ClientSettings, Naming, Negotiated
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.association.services import CIPHERED
-
-REJECTION_HINTS: Final[Mapping[int, str]] = {
-    AcseServiceUser.NO_REASON_GIVEN: "check client address, mechanism and keys",
-    AcseServiceUser.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED: "try with or without ciphering, or the other --naming",
-    AcseServiceUser.AUTHENTICATION_MECHANISM_NAME_NOT_RECOGNISED: "try another --auth",
-    AcseServiceUser.AUTHENTICATION_MECHANISM_NAME_REQUIRED: "try --auth low or --auth gmac",
-    AcseServiceUser.AUTHENTICATION_FAILURE: "wrong password or key, or not those of this client address",
-    AcseServiceUser.AUTHENTICATION_REQUIRED: "give a password or keys",
-}
-"""What to try, by ACSE service user diagnostic."""
-
-SERVICE_ERROR_HINTS: Final[Mapping[int, str]] = {
-    ServiceErrorCode.DECIPHERING_ERROR: "other keys, or an invocation counter that the meter has seen before",
-    ServiceErrorCode.INVOCATION_COUNTER_ERROR: "ours was too low: read the meter's counter, or begin higher",
-}
-"""What may be the cause, by the service error of an exception-response."""
 
 
 def rejection(
@@ -43,8 +27,8 @@ def rejection(
         reason,
         result=int(response.result),
         diagnostic=int(diagnostic),
-        hint=_naming_hint(settings, response)
-        or (REJECTION_HINTS.get(diagnostic, "") if isinstance(diagnostic, AcseServiceUser) else ""),
+        hint=_naming_hint(settings, response),
+        evidence=(diagnostic,) if explanation is None else (explanation, diagnostic),
     )
 
 
@@ -65,7 +49,7 @@ def proof_rejection(result: str) -> AssociationRejected:
         f"the meter did not accept our proof: {result.lower().replace('_', ' ')}",
         result=1,
         diagnostic=int(AcseServiceUser.AUTHENTICATION_FAILURE),
-        hint=REJECTION_HINTS[AcseServiceUser.AUTHENTICATION_FAILURE],
+        evidence=(AcseServiceUser.AUTHENTICATION_FAILURE,),
     )
 
 
@@ -129,8 +113,7 @@ def refusal_text(answer: ExceptionResponse | ConfirmedServiceError) -> str:
             f"{words} (ours was too low: the meter expects {answer.invocation_counter} or above; "
             "where several clients share one key and title, trying again helps)"
         )
-    hint = SERVICE_ERROR_HINTS.get(answer.service_error)
-    return words if hint is None else f"{words} ({hint})"
+    return words
 
 
 def _explanation(response: AssociationResponse, security: SecurityContext | None) -> ConfirmedServiceError | None:

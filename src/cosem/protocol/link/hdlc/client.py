@@ -304,16 +304,19 @@ class HdlcClient:
         state, asked = self.state, self._awaiting or self._expected
         self._down()
         if state is State.CONNECTING:
-            raise RemoteProtocolError("the server refuses the connection (DM)", layer=LAYER)
+            raise RemoteProtocolError(
+                "the server refuses the connection (DM)", layer=LAYER, evidence=(frame.kind, state)
+            )
         if state is State.CONNECTED and asked:
-            raise RemoteProtocolError("the server is disconnected (DM)", layer=LAYER)
+            raise RemoteProtocolError("the server is disconnected (DM)", layer=LAYER, evidence=(frame.kind, state))
 
     def _rejected(self, frame: Frame, now: float) -> None:
         if self.state is State.DISCONNECTED:
             self._ignore(frame, now)
             return
         self._give_up()
-        raise RemoteProtocolError(f"the server {FrameReject.decode(frame.information)}", layer=LAYER)
+        rejected = FrameReject.decode(frame.information)
+        raise RemoteProtocolError(f"the server {rejected}", layer=LAYER, evidence=rejected)
 
     def _ready(self, frame: Frame, now: float) -> None:
         self._supervised(frame, now, busy=False)
