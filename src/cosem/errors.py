@@ -210,12 +210,14 @@ class ConnectionLost(TransportError):
 
 
 class TimedOut(TransportError):
-    """No answer in time; `phase` is what was waited for (link, association, response, release)."""
+    """No answer in time; `phase` is what was waited for (link, association, response, release), `hint` what to try."""
 
-    def __init__(self, phase: str, seconds: float | None = None) -> None:
-        super().__init__(f"no answer in the {phase} phase" + ("" if seconds is None else f" within {seconds:g} s"))
+    def __init__(self, phase: str, seconds: float | None = None, hint: str = "") -> None:
+        within = "" if seconds is None else f" within {seconds:g} s"
+        super().__init__(f"no answer in the {phase} phase{within}" + (f"; {hint}" if hint else ""))
         self.phase = phase
         self.seconds = seconds
+        self.hint = hint
 
 
 class OnlyEcho(TimedOut):
@@ -223,9 +225,7 @@ class OnlyEcho(TimedOut):
 
     def __init__(self, phase: str, seconds: float | None = None) -> None:
         super().__init__(phase, seconds)
-        self.args = (
-            f"{self.args[0]}: all that came back was what we sent; is the head on the meter, the right way up?",
-        )
+        self.args = (f"{self.args[0]}: I only see my own echo: is the head on the meter, the right way up?",)
 
 
 class ConfigurationError(CosemError):

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
-from cosem.errors import ConnectionLost, CosemError, ServiceError
-from cosem.io.stream import Stream
+from cosem.errors import ConnectionLost, CosemError, ServiceError, TimedOut
+from cosem.io.stream import Stream, explained
 from cosem.protocol.association.context import Associated, Negotiated, Notified, Released, Response
 from cosem.protocol.association.services import Request
 from cosem.protocol.profile.session import ClientSession, Connected, Disconnected, SessionEvent
@@ -139,6 +139,9 @@ class Exchange:
             if session.association.negotiated is None:
                 await self._drop()
             raise
+        except TimedOut as error:
+            await self._drop()
+            raise explained(error, stream) from None
         except BaseException:
             await self._drop()
             raise

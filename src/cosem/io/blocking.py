@@ -228,6 +228,15 @@ class SerialStream:
         except line_errors() as error:
             raise self._lose(error) from error
 
+    async def send_break(self, seconds: float = 0.25, /) -> None:
+        if self._gone is not None:
+            raise self._gone
+        try:
+            self._port.flush()
+            self._port.send_break(seconds)
+        except line_errors() as error:
+            raise self._lose(error) from error
+
     async def close(self) -> None:
         self._gone = self._gone or failure.closed_here()
         self._port.close()

@@ -58,9 +58,15 @@ class Recorder:
         await self.stream.close()
 
     async def configure(self, baud: int, character_format: str = "8N1", /) -> None:
+        await self._line().configure(baud, character_format)
+
+    async def send_break(self, seconds: float = 0.25, /) -> None:
+        await self._line().send_break(seconds)
+
+    def _line(self) -> LineStream:
         if not isinstance(self.stream, LineStream):
             raise LocalProtocolError("only a serial line can be configured")
-        await self.stream.configure(baud, character_format)
+        return self.stream
 
     def _record(self, direction: Direction, octets: bytes) -> None:
         time = self._clock().strftime("%H:%M:%S.%f")[:-3]
@@ -162,6 +168,9 @@ class Replay:
 
     async def configure(self, baud: int, character_format: str = "8N1", /) -> None:
         """A recording has no speed."""
+
+    async def send_break(self, seconds: float = 0.25, /) -> None:
+        """A recording has no line."""
 
 
 _DIRECTIONS: Final[dict[str, Direction]] = {

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from cosem.errors import ConfigurationError
 from cosem.io import blocking
+from cosem.io.echo import EchoStripping
+from cosem.io.fixed_line import FixedLine
+from cosem.io.software_parity import PLAIN, SoftwareParity
 from cosem.io.stream import CONNECT_TIMEOUT, Stream
 from cosem.protocol.profile.address import ConnectionUrl
 
@@ -19,9 +22,12 @@ AVAILABLE = frozenset({("wrapper", "tcp"), ("wrapper", "udp"), ("hdlc", "tcp"), 
 def open_blocking(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
     """Open a stream that blocks. Raises ConfigurationError before anything is sent, or ConnectionFailed."""
     url = _checked(url)
+    return _dressed(_open_blocking(url, timeout), url)
+
+
+def _open_blocking(url: ConnectionUrl, timeout: float) -> Stream:
     if url.medium == "serial":
-        assert url.baud is not None and url.format is not None
-        return blocking.open_serial(url.path, url.baud, url.format)
+        return blocking.open_serial(url.path, *_opened(url))
     assert url.port is not None
     if url.medium == "udp":
         return blocking.connect_udp(url.host, url.port)
@@ -30,12 +36,15 @@ def open_blocking(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) ->
 
 async def open_async(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
     """Open a stream on the running event loop. Raises as `open_blocking` does."""
+    url = _checked(url)
+    return _dressed(await _open_async(url, timeout), url)
+
+
+async def _open_async(url: ConnectionUrl, timeout: float) -> Stream:
     from cosem.io import aio  # here, as asyncio is half of what a blocking program would wait for at its start
 
-    url = _checked(url)
     if url.medium == "serial":
-        assert url.baud is not None and url.format is not None
-        return await aio.open_serial(url.path, url.baud, url.format)
+        return await aio.open_serial(url.path, *_opened(url))
     assert url.port is not None
     if url.medium == "udp":
         return await aio.connect_udp(url.host, url.port)
@@ -52,6 +61,28 @@ async def listen(url: ConnectionUrl | str, handler: Handler, limits: ListenLimit
     if url.medium == "udp":
         return await aio.listen_datagrams(url.host, url.port, handler, limits)
     return await aio.listen(url.host, url.port, handler, limits)
+
+
+def _opened(url: ConnectionUrl) -> tuple[int, str]:
+    """Return speed and character format that a line of this machine is opened with."""
+    baud, character_format = url.line
+    return baud, PLAIN if url.parity else character_format
+
+
+def _dressed(stream: Stream, url: ConnectionUrl) -> Stream:
+    """Put around a stream what its line does on its own."""
+    if url.medium in ("tcp", "tls") and url.framing != "wrapper" and _is_switched(url):
+        stream = FixedLine(stream, url.place)
+    if url.parity is not None:
+        stream = SoftwareParity(stream, url.line[1])
+    if url.echo is not None:
+        stream = EchoStripping(stream, url.line[0])
+    return stream
+
+
+def _is_switched(url: ConnectionUrl) -> bool:
+    """Tell whether a line is there to be switched: where IEC 62056-21 is spoken, or parity or echo are looked after."""
+    return url.framing == "iec21" or any((url.sign_on, url.parity, url.echo))
 
 
 def _checked(url: ConnectionUrl | str) -> ConnectionUrl:

@@ -255,6 +255,9 @@ class SimulatedStream:
     async def configure(self, baud: int, character_format: str = "8N1", /) -> None:
         self.line = (baud, character_format)
 
+    async def send_break(self, seconds: float = 0.25, /) -> None:
+        """A link without a line has nothing to hold; see `cosem.io.simulated_line` for one that has."""
+
     def reset(self) -> None:
         """Break the connection now, for both sides; what is under way is lost."""
         self._world.record(self.name, "reset")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from cosem.errors import TimedOut
+
 
 class Stream(Protocol):
     """Octets to and from one peer. Blocking, asyncio, simulated and replayed streams behave alike.
@@ -42,6 +44,29 @@ class LineStream(Stream, Protocol):
     async def configure(self, baud: int, character_format: str = "8N1", /) -> None:
         """Wait until everything written has left at the old speed, then change to the new one."""
         ...
+
+    async def send_break(self, seconds: float = 0.25, /) -> None:
+        """Wait until everything written has left, then hold the line in the break condition for so long."""
+        ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A stream that may know why nothing comes."""
+
+    def explain(self, error: TimedOut, /) -> TimedOut:
+        """Return the error as it is, or one that says why nothing came and what to try."""
+        ...
+
+
+def explained(error: TimedOut, stream: Stream) -> TimedOut:
+    """Return the error with what is known about it by a stream, or by one of those that it is made of."""
+    layer: object = stream
+    while layer is not None:
+        if isinstance(layer, Explaining) and (better := layer.explain(error)) is not error:
+            return better
+        layer = getattr(layer, "stream", None)
+    return error
 
 
 CONNECT_TIMEOUT = 10.0

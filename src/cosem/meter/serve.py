@@ -8,7 +8,9 @@ import logging
 from typing import ClassVar
 
 from cosem.errors import ConfigurationError, CosemError, TimedOut
-from cosem.io.aio import DatagramStream, ListenLimits, Place, SerialStream, SocketStream, open_serial
+from cosem.io.aio import DatagramStream, ListenLimits, Place, SocketStream
+from cosem.io.open import open_async
+from cosem.io.stream import Stream
 from cosem.meter.attend import DEFAULT_LIMITS, ConnectionLimits, attend
 from cosem.meter.device import Meter
 from cosem.protocol.profile import profile_of
@@ -125,10 +127,10 @@ class Server(Place):
         if url.medium != "serial":
             await super()._begin()
             return
-        stream = await open_serial(url.path, url.baud or 9600, url.format or "8N1")
+        stream = await open_async(url)
         self._line = asyncio.create_task(self._serve_line(stream))
 
-    async def _serve_line(self, stream: SerialStream) -> None:
+    async def _serve_line(self, stream: Stream) -> None:
         """Serve a line for ever: a client that leaves or misbehaves ends its session, not the meter."""
         try:
             while True:

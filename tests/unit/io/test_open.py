@@ -12,7 +12,10 @@ import pytest
 
 from cosem.errors import ConfigurationError, ConnectionFailed
 from cosem.io import blocking
+from cosem.io.echo import EchoStripping
+from cosem.io.fixed_line import FixedLine
 from cosem.io.open import listen, open_async, open_blocking
+from cosem.io.software_parity import SoftwareParity
 
 
 async def echo(stream: Any) -> None:
@@ -63,6 +66,25 @@ def test_words_of_the_grammar_that_are_not_opened_yet(url: str) -> None:
         open_blocking(url)
     with pytest.raises(ConfigurationError, match="not available in this version"):
         asyncio.run(open_async(url))
+
+
+def test_the_words_for_a_wire_put_a_stream_around_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stream = open_blocking(f"hdlc+tcp://127.0.0.1:{server.getsockname()[1]}?parity=software&echo=strip")
+        peer, _ = server.accept()
+        assert isinstance(stream, EchoStripping)
+        assert isinstance(stream.stream, SoftwareParity)
+        assert isinstance(stream.stream.stream, FixedLine)
+
+        async def scenario() -> bytes:
+            await stream.configure(300, "7E1")
+            await stream.write(b"/?!\r\n")
+            peer.sendall(peer.recv(5) + b"\xaf")
+            return await stream.read(stream.now() + 5)
+
+        with peer:
+            assert blocking.run(scenario()) == b"/"
+            blocking.run(stream.close())
 
 
 def test_a_serial_line_cannot_be_listened_on() -> None:

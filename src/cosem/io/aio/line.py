@@ -70,12 +70,28 @@ class SerialStream:
         if self._gone:
             raise ConnectionLost(self._gone)
         try:
-            while self._port.out_waiting:
-                await asyncio.sleep(POLL_INTERVAL)
-            self._port.flush()  # the last characters, still in the hardware
+            await self._drain()
             configure_port(self._port, baud, character_format)
         except line_errors() as error:
             raise self._lose(error) from error
+
+    async def send_break(self, seconds: float = 0.25, /) -> None:
+        if self._gone:
+            raise ConnectionLost(self._gone)
+        try:
+            await self._drain()
+            self._port.break_condition = True
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                self._port.break_condition = False
+        except line_errors() as error:
+            raise self._lose(error) from error
+
+    async def _drain(self) -> None:
+        while self._port.out_waiting:
+            await asyncio.sleep(POLL_INTERVAL)
+        self._port.flush()  # the last characters, still in the hardware
 
     async def close(self) -> None:
         if not self._gone:

@@ -6,6 +6,8 @@
     hdlc+tcp://[2001:db8::7]:4059?client=0x10&server=1&physical=17&address_size=2
     hdlc+serial:///dev/ttyUSB0?baud=9600              or hdlc+serial://COM3
     hdlc+serial:///dev/ttyUSB0?sign_on=iec21          IEC 62056-21 mode E first
+    iec21+tcp://192.0.2.7:2000?parity=software        a serial server that stays 8N1; echo=strip where it echoes
+    hdlc+modem:///dev/ttyUSB0?number=*99%231          by telephone; also pin=env:NAME, init=AT…
     tcp://192.0.2.7?gateway=0:4D31                    through a gateway: network 0, device address 4D 31
 
 Every framing and medium the suite will ever speak is a word of the grammar; which of them this version can open is the
@@ -37,6 +39,9 @@ class ConnectionUrl:
 
     `server` is the wrapper port or the upper (logical device) HDLC address, `physical` the lower HDLC address.
     `gateway` is network:address of a device behind a gateway, as `GatewayAddress` prints it.
+    `parity` is `software` where the line stays 8N1 and the eighth bit is the parity, `echo` is `strip` where what is
+    sent comes back. A modem dials `number` and waits `answer_wait` seconds for the answer; `pin` says where its PIN is
+    to be found (`env:NAME`, `file:PATH`), and `init` is a command of the user's own.
     `port` is None off IP media, `path` is empty off serial ones; `address_size` is None unless the framing is HDLC.
     `parse(str(url)) == url`, and `str(url)` leaves out what is the default anyway. Raises ConfigurationError.
     """
@@ -55,11 +60,18 @@ class ConnectionUrl:
     sign_on: str | None = None
     mode: str | None = None
     gateway: str | None = None
+    parity: str | None = None
+    echo: str | None = None
+    number: str | None = None
+    pin: str | None = None
+    init: str | None = None
+    answer_wait: int | None = None
 
     def __post_init__(self) -> None:
         _check_words(self.framing, self.medium)
         _settle_place(self)
         _settle_line(self)
+        _settle_wire(self)
         _settle_addresses(self)
 
     @classmethod
@@ -90,12 +102,24 @@ class ConnectionUrl:
             sign_on=words.get("sign_on"),
             mode=words.get("mode"),
             gateway=words.get("gateway"),
+            parity=words.get("parity"),
+            echo=words.get("echo"),
+            number=words.get("number"),
+            pin=words.get("pin"),
+            init=words.get("init"),
+            answer_wait=numbers.get("answer_wait"),
         )
 
     @property
     def scheme(self) -> str:
         """Framing and medium as the URL prints them: `tcp` for wrapper+tcp, `hdlc+tcp`."""
         return self.medium if _is_short(self.framing, self.medium) else f"{self.framing}+{self.medium}"
+
+    @property
+    def line(self) -> tuple[int, str]:
+        """Speed and character format of the meter's line, also where it is behind a medium that has none itself."""
+        baud, character_format = _SIGN_ON_LINE if self.sign_on else _LINES[self.framing]
+        return self.baud or baud, self.format or character_format
 
     @property
     def place(self) -> str:
@@ -113,7 +137,9 @@ class ConnectionUrl:
                 place += f":{self.port}"
         defaults = _defaults(self)
         query = "&".join(
-            f"{name}={value}" for name in _PARAMETERS if (value := getattr(self, name)) not in (None, defaults[name])
+            f"{name}={_escaped(str(value), _ESCAPED_WORD)}"
+            for name in _PARAMETERS
+            if (value := getattr(self, name)) not in (None, defaults[name])
         )
         return f"{self.scheme}://{place}" + (f"?{query}" if query else "")
 
@@ -126,6 +152,12 @@ class ConnectionUrl:
             parts[0] += f" to {self.host} port {self.port}"
         if self.baud is not None:
             parts.append(f"{self.baud} baud {self.format}")
+        if self.parity is not None:
+            parts.append(f"parity of {self.line[1]} made and checked here")
+        if self.echo is not None:
+            parts.append("its echo taken away")
+        if self.number is not None:
+            parts.append(f"dials {self.number}")
         if self.sign_on is not None:
             parts.append("IEC 62056-21 sign-on (mode E) first")
         if self.mode is not None:
@@ -215,11 +247,22 @@ _PORT_LIMITS: Final = (0, 0xFFFF)
 _UPPER_AND_LOWER: Final = {1: (0x7F, -1), 2: (0x7F, 0x7F), 4: (0x3FFF, 0x3FFF)}
 """The highest upper and lower HDLC address by address size; one octet has no lower address."""
 
+SOFTWARE_FORMATS: Final = frozenset({"7E1", "7O1", "7M1", "7S1", "8N1"})
+"""Character formats that a line of 8N1 can carry, with the parity as its eighth bit; 8N1 as it is."""
+
+_WIRE_WORDS: Final = {"parity": ("hardware", "software"), "echo": ("keep", "strip")}
+"""What is meant where nothing is said, and the other word."""
+
+_DIALLED: Final = re.compile(r"[0-9+*#A-DPTWptw,!@-]{1,60}")
+_COMMAND: Final = re.compile(r"[Aa][Tt][!-~ ]{0,120}")
+_ANSWER_WAIT_LIMITS: Final = (1, 600)
+
 _MODES: Final = {word.lower(): word for word in ("auto", "A", "B", "C", "D", "E")}
 _FORMATS: Final = re.compile(r"[5-8][NEOMS][12]")
 _NUMBER: Final = re.compile(r"[0-9]{1,20}|0[xX][0-9a-fA-F]{1,16}")
 _HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?")
 _ESCAPED: Final = re.compile(r"[%?# ]")
+_ESCAPED_WORD: Final = re.compile(r"[%&# ]")
 _ESCAPES: Final = re.compile(r"(?:%[0-9a-fA-F]{2})+|%")
 
 
@@ -236,6 +279,11 @@ _ALL_FRAMINGS: Final = frozenset(FRAMINGS)
 _ALL_MEDIA: Final = frozenset(MEDIA)
 _HDLC: Final = frozenset({"hdlc"})
 
+_STREAMS: Final = frozenset({"tcp", "tls", "serial", "rfc2217", "modem"})
+_LINE_FRAMINGS: Final = _ALL_FRAMINGS - {"wrapper"}
+"""Framings that serial lines carry, so that a line may be behind any medium they are found on."""
+_MODEM: Final = frozenset({"modem"})
+
 _PARAMETERS: Final[dict[str, _Parameter]] = {
     "client": _Parameter(_ADDRESSED, _ALL_MEDIA, True),
     "server": _Parameter(_ADDRESSED, _ALL_MEDIA, True),
@@ -246,6 +294,12 @@ _PARAMETERS: Final[dict[str, _Parameter]] = {
     "sign_on": _Parameter(_HDLC, _BAUD_MEDIA, False),
     "mode": _Parameter(frozenset({"iec21"}), _ALL_MEDIA, False),
     "gateway": _Parameter(frozenset({"wrapper", "hdlc"}), _ALL_MEDIA, False),
+    "parity": _Parameter(_LINE_FRAMINGS, _STREAMS, False),
+    "echo": _Parameter(_LINE_FRAMINGS, _STREAMS, False),
+    "number": _Parameter(_ALL_FRAMINGS, _MODEM, False),
+    "pin": _Parameter(_ALL_FRAMINGS, _MODEM, False),
+    "init": _Parameter(_ALL_FRAMINGS, _MODEM, False),
+    "answer_wait": _Parameter(_ALL_FRAMINGS, _MODEM, True),
 }
 """Every parameter, in the order in which a URL prints them."""
 
@@ -278,6 +332,13 @@ def _serial_place(place: str) -> _Place:
         return _Place(path=_ESCAPES.sub(_unescaped, place))
     except ValueError:  # of fromhex and decode
         raise _refusal(f"the port name {_shown(place)} has a '%' that is no UTF-8 escape", ("hdlc", "serial")) from None
+
+
+def _unescaped_word(name: str, text: str, kind: tuple[str, str]) -> str:
+    try:
+        return _ESCAPES.sub(_unescaped, text)
+    except ValueError:  # of fromhex and decode
+        raise _refusal(f"{name}={_shown(text)} has a '%' that is no UTF-8 escape", kind) from None
 
 
 def _unescaped(escapes: re.Match[str]) -> str:
@@ -325,7 +386,7 @@ def _read_parameters(query: str, framing: str, medium: str) -> tuple[dict[str, i
         if not equals or not text:
             raise _refusal(f"{name} has no value", kind)
         if not _PARAMETERS[name].numeric:
-            words[name] = text
+            words[name] = _unescaped_word(name, text, kind)
         elif _NUMBER.fullmatch(text):
             numbers[name] = int(text, 16 if text[:2] in ("0x", "0X") else 10)
         else:
@@ -402,6 +463,31 @@ def _settle_line(url: ConnectionUrl) -> None:
         _check_range(url, "baud", url.baud, _BAUD_LIMITS)
 
 
+def _settle_wire(url: ConnectionUrl) -> None:
+    """What the wire does on its own, and how a modem gets there."""
+    kind = (url.framing, url.medium)
+    for name in ("parity", "echo", "number", "pin", "init", "answer_wait"):
+        if getattr(url, name) is not None and not _PARAMETERS[name].takes_part(*kind):
+            raise _refusal(f"{name} is not a parameter of {url.framing}+{url.medium}", kind)
+    for name, (usual, other) in _WIRE_WORDS.items():
+        word = getattr(url, name)
+        if word is not None and word.lower() not in (usual, other):
+            raise _refusal(f"{name}={_shown(word)}: it is {usual} or {other}", kind)
+        _settle(url, name, other if word is not None and word.lower() == other else None)
+    if url.parity is not None and url.line[1] not in SOFTWARE_FORMATS:
+        raise _refusal(
+            f"format={url.line[1]}: parity=software makes {', '.join(sorted(SOFTWARE_FORMATS))} of a line of 8N1", kind
+        )
+    if url.number is not None and not _DIALLED.fullmatch(url.number):
+        raise _refusal(f"number={_shown(url.number)}: write it as it is dialled, as in 004369912345678", kind)
+    if url.pin is not None and not url.pin.startswith(("env:", "file:")):
+        raise _refusal("a PIN does not belong in a connection URL: write pin=env:NAME or pin=file:PATH", kind)
+    if url.init is not None and not _COMMAND.fullmatch(url.init):
+        raise _refusal(f"init={_shown(url.init)}: it is a command for the modem, as in AT+CBST=71,0,1", kind)
+    if url.answer_wait is not None:
+        _check_range(url, "answer_wait", url.answer_wait, _ANSWER_WAIT_LIMITS)
+
+
 def _settle_addresses(url: ConnectionUrl) -> None:
     kind = (url.framing, url.medium)
     if url.framing not in _ADDRESSED and (url.client, url.server) != (16, 1):
@@ -454,6 +540,7 @@ def _defaults(url: ConnectionUrl) -> dict[str, int | str | None]:
         "address_size": _smallest_address_size(url) if url.framing == "hdlc" else None,
         "baud": baud if on_line else None,
         "format": character_format if on_line else None,
+        **dict.fromkeys(("parity", "echo", "number", "pin", "init", "answer_wait")),
         "sign_on": None,
         "mode": "auto" if url.framing == "iec21" else None,
         "gateway": None,
@@ -490,8 +577,8 @@ def _printed_host(host: str) -> str:
     return f"[{host.replace('%', '%25', 1)}]" if ":" in host else host
 
 
-def _escaped(path: str) -> str:
-    return _ESCAPED.sub(lambda found: f"%{ord(found[0]):02X}", path)
+def _escaped(text: str, which: re.Pattern[str] = _ESCAPED) -> str:
+    return which.sub(lambda found: f"%{ord(found[0]):02X}", text)
 
 
 def _both(number: int) -> str:

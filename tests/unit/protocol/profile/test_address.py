@@ -152,6 +152,17 @@ def test_printed_in_one_form(text: str, printed: str) -> None:
         ("hdlc+serial:///dev/ttyUSB0?sign_on=yes", "sign_on"),
         ("hdlc+serial:///dev/ttyUSB0?mode=A", "mode"),
         ("iec21+serial:///dev/ttyUSB0?mode=F", "mode"),
+        ("iec21+serial:///dev/ttyUSB0?parity=even", "parity"),
+        ("iec21+serial:///dev/ttyUSB0?parity=software&format=8E1", "7E1"),
+        ("tcp://meter?parity=software", "parity"),
+        ("hdlc+udp://meter?echo=strip", "echo"),
+        ("hdlc+serial:///dev/ttyUSB0?echo=yes", "echo"),
+        ("hdlc+serial:///dev/ttyUSB0?number=123", "number"),
+        ("hdlc+modem:///dev/ttyUSB0?number=12;34", "number"),
+        ("hdlc+modem:///dev/ttyUSB0?pin=1234", "PIN"),
+        ("hdlc+modem:///dev/ttyUSB0?init=reboot", "init"),
+        ("hdlc+modem:///dev/ttyUSB0?init=AT%0AATD1", "init"),
+        ("hdlc+modem:///dev/ttyUSB0?answer_wait=0", "answer_wait"),
         ("iec21+serial:///dev/ttyUSB0?client=1", "client"),
         ("p1+tcp://meter", "port"),
     ],
@@ -163,6 +174,24 @@ def test_refusals_name_the_fault_and_show_a_right_url(text: str, named: str) -> 
     assert separator
     assert named in reason
     ConnectionUrl.parse(example.split()[-1])  # what is offered as right must be right
+
+
+def test_what_the_wire_does_on_its_own() -> None:
+    server = ConnectionUrl.parse("iec21+tcp://192.0.2.7:2000?parity=SOFTWARE&echo=strip")
+    assert (server.parity, server.echo, server.line, server.baud) == ("software", "strip", (300, "7E1"), None)
+    assert str(server) == "iec21+tcp://192.0.2.7:2000?parity=software&echo=strip"
+    assert "parity of 7E1 made and checked here, its echo taken away" in server.interpreted()
+    usual = ConnectionUrl.parse("iec21+serial:///dev/ttyUSB0?parity=hardware&echo=keep")
+    assert (usual.parity, usual.echo) == (None, None)
+    assert str(usual) == "iec21+serial:///dev/ttyUSB0"
+
+
+def test_a_modem_is_told_whom_to_dial() -> None:
+    text = "hdlc+modem:///dev/ttyUSB0?number=*99%23&pin=env:SIM&init=AT%26F E0&answer_wait=90"
+    url = ConnectionUrl.parse(text)
+    assert (url.number, url.pin, url.init, url.answer_wait) == ("*99#", "env:SIM", "AT&F E0", 90)
+    assert str(url) == text.replace(" ", "%20")
+    assert "dials *99#" in url.interpreted()
 
 
 def test_what_a_constructor_is_given_is_checked_too() -> None:
@@ -214,6 +243,11 @@ def _urls(draw: st.DrawFn) -> ConnectionUrl:
         fields["format"] = draw(st.none() | st.from_regex(r"[5-8][NEO][12]", fullmatch=True))
         if framing == "hdlc":
             fields["sign_on"] = draw(st.sampled_from([None, "iec21", "none"]))
+    if framing != "wrapper" and medium != "udp":
+        fields["echo"] = draw(st.sampled_from([None, "strip", "keep"]))
+    if medium == "modem":
+        fields["number"] = draw(st.none() | st.from_regex(r"[0-9+*#,]{1,20}", fullmatch=True))
+        fields["init"] = draw(st.none() | st.from_regex(r"AT[ -~]{0,20}", fullmatch=True))
     if framing in ("wrapper", "mbus"):
         fields["client"] = draw(st.integers(1, 255))
         fields["server"] = draw(st.integers(0, 255))
