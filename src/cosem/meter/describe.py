@@ -35,7 +35,12 @@
     gbt_window = 16                     # grant general block transfer, and take so many blocks in a row
     rules = [{ objects = "1.*.*.8.*.255", access = "read" }]
 
-Attributes of an object are named as the class names them. Every error names the file, the table and the key.
+Attributes of an object are named as the class names them. A structure is a list of its elements, and an array one of
+those: `executed_script = ["0.0.10.0.1.255", 1]`; logical names, dates, times and units are written as text
+(`execution_time = [["00:00:00", "*-*-01"]]`, open fields as `*`), and what may be of any type with its type:
+`{ integer = 0 }`. `writable` names what managing clients may write, and methods such as `reset` of a register that
+otherwise the meter alone runs. A demand register has what it averages as `current_average_value =
+"1.0.1.8.0.255:value"`. Every error names the file, the table and the key.
 """
 
 from __future__ import annotations
@@ -43,7 +48,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -75,14 +80,15 @@ from cosem.protocol.crypto.key import octets_from_hex
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures, named
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.classes.access_control import GREATEST_USER, User
-from cosem.protocol.model.classes.data_storage import ProfileGeneric, ScalerUnit, SortMethod
+from cosem.protocol.model.classes.data_storage import ProfileGeneric, SortMethod
 from cosem.protocol.model.declare import REGISTRY, InterfaceClass, declared
 from cosem.protocol.model.reference import parse_reference
 from cosem.protocol.model.rights import AttributeAccess
-from cosem.protocol.model.shape import ANY, Shape, shape_of
+from cosem.protocol.model.shape import ANY, ArrayShape, Shape, StructureShape, shape_of
 from cosem.protocol.model.table import Table
 from cosem.protocol.values import data as tags
-from cosem.protocol.values.obis import ObisPattern
+from cosem.protocol.values.dates import Date, DateTime, Time
+from cosem.protocol.values.obis import Obis, ObisPattern
 from cosem.protocol.values.units import Unit
 
 T = TypeVar("T")
@@ -382,12 +388,35 @@ def _column(device: LogicalDevice, text: str) -> object:
 
 
 def _value(shape: Shape[Any], given: object) -> object:
-    """Return a value of TOML as what `add` takes: typed where it says so, units by their symbols."""
+    """Return a value of TOML as what `add` takes: typed where it says so, units, dates and names from text."""
     if isinstance(given, dict):
         return _typed(cast("dict[str, object]", given))
-    if shape is _SCALER_UNIT and isinstance(given, list):
-        return tuple(Unit.parse(each) if isinstance(each, str) else each for each in cast("list[object]", given))
+    if isinstance(given, list):
+        parts = cast("list[object]", given)
+        if isinstance(shape, StructureShape) and len(parts) == len(shape.fields):
+            return tuple(_part(each, part) for (_, each), part in zip(shape.fields, parts, strict=True))
+        if isinstance(shape, ArrayShape):
+            return tuple(_part(shape.element, part) for part in parts)
+    read = _FROM_TOML.get(shape)
+    if read is not None:
+        return read(given)
     return given if shape is ANY else _tuples(given)
+
+
+def _part(shape: Shape[Any], given: object) -> object:
+    value = _value(shape, given)
+    return encode_value(ANY, value) if shape is ANY else value
+
+
+def _text(read: Callable[[str], object], *others: tuple[type, Callable[[Any], object]]) -> Callable[[Any], object]:
+    """Return what reads text, and other values that TOML has by their types; what else there is stays."""
+    readers: dict[type, Callable[[Any], object]] = {str: read, **dict(others)}
+
+    def read_one(given: Any) -> object:
+        reader = readers.get(type(given))
+        return given if reader is None else reader(given)
+
+    return read_one
 
 
 def _typed(given: dict[str, object]) -> object:
@@ -425,7 +454,15 @@ def _named(words: Mapping[str, T]) -> Callable[[str], T]:
     return read
 
 
-_SCALER_UNIT: Final = shape_of(ScalerUnit)
+_FROM_TOML: Final[Mapping[Any, Callable[[Any], object]]] = {
+    shape_of(Unit): _text(Unit.parse),
+    shape_of(Obis): _text(Obis),
+    shape_of(DateTime): _text(DateTime.parse, (datetime, DateTime.from_datetime)),
+    shape_of(Date): _text(Date.parse, (date, Date.from_date)),
+    shape_of(Time): _text(Time.parse, (time, Time.from_time)),
+    shape_of(bytes): _text(str.encode),
+}
+"""What is read from text, or from what TOML has for it, wherever it stands in a value."""
 
 _KINDS: Final[tuple[type[Any], ...]] = (
     *(tags.Integer, tags.Long, tags.DoubleLong, tags.Long64),

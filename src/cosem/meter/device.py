@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, cast
 
 from cosem.errors import ConfigurationError, LocalProtocolError
 from cosem.meter import behaviour as behaviours
+from cosem.meter.agenda import Agenda
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, Furnishing, KeyKeeper
 from cosem.meter.behaviour import association_ln, association_sn, data, profile_generic, sap_assignment, security_setup
 from cosem.meter.item import Item, Refusal, Visit
@@ -61,7 +62,7 @@ class LogicalDevice:
     """One logical device: a name, a SAP, its objects and the associations it offers."""
 
     __slots__ = (
-        *("_associations", "_base_names", "_objects", "_short_names", "_furnishings"),
+        *("_agenda", "_associations", "_base_names", "_objects", "_short_names", "_furnishings"),
         *("meter", "name", "sap", "source"),
     )
 
@@ -71,6 +72,7 @@ class LogicalDevice:
         self.name = _checked_name(name)
         self.source: Any = None
         self._objects = Objects()
+        self._agenda: Agenda | None = None
         self._associations: tuple[AssociationDescription, ...] = ()
         self._furnishings: tuple[Furnishing, ...] = (Furnishing(),)
         self._base_names: dict[Obis, int] = {}
@@ -82,15 +84,16 @@ class LogicalDevice:
         """Put an object into the device, with a value for each attribute named; return the same address.
 
         Plain values get the tags that the class declares (see `cosem.meter.values`); a callable is asked at each read,
-        with the meter's present local time. Attributes in `writable` may be written by managing clients. `base_name`
-        is for clients that use short names; left out, the object gets one. Raises ConfigurationError for an unknown
-        attribute, a value that does not fit, or a second object of that name.
+        with the meter's present local time. Attributes in `writable` may be written by managing clients, and methods
+        in it may be run that otherwise the meter alone runs, such as `reset` of a register. `base_name` is for clients
+        that use short names; left out, the object gets one. Raises ConfigurationError for an unknown attribute, a value
+        that does not fit, or a second object of that name.
         """
         added = self._own().add(address, writable=writable, **values)
         if base_name is not None:
             self._base_names[address.instance] = base_name
         self._name_anew()
-        self.settle()  # from now on profiles capture
+        self._attend()  # from now on profiles capture
         return added
 
     def put_in(self, item: Item) -> None:
@@ -196,7 +199,9 @@ class LogicalDevice:
         return self._own().find(item.instance) or item
 
     def visit(self, association: AssociationDescription | None = None, negotiated: Negotiated | None = None) -> Visit:
-        """Return what a request of now is served with."""
+        """Return what a request of now is served with; what was due until now is done first."""
+        if self._objects.timed:
+            self.settle()
         return Visit(self, self.meter.time(), association, negotiated)
 
     def security_setup_name(self, association: AssociationDescription | None) -> bytes:
@@ -242,18 +247,38 @@ class LogicalDevice:
         return next((period for period in periods if period), DEFAULT_PERIOD)
 
     def settle(self) -> None:
-        """Capture what was due until now, before anything changes."""
+        """Do and capture what was due until now, before anything changes."""
+        if self._objects.timed:
+            self._agenda = self._agenda or Agenda()
+            self._agenda.catch_up(self)
+        self.capture(self.meter.time())
+
+    def capture(self, time: datetime) -> None:
+        """Capture what profiles had to capture until a time, before anything changes then."""
         if self._objects.profiles:
-            visit = self.visit()
+            visit = Visit(self, time)
             for item in self._objects.profiles:
                 profile_generic.catch_up(item, visit)
 
-    def restart(self) -> None:
-        """Let profiles go on from a clock that was set: what it jumped over was never measured."""
-        if self._objects.profiles:
-            visit = self.visit()
-            for item in self._objects.profiles:
-                profile_generic.restart(item, visit)
+    def restart(self, before: datetime) -> None:
+        """Go on from a clock that was set, which showed `before`: what it jumped over was never measured."""
+        visit = Visit(self, self.meter.time())
+        for item in self._objects.profiles:
+            profile_generic.restart(item, visit)
+        if self._agenda is not None:
+            self._agenda.clock_set(self, before)
+
+    @property
+    def timed(self) -> tuple[Item, ...]:
+        """The objects that do something on their own as time passes."""
+        return self._objects.timed
+
+    def _attend(self) -> None:
+        """Begin to capture and to look at the clock; objects begin when all have been described."""
+        self.capture(self.meter.time())
+        if self._objects.timed:
+            self._agenda = self._agenda or Agenda()
+            self._agenda.attend(self)
 
     def _own(self) -> Objects:
         if self._objects.shared:
@@ -374,12 +399,13 @@ class Meter:
         if moment.tzinfo is None:
             raise LocalProtocolError("a meter's clock is set to an aware time")
         self.settle()
+        before = self.time()
         self._shift = moment - self._clock()
         for device in self.devices.values():
-            device.restart()
+            device.restart(before)
 
     def settle(self) -> None:
-        """Capture what was due until now in all profiles."""
+        """Do and capture what was due until now in all logical devices."""
         for device in self.devices.values():
             device.settle()
 

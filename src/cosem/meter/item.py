@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from cosem.errors import CosemError, ShapeError
@@ -86,7 +86,32 @@ Read: TypeAlias = Callable[[Visit, "Item"], Data]
 ReadSelected: TypeAlias = Callable[[Visit, "Item", Selection], Data]
 Write: TypeAlias = Callable[[Visit, "Item", Data], None]
 Run: TypeAlias = Callable[[Visit, "Item", Data], Data]
+Written: TypeAlias = Callable[[Visit, "Item"], None]
 Adopt: TypeAlias = Callable[["Item", "dict[int, Any]"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What an object does on its own as time passes (see `cosem.meter.agenda`).
+
+    Attributes:
+        following: the first moment after that of the visit, and not after a last one, at which it does something; None
+            when there is none.
+        act: what it does then; the visit is of that moment.
+        begin: what it does first of all.
+        clock_set: what it does after the clock was set from an earlier or later time to that of the visit.
+        reach: how far back what was missed is made up for.
+    """
+
+    following: Callable[[Visit, Item, datetime], datetime | None]
+    act: Callable[[Visit, Item], None]
+    begin: Callable[[Visit, Item], None] | None = None
+    clock_set: Callable[[Visit, Item, datetime], None] | None = None
+    reach: timedelta = timedelta.max
+
+
+def never(_: Visit, __: Item, ___: datetime) -> None:
+    """Say of an object that it does nothing on its own once it has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +122,12 @@ class Behaviour:
         reads: attributes that are computed where no value was given.
         selections: attributes that can be read in part.
         writes: attributes a client may write, and what happens then.
+        written: what follows when an attribute was written.
         methods: methods a client may run; what they return, None for nothing.
+        own_methods: methods that the meter runs by itself, in scripts; a client only where the description opens them.
         adopts: attributes whose given value is no Data, and goes to `adopt`.
         adopt: completes a new item.
+        timed: what they do on their own as time passes.
     """
 
     reads: Mapping[int, Read] = field(default_factory=dict[int, Read])
@@ -108,6 +136,13 @@ class Behaviour:
     methods: Mapping[int, Run] = field(default_factory=dict[int, Run])
     adopts: frozenset[int] = frozenset()
     adopt: Adopt | None = None
+    written: Mapping[int, Written] = field(default_factory=dict[int, Written])
+    timed: Timed | None = None
+    own_methods: Mapping[int, Run] = field(default_factory=dict[int, Run])
+
+    def opened(self, index: int) -> Behaviour:
+        """Return the same with one of its own methods open to clients."""
+        return replace(self, methods={**self.methods, index: self.own_methods[index]})
 
 
 PLAIN: Final = Behaviour()
@@ -176,6 +211,9 @@ class Item:
         if self.shape(index) is ANY and type(self.read(visit, index)) is not type(value):
             raise Refusal(DataAccessResult.TYPE_UNMATCHED)
         self.values[index] = value
+        written = self.behaviour.written.get(index)
+        if written is not None:
+            written(visit, self)
 
     def copy(self) -> Item:
         """Return an item with the same values that can change without this one."""
@@ -184,6 +222,10 @@ class Item:
             setattr(copied, name, getattr(self, name))
         copied.values = dict(self.values)
         return copied
+
+    def method(self, index: int) -> Run | None:
+        """Return what a method does when the meter itself runs it."""
+        return self.behaviour.methods.get(index) or self.behaviour.own_methods.get(index)
 
     def shape(self, index: int) -> Shape[Any]:
         """Return the declared shape of attribute `index`."""

@@ -21,11 +21,12 @@ C = TypeVar("C", bound=InterfaceClass)
 class Objects:
     """Objects by logical name. `shared` once more than one device may use them: then they do not change any more."""
 
-    __slots__ = ("_items", "profiles", "shared")
+    __slots__ = ("_items", "profiles", "shared", "timed")
 
     def __init__(self) -> None:
         self._items: dict[Obis, Item] = {}
         self.profiles: tuple[Item, ...] = ()
+        self.timed: tuple[Item, ...] = ()
         self.shared = False
 
     def add(self, address: C, /, *, writable: Iterable[str] = (), **values: object) -> C:
@@ -45,7 +46,8 @@ class Objects:
                 handed[index] = value
             else:
                 item.values[index] = held(address, attribute, value)
-        item.writable = frozenset(declared(address, name).index for name in writable)
+        opened = [_opened(item, address, name) for name in writable]
+        item.writable = frozenset(index for index in opened if index is not None)
         if behaviour.adopt is not None:
             try:
                 behaviour.adopt(item, handed)
@@ -62,6 +64,8 @@ class Objects:
         self._items[item.instance] = item
         if item.class_id == PROFILE_GENERIC and item.state is not None:
             self.profiles += (item,)
+        if item.behaviour.timed is not None:
+            self.timed += (item,)
 
     def find(self, instance: Obis) -> Item | None:
         """Return the object with this logical name."""
@@ -80,6 +84,7 @@ class Objects:
         copied = Objects()
         copied._items = {instance: item.copy() for instance, item in self._items.items()}
         copied.profiles = tuple(item for item in copied._items.values() if item.class_id == PROFILE_GENERIC)
+        copied.timed = tuple(item for item in copied._items.values() if item.behaviour.timed is not None)
         return copied
 
     def __iter__(self) -> Iterator[Item]:
@@ -100,6 +105,15 @@ def declared(address: InterfaceClass | type[InterfaceClass], name: str) -> Attri
             return attribute
     known = ", ".join(attribute.name for attribute in kind.declared_attributes.values())
     raise ConfigurationError(f"{kind.__name__} has no attribute {name!r}; it has {known}")
+
+
+def _opened(item: Item, address: InterfaceClass, name: str) -> int | None:
+    """Return the attribute of this name; a method of the meter's own is opened to clients instead."""
+    for method in address.declared_methods.values():
+        if method.name == name and method.index in item.behaviour.own_methods:
+            item.behaviour = item.behaviour.opened(method.index)
+            return None
+    return declared(address, name).index
 
 
 def held(owner: object, attribute: Attribute[Any], value: object) -> Data | Any:

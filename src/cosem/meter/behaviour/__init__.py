@@ -6,11 +6,23 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from cosem.meter.behaviour import calendars, clock, disconnect_control, image_transfer, profile_generic
+from cosem.meter.behaviour import (
+    calendars,
+    clock,
+    demand,
+    disconnect_control,
+    image_transfer,
+    profile_generic,
+    registers,
+)
 from cosem.meter.item import PLAIN, Behaviour
 
 BEHAVIOURS: Final[Mapping[int, Behaviour]] = MappingProxyType(
     {
+        3: registers.REGISTER,
+        4: registers.EXTENDED_REGISTER,
+        5: demand.BEHAVIOUR,
+        6: registers.ACTIVATION,
         7: profile_generic.BEHAVIOUR,
         8: clock.BEHAVIOUR,
         9: calendars.SCRIPT_TABLE,

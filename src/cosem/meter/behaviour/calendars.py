@@ -89,10 +89,11 @@ def _do(visit: Visit, action: ActionSpecification, depth: int) -> None:
             visit.device.owned(item).write(visit, action.index, action.parameter)
         elif item.class_id == ScriptTable.class_id and action.index == ScriptTable.execute.index:
             _execute(visit, item, action.parameter, depth + 1)
-        elif action.service_id is ServiceId.EXECUTE_METHOD and action.index in item.behaviour.methods:
-            item.behaviour.methods[action.index](visit, item, action.parameter)
         else:
-            raise Refusal(DataAccessResult.OBJECT_UNAVAILABLE)
+            run = item.method(action.index)
+            if action.service_id is not ServiceId.EXECUTE_METHOD or run is None:
+                raise Refusal(DataAccessResult.OBJECT_UNAVAILABLE)
+            run(visit, item, action.parameter)
     except ShapeError as error:
         refusal = Refusal(DataAccessResult.TYPE_UNMATCHED)
         raise refusal from error

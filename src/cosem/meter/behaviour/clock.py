@@ -16,6 +16,8 @@ from cosem.protocol.values.dates import LAST_DAY, DateTime
 
 TIME, TIME_ZONE, STATUS, SAVING_BEGIN, SAVING_END, SAVING_DEVIATION, SAVING_ENABLED, BASE = range(2, 10)
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
 LONGEST_SHIFT: Final = 900
 """Seconds that `shift_time` moves the clock at most, either way."""
 
@@ -23,6 +25,13 @@ LONGEST_SHIFT: Final = 900
 def standard_offset(zone: tzinfo, year: int) -> timedelta:
     """Return what a zone adds to UTC outside daylight saving."""
     return _savings(zone, year)[0]
+
+
+def last_multiple(time: datetime, period: int) -> datetime:
+    """Return the last multiple of so many seconds not after `time`, in UTC; days begin in local standard time."""
+    utc = time.astimezone(UTC)
+    local = utc + standard_offset(cast("tzinfo", time.tzinfo), time.year) - _EPOCH
+    return utc - timedelta(seconds=int(local.total_seconds()) % period, microseconds=time.microsecond)
 
 
 def _time(visit: Visit, _: Item) -> Data:

@@ -71,7 +71,7 @@ class Profile:
 
     def last_time(self, time: datetime) -> datetime:
         """Return the last time to capture that is not after `time`, in UTC; days begin in local standard time."""
-        return _utc(time) - timedelta(seconds=_seconds(time) % self.period, microseconds=time.microsecond)
+        return clock.last_multiple(time, self.period)
 
 
 class Source(Protocol):
@@ -374,14 +374,7 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _seconds(moment: datetime) -> int:
-    """Return the standard local time of `moment` as seconds of a count whose days begin at midnight."""
-    offset = clock.standard_offset(cast("tzinfo", moment.tzinfo), moment.year)
-    return int((_utc(moment) + offset - _EPOCH).total_seconds())
-
-
 _CLOCK: Final = 8
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS: Final = array(CaptureObject)
 _COLUMN: Final = _COLUMNS.element
 _NO_OBJECT: Final = Obis("0.0.0.0.0.0")
