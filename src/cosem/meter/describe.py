@@ -17,6 +17,8 @@
     columns = ["0.0.1.0.0.255:time", "1.0.1.8.0.255:value"]
     period = 900
     entries = 960
+    order = "largest"                   # or smallest, nearest-to-zero, farthest-from-zero, newest-first; left out:
+    sort_by = "1.0.1.8.0.255:value"     # oldest-first. The column that these four sort by
 
     [[association]]
     client = 1
@@ -84,7 +86,7 @@ from cosem.protocol.model.classes.data_storage import ProfileGeneric, SortMethod
 from cosem.protocol.model.declare import REGISTRY, InterfaceClass, declared
 from cosem.protocol.model.reference import parse_reference
 from cosem.protocol.model.rights import AttributeAccess
-from cosem.protocol.model.shape import ANY, ArrayShape, Shape, StructureShape, shape_of
+from cosem.protocol.model.shape import ANY, Shape, StructureShape, shape_of
 from cosem.protocol.model.table import Table
 from cosem.protocol.values import data as tags
 from cosem.protocol.values.dates import Date, DateTime, Time
@@ -108,6 +110,10 @@ GRANTS: Final[Mapping[str, AttributeAccess]] = {
 ORDERS: Final[Mapping[str, SortMethod]] = {
     "oldest-first": SortMethod.FIRST_IN_FIRST_OUT,
     "newest-first": SortMethod.LAST_IN_FIRST_OUT,
+    "largest": SortMethod.LARGEST,
+    "smallest": SortMethod.SMALLEST,
+    "nearest-to-zero": SortMethod.NEAREST_TO_ZERO,
+    "farthest-from-zero": SortMethod.FAREST_FROM_ZERO,
 }
 NAMINGS: Final[Mapping[str, frozenset[Naming]]] = {
     **{each.value: frozenset((each,)) for each in Naming},
@@ -221,6 +227,8 @@ def _add_profile(meter: Meter, table: Table) -> None:
         "profile_entries": table.integer("entries", DEFAULT_ENTRIES),
         "sort_method": table.converted("order", _named(ORDERS), SortMethod.FIRST_IN_FIRST_OUT),
     }
+    if "sort_by" in table:
+        values["sort_object"] = table.given("sort_by", lambda given: _column(device, str(given)))
     base_name = table.optional_integer("base_name")
     if table.boolean("recomputed", False):
         values["buffer"] = RECOMPUTED
@@ -392,14 +400,18 @@ def _value(shape: Shape[Any], given: object) -> object:
     if isinstance(given, dict):
         return _typed(cast("dict[str, object]", given))
     if isinstance(given, list):
-        parts = cast("list[object]", given)
-        if isinstance(shape, StructureShape) and len(parts) == len(shape.fields):
-            return tuple(_part(each, part) for (_, each), part in zip(shape.fields, parts, strict=True))
-        if isinstance(shape, ArrayShape):
-            return tuple(_part(shape.element, part) for part in parts)
+        return _values(shape, cast("list[object]", given))
     read = _FROM_TOML.get(shape)
-    if read is not None:
-        return read(given)
+    return given if read is None else read(given)
+
+
+def _values(shape: Shape[Any], given: list[object]) -> object:
+    """Return a list of TOML as the structure or array that it is."""
+    if isinstance(shape, StructureShape) and len(given) == len(shape.fields):
+        return tuple(_part(each, part) for (_, each), part in zip(shape.fields, given, strict=True))
+    element: Any = getattr(shape, "element", None)
+    if element is not None:
+        return tuple(_part(element, part) for part in given)
     return given if shape is ANY else _tuples(given)
 
 
@@ -413,7 +425,7 @@ def _text(read: Callable[[str], object], *others: tuple[type, Callable[[Any], ob
     readers: dict[type, Callable[[Any], object]] = {str: read, **dict(others)}
 
     def read_one(given: Any) -> object:
-        reader = readers.get(type(given))
+        reader = readers.get(given.__class__)
         return given if reader is None else reader(given)
 
     return read_one

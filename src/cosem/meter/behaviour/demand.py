@@ -10,6 +10,7 @@ before counts in no average any more. A number that is given in its place stays 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
@@ -126,21 +127,24 @@ def _average(visit: Visit, item: Item, begin: datetime, end: datetime) -> Data:
     try:
         if isinstance(source, Named):
             named, index = source.at(visit)
-            if _unit(visit, named, index) not in (None, _unit(visit, item, _CURRENT)):
-                grown = _read(visit, named, index, end) - _read(visit, named, index, begin)
-                sum_of_time = grown * 3600
-            else:
-                sum_of_time = _summed(begin, end, item, lambda time: _read(visit, named, index, time))
             scaler = _scaler(visit, named, index) - _scaler(visit, item, _CURRENT)
+
+            def ask(time: datetime) -> Any:
+                return named.read(_at(visit, time), index)
+
+            if _unit(visit, named, index) not in (None, _unit(visit, item, _CURRENT)):
+                sum_of_time = (ask(end) - ask(begin)) * 3600
+            else:
+                sum_of_time = _summed(begin, end, item, ask)
         else:
-            sum_of_time = _summed(begin, end, item, lambda time: answered(source, _at(visit, time)))
             scaler = 0
+            sum_of_time = _summed(begin, end, item, lambda time: answered(source, _at(visit, time)))
         return encode_value(ANY, int(sum_of_time * 10**scaler / _window(item)))
     except (CosemError, TypeError, ValueError, OverflowError) as error:
         raise Refusal(DataAccessResult.HARDWARE_FAULT) from error
 
 
-def _summed(begin: datetime, end: datetime, item: Item, ask: Any) -> float:
+def _summed(begin: datetime, end: datetime, item: Item, ask: Callable[[datetime], Any]) -> float:
     """Return a value times seconds between two moments: each sample stands for what is around it."""
     begin, end = begin.astimezone(UTC), end.astimezone(UTC)
     step = timedelta(seconds=max(_period(item) / SAMPLES, _window(item) / MOST_SAMPLES))
@@ -150,10 +154,6 @@ def _summed(begin: datetime, end: datetime, item: Item, ask: Any) -> float:
         total += float(ask(begin + (until - begin) / 2)) * (until - begin).total_seconds()
         begin = until
     return total
-
-
-def _read(visit: Visit, item: Item, index: int, time: datetime) -> Any:
-    return item.read(_at(visit, time), index)
 
 
 def _at(visit: Visit, time: datetime) -> Visit:

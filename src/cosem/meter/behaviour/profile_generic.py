@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from operator import neg, pos
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 from cosem.errors import ConfigurationError, CosemError, ShapeError
@@ -25,6 +27,9 @@ BUFFER, CAPTURE_OBJECTS, CAPTURE_PERIOD, SORT_METHOD, SORT_OBJECT, ENTRIES_IN_US
 
 DEFAULT_ENTRIES: Final = 960
 """Rows that a profile holds unless its description says otherwise."""
+
+MOST_CAPTURES: Final = 10_000
+"""Rows that a sorted profile makes up for in one look; those due before are lost."""
 
 Row: TypeAlias = tuple[Data, ...]
 Rows: TypeAlias = Sequence[Row]
@@ -111,10 +116,17 @@ class CapturedRows:
         since, self._captured = self._captured, last
         if since is None:
             return
-        due = min(int((last - since).total_seconds()) // profile.period, profile.entries)
+        due = min(int((last - since).total_seconds()) // profile.period, self._most(profile))
         for back in range(due - 1, -1, -1):
             time = (last - timedelta(seconds=back * profile.period)).astimezone(visit.time.tzinfo)
-            self._rows.append(profile.row(visit.at(time)))
+            self._keep(visit, profile.row(visit.at(time)))
+
+    def _most(self, profile: Profile) -> int:
+        """Return how many rows it is worth to make up for."""
+        return profile.entries
+
+    def _keep(self, visit: Visit, row: Row) -> None:
+        self._rows.append(row)
 
     def restart(self, profile: Profile, visit: Visit) -> None:
         """Take the time of `visit` for the last look."""
@@ -123,10 +135,57 @@ class CapturedRows:
 
     def capture(self, profile: Profile, visit: Visit) -> None:
         self.catch_up(profile, visit)
-        self._rows.append(profile.row(visit))
+        self._keep(visit, profile.row(visit))
 
     def reset(self) -> None:
         self._rows.clear()
+
+
+class SortedRows(CapturedRows):
+    """Captured rows in the order of one column, each put in behind those of the same value.
+
+    When the buffer is full its last row goes; one that would come after all others is not kept. What has no place in
+    the order, such as null-data, comes last.
+    """
+
+    __slots__ = ("_keys", "_order", "_place")
+
+    def __init__(self, rows: Sequence[Row], entries: int, place: int, order: Order) -> None:
+        super().__init__((), entries)
+        self._place = place
+        self._order = order
+        self._keys: list[tuple[bool, Any]] = []
+        for row in rows:
+            self._put_in(row, UTC)
+
+    def _most(self, profile: Profile) -> int:
+        return max(profile.entries, MOST_CAPTURES)
+
+    def _keep(self, visit: Visit, row: Row) -> None:
+        self._put_in(row, cast("tzinfo", visit.time.tzinfo))
+
+    def _put_in(self, row: Row, zone: tzinfo) -> None:
+        key = self._key(row[self._place], zone)
+        at = bisect_right(self._keys, key)
+        if len(self._rows) == self._rows.maxlen:
+            if at == len(self._keys):
+                return
+            self._rows.pop()
+            self._keys.pop()
+        self._rows.insert(at, row)
+        self._keys.insert(at, key)
+
+    def _key(self, value: Data, zone: tzinfo) -> tuple[bool, Any]:
+        held = _key(value, zone)
+        if isinstance(held, datetime):
+            return False, self._order((held - _EPOCH).total_seconds())
+        if isinstance(held, int | float):
+            return False, self._order(held)
+        return True, 0
+
+    def reset(self) -> None:
+        super().reset()
+        self._keys.clear()
 
 
 class RecomputedRows:
@@ -206,13 +265,16 @@ def _adopt(item: Item, given: dict[int, Any]) -> None:
     period = int(values.setdefault(CAPTURE_PERIOD, DoubleLongUnsigned(0)))
     method = int(values.setdefault(SORT_METHOD, Enumerated(SortMethod.FIRST_IN_FIRST_OUT)))
     values.setdefault(SORT_OBJECT, _COLUMN.encode(CaptureObject(0, _NO_OBJECT, 0, 0)))
-    if method not in (SortMethod.FIRST_IN_FIRST_OUT, SortMethod.LAST_IN_FIRST_OUT):
-        raise ConfigurationError("sort_method: 1 (first in, first out) and 2 (last in, first out) are available")
+    order = _ORDERS.get(method)
+    if order is None and method not in (SortMethod.FIRST_IN_FIRST_OUT, SortMethod.LAST_IN_FIRST_OUT):
+        raise ConfigurationError(f"sort_method: {method} is none; there is 1 to {int(max(SortMethod))}")
     if not entries:
         raise ConfigurationError("profile_entries: a profile holds at least one row")
     buffer = given.get(BUFFER, ())
     source: Source
-    if isinstance(buffer, Recomputed):
+    if order is not None:
+        source = _sorted(buffer, columns, entries, _COLUMN.decode(values[SORT_OBJECT]), order)
+    elif isinstance(buffer, Recomputed):
         if not period:
             raise ConfigurationError("capture_period: a recomputed profile needs one")
         source = RecomputedRows()
@@ -221,6 +283,16 @@ def _adopt(item: Item, given: dict[int, Any]) -> None:
     else:
         source = CapturedRows(_rows(buffer, len(columns)), entries)
     item.state = Profile(columns, period, entries, method == SortMethod.LAST_IN_FIRST_OUT, source)
+
+
+def _sorted(
+    buffer: object, columns: tuple[CaptureObject, ...], entries: int, sort_object: CaptureObject, order: Order
+) -> SortedRows:
+    if isinstance(buffer, Recomputed | FromSource) or callable(buffer):
+        raise ConfigurationError("sort_method: only rows that are captured are sorted")
+    if sort_object not in columns:
+        raise ConfigurationError("sort_object: a profile is sorted by one of its columns")
+    return SortedRows(_rows(buffer, len(columns)), entries, columns.index(sort_object), order)
 
 
 def _rows(given: object, width: int) -> tuple[Row, ...]:
@@ -374,7 +446,18 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+Order: TypeAlias = Callable[[float], float]
+
+_ORDERS: Final[Mapping[int, Order]] = {
+    SortMethod.LARGEST: neg,
+    SortMethod.SMALLEST: pos,
+    SortMethod.NEAREST_TO_ZERO: abs,
+    SortMethod.FAREST_FROM_ZERO: lambda value: -abs(value),
+}
+"""What rows are sorted by, so that the first row has the least."""
+
 _CLOCK: Final = 8
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COLUMNS: Final = array(CaptureObject)
 _COLUMN: Final = _COLUMNS.element
 _NO_OBJECT: Final = Obis("0.0.0.0.0.0")
