@@ -25,6 +25,7 @@ from cosem.cli import (
     image,
     listen,
     obis,
+    probe,
     profile,
     read,
     set_,
@@ -121,6 +122,7 @@ def _version() -> str:
 
 for name, verb in (
     ("read", read.read),
+    ("probe", probe.probe),
     ("browse", browse.browse),
     ("profile", profile.profile),
     ("compare", compare.compare),

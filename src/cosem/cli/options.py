@@ -266,7 +266,7 @@ class Connection:
         counter, counter_object = self._counter()
         return access(
             auth=self.auth,
-            password=_secret(self.password),
+            password=secret(self.password),
             ek=encryption_key,
             ak=authentication_key,
             suite=self.suite,
@@ -401,7 +401,7 @@ def is_loopback(url: ConnectionUrl) -> bool:
         return False
 
 
-def _secret(given: str | None) -> Secret | None:
+def secret(given: str | None) -> Secret | None:
     if given is None:
         return None
     found = _named("--password", lambda: credentials.password(given))

@@ -15,6 +15,7 @@ Cosem = Callable[..., Any]
 
 VERBS = (
     "read",
+    "probe",
     "browse",
     "profile",
     "clock",
