@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 from typing import Final
 
@@ -149,7 +149,7 @@ async def _set(
     services: Services, clock: Clock, before: ClockReading, to: datetime | None, zone: tzinfo | None, now: Now
 ) -> None:
     """Write a time in the form in which the meter tells its own."""
-    there = zone if before.time.deviation is None else timezone(timedelta(minutes=-before.time.deviation))
+    there = before.time.zone or zone
     if there is None:
         raise ConfigurationError("the meter tells no offset from UTC: give its zone")
     if to is None:

@@ -6,7 +6,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from cosem.client.access import Access
@@ -240,7 +240,6 @@ def _since(
         if span is None or clock is None:
             return None
         return clock.to_datetime(naive=True) - span
-    deviation = None if clock is None else clock.deviation
-    there = zone if deviation is None else timezone(timedelta(minutes=-deviation))
-    local = (last - OVERLAP).astimezone(there or UTC)
-    return local if deviation is not None else local.replace(tzinfo=None)
+    told = None if clock is None else clock.zone
+    local = (last - OVERLAP).astimezone(told or zone or UTC)
+    return local.replace(tzinfo=None) if told is None else local

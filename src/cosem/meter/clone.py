@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, cast
 
 from cosem.errors import ConfigurationError, DecodeError, ShapeError
@@ -267,8 +267,8 @@ def _zone(device: RecordedDevice) -> tzinfo:
     for each in device.objects:
         cell = each.attributes.get(Clock.time.index)
         time = None if each.class_id != CLOCK or cell is None else _date_time(cell.data)
-        if time is not None and time.deviation is not None:
-            return timezone(timedelta(minutes=-time.deviation))
+        if time is not None and time.zone is not None:
+            return time.zone
     return UTC
 
 

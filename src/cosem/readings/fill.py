@@ -55,7 +55,7 @@ def fill(
         if moment is not None:
             time = time_of(moment)
         else:
-            time = time + step if time is not None and step else None
+            time = _after(time, step) if time is not None and step else None
         values, repeated = list(row), list[int]()
         for at, value in enumerate(row):
             if at == clock:
@@ -66,6 +66,13 @@ def fill(
                 values[at] = before[at]
                 repeated.append(at)
         yield Filled(moment, time, tuple(values), frozenset(repeated))
+
+
+def _after(time: datetime, step: timedelta) -> datetime | None:
+    try:
+        return time + step
+    except OverflowError:  # beyond the calendar
+        return None
 
 
 def moment_of(value: Any) -> DateTime | None:

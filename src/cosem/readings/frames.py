@@ -124,7 +124,7 @@ def arrow_column(np: Any, arrow: Any, name: str, values: Any) -> Any:
         return arrow.array(data, mask=mask)
     try:
         return arrow.array(data.tolist())
-    except arrow.ArrowException as problem:
+    except (arrow.ArrowException, OverflowError) as problem:
         raise ShapeError(f"values of different types have no Arrow type: {problem}", (name,)) from None
 
 

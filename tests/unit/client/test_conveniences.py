@@ -119,6 +119,22 @@ def test_a_clock_without_deviation_needs_the_zone(monkeypatch: pytest.MonkeyPatc
     assert known.offset == timedelta(milliseconds=250)
 
 
+def test_a_deviation_of_more_than_a_day_is_none() -> None:
+    """Whatever a meter says, what comes of it is an error with a name."""
+    absurd = DateTime.from_octets(DateTime.from_datetime(NOON).octets[:9] + b"\x7f\xff\x00")
+    assert absurd.zone is None
+    meter = Meter("KFM1020012345678", clock=Wall())
+    meter.add(Clock(), time=absurd, writable=["time"])
+    meter.offer(AssociationDescription(client=1, rights=Rights(Access.MANAGE)))
+
+    async def asked(client: AsyncClient) -> ClockReading:
+        with pytest.raises(ConfigurationError, match="zone"):
+            await client.set_clock(now=Wall(), write=True)
+        return await client.read_clock(now=Wall())
+
+    assert run(meter, asked).offset is None
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Vilnius"])
 def test_a_clock_is_set_to_the_time_of_arrival(zone: str) -> None:
     meter = managed(Wall(NOON - timedelta(days=40)), zone=ZoneInfo(zone))

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
+from cosem.errors import ShapeError
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.columns import rows
 from cosem.protocol.model.classes.data_storage import ProfileGeneric, ScalerUnit
@@ -159,3 +160,9 @@ def test_no_rows() -> None:
 def test_bits_of_a_status(value: Any, names: tuple[str, ...]) -> None:
     column = ProfileColumn(CaptureObject(1, Obis("0.0.96.10.1.255"), 2), bits={1: "clock invalid"})
     assert column.status(value) == names
+
+
+def test_numbers_that_no_column_holds_are_refused_as_a_column() -> None:
+    """A number of 64 bits beside a text: a hostile meter may send such a column."""
+    with pytest.raises(ShapeError, match="no Arrow type"):
+        profile([clock(NOON), clock(NOON)], [Long64Unsigned(2**64 - 1), VisibleString("x")]).table()

@@ -37,6 +37,11 @@ def test_nothing_to_count_on(rows: list[tuple[Any, ...]]) -> None:
     assert [each.time for each in fill(rows, 0, QUARTER, given)] == [None] * len(rows)
 
 
+def test_the_calendar_ends() -> None:
+    last = datetime(9999, 12, 31, 23, 50)
+    assert [each.time for each in fill([(last,), (None,)], 0, QUARTER, given)] == [last, None]
+
+
 def test_no_step_and_no_clock() -> None:
     assert [each.time for each in fill([(NOON,), (None,)], 0, timedelta(), given)] == [NOON, None]
     (row,) = fill([(None, 5)], None, QUARTER, given)

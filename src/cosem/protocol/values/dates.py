@@ -332,6 +332,12 @@ class DateTime(_Calendar):
         return None if deviation == _NO_DEVIATION else deviation
 
     @property
+    def zone(self) -> timezone | None:
+        """The fixed offset from UTC that the deviation says; None where it is open, or a day or more."""
+        deviation = self.deviation
+        return None if deviation is None or abs(deviation) >= _MINUTES_OF_DAY else _fixed_zone(deviation)
+
+    @property
     def status(self) -> ClockStatus | None:
         """The clock status, or None."""
         return None if self.octets[11] == 0xFF else ClockStatus(self.octets[11])
@@ -443,6 +449,9 @@ def _time_of(octets: bytes, source: object) -> time:
         return time(hour, minute, 0 if second == 0xFF else second, 0 if hundredths == 0xFF else hundredths * 10_000)
     except ValueError:
         raise ShapeError(f"{source} is no single time of day") from None
+
+
+_MINUTES_OF_DAY: Final = 24 * 60
 
 
 @lru_cache(maxsize=256)
