@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final
 
-from cosem.errors import CosemError
+from cosem.errors import CosemError, DecodeError
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
 from cosem.protocol.apdu.get import GetRequestNormal
@@ -22,6 +22,13 @@ from cosem.protocol.association.state import State
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.dissect import as_dict, render
 from cosem.protocol.crypto.compression import Compression
+from cosem.protocol.crypto.key import Secret
+from cosem.protocol.elgama import tables as elgama_tables
+from cosem.protocol.elgama.client import ElgamaClient
+from cosem.protocol.elgama.frame import LONGEST_BODY, Command
+from cosem.protocol.elgama.frame import Frame as ElgamaFrame
+from cosem.protocol.elgama.models import EPQS
+from cosem.protocol.elgama.station import ElgamaStation
 from cosem.protocol.link import Link
 from cosem.protocol.link.hdlc import Frame, FrameReader, HdlcAddress, HdlcClient, HdlcListener, HdlcServer
 from cosem.protocol.link.wrapper import WrapperClient, WrapperServer
@@ -132,6 +139,37 @@ def compressed(octets: bytes) -> None:
     assert packet is None or settings.decompress(packet) == octets
 
 
+def elgama(octets: bytes) -> None:
+    """The byte protocol of Elgama: octets of a line, and, where the first octet is odd, records with right checks."""
+    if not octets:
+        return
+    body = octets[1:]
+    for read in (
+        *(elgama_tables.packed_time, elgama_tables.epqs_clock, elgama_tables.epqm_clock, elgama_tables.events),
+        *(elgama_tables.epqs_profile_record, elgama_tables.epqs_register_record),
+    ):
+        with suppress(DecodeError):
+            read(body)
+    with suppress(DecodeError):
+        assert ElgamaFrame.decode(body).encode() == body
+    command = list(Command)[octets[0] >> 1 & 3]
+    stream = ElgamaFrame(1, 1, command, body[:LONGEST_BODY]).encode() if octets[0] & 1 else body
+    password = Secret(b"12345")
+    station = ElgamaStation(EPQS, 1, {b"": b""}.get, password=password, entropy=bytes)
+    client = ElgamaClient(EPQS, 1, password)
+    client.request(b"", bytes(8), 0.0)
+    size = octets[0] % 37 + 1
+    for start in range(0, len(stream), size):
+        station.receive(stream[start : start + size], 0.0)
+        with suppress(CosemError):
+            client.receive(stream[start : start + size], 0.0)
+    station.tick(500.0)
+    assert station.deadline() is None
+    with suppress(CosemError):
+        client.tick(500.0)
+    assert len(station.outgoing()) <= 27 * len(stream)
+
+
 BOUNDARIES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
     {
         "data": data,
@@ -146,6 +184,7 @@ BOUNDARIES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
         "short_names": short_names,
         "general_ciphering": general_ciphering,
         "general_signing": general_signing,
+        "elgama": elgama,
     }
 )
 

@@ -21,6 +21,7 @@ from cosem.cli import (
     compare,
     decode,
     demo,
+    elgama,
     events,
     image,
     listen,
@@ -136,6 +137,7 @@ for name, verb in (
     ("simulate", simulate.simulate),
     ("listen", listen.listen),
     ("demo", demo.demo),
+    ("elgama", elgama.elgama),
 ):
     app.command(name)(verb)
 app.command("set", cls=Valued)(set_.set_)

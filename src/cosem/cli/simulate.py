@@ -22,11 +22,13 @@ from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.options import Json
 from cosem.cli.report import put, put_json, say
 from cosem.errors import ConfigurationError, SecurityError, TransportError
+from cosem.io.aio import Place
 from cosem.meter import describe
 from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys, demo_keys
 from cosem.meter.clone import Entry, clone
 from cosem.meter.demo import SECURITIES, household
 from cosem.meter.device import Meter, system_clock
+from cosem.meter.elgama import ElgamaServer
 from cosem.meter.serve import Server
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.elliptic import PrivateKey, entropy_octets
@@ -128,8 +130,12 @@ def simulate(
       cosem simulate --security ecdsa --suite 2
       cosem simulate meter.toml --listen 'tcp://[::1]:4059'
       cosem simulate snapshot.json
+      cosem simulate --listen 'elgama+tcp://127.0.0.1:4001?model=epqs&serial=925948&experimental=yes'
     """
     urls = places(ConnectionUrl.parse(listen), count)
+    if urls[0].framing == "elgama":
+        simulate_elgama(urls, file, beyond_loopback=beyond_loopback, as_json=json)
+        return
     if file is not None and count != 1:
         raise ConfigurationError("a file describes one meter: leave --count out, or the file")
     directory = keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
@@ -148,8 +154,30 @@ def simulate(
     servers = [Server(meter, url, beyond_loopback=beyond_loopback) for meter, url in zip(meters, urls, strict=True)]
     for notice in dict.fromkeys(notice for server in servers for notice in server.notices):
         say(f"notice: {notice}")
+    _run(servers, lambda: announce(servers, found, as_json=json))
+
+
+def simulate_elgama(urls: Sequence[ConnectionUrl], file: Path | None, *, beyond_loopback: bool, as_json: bool) -> None:
+    """Simulate Elgama meters by their byte protocol, which is EXPERIMENTAL; serial numbers count up."""
+    if file is not None:
+        raise ConfigurationError("a file describes no Elgama meter of this protocol: leave it out")
+    numbered = (replace(url, serial=(url.serial or 0) + at) for at, url in enumerate(urls))
+    servers = [ElgamaServer(url, beyond_loopback=beyond_loopback) for url in numbered]
+    say("warning: this protocol is experimental")
+    _run(servers, lambda: _announce_elgama(servers, as_json=as_json))
+
+
+def _announce_elgama(servers: Sequence[ElgamaServer], *, as_json: bool) -> None:
+    lines = [
+        {"meter": str(each.url.serial), "url": str(each.url), "command": f"cosem elgama {quote(str(each.url))}"}
+        for each in servers
+    ]
+    _print_lines(lines, as_json=as_json)
+
+
+def _run(servers: Sequence[Place], started: Callable[[], None]) -> None:
     try:
-        asyncio.run(serve(servers, lambda: announce(servers, found, as_json=json)))
+        asyncio.run(serve(servers, started))
     except TransportError as error:
         say(f"error: cannot listen: {error}")
         raise Ended(NOT_CONNECTED) from None
@@ -258,7 +286,7 @@ def private_file(path: Path, secret: Secret) -> Path:
     return path
 
 
-async def serve(servers: Sequence[Server], started: Callable[[], None]) -> None:
+async def serve(servers: Sequence[Place], started: Callable[[], None]) -> None:
     """Serve until the process is asked to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -274,7 +302,10 @@ async def serve(servers: Sequence[Server], started: Callable[[], None]) -> None:
 
 def announce(servers: Sequence[Server], found: Secrets, *, as_json: bool) -> None:
     """Print one line for each meter: its name, its URL, and the command that reads it."""
-    lines = [_described(server, found) for server in servers]
+    _print_lines([_described(server, found) for server in servers], as_json=as_json)
+
+
+def _print_lines(lines: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         put_json({"meters": lines})
     else:

@@ -15,7 +15,16 @@ from cosem.protocol.profile.address import ConnectionUrl
 if TYPE_CHECKING:
     from cosem.io.aio import Handler, Listener, ListenLimits
 
-AVAILABLE = frozenset({("wrapper", "tcp"), ("wrapper", "udp"), ("hdlc", "tcp"), ("hdlc", "serial")})
+AVAILABLE = frozenset(
+    {
+        ("wrapper", "tcp"),
+        ("wrapper", "udp"),
+        ("hdlc", "tcp"),
+        ("hdlc", "serial"),
+        ("elgama", "tcp"),
+        ("elgama", "serial"),
+    }
+)
 """Framing and medium of every connection this version can open; the grammar of URLs knows more words."""
 
 

@@ -30,6 +30,7 @@ VERBS = (
     "simulate",
     "collect",
     "demo",
+    "elgama",
 )
 
 

@@ -14,6 +14,9 @@ PROFILES: dict[tuple[str, str], CommunicationProfile] = {
 }
 """Every profile this version speaks, by framing and medium."""
 
+_ELSEWHERE = {"elgama": "cosem elgama reads it"}
+"""What reads framings that are not for COSEM objects."""
+
 
 def profile_of(url: ConnectionUrl) -> CommunicationProfile:
     """Return the profile that a URL asks for.
@@ -23,6 +26,8 @@ def profile_of(url: ConnectionUrl) -> CommunicationProfile:
     """
     profile = PROFILES.get((url.framing, url.medium))
     if profile is None:
+        if url.framing in _ELSEWHERE:
+            raise ConfigurationError(f"{url.framing}+{url.medium} carries no DLMS/COSEM: {_ELSEWHERE[url.framing]}")
         known = ", ".join("+".join(words) for words in PROFILES)
         raise ConfigurationError(f"{url.framing}+{url.medium} is not available in this version; there is {known}")
     return profile

@@ -1,6 +1,6 @@
 """Connection URLs: where a meter is, which framing and medium lead to it, and which addresses it answers to.
 
-    [wrapper|hdlc|iec21|p1|tic|mbus]+[tcp|udp|tls|serial|rfc2217|modem]://where?parameter=value&…
+    [wrapper|hdlc|iec21|p1|tic|mbus|elgama]+[tcp|udp|tls|serial|rfc2217|modem]://where?parameter=value&…
 
     tcp://192.0.2.7:4059?client=16&server=1           short for wrapper+tcp
     hdlc+tcp://[2001:db8::7]:4059?client=0x10&server=1&physical=17&address_size=2
@@ -9,6 +9,7 @@
     iec21+tcp://192.0.2.7:2000?parity=software        a serial server that stays 8N1; echo=strip where it echoes
     hdlc+modem:///dev/ttyUSB0?number=*99%231          by telephone; also pin=env:NAME, init=AT…
     tcp://192.0.2.7?gateway=0:4D31                    through a gateway: network 0, device address 4D 31
+    elgama+tcp://192.0.2.7:4001?model=epqs&serial=925948&experimental=yes     EXPERIMENTAL: Elgama EPQS, EPQM/LZQM
 
 Every framing and medium the suite will ever speak is a word of the grammar; which of them this version can open is the
 business of `cosem.io.open`.
@@ -24,12 +25,14 @@ from typing import Final, NamedTuple
 
 from cosem.errors import ConfigurationError
 from cosem.protocol.apdu.gateway import GatewayAddress
+from cosem.protocol.elgama import models as elgama_models
+from cosem.protocol.elgama.frame import GREATEST_SERIAL
 from cosem.protocol.link.hdlc.address import HdlcAddress
 
 DEFAULT_PORT: Final = 4059
 """The port registered for DLMS/COSEM."""
 
-FRAMINGS: Final = ("wrapper", "hdlc", "iec21", "p1", "tic", "mbus")
+FRAMINGS: Final = ("wrapper", "hdlc", "iec21", "p1", "tic", "mbus", "elgama")
 MEDIA: Final = ("tcp", "udp", "tls", "serial", "rfc2217", "modem")
 
 
@@ -42,6 +45,8 @@ class ConnectionUrl:
     `parity` is `software` where the line stays 8N1 and the eighth bit is the parity, `echo` is `strip` where what is
     sent comes back. A modem dials `number` and waits `answer_wait` seconds for the answer; `pin` says where its PIN is
     to be found (`env:NAME`, `file:PATH`), and `init` is a command of the user's own.
+    `model`, `serial` and the permission `experimental` belong to the byte protocol of Elgama, which is EXPERIMENTAL and
+    refused without it.
     `port` is None off IP media, `path` is empty off serial ones; `address_size` is None unless the framing is HDLC.
     `parse(str(url)) == url`, and `str(url)` leaves out what is the default anyway. Raises ConfigurationError.
     """
@@ -66,6 +71,9 @@ class ConnectionUrl:
     pin: str | None = None
     init: str | None = None
     answer_wait: int | None = None
+    model: str | None = None
+    serial: int | None = None
+    experimental: str | None = None
 
     def __post_init__(self) -> None:
         _check_words(self.framing, self.medium)
@@ -73,6 +81,7 @@ class ConnectionUrl:
         _settle_line(self)
         _settle_wire(self)
         _settle_addresses(self)
+        _settle_elgama(self)
 
     @classmethod
     @lru_cache(maxsize=1024)  # the same meters are opened again and again, and their URLs never change
@@ -108,6 +117,9 @@ class ConnectionUrl:
             pin=words.get("pin"),
             init=words.get("init"),
             answer_wait=numbers.get("answer_wait"),
+            model=words.get("model"),
+            serial=numbers.get("serial"),
+            experimental=words.get("experimental"),
         )
 
     @property
@@ -165,6 +177,8 @@ class ConnectionUrl:
         if self.framing in _ADDRESSED:
             parts.append(f"client {_both(self.client)}")
             parts.append(f"server {_both(self.server)}")
+        if self.framing == "elgama":
+            parts.append(f"model {self.model}, serial number {self.serial}, EXPERIMENTAL")
         if self.gateway is not None:
             parts.append(f"through the gateway to device {self.gateway}")
         if self.physical is not None:
@@ -198,6 +212,7 @@ _FRAMING_NAMES: Final = {
     "p1": "P1",
     "tic": "TIC",
     "mbus": "M-Bus",
+    "elgama": "the byte protocol of Elgama",
 }
 _MEDIUM_NAMES: Final = {
     "tcp": "TCP",
@@ -215,6 +230,7 @@ _LINES: Final = {
     "p1": (115200, "8N1"),
     "tic": (1200, "7E1"),
     "mbus": (2400, "8E1"),
+    "elgama": (9600, "8N1"),
 }
 """Speed and character format a serial line starts with, by framing."""
 
@@ -230,6 +246,8 @@ _EXAMPLES: Final = {
     "p1+serial": "p1+serial:///dev/ttyUSB0?baud=115200",
     "tic+serial": "tic+serial:///dev/ttyUSB0?baud=1200",
     "mbus+serial": "mbus+serial:///dev/ttyUSB0?baud=2400",
+    "elgama+tcp": "elgama+tcp://192.0.2.7:4001?model=epqs&serial=925948&experimental=yes",
+    "elgama+serial": "elgama+serial:///dev/ttyUSB0?model=epqs&serial=925948&experimental=yes",
 }
 
 _LIMITS: Final[dict[tuple[str, str], tuple[int, int]]] = {
@@ -278,6 +296,7 @@ class _Parameter(NamedTuple):
 _ALL_FRAMINGS: Final = frozenset(FRAMINGS)
 _ALL_MEDIA: Final = frozenset(MEDIA)
 _HDLC: Final = frozenset({"hdlc"})
+_ELGAMA: Final = frozenset({"elgama"})
 
 _STREAMS: Final = frozenset({"tcp", "tls", "serial", "rfc2217", "modem"})
 _LINE_FRAMINGS: Final = _ALL_FRAMINGS - {"wrapper"}
@@ -300,6 +319,9 @@ _PARAMETERS: Final[dict[str, _Parameter]] = {
     "pin": _Parameter(_ALL_FRAMINGS, _MODEM, False),
     "init": _Parameter(_ALL_FRAMINGS, _MODEM, False),
     "answer_wait": _Parameter(_ALL_FRAMINGS, _MODEM, True),
+    "model": _Parameter(_ELGAMA, _ALL_MEDIA, False),
+    "serial": _Parameter(_ELGAMA, _ALL_MEDIA, True),
+    "experimental": _Parameter(_ELGAMA, _ALL_MEDIA, False),
 }
 """Every parameter, in the order in which a URL prints them."""
 
@@ -439,7 +461,7 @@ def _canonical_host(host: str, kind: tuple[str, str]) -> str:
 
 def _settle_line(url: ConnectionUrl) -> None:
     kind = (url.framing, url.medium)
-    for name in ("baud", "format", "sign_on", "mode", "gateway"):
+    for name in ("baud", "format", "sign_on", "mode", "gateway", "model", "serial", "experimental"):
         if getattr(url, name) is not None and not _PARAMETERS[name].takes_part(*kind):
             raise _refusal(f"{name} is not a parameter of {url.framing}+{url.medium}", kind)
     sign_on = None if url.sign_on is None else url.sign_on.lower()
@@ -503,6 +525,26 @@ def _settle_addresses(url: ConnectionUrl) -> None:
         _settle(url, "address_size", _hdlc_address_size(url))
 
 
+def _settle_elgama(url: ConnectionUrl) -> None:
+    if url.framing != "elgama":
+        return
+    kind = (url.framing, url.medium)
+    if url.model is None:
+        raise _refusal("model is missing: epqs or epqm", kind)
+    permission = None if url.experimental is None else url.experimental.lower()
+    if permission not in (None, "yes", "no"):
+        raise _refusal(f"experimental={_shown(url.experimental)}: it is yes or no", kind)
+    try:
+        model = elgama_models.named(url.model, experimental=permission == "yes")
+    except ConfigurationError as error:
+        raise _refusal(str(error), kind) from None
+    _settle(url, "model", model.word)
+    _settle(url, "experimental", permission)
+    if url.serial is None:
+        raise _refusal("serial is missing: the digits on the plate of the meter", kind)
+    _check_range(url, "serial", url.serial, (0, GREATEST_SERIAL))
+
+
 def _hdlc_address_size(url: ConnectionUrl) -> int:
     kind = (url.framing, url.medium)
     size = _smallest_address_size(url) if url.address_size is None else url.address_size
@@ -544,6 +586,9 @@ def _defaults(url: ConnectionUrl) -> dict[str, int | str | None]:
         "sign_on": None,
         "mode": "auto" if url.framing == "iec21" else None,
         "gateway": None,
+        "model": None,
+        "serial": None,
+        "experimental": None,
     }
 
 
