@@ -19,6 +19,10 @@ class Weakness(Enum):
     SHA1_AUTHENTICATION = "HLS mechanism 4: SHA-1 is broken, and whoever listens can guess the secret offline"
     UNVERIFIED_CIPHERTEXT = "decryption without checking an authentication tag: whoever can send can alter every value"
 
+    ANY_INVOKE_ID = "answers with any invoke-id: a late answer can be taken for that to another request"
+    FOREIGN_STATION = "answers of or to other HDLC stations: whoever is on the line can answer for the meter"
+    EMPTY_SYSTEM_TITLE = "messages without a system title: which meter sent them is a matter of configuration"
+
 
 NOTHING: Final[frozenset[Weakness]] = frozenset()
 

@@ -21,6 +21,7 @@ from cosem.protocol.association.general_block import WINDOW_MAXIMUM
 from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.key import Key, Secret
+from cosem.protocol.dialect import STANDARD, Dialect, dialect_of, known_dialects, option_of
 from cosem.protocol.model.classes.access_control import GREATEST_USER
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
@@ -32,6 +33,9 @@ T = TypeVar("T")
 
 COUNTER_OBJECT: Final = Obis("0.0.43.1.0.255")
 """Where most meters keep the last invocation counter they have received."""
+
+DIALECT_WEAKNESSES: Final = (Weakness.ANY_INVOKE_ID, Weakness.FOREIGN_STATION, Weakness.EMPTY_SYSTEM_TITLE)
+"""What a dialect is not without leave."""
 
 WEAK_MECHANISMS: Final = {"md5": Weakness.MD5_AUTHENTICATION, "sha1": Weakness.SHA1_AUTHENTICATION}
 
@@ -232,6 +236,22 @@ class Connection:
     delta_values: Annotated[
         bool, typer.Option("--delta-values", help="Let the meter send the rows of profiles in deltas.")
     ] = False
+    dialect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MAKER[/MODEL]",
+            help="Put up with what meters of this maker are known for: its three letters, and a model, as LGZ/ZMF100.",
+            show_default=False,
+        ),
+    ] = None
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WEAKNESS",
+            help=f"Permit a dialect what weakens identity: {', '.join(map(option_of, DIALECT_WEAKNESSES))}.",
+            show_default=False,
+        ),
+    ] = None
     demo_keys: Annotated[
         bool, typer.Option("--demo-keys", help="Use the published example keys; only for a meter on this machine.")
     ] = False
@@ -292,8 +312,32 @@ class Connection:
             naming=self.naming,
             delta_values=self.delta_values,
             compression=self.compression,
-            permitted=permitted(self.auth, self.protection),
+            dialect=self._dialect(),
+            permitted=permitted(self.auth, self.protection) | self._allowed(),
         )
+
+    def _allowed(self) -> frozenset[Weakness]:
+        """Return what --allow permits, after saying what it costs."""
+        words = {option_of(each): each for each in DIALECT_WEAKNESSES}
+        unknown = [each for each in self.allow or () if each not in words]
+        if unknown:
+            raise ConfigurationError(f"--allow {unknown[0]!r} is not known; write one of {', '.join(words)}")
+        found = danger.allow(*(words[each] for each in self.allow or ()))
+        for weakness in found:
+            say(f"warning: {weakness.value}")
+        return found
+
+    def _dialect(self) -> Dialect:
+        if self.dialect is None:
+            if self.allow:
+                raise ConfigurationError("--allow goes with --dialect")
+            return STANDARD
+        maker, _, model = self.dialect.partition("/")
+        found = dialect_of(maker, model)
+        if found == STANDARD:
+            makers = ", ".join(sorted({f"{each.maker}/{each.model}".rstrip("/") for each in known_dialects()}))
+            raise ConfigurationError(f"no dialect is known of {self.dialect!r}; there are {makers}")
+        return found
 
     def _keys(self, url: ConnectionUrl) -> tuple[Key | None, Key | None]:
         if not self.demo_keys:

@@ -50,6 +50,9 @@ def session(connection: Connection) -> Generator[Client, None, None]:
             complain(error, Phase.CONNECTED, url)
             raise Ended(exit_code(error)) from None
         finally:
+            if connection.verbose >= ECHO and client.services is not None:
+                for name, times in sorted(client.services.exchange.tolerated.items()):
+                    say(f"tolerated:  {name.replace('_', ' ')}, {times} times")
             client.close()
 
 

@@ -77,6 +77,7 @@ class Access:
         counter_approved: an operator has looked at that number, and it may be as far up as it likes.
         counter_reset_approved: an operator knows that the meter's counter was set back (see `RememberedCounter`).
         counter_object: the object of the meter that holds the counter, read by the public client first.
+        dialect: what the meter does its own way.
         permitted: weaknesses from `cosem.danger`.
         general_block_window: blocks of general block transfer taken in a row, 1 to 63; with 0 it is off.
         compression: compress what goes encrypted in general envelopes of suites 1 and 2, and take what is compressed
@@ -116,6 +117,7 @@ class Access:
     naming: Naming = Naming.LOGICAL_NAMES
 
     def __post_init__(self) -> None:
+        self.dialect.check(self.permitted)
         if self.secured and self.encryption_key is None:
             raise ConfigurationError("ciphering and GMAC need the encryption key (ek)")
         titled = self.secured or self.mechanism.titles

@@ -244,7 +244,12 @@ class _Device:
         views: list[View] = []
         given = self._client.entry
         if self._url.client != PUBLIC_CLIENT and given.pre_established is None:
-            public = Access(dialect=given.dialect, naming=given.naming, max_receive_pdu_size=given.max_receive_pdu_size)
+            public = Access(
+                dialect=given.dialect,
+                permitted=given.permitted,
+                naming=given.naming,
+                max_receive_pdu_size=given.max_receive_pdu_size,
+            )
             views.append(await self._look(View(PUBLIC_CLIENT, Level.PUBLIC, public), values=False))
         last = await self._look(View(self._url.client, Level.of(given.mechanism), given), values=True)
         if views:

@@ -26,6 +26,8 @@ from cosem.protocol.apdu.exception import ExceptionResponse
 from cosem.protocol.association.context import Negotiated
 from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import Protection
+from cosem.protocol.link.hdlc import HdlcClient
+from cosem.protocol.link.hdlc.settings import Tolerance
 from cosem.protocol.model.classes.data_storage import Data
 from cosem.protocol.model.companion import Companion
 from cosem.protocol.profile import profile_of
@@ -163,7 +165,11 @@ class _Connection(Conveniences):
         self, url: ConnectionUrl, entry: Access, counter: InvocationCounter | None
     ) -> tuple[Exchange, Negotiated]:
         association = entry.association(self.communication.application, self._entropy, counter)
-        session = ClientSession(self.communication.lower_layers.client_link(url), association, self.timing)
+        link = self.communication.lower_layers.client_link(url)
+        if isinstance(link, HdlcClient):
+            for name in entry.dialect.link:
+                link.tolerate(Tolerance[name])
+        session = ClientSession(link, association, self.timing)
         stream = await self._opener(url, self.timing.connect)
         exchange = Exchange(session, stream, datagrams=self.communication.lower_layers.datagrams)
         try:
@@ -179,7 +185,9 @@ class _Connection(Conveniences):
         instance = self.entry.counter_object
         assert instance is not None
         url = replace(self.url, client=PUBLIC_CLIENT)
-        exchange, _ = await self._dial(url, Access(dialect=self.entry.dialect, naming=self.entry.naming), None)
+        exchange, _ = await self._dial(
+            url, Access(dialect=self.entry.dialect, naming=self.entry.naming, permitted=self.entry.permitted), None
+        )
         try:
             number = await Services(exchange).get(Data(instance).value)
         finally:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from cosem.errors import ConnectionLost, CosemError, ServiceError, TimedOut
 from cosem.io.stream import Stream, explained
 from cosem.protocol.association.context import Associated, Negotiated, Notified, Released, Response
 from cosem.protocol.association.services import Request
+from cosem.protocol.link.hdlc import HdlcClient
 from cosem.protocol.profile.session import ClientSession, Connected, Disconnected, SessionEvent
 
 E = TypeVar("E")
 
 NOTIFICATIONS_KEPT = 256
 """How many notifications are set aside; the oldest go first."""
+
+_TOLERATED: Final = "tolerated_"
 
 
 class Exchange:
@@ -40,6 +43,17 @@ class Exchange:
     def negotiated(self) -> Negotiated | None:
         """What the open association allows, or None while there is none."""
         return self.session.association.negotiated
+
+    @property
+    def tolerated(self) -> Counter[str]:
+        """How often each deviation of the meter was put up with, by the name of its switch, link and association."""
+        found = Counter(self.session.association.tolerated)
+        link = self.session.link
+        if isinstance(link, HdlcClient):
+            for name, times in link.counters.items():
+                if name.startswith(_TOLERATED):
+                    found[name.removeprefix(_TOLERATED)] += times
+        return found
 
     async def connect(self) -> None:
         """Set up the lower layers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -197,6 +198,8 @@ class ClientAssociation:
         self._urgent = HIGH_PRIORITY
         self._unconfirmed: list[int] = []
         self._spent = False
+        self.tolerated: Counter[str] = Counter() if security is None else security.tolerated
+        """How often each deviation of the dialect was put up with."""
 
     # -- verbs --------------------------------------------------------------------------------------------------------
 
@@ -390,6 +393,8 @@ class ClientAssociation:
                 return
             octets, protection = opened.apdu, opened.protection
             tag = octets[0]
+        if self.settings.dialect.octets_after_apdu:
+            octets = self._alone(octets)
         pending = self._pending
         takes_raw = pending is not None and pending.raw and pending.arriving is None
         if tag in NOTIFICATIONS:
@@ -424,6 +429,18 @@ class ClientAssociation:
             f"the meter, or somebody else in clear, refused the service: {refusal_text(answer)}; by short names a late "
             "answer could be taken for that to the next request, so that the association is over"
         )
+
+    def _alone(self, octets: bytes) -> bytes:
+        """Return an APDU without what stands behind it."""
+        kind = apdus.kind_of(octets)
+        if kind is None:
+            return octets
+        try:
+            _, end = kind.decode_from(octets, 0, self._limits)
+        except DecodeError:
+            return octets
+        self.tolerated["octets_after_apdu"] += end < len(octets)
+        return octets[:end]
 
     def _joined(self, blocks: GeneralBlocks, octets: bytes) -> bytes | None:
         try:
@@ -465,6 +482,8 @@ class ClientAssociation:
         compare(self.settings, response)
         if self._security is not None and response.responding_ap_title:
             self._security.meet(response.responding_ap_title)
+        if not response.user_information and self.settings.dialect.accepted_without_initiate:
+            self.tolerated["accepted_without_initiate"] += 1
         negotiated = self._agree(negotiate(self.settings, response, self._security))
         if self._security is not None and self.settings.dedicated_key is not None:
             self._security.use_dedicated(self.settings.dedicated_key)
@@ -619,7 +638,10 @@ class ClientAssociation:
         pending = self._pending
         if pending is None:
             raise RemoteProtocolError("an answer that nobody asked for")
-        if answered != pending.due and not self.settings.dialect.any_invoke_id:
+        if answered != pending.due:
+            if self.settings.dialect.any_invoke_id:
+                self.tolerated["any_invoke_id"] += 1
+                return
             raise RemoteProtocolError(f"the answer is to request {answered}, due was {pending.due}")
 
     def _get_block(self, pending: _Pending, answer: GetResponseWithDatablock) -> None:

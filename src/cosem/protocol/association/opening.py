@@ -78,6 +78,8 @@ def negotiate(settings: ClientSettings, response: AssociationResponse, security:
     """
     information = response.user_information
     if not information:
+        if settings.dialect.accepted_without_initiate and settings.protection is Protection.NONE:
+            return _as_proposed(settings, response)
         raise RemoteProtocolError("the association response carries no InitiateResponse")
     if information[0] in CIPHERED:
         if security is None:
@@ -100,6 +102,24 @@ def negotiate(settings: ClientSettings, response: AssociationResponse, security:
         protection=settings.protection,
         peer_title=response.responding_ap_title,
         vaa_name=initiate.vaa_name,
+    )
+
+
+SMALLEST_USUAL: Final = 128
+"""Octets of the longest PDU to a meter that does not say what it takes."""
+
+
+def _as_proposed(settings: ClientSettings, response: AssociationResponse) -> Negotiated:
+    """Return what was proposed as granted, for an AARE that accepts and says no more."""
+    return Negotiated(
+        application_context=settings.application_context,
+        mechanism=MechanismId(settings.mechanism.identifier),
+        conformance=settings.proposed_conformance,
+        max_send_pdu_size=SMALLEST_USUAL,
+        max_receive_pdu_size=settings.max_receive_pdu_size,
+        protection=settings.protection,
+        peer_title=response.responding_ap_title,
+        vaa_name=settings.naming.vaa_name,
     )
 
 

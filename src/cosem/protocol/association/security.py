@@ -8,6 +8,7 @@ says one table, `_ENVELOPES`; how each is made says `_MADE`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hmac import compare_digest
@@ -195,6 +196,7 @@ class SecurityContext:
         self._longest = longest
         self._most_layers = layers
         self._dialect = dialect
+        self.tolerated: Counter[str] = Counter()
         self._signatures: set[bytes] = set()
         self._signs = bool(int(self.applied) & _SIGNED)
         self._check_protection(keys)
@@ -519,10 +521,13 @@ class SecurityContext:
         """Check what concerns an APDU as a whole, once it is verified."""
         if control & _BROADCAST and not (is_unconfirmed(plain) and plain[0] in SAID_TO_MANY):
             raise SecurityError("under the broadcast key, which many hold, only unconfirmed services are let in")
-        if answers is None or self._dialect.any_transaction_id or plain[0] in NOTIFICATIONS:
+        if answers is None or plain[0] in NOTIFICATIONS:
             return
         for layer in layers:
             if layer.transaction_id is not None and layer.transaction_id != answers:
+                if self._dialect.any_transaction_id:
+                    self.tolerated["any_transaction_id"] += 1
+                    continue
                 raise SecurityError(
                     f"the answer is to transaction {layer.transaction_id.hex().upper() or '(none)'}, "
                     f"due was {answers.hex().upper()}"
@@ -615,7 +620,14 @@ class SecurityContext:
         after = 2 + size
         if size == 0:
             # Some gas meters leave out what the listener knows. The tag vouches for the title in any case.
-            return self._known_peer(), after
+            if not self._dialect.empty_system_title:
+                raise SecurityError(
+                    "the message has a system title without octets, so that it could be of any meter "
+                    "(Dialect.empty_system_title takes it as one of the meter that is configured)"
+                )
+            known = self._known_peer()
+            self.tolerated["empty_system_title"] += 1
+            return known, after
         if size != TITLE_OCTETS or len(apdu) < after:
             raise DecodeError(f"need a system title of {TITLE_OCTETS} octets", 1, ("system-title",))
         title = apdu[2:after]

@@ -17,6 +17,7 @@ from cosem.protocol.apdu.ciphered import SecurityControl
 from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto.key import Key
+from cosem.protocol.dialect import Dialect
 from cosem.store.memory import MemoryCounterStore
 
 VECTORS: dict[str, Any] = json.loads(
@@ -179,14 +180,19 @@ def test_a_general_envelope_carries_the_title_and_introduces_its_sender() -> Non
     assert server.unprotect(client.protect(GET)).apdu == GET
 
 
-def test_a_general_envelope_may_leave_out_a_title_that_is_known() -> None:
+def test_a_general_envelope_may_leave_out_a_title_that_is_known_where_the_dialect_says_so() -> None:
     envelope = context().protect(GET, general=True)
     without = envelope[:1] + b"\0" + envelope[10:]
-    assert context(SERVER, CLIENT).unprotect(without).system_title == CLIENT
+    dialect = Dialect(empty_system_title=True)
+    with pytest.raises(SecurityError, match="without octets"):
+        context(SERVER, CLIENT).unprotect(without)
+    server = context(SERVER, CLIENT, dialect=dialect)
+    assert server.unprotect(without).system_title == CLIENT
+    assert server.tolerated == {"empty_system_title": 1}
     with pytest.raises(SecurityError, match="not known"):
-        context(SERVER, None).unprotect(without)
+        context(SERVER, None, dialect=dialect).unprotect(without)
     with pytest.raises(SecurityError, match="does not verify"):
-        context(SERVER, b"COS12345").unprotect(without)
+        context(SERVER, b"COS12345", dialect=dialect).unprotect(without)
 
 
 def test_a_protection_is_called_by_the_bits_of_the_security_control_octet() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from enum import Enum
 from typing import ClassVar
 
@@ -77,6 +78,15 @@ class HdlcClient:
     def agreed(self) -> Parameters:
         """Return the parameters in force; what was proposed, until connected."""
         return self._transfer.agreed
+
+    def tolerate(self, more: Tolerance) -> None:
+        """Put up with more than the settings say, from the next octet on."""
+        self._settings = replace(self._settings, tolerances=self._settings.tolerances | more)
+        self._reader = FrameReader(
+            self.counters,
+            octets=self._settings.frame_octets,
+            accept_damaged=Tolerance.DAMAGED_INFORMATION in self._settings.tolerances,
+        )
 
     def connect(self, now: float) -> None:
         """Send SNRM."""
