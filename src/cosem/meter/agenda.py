@@ -63,7 +63,7 @@ class Agenda:
     def clock_set(self, device: LogicalDevice, before: datetime) -> None:
         """Go on from a clock that was set."""
         now = device.meter.time()
-        if abs(now - before) <= SYNCHRONIZATION:
+        if abs(now.astimezone(UTC) - before.astimezone(UTC)) <= SYNCHRONIZATION:
             return
         self._last, self._jumped = now.astimezone(UTC), True
         busy, self._busy = self._busy, True  # what is done about it may not come here again

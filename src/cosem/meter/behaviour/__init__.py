@@ -7,13 +7,16 @@ from types import MappingProxyType
 from typing import Final
 
 from cosem.meter.behaviour import (
-    calendars,
+    activity_calendar,
     clock,
     demand,
     disconnect_control,
     image_transfer,
     profile_generic,
     registers,
+    schedules,
+    scripts,
+    special_days,
 )
 from cosem.meter.item import PLAIN, Behaviour
 
@@ -25,10 +28,12 @@ BEHAVIOURS: Final[Mapping[int, Behaviour]] = MappingProxyType(
         6: registers.ACTIVATION,
         7: profile_generic.BEHAVIOUR,
         8: clock.BEHAVIOUR,
-        9: calendars.SCRIPT_TABLE,
-        11: calendars.SPECIAL_DAYS,
+        9: scripts.BEHAVIOUR,
+        10: schedules.SCHEDULE,
+        11: special_days.BEHAVIOUR,
         18: image_transfer.BEHAVIOUR,
-        20: calendars.ACTIVITY_CALENDAR,
+        20: activity_calendar.BEHAVIOUR,
+        22: schedules.SINGLE_ACTION,
         70: disconnect_control.BEHAVIOUR,
     },
 )

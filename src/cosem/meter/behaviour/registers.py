@@ -72,7 +72,8 @@ class Counted:
         """Return what counts, or does not, from the time of a visit on, going on from a total."""
         asked = cast("Any", answered(self.of, visit))
         present = self(visit.device.source, visit.time) if total is None else total
-        stretch = Stretch(visit.time, asked, present, self.stretches[-1].counts if counts is None else counts)
+        since = visit.time.astimezone(UTC)
+        stretch = Stretch(since, asked, present, self.stretches[-1].counts if counts is None else counts)
         return replace(self, stretches=(*self.stretches, stretch)[-MOST_STRETCHES:])
 
 
