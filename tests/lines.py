@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import os
 import select
+import subprocess
+import sys
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+SERVER = Path(__file__).parent / "rfc2217_server.py"
+
+
+Answer = Callable[[bytes], bytes | None]
+"""What the other end's line answers by itself to octets of that end, or None where they go on to the first one."""
 
 
 @contextmanager
-def serial_line() -> Iterator[tuple[str, str]]:
+def serial_line(answer: Answer = lambda _: None) -> Iterator[tuple[str, str]]:
     """Give the names of the two ends of a serial line."""
     ends = [os.openpty() for _ in range(2)]
     for _, slave in ends:
@@ -25,7 +35,12 @@ def serial_line() -> Iterator[tuple[str, str]]:
             if stop_read in ready:
                 return
             for end in ready:
-                os.write(other if end == one else one, os.read(end, 4096))
+                octets = os.read(end, 4096)
+                said = None if end == one else answer(octets)
+                if said is None:
+                    os.write(other if end == one else one, octets)
+                else:
+                    os.write(end, said)
 
     wire = threading.Thread(target=carry)
     wire.start()
@@ -36,3 +51,25 @@ def serial_line() -> Iterator[tuple[str, str]]:
         wire.join()
         for descriptor in (stop_read, stop_write, *ends[0], *ends[1]):
             os.close(descriptor)
+
+
+def dialled(octets: bytes) -> bytes | None:
+    """Answer as a modem that gets through to everybody; the escape sequence ends the call."""
+    words = {b"AT": b"\r\nOK\r\n", b"AT" + b"D": b"\r\nCONNECT 9600\r\n", b"++": b"\r\nOK\r\n"}
+    return words.get(octets[:3] if octets[:3] == b"ATD" else octets[:2])
+
+
+@contextmanager
+def serial_port_server(path: str) -> Iterator[tuple[int, IO[str]]]:
+    """Serve a serial port by RFC 2217 in a process of its own; give the TCP port, and what it says of its line."""
+    process = subprocess.Popen([sys.executable, str(SERVER), path], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        said = process.stdout.readline()
+        while said.startswith("line"):
+            said = process.stdout.readline()
+        yield int(said), process.stdout
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()

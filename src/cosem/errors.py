@@ -15,6 +15,7 @@ CosemError
 ├── ShapeError               legal Data, but not of the shape the attribute has
 ├── TransportError           the medium failed
 │   ├── ConnectionFailed
+│   │   └── DialFailed       a modem did not get through
 │   ├── ConnectionLost
 │   └── TimedOut
 │       └── OnlyEcho         … and all that came back was what we had sent
@@ -203,6 +204,14 @@ class ConnectionFailed(TransportError):
     """No connection could be made."""
 
     retry = Retry.LATER
+
+
+class DialFailed(ConnectionFailed):
+    """A modem did not get through: `result` is its own word for it, as BUSY or NO CARRIER."""
+
+    def __init__(self, reason: str, *, result: str) -> None:
+        super().__init__(reason)
+        self.result = result
 
 
 class ConnectionLost(TransportError):

@@ -14,7 +14,7 @@ from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES
 from cosem.protocol.profile import PROFILES
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.communication import CommunicationProfile
-from lines import serial_line
+from lines import dialled, serial_line, serial_port_server
 
 ENERGY = Register("1.0.1.8.0.255")
 LOG = ProfileGeneric("1.0.99.1.0.255")
@@ -33,7 +33,20 @@ def line(scheme: str) -> Iterator[tuple[str, str | None]]:
         yield f"{scheme}://{one}?baud=9600", f"{scheme}://{other}?baud=9600"
 
 
-PLACES: dict[str, Place] = {"tcp": port, "udp": port, "serial": line}
+@contextmanager
+def behind_a_server(scheme: str) -> Iterator[tuple[str, str | None]]:
+    with serial_line() as (one, other), serial_port_server(other) as (number, _):
+        yield f"hdlc+serial://{one}?baud=9600", f"{scheme}://127.0.0.1:{number}?baud=9600"
+
+
+@contextmanager
+def by_telephone(scheme: str) -> Iterator[tuple[str, str | None]]:
+    """The modem of the client is a script, and that of the meter picks up and is transparent from then on."""
+    with serial_line(dialled) as (one, other):
+        yield f"hdlc+serial://{one}?baud=9600", f"{scheme}://{other}?baud=9600&number=0123"
+
+
+PLACES: dict[str, Place] = {"tcp": port, "udp": port, "serial": line, "rfc2217": behind_a_server, "modem": by_telephone}
 """Where a meter and a client meet, by medium; a profile on a medium without a line here fails the test."""
 
 
@@ -70,6 +83,6 @@ def test_its_description_is_complete_and_holds(profile: CommunicationProfile) ->
     assert profile.application.conformance & ~IMPLEMENTED_LOGICAL_NAME_SERVICES == 0
     assert {1, 16} <= set(profile.addressing.client_saps)
     assert 1 in profile.addressing.server_saps
-    place = "/dev/ttyUSB0" if profile.medium == "serial" else "192.0.2.1:4059"
+    place = "/dev/ttyUSB0" if profile.medium in ("serial", "modem") else "192.0.2.1:4059"
     url = ConnectionUrl.parse(f"{profile.framing}+{profile.medium}://{place}?client=16&server=1")
     assert profile.addressing.describe(url) == ("client 16 (public client) to server 1 (management logical device)")

@@ -26,6 +26,7 @@ from cosem.cli import (
     image,
     listen,
     obis,
+    ports,
     probe,
     profile,
     read,
@@ -136,6 +137,7 @@ for name, verb in (
     ("standards", standards.standards),
     ("simulate", simulate.simulate),
     ("listen", listen.listen),
+    ("ports", ports.ports),
     ("demo", demo.demo),
     ("elgama", elgama.elgama),
 ):

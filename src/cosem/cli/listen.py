@@ -10,6 +10,7 @@ import typer
 
 from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.options import Json, key
+from cosem.cli.overhear import overhear
 from cosem.cli.report import escaped, json_text, octets_text, plain_error, plain_value, put, say, value_text
 from cosem.client.listen import PushListener
 from cosem.client.reception import Pushed, PushEvent, PushingMeter, PushReception
@@ -27,7 +28,10 @@ SHOWN: Final = 64
 
 def listen(
     url: Annotated[
-        str, typer.Argument(metavar="[URL]", help="Where: tcp, udp or hdlc+tcp; port 0 takes any that is free.")
+        str,
+        typer.Argument(
+            metavar="[URL]", help="Where: tcp, udp or hdlc+tcp; port 0 takes any that is free. With --raw: the line."
+        ),
     ] = "tcp://127.0.0.1:4059",
     meter: Annotated[
         list[str] | None,
@@ -50,6 +54,12 @@ def listen(
     beyond_loopback: Annotated[
         bool, typer.Option("--beyond-loopback", help="Listen where other machines can send to.")
     ] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Show the octets of a line and how good it is, whatever they mean.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.0, help="With --raw: end after so long.", show_default="never")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Listen for what meters push until Ctrl-C; each push is one line.
@@ -61,7 +71,17 @@ def listen(
     Examples:
       cosem listen tcp://127.0.0.1:4059 --meter 4B464D1020304050 --ek file:ek.hex --ak file:ak.hex
       cosem listen udp://127.0.0.1:4059 --json
+      cosem listen --raw 'iec21+serial:///dev/ttyUSB0?baud=9600' --seconds 60
     """
+    if raw:
+        if meter or encryption_key or authentication_key or count is not None or beyond_loopback:
+            raise ConfigurationError(
+                "--raw hears a line and knows no meters, keys or messages: only --seconds goes with it"
+            )
+        overhear(url, seconds, as_json=json)
+        return
+    if seconds is not None:
+        raise ConfigurationError("--seconds goes with --raw; pushes are counted with --count")
     ek, ak = key("--ek", encryption_key), key("--ak", authentication_key)
     titles = [_title(text) for text in meter or ()]
     meters: list[PushingMeter] = []

@@ -1,4 +1,4 @@
-"""The line behind a raw TCP serial server: nobody here can change it, which is said once."""
+"""The line behind a raw TCP serial server or a modem: nobody here can change it, which is said once."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class FixedLine:
     async def configure(self, baud: int, character_format: str = "8N1", /) -> None:
         if self.asked is None:
             _log.warning(
-                "%s is a raw TCP connection: the change to %d baud %s is acknowledged and not done; "
-                "set the line of the serial server, or reach it by rfc2217 if it speaks that",
+                "the line of the meter is not set from here, but behind %s: the change to %d baud %s is acknowledged "
+                "and not done; set it there, or reach a serial server that can do it by rfc2217",
                 *(self._where, baud, character_format),
             )
         self.asked = (baud, character_format)
@@ -49,5 +49,6 @@ class FixedLine:
         """A silence after a change of speed suggests that the line was to follow it."""
         if self.asked is None:
             return error
-        why = f"the serial server's own line was not set to {self.asked[0]} baud {self.asked[1]}; see its settings"
+        line = f"{self.asked[0]} baud {self.asked[1]}"
+        why = f"the line of the meter, set elsewhere, was not set to {line}; see the serial server or modem"
         return TimedOut(error.phase, error.seconds, why)

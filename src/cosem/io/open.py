@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 from cosem.errors import ConfigurationError
 from cosem.io import blocking
+from cosem.io.credentials import password
 from cosem.io.echo import EchoStripping
 from cosem.io.fixed_line import FixedLine
+from cosem.io.modem import ANSWER_WAIT, DialScript, dial
+from cosem.io.rfc2217 import Rfc2217Stream
 from cosem.io.software_parity import PLAIN, SoftwareParity
 from cosem.io.stream import CONNECT_TIMEOUT, Stream
 from cosem.protocol.profile.address import ConnectionUrl
@@ -23,6 +26,8 @@ AVAILABLE = frozenset(
         ("hdlc", "serial"),
         ("elgama", "tcp"),
         ("elgama", "serial"),
+        ("hdlc", "rfc2217"),
+        ("hdlc", "modem"),
     }
 )
 """Framing and medium of every connection this version can open; the grammar of URLs knows more words."""
@@ -31,11 +36,18 @@ AVAILABLE = frozenset(
 def open_blocking(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
     """Open a stream that blocks. Raises ConfigurationError before anything is sent, or ConnectionFailed."""
     url = _checked(url)
-    return _dressed(_open_blocking(url, timeout), url)
+    return blocking.run(_dressed(_open_blocking(url, timeout), url))
+
+
+def open_raw(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
+    """Open a stream that blocks to hear what a line carries, whatever that is. Raises as `open_blocking` does."""
+    url = url if isinstance(url, ConnectionUrl) else ConnectionUrl.parse(url)
+    _check_medium(url)
+    return blocking.run(_dressed(_open_blocking(url, timeout), url))
 
 
 def _open_blocking(url: ConnectionUrl, timeout: float) -> Stream:
-    if url.medium == "serial":
+    if url.medium in ("serial", "modem"):
         return blocking.open_serial(url.path, *_opened(url))
     assert url.port is not None
     if url.medium == "udp":
@@ -46,13 +58,13 @@ def _open_blocking(url: ConnectionUrl, timeout: float) -> Stream:
 async def open_async(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
     """Open a stream on the running event loop. Raises as `open_blocking` does."""
     url = _checked(url)
-    return _dressed(await _open_async(url, timeout), url)
+    return await _dressed(await _open_async(url, timeout), url)
 
 
 async def _open_async(url: ConnectionUrl, timeout: float) -> Stream:
     from cosem.io import aio  # here, as asyncio is half of what a blocking program would wait for at its start
 
-    if url.medium == "serial":
+    if url.medium in ("serial", "modem"):
         return await aio.open_serial(url.path, *_opened(url))
     assert url.port is not None
     if url.medium == "udp":
@@ -78,9 +90,15 @@ def _opened(url: ConnectionUrl) -> tuple[int, str]:
     return baud, PLAIN if url.parity else character_format
 
 
-def _dressed(stream: Stream, url: ConnectionUrl) -> Stream:
-    """Put around a stream what its line does on its own."""
-    if url.medium in ("tcp", "tls") and url.framing != "wrapper" and _is_switched(url):
+async def _dressed(stream: Stream, url: ConnectionUrl) -> Stream:
+    """Go the rest of the way to the line, and put around the stream what the line does on its own."""
+    if url.medium == "rfc2217":
+        port = Rfc2217Stream(stream, url.place)
+        await port.begin(*_opened(url))
+        stream = port
+    if url.medium == "modem":
+        stream = await dial(stream, _script(url))
+    if url.medium in ("tcp", "tls", "modem") and url.framing != "wrapper" and _is_switched(url):
         stream = FixedLine(stream, url.place)
     if url.parity is not None:
         stream = SoftwareParity(stream, url.line[1])
@@ -94,11 +112,33 @@ def _is_switched(url: ConnectionUrl) -> bool:
     return url.framing == "iec21" or any((url.sign_on, url.parity, url.echo))
 
 
+def _script(url: ConnectionUrl) -> DialScript:
+    if url.number is None:
+        raise ConfigurationError("a modem must be told whom to dial: add number=…")
+    return DialScript(
+        number=url.number,
+        pin=None if url.pin is None else password(url.pin),
+        commands=() if url.init is None else (url.init,),
+        answer_wait=ANSWER_WAIT if url.answer_wait is None else float(url.answer_wait),
+    )
+
+
+def _check_medium(url: ConnectionUrl) -> None:
+    """Raise ConfigurationError for what is known to fail before anything is opened."""
+    media = {medium for _, medium in AVAILABLE}
+    if url.medium not in media:
+        can = ", ".join(sorted(media))
+        raise ConfigurationError(f"{url.medium} is not available in this version; there are: {can}")
+    if url.medium == "modem":
+        _script(url)
+
+
 def _checked(url: ConnectionUrl | str) -> ConnectionUrl:
     url = url if isinstance(url, ConnectionUrl) else ConnectionUrl.parse(url)
     if (url.framing, url.medium) not in AVAILABLE:
         can = ", ".join(f"{framing}+{medium}" for framing, medium in sorted(AVAILABLE))
         raise ConfigurationError(f"{url.framing}+{url.medium} is not available in this version; there are: {can}")
+    _check_medium(url)
     if url.sign_on is not None:
         raise ConfigurationError("sign_on=iec21 is not available in this version; leave it out to speak HDLC at once")
     return url

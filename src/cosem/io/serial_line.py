@@ -41,8 +41,8 @@ def open_port(path: str, baud: int, character_format: str) -> SerialPort:
 
     Raises ConnectionFailed that says what to try, and ConfigurationError when pyserial is missing or refuses the speed.
     """
-    serial = _pyserial()
-    bits, parity, stops = _split(character_format)
+    serial = pyserial()
+    bits, parity, stops = split_format(character_format)
     try:
         port: SerialPort = serial.Serial(
             path,
@@ -65,7 +65,7 @@ def open_port(path: str, baud: int, character_format: str) -> SerialPort:
 
 def configure_port(port: SerialPort, baud: int, character_format: str) -> None:
     """Change speed and character format; what was written must have left already."""
-    bits, parity, stops = _split(character_format)
+    bits, parity, stops = split_format(character_format)
     try:
         port.baudrate, port.bytesize, port.parity, port.stopbits = baud, bits, parity, stops
     except ValueError as error:
@@ -87,21 +87,23 @@ def line_errors() -> tuple[type[Exception], ...]:
 
 
 def is_write_timeout(error: Exception) -> bool:
-    return isinstance(error, _pyserial().SerialTimeoutException)
+    return isinstance(error, pyserial().SerialTimeoutException)
 
 
 def line_lost(error: Exception) -> ConnectionLost:
     return ConnectionLost(f"the serial line failed: {_words(error)}; is the adapter still plugged in?")
 
 
-def _pyserial() -> ModuleType:
+def pyserial() -> ModuleType:
+    """Return pyserial. Raises ConfigurationError that says how to install it."""
     try:
         return importlib.import_module("serial")
     except ImportError:
         raise ConfigurationError('serial lines need pyserial; install it with: pip install "cosem[serial]"') from None
 
 
-def _split(character_format: str) -> tuple[int, str, int]:
+def split_format(character_format: str) -> tuple[int, str, int]:
+    """Return data bits, parity and stop bits. Raises ConfigurationError."""
     if len(character_format) != 3 or not (character_format[0] + character_format[2]).isdigit():
         raise ConfigurationError(f"{character_format!r} is no character format; write for example 8N1 or 7E1")
     return int(character_format[0]), character_format[1].upper(), int(character_format[2])

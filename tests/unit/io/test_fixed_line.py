@@ -29,8 +29,8 @@ def test_said_once(caplog: Any) -> None:
 
     with caplog.at_level(logging.WARNING, "cosem.io"):
         assert world.run(scenario()) == b"\x06050\r\nx"
-    assert [record.getMessage()[:66] for record in caplog.records] == [
-        "192.0.2.7:2000 is a raw TCP connection: the change to 9600 baud 7E"
+    assert [record.getMessage()[:67] for record in caplog.records] == [
+        "the line of the meter is not set from here, but behind 192.0.2.7:20"
     ]
-    assert "the serial server's own line was not set to 300 baud 7E1" in str(explained(plain, stream))
+    assert "set elsewhere, was not set to 300 baud 7E1" in str(explained(plain, stream))
     assert blocking.run(stream.close()) is None

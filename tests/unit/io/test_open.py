@@ -51,8 +51,7 @@ def test_open_blocking() -> None:
     [
         "tls://meter",
         "hdlc+udp://meter",
-        "hdlc+rfc2217://meter:2000",
-        "hdlc+modem:///dev/ttyUSB0",
+        "wrapper+modem:///dev/ttyUSB0?number=1",
         "wrapper+serial:///dev/ttyUSB0",
         "iec21+serial:///dev/ttyUSB0",
         "p1+serial:///dev/ttyUSB0",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from cosem.errors import ConfigurationError
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.communication import CommunicationProfile
-from cosem.protocol.profile.hdlc import HDLC_OVER_SERIAL, HDLC_OVER_TCP
+from cosem.protocol.profile.hdlc import HDLC_OVER_MODEM, HDLC_OVER_RFC2217, HDLC_OVER_SERIAL, HDLC_OVER_TCP
 from cosem.protocol.profile.wrapper import TCP_WRAPPER, UDP_WRAPPER
 
 PROFILES: dict[tuple[str, str], CommunicationProfile] = {
     (profile.framing, profile.medium): profile
-    for profile in (TCP_WRAPPER, UDP_WRAPPER, HDLC_OVER_TCP, HDLC_OVER_SERIAL)
+    for profile in (TCP_WRAPPER, UDP_WRAPPER, HDLC_OVER_TCP, HDLC_OVER_SERIAL, HDLC_OVER_RFC2217, HDLC_OVER_MODEM)
 }
 """Every profile this version speaks, by framing and medium."""
 

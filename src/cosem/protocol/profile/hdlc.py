@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cosem.protocol.link import ClientLink, ServerLink
 from cosem.protocol.link.hdlc import HdlcAddress, HdlcClient, HdlcServer
 from cosem.protocol.profile.address import ConnectionUrl
@@ -52,4 +54,19 @@ HDLC_OVER_TCP = CommunicationProfile(
     addressing=HDLC_ADDRESSES,
     application=ApplicationUse(),
     management=(IEC_HDLC_SETUP,),
+)
+
+HDLC_OVER_RFC2217 = replace(
+    HDLC_OVER_SERIAL,
+    name="HDLC through a serial port server",
+    medium="rfc2217",
+    environment="serial port servers that set the speed and format of their line as they are told (RFC 2217)",
+)
+
+HDLC_OVER_MODEM = replace(
+    HDLC_OVER_SERIAL,
+    name="HDLC by telephone",
+    medium="modem",
+    environment="modems on fixed and mobile networks, dialled by AT commands",
+    connection="the call stands for the line; SNRM and DISC as on a serial line",
 )
