@@ -36,14 +36,14 @@ AVAILABLE = frozenset(
 def open_blocking(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
     """Open a stream that blocks. Raises ConfigurationError before anything is sent, or ConnectionFailed."""
     url = _checked(url)
-    return blocking.run(_dressed(_open_blocking(url, timeout), url))
+    return _dressed(blocking.run(_reached(_open_blocking(url, timeout), url)), url)
 
 
 def open_raw(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
     """Open a stream that blocks to hear what a line carries, whatever that is. Raises as `open_blocking` does."""
     url = url if isinstance(url, ConnectionUrl) else ConnectionUrl.parse(url)
     _check_medium(url)
-    return blocking.run(_dressed(_open_blocking(url, timeout), url))
+    return _dressed(blocking.run(_reached(_open_blocking(url, timeout), url)), url)
 
 
 def _open_blocking(url: ConnectionUrl, timeout: float) -> Stream:
@@ -58,7 +58,7 @@ def _open_blocking(url: ConnectionUrl, timeout: float) -> Stream:
 async def open_async(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
     """Open a stream on the running event loop. Raises as `open_blocking` does."""
     url = _checked(url)
-    return await _dressed(await _open_async(url, timeout), url)
+    return _dressed(await _reached(await _open_async(url, timeout), url), url)
 
 
 async def _open_async(url: ConnectionUrl, timeout: float) -> Stream:
@@ -90,14 +90,19 @@ def _opened(url: ConnectionUrl) -> tuple[int, str]:
     return baud, PLAIN if url.parity else character_format
 
 
-async def _dressed(stream: Stream, url: ConnectionUrl) -> Stream:
-    """Go the rest of the way to the line, and put around the stream what the line does on its own."""
+async def _reached(stream: Stream, url: ConnectionUrl) -> Stream:
+    """Go the rest of the way to the meter's line: through a serial port server, or by telephone."""
     if url.medium == "rfc2217":
         port = Rfc2217Stream(stream, url.place)
         await port.begin(*_opened(url))
-        stream = port
+        return port
     if url.medium == "modem":
-        stream = await dial(stream, _script(url))
+        return await dial(stream, _script(url))
+    return stream
+
+
+def _dressed(stream: Stream, url: ConnectionUrl) -> Stream:
+    """Put around a stream what its line does on its own."""
     if url.medium in ("tcp", "tls", "modem") and url.framing != "wrapper" and _is_switched(url):
         stream = FixedLine(stream, url.place)
     if url.parity is not None:
