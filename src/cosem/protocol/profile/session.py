@@ -16,6 +16,7 @@ from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.services import SERVICES_OF_CLIENTS, Request, is_urgent
 from cosem.protocol.association.state import State
 from cosem.protocol.link import ApduReceived, ClientLink, LinkConnected, LinkDisconnected, LinkEvent, ServerLink
+from cosem.protocol.profile.patience import Patience
 from cosem.protocol.profile.timing import ServerTiming, Timing
 
 
@@ -48,6 +49,7 @@ class ClientSession:
         self.outgoing = link.outgoing
         """Drains the octets to be written: just what the link has, for it is asked three times an exchange."""
         self._timing = timing
+        self._patience = Patience(timing)
         self._events: list[SessionEvent] = []
         self._arrived: deque[LinkEvent] = deque()
         self._phase: str | None = None
@@ -58,6 +60,7 @@ class ClientSession:
 
     def connect(self, now: float) -> None:
         """Set up the lower layers; `Connected` follows."""
+        self._patience.begin(now)
         self._wait("link", self._timing.link, now)
         self.link.connect(now)
         self._collect(now)
@@ -102,8 +105,10 @@ class ClientSession:
 
     def receive(self, octets: bytes, now: float) -> None:
         """Take octets from the stream."""
+        self._patience.hear(now)
         self.link.receive(octets, now)
         self._collect(now)
+        self._check_patience(now)
 
     def events(self) -> list[SessionEvent]:
         """Drain what happened."""
@@ -112,12 +117,8 @@ class ClientSession:
 
     def deadline(self) -> float | None:
         """Return when `tick` must be called at the latest, or None."""
-        link, own = self.link.deadline(), self._expires
-        if own is not None and self._repeat is not None:
-            own = min(own, self._repeat)
-        if link is None or own is None:
-            return own if link is None else link
-        return min(link, own)
+        due = (self.link.deadline(), self._expires, self._repeat, self._patience.deadline())
+        return min((at for at in due if at is not None), default=None)
 
     def tick(self, now: float) -> None:
         """Let time pass.
@@ -131,15 +132,27 @@ class ClientSession:
             self._repeat = now + self._timing.repeat if self._timing.repeat else None
             self.association.repeat()
             self._flush(now)
+        self._check_patience(now)
         if self._phase is not None and self._expires is not None and now >= self._expires:
             phase = self._phase
-            self._rest()
-            # What is answered from now on answers nothing: a late answer must never be taken for the next one.
-            self.association.abort()
-            self._events += self.association.events()
+            self._give_up()
             raise TimedOut(phase, getattr(self._timing, phase))
 
+    def _check_patience(self, now: float) -> None:
+        try:
+            self._patience.check(now)
+        except TimedOut:
+            self._give_up()
+            raise
+
+    def _give_up(self) -> None:
+        """What is answered from now on answers nothing: a late answer must never be taken for the next one."""
+        self._rest()
+        self.association.abort()
+        self._events += self.association.events()
+
     def _wait(self, phase: str, seconds: float, now: float) -> None:
+        self._patience.ask(now)
         self._phase, self._expires = phase, now + seconds
         self._repeat = now + self._timing.repeat if self._timing.repeat else None
         if not self.association.transferring:
@@ -151,6 +164,7 @@ class ClientSession:
 
     def _rest(self) -> None:
         self._phase = self._expires = self._repeat = self._transfer_ends = None
+        self._patience.rest()
 
     def _flush(self, now: float) -> None:
         said = self.association.outgoing()

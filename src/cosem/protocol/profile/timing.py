@@ -9,6 +9,10 @@ from dataclasses import dataclass
 class Timing:
     """A client's patience: to connect, set up the link, associate, get an answer or its next part, release.
 
+    Within an answer `first_octet` bounds the silence before it begins, `inter_octet` every silence once it has begun,
+    `answer` the whole of it however long its parts keep coming, and `session` all from connecting on; 0 does not.
+    `response` is started again by each part of an answer.
+
     After `repeat` seconds of silence lost blocks of general block transfer are asked for again, on media that lose
     them; with 0 never.
     """
@@ -19,6 +23,10 @@ class Timing:
     response: float = 10.0
     release: float = 3.0
     repeat: float = 0.0
+    first_octet: float = 0.0
+    inter_octet: float = 0.0
+    answer: float = 0.0
+    session: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
