@@ -20,6 +20,9 @@
     order = "largest"                   # or smallest, nearest-to-zero, farthest-from-zero, newest-first; left out:
     sort_by = "1.0.1.8.0.255:value"     # oldest-first. The column that these four sort by
 
+    events = { power_up = 2 }           # an event log: what is noted, by the codes of a companion (see MeterEvent);
+                                        # the code goes into the Data object among its columns
+
     [[association]]
     client = 1
     auth = "gmac"                       # or none, low, sha256, ecdsa
@@ -72,6 +75,7 @@ from cosem.meter.associations import (
 from cosem.meter.behaviour.profile_generic import DEFAULT_ENTRIES, RECOMPUTED
 from cosem.meter.demo import furnish
 from cosem.meter.device import MANAGEMENT, LogicalDevice, Meter, system_clock
+from cosem.meter.events import MeterEvent
 from cosem.meter.rights import Access, Rights, Rule
 from cosem.meter.values import encode_value
 from cosem.protocol.association.context import Naming
@@ -232,8 +236,11 @@ def _add_profile(meter: Meter, table: Table) -> None:
     base_name = table.optional_integer("base_name")
     if table.boolean("recomputed", False):
         values["buffer"] = RECOMPUTED
+    codes = table.given("events", _codes) if "events" in table else None
     table.finish()
     table.guarded(lambda: device.add(address, writable=(), base_name=base_name, **values))
+    if codes is not None:
+        table.guarded(lambda: device.record(address, codes), "events")
 
 
 def _offer(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
@@ -378,6 +385,18 @@ def _interface_class(given: object, version: int | None) -> type[InterfaceClass]
     if found is None:
         raise ConfigurationError(f"{given!r} is no interface class: write a number or a name such as Register")
     return found
+
+
+def _codes(given: object) -> dict[MeterEvent, int]:
+    """Return which code an event log has for what happens."""
+    named, known = (
+        cast("dict[str, object]", given if isinstance(given, dict) else {}),
+        [each.value for each in MeterEvent],
+    )
+    codes = {name: code for name, code in named.items() if name in known and isinstance(code, int)}
+    if not codes or len(codes) != len(named):
+        raise ConfigurationError(f"expected codes for events, such as {{ power_up = 2 }}; there is {', '.join(known)}")
+    return {MeterEvent(name): code for name, code in codes.items()}
 
 
 def _columns(device: LogicalDevice, given: object) -> tuple[object, ...]:

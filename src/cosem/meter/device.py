@@ -16,6 +16,7 @@ from cosem.meter import behaviour as behaviours
 from cosem.meter.agenda import Agenda
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, Furnishing, KeyKeeper
 from cosem.meter.behaviour import association_ln, association_sn, data, profile_generic, sap_assignment, security_setup
+from cosem.meter.events import MeterEvent
 from cosem.meter.item import Item, Refusal, Visit
 from cosem.meter.lockout import DEFAULT_LIMITS, Lockout, LockoutLimits
 from cosem.meter.objects import Objects, declared, held
@@ -32,10 +33,12 @@ from cosem.protocol.model.classes.access_control import (
     AssociationSNVersion1,
 )
 from cosem.protocol.model.classes.data_storage import Data as DataObject
+from cosem.protocol.model.classes.data_storage import ProfileGeneric
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.declare import InterfaceClass, object_for
 from cosem.protocol.model.reference import AttributeRef
 from cosem.protocol.profile.communication import Station
+from cosem.protocol.values.data import DoubleLongUnsigned, Number
 from cosem.protocol.values.obis import Obis
 
 MANAGEMENT: Final = 1
@@ -62,7 +65,7 @@ class LogicalDevice:
     """One logical device: a name, a SAP, its objects and the associations it offers."""
 
     __slots__ = (
-        *("_agenda", "_associations", "_base_names", "_objects", "_short_names", "_furnishings"),
+        *("_agenda", "_associations", "_base_names", "_logs", "_objects", "_short_names", "_furnishings"),
         *("meter", "name", "sap", "source"),
     )
 
@@ -73,6 +76,7 @@ class LogicalDevice:
         self.source: Any = None
         self._objects = Objects()
         self._agenda: Agenda | None = None
+        self._logs: tuple[tuple[Obis, Obis, Mapping[MeterEvent, int]], ...] = ()
         self._associations: tuple[AssociationDescription, ...] = ()
         self._furnishings: tuple[Furnishing, ...] = (Furnishing(),)
         self._base_names: dict[Obis, int] = {}
@@ -95,6 +99,19 @@ class LogicalDevice:
         self._name_anew()
         self._attend()  # from now on profiles capture
         return added
+
+    def record(self, log: ProfileGeneric, codes: Mapping[MeterEvent, int]) -> None:
+        """Note events in a profile from now on: each code goes into the Data object that it captures, then a row.
+
+        The meter notes at once that it has power. Raises ConfigurationError where the profile or its object is missing.
+        """
+        profile = self._item(log.buffer)
+        columns = cast("profile_generic.Profile", profile.state).columns
+        code = next((each.logical_name for each in columns if each.class_id == DataObject.class_id), None)
+        if code is None:
+            raise ConfigurationError(f"{log!r}: an event log captures the Data object that holds the code of the event")
+        self._logs += ((log.instance, code, codes),)
+        self._note(self._logs[-1:], MeterEvent.POWER_UP, self.meter.time())
 
     def put_in(self, item: Item) -> None:
         """Put a ready-made object into the device; ConfigurationError for a second one of that name."""
@@ -260,6 +277,23 @@ class LogicalDevice:
             for item in self._objects.profiles:
                 profile_generic.catch_up(item, visit)
 
+    def note(self, event: MeterEvent, time: datetime | None = None) -> None:
+        """Note an event in the logs that have a code for it."""
+        self._note(self._logs, event, self.meter.time() if time is None else time)
+
+    def _note(
+        self, logs: Iterable[tuple[Obis, Obis, Mapping[MeterEvent, int]]], event: MeterEvent, time: datetime
+    ) -> None:
+        visit = Visit(self, time)
+        for log, code, codes in logs:
+            profile, last = self.find(log), self.find(code)
+            if event in codes and profile is not None and last is not None:
+                held = last.values.get(DataObject.value.index)
+                kind = type(held) if isinstance(held, Number) else DoubleLongUnsigned
+                self.owned(last).values[DataObject.value.index] = kind.checked(codes[event])
+                state = cast("profile_generic.Profile", profile.state)
+                state.source.capture(state, visit)
+
     def restart(self, before: datetime) -> None:
         """Go on from a clock that was set, which showed `before`: what it jumped over was never measured."""
         visit = Visit(self, self.meter.time())
@@ -267,6 +301,7 @@ class LogicalDevice:
             profile_generic.restart(item, visit)
         if self._agenda is not None:
             self._agenda.clock_set(self, before)
+        self.note(MeterEvent.CLOCK_SET)
 
     @property
     def timed(self) -> tuple[Item, ...]:

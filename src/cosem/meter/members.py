@@ -8,11 +8,13 @@ from types import MappingProxyType
 from typing import Final
 
 from cosem.errors import LocalProtocolError, ShapeError
+from cosem.meter.events import MeterEvent
 from cosem.meter.item import LOGICAL_NAME, Item, Refusal, Visit, refused
 from cosem.protocol.apdu.action import ActionResponseWithOptionalData, ActionResult, MethodDescriptor, NullData
 from cosem.protocol.apdu.descriptor import ATTRIBUTE_0
 from cosem.protocol.apdu.get import AttributeDescriptor, DataAccessResult, SelectiveAccess
 from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.rights import AttributeAccess, MethodAccess
 from cosem.protocol.model.selection import Selection
 from cosem.protocol.model.shape import decode_exactly
@@ -79,6 +81,8 @@ def write(
         visit.device.meter.settle()
         for number, each in values.items():
             visit.device.owned(item).write(visit, number, each)
+        if item.class_id != Clock.class_id:  # which notes by itself that it was set
+            visit.device.note(MeterEvent.PARAMETERS_WRITTEN)
     except Refusal as refusal:
         return refusal.result
     except (ShapeError, LocalProtocolError):

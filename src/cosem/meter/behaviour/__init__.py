@@ -12,6 +12,7 @@ from cosem.meter.behaviour import (
     demand,
     disconnect_control,
     image_transfer,
+    monitors,
     profile_generic,
     registers,
     schedules,
@@ -33,8 +34,10 @@ BEHAVIOURS: Final[Mapping[int, Behaviour]] = MappingProxyType(
         11: special_days.BEHAVIOUR,
         18: image_transfer.BEHAVIOUR,
         20: activity_calendar.BEHAVIOUR,
+        21: monitors.REGISTER_MONITOR,
         22: schedules.SINGLE_ACTION,
         70: disconnect_control.BEHAVIOUR,
+        71: monitors.LIMITER,
     },
 )
 """By class id; objects of all other classes keep values and do nothing."""

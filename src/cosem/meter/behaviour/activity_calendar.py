@@ -16,6 +16,7 @@ from cosem.errors import ShapeError
 from cosem.meter.behaviour import special_days
 from cosem.meter.behaviour.occasions import comes, first_after, moment_of, times
 from cosem.meter.behaviour.scripts import run_script
+from cosem.meter.events import MeterEvent
 from cosem.meter.item import Behaviour, Item, Refusal, Timed, Visit
 from cosem.protocol.model.classes.time_and_event import ActivityCalendar, DayProfileAction, Season, WeekProfile
 from cosem.protocol.values.data import Data
@@ -171,6 +172,7 @@ def _switch(visit: Visit, item: Item) -> None:
     own = visit.device.owned(item)
     held = {active: own.read(visit, passive) for passive, active in _PASSIVE_TO_ACTIVE.items() if own.has(passive)}
     own.values.update(held)
+    visit.device.note(MeterEvent.CALENDAR_SWITCHED, visit.time)
     _follow(visit, own)
 
 

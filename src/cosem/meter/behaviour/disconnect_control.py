@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, cast
 
+from cosem.meter.events import MeterEvent
 from cosem.meter.item import Behaviour, Item, Refusal, Visit
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model.classes.time_and_event import ControlMode, ControlState, DisconnectControl
@@ -28,6 +29,9 @@ _RECONNECTED: Final = {
 """What a remote reconnection leads to: in some modes a hand must close the breaker (transitions a and d)."""
 
 
+_EVENTS: Final = (MeterEvent.RECONNECTED, MeterEvent.DISCONNECTED)
+
+
 def _disconnect(visit: Visit, item: Item, _: Data) -> Data:
     _move(visit, item, ControlState.DISCONNECTED)
     return None
@@ -45,6 +49,8 @@ def _reconnect(visit: Visit, item: Item, _: Data) -> Data:
 def _move(visit: Visit, item: Item, state: ControlState) -> None:
     if item.read(visit, _MODE) == ControlMode.ALWAYS_CONNECTED:
         raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+    if item.read(visit, _STATE) != state:
+        visit.device.note(_EVENTS[state is ControlState.DISCONNECTED], visit.time)
     own = visit.device.owned(item)
     own.values[_STATE] = Enumerated(state)
     own.values[_OUTPUT] = state is ControlState.CONNECTED

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, cast
 
 from cosem.errors import ConfigurationError
+from cosem.meter.events import MeterEvent
 from cosem.meter.item import Behaviour, Item, Refusal, Visit
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model.classes.access_control import (
@@ -131,6 +132,7 @@ def _activate(visit: Visit, item: Item, _: Data) -> Data:
     if image is None or image.status is not ImageTransferStatus.VERIFICATION_SUCCESSFUL:
         raise Refusal(DataAccessResult.OTHER_REASON)
     image.status = ImageTransferStatus.ACTIVATION_SUCCESSFUL
+    visit.device.note(MeterEvent.IMAGE_ACTIVATED, visit.time)
     return None
 
 

@@ -1,0 +1,19 @@
+"""What a meter notes in its event logs; which code stands for it is for the description to say."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class MeterEvent(Enum):
+    """Something that happens to a meter."""
+
+    POWER_UP = "power_up"
+    CLOCK_SET = "clock_set"
+    CALENDAR_SWITCHED = "calendar_switched"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    LIMIT_KEPT = "limit_kept"
+    DISCONNECTED = "disconnected"
+    RECONNECTED = "reconnected"
+    IMAGE_ACTIVATED = "image_activated"
+    PARAMETERS_WRITTEN = "parameters_written"

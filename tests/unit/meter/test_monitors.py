@@ -1,0 +1,145 @@
+"""Thresholds that run scripts, limiters with emergencies, and the event logs that behaviours write to."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from behaving import NOON, Now, run
+from cosem.errors import ConfigurationError
+from cosem.meter import Meter
+from cosem.meter.describe import parse
+from cosem.meter.events import MeterEvent
+from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
+from cosem.protocol.model.classes.time_and_event import DisconnectControl, Limiter
+
+POWER = Register("1.0.1.7.0.255")
+BREAKER = DisconnectControl()
+LIMITER = Limiter("0.0.17.0.0.255")
+LOG = ProfileGeneric("0.0.99.98.0.255")
+CODE = Data("0.0.96.11.0.255")
+
+METER = """
+[meter]
+name = "KFM1020012345678"
+
+[[object]]
+class = "Register"
+instance = "1.0.1.7.0.255"
+value = 100
+
+[[object]]
+class = "DisconnectControl"
+instance = "0.0.96.3.10.255"
+
+[[object]]
+class = "Data"
+instance = "0.0.96.11.0.255"
+value = { unsigned = 0 }
+
+[[profile]]
+instance = "0.0.99.98.0.255"
+columns = ["0.0.1.0.0.255:time", "0.0.96.11.0.255:value"]
+entries = 20
+events = { power_up = 2, clock_set = 5, limit_exceeded = 61, limit_kept = 62, disconnected = 71, reconnected = 72 }
+
+[[object]]
+class = "ScriptTable"
+instance = "0.0.10.0.106.255"
+scripts = [
+    [1, [[2, 70, "0.0.96.3.10.255", 1, { integer = 0 }]]],
+    [2, [[2, 70, "0.0.96.3.10.255", 2, { integer = 0 }]]],
+]
+"""
+
+LIMITED = (
+    METER
+    + """
+[[object]]
+class = "Limiter"
+instance = "0.0.17.0.0.255"
+monitored_value = [3, "1.0.1.7.0.255", 2]
+threshold_normal = 1000
+threshold_emergency = 50
+min_over_threshold_duration = 300
+min_under_threshold_duration = 120
+emergency_profile = [7, "2024-03-01 14:00:00", 3600]
+emergency_profile_group_id_list = [7]
+actions = [["0.0.10.0.106.255", 1], ["0.0.10.0.106.255", 2]]
+"""
+)
+
+
+def codes(meter: Meter) -> list[int]:
+    return [int(row[1]) for row in meter.value(LOG.buffer)]
+
+
+def test_a_register_monitor_runs_scripts_where_a_threshold_is_crossed():
+    now = Now()
+    monitored = """
+    [[object]]
+    class = "RegisterMonitor"
+    instance = "0.0.16.0.0.255"
+    thresholds = [500]
+    monitored_value = [3, "1.0.1.7.0.255", 2]
+    actions = [[["0.0.10.0.106.255", 1], ["0.0.10.0.106.255", 2]]]
+    """
+    meter = parse(METER + monitored, clock=now)
+    seen: list[Any] = []
+    for power in (500, 501, 900, 400):
+        meter.put(POWER.value, power)
+        now.later(minutes=2)
+        seen.append(meter.value(BREAKER.output_state))
+    assert seen == [True, False, False, True]
+    assert codes(meter) == [2, 71, 72]
+
+
+def test_a_limiter_acts_after_its_durations_once():
+    now = Now()
+    meter = parse(LIMITED, clock=now)
+    meter.put(POWER.value, 1001)
+    now.later(minutes=5)
+    assert meter.value(BREAKER.output_state) is True
+    now.later(minutes=1)  # it was seen over the threshold at the first minute
+    assert meter.value(BREAKER.output_state) is False
+    now.later(minutes=10)
+    assert codes(meter) == [2, 61, 71]
+    meter.put(POWER.value, 1000)
+    now.later(minutes=2)
+    assert meter.value(BREAKER.output_state) is False
+    now.later(minutes=1)
+    assert meter.value(BREAKER.output_state) is True
+    assert codes(meter) == [2, 61, 71, 62, 72]
+
+
+def test_an_emergency_has_a_threshold_of_its_own():
+    now = Now()
+    meter = parse(LIMITED, clock=now)
+    for hours, active, threshold in ((1.99, False, 1000), (0.01, True, 50), (0.99, True, 50), (0.01, False, 1000)):
+        now.later(hours=hours)
+        assert meter.value(LIMITER.emergency_profile_active) is active
+        assert meter.value(LIMITER.threshold_active) == threshold
+    assert codes(meter) == [2, 61, 71]
+    now.later(minutes=5)
+    assert codes(meter) == [2, 61, 71, 62, 72]
+
+
+def test_events_have_their_time_and_code():
+    now = Now()
+    meter = parse(METER, clock=now)
+    now.later(minutes=1)
+    run(meter, BREAKER.remote_disconnect)
+    meter.set_time(NOON + timedelta(hours=2))
+    assert codes(meter) == [2, 71, 5]
+    assert meter.value(CODE.value) == 5
+
+
+def test_a_log_needs_an_object_for_its_codes():
+    meter = Meter("KFM1", clock=Now())
+    meter.add(LOG, capture_objects=(Clock().time,))
+    with pytest.raises(ConfigurationError, match="captures the Data object"):
+        meter.management.record(LOG, {MeterEvent.POWER_UP: 1})
+    with pytest.raises(ConfigurationError, match="power_up"):
+        parse(METER.replace("power_up = 2", "power_upp = 2"))
