@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,6 +140,26 @@ def test_hdlc_on_a_pseudo_terminal() -> None:
     asyncio.run(run())
 
 
+def test_p1_on_a_pseudo_terminal() -> None:
+    with serial_line() as (meters_end, ours):
+        over = threading.Event()
+
+        def push() -> None:
+            with Path(meters_end).open("wb", buffering=0) as port:
+                while not over.wait(0.02):
+                    port.write(TELEGRAM)
+
+        meter_thread = threading.Thread(target=push)
+        meter_thread.start()
+        try:
+            found = search(ours)
+        finally:
+            over.set()
+            meter_thread.join()
+    assert isinstance(found, Found), found
+    assert (found.speech, found.url.scheme, found.command) == (Speech.P1, "p1+serial", "listen")
+
+
 @asynccontextmanager
 async def place(attend: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]) -> AsyncIterator[str]:
     """Give host and port of what `attend` serves."""
@@ -186,20 +208,23 @@ SIGN_ON = b"/?!\r\n"
 
 
 @pytest.mark.parametrize(
-    ("attend", "speech", "scheme"),
+    ("attend", "speech", "scheme", "with_bits"),
     [
-        (repeating(TELEGRAM), Speech.P1, "p1+tcp"),
-        (repeating(AIDON), Speech.HDLC, "hdlc+tcp"),
-        (answering({SIGN_ON: b"/KFM5MT100\r\n"}), Speech.IDENTIFICATION, "iec21+tcp"),
-        (answering({SIGN_ON: with_parity(b"/LGZ5ZMD\r\n")}), Speech.IDENTIFICATION, "iec21+tcp"),
+        (repeating(TELEGRAM), Speech.P1, "p1+tcp", False),
+        (repeating(with_parity(b"\x02\nADCO 012345678901 B\r\x03")), Speech.TIC, "tic+tcp", True),
+        (repeating(AIDON), Speech.HDLC, "hdlc+tcp", False),
+        (repeating(b"1.8.0(000123.4*kWh)\r\n2.8.0(1)\r\n"), Speech.READOUT, "iec21+tcp", False),
+        (answering({SIGN_ON: b"/KFM5MT100\r\n"}), Speech.IDENTIFICATION, "iec21+tcp", False),
+        (answering({with_parity(SIGN_ON): with_parity(b"/LGZ5ZMD\r\n")}), Speech.IDENTIFICATION, "iec21+tcp", True),
     ],
 )
-def test_what_is_no_meter_for_sessions(attend: Any, speech: Speech, scheme: str) -> None:
+def test_what_is_no_meter_for_sessions(attend: Any, speech: Speech, scheme: str, with_bits: bool) -> None:
     async def run() -> None:
         async with place(attend) as where:
             found = await asyncio.to_thread(search, where)
             assert isinstance(found, Found), found
             assert (found.speech, found.url.scheme) == (speech, scheme)
+            assert (found.url.parity == "software") is with_bits
 
     asyncio.run(run())
 

@@ -12,7 +12,7 @@ from cosem.cli.report import escaped, plain_error, plain_value, put, put_json, s
 from cosem.cli.session import warnings_on_stderr
 from cosem.client.access import Access, access
 from cosem.client.client import Client
-from cosem.client.probe import Found, NotFound, target_of
+from cosem.client.probe import READ, Found, NotFound, target_of
 from cosem.client.probe import probe as search
 from cosem.io import blocking
 
@@ -122,9 +122,17 @@ def described(found: Found) -> list[str]:
         ("clock", clock),
         ("refused", refused),
         ("needs", needs),
-        ("next", f"cosem {found.command} '{found.url}'" + (" 0.0.42.0.0.255" if found.command == "read" else "")),
+        ("next", _next(found)),
     )
     return [f"{name + ':':10}{text}" for name, text in rows if text]
+
+
+def _next(found: Found) -> str:
+    if not found.command:
+        return "nothing to ask: it pushes, and answers nobody; cosem decode looks into what it sends"
+    wanted = " 0.0.42.0.0.255" if found.command == READ and found.url.framing in ("wrapper", "hdlc") else ""
+    needs = "".join(f" {each}" for each in found.options if each.startswith("--naming"))
+    return f"cosem {found.command} '{found.url}'{wanted}{needs}"
 
 
 def failed(result: NotFound) -> list[str]:

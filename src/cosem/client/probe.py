@@ -82,6 +82,9 @@ C12_IDENTIFICATION: Final = bytes.fromhex("EE000000000120 1310")
 IEC_102_LINK_STATUS: Final = bytes.fromhex("104901004A16")
 """The request for the status of link 1 of IEC 60870-5-102."""
 
+SIGN_ON_WITH_PARITY: Final = bytes.fromhex("AF3F218D0A")
+"""The sign-on `/?!` with even parity."""
+
 FIRMWARE: Final = tuple(map(Obis, ("1.0.0.2.0.255", "0.0.0.2.0.255", "0.0.0.2.1.255", "1.0.0.2.8.255")))
 HEALTH: Final = (97, 98)
 """Value group D of the error and of the alarm objects; C is 97."""
@@ -89,6 +92,8 @@ HEALTH: Final = (97, 98)
 CONNECT: Final = 10.0
 FAILURES: Final = 2
 """How often access that was given is refused before it is not used any more: meters lock clients out."""
+
+READ: Final = "read"
 
 Tell = Callable[[str], object]
 
@@ -124,6 +129,7 @@ class Found:
         objects, readable: how many objects it lists, and how many of their attributes this client may read.
         health: error and alarm objects with their values, by OBIS code.
         clock: how far the meter's clock is ahead, None where that is not known.
+        command: the verb that goes on from here; "" where the meter pushes and answers nobody.
     """
 
     url: ConnectionUrl
@@ -136,7 +142,7 @@ class Found:
     readable: int | None = None
     health: tuple[tuple[Obis, object], ...] = ()
     clock: timedelta | None = None
-    command: str = "read"
+    command: str = READ
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +235,8 @@ def _plan_on_ip(target: ConnectionUrl) -> tuple[Attempt, ...]:
         Attempt("listening", over("wrapper"), (b"",), 1.5),
         Attempt("the wrapper", over("wrapper"), tuple(map(_wrapper_question, SAPS)), 1.5),
         Attempt("HDLC", frames, tuple(_link_question(16, each) for each in ADDRESSES), 1.0),
-        Attempt("the sign-on of IEC 62056-21", sign_on, (SignOn("").encode(),), 2.5),
+        # With the parity of 7E1 as the eighth bit too, for a serial server that stays 8N1.
+        Attempt("the sign-on of IEC 62056-21", sign_on, (SignOn("").encode(), SIGN_ON_WITH_PARITY), 2.0),
         Attempt(
             "HDLC as another client",
             frames,
@@ -340,7 +347,7 @@ class _Probe:
             if heard.speech in NEIGHBOURS:
                 return NotFound("protocol", _neighbour(heard.speech), tuple(self._heard))
             found = await self._follow(attempt, heard)
-            if found is not None and (found.entered or found.command != "read"):
+            if found is not None and (found.entered or found.command != READ):
                 return found
             best = best or found
             if best is not None:
@@ -410,11 +417,11 @@ class _Probe:
         if speech is Speech.WRAPPER:
             assert isinstance(evidence, tuple)
             server, client = evidence
-            return await self._enter(replace(url, framing="wrapper", server=server, client=client), speech)
+            return await self._enter(_framed(url, "wrapper", server=server, client=client), speech)
         if speech is Speech.HDLC:
             frame = _answer_frame(heard)
             if frame is None:
-                return Found(_framed(url, "hdlc"), speech, command="listen")
+                return Found(_framed(url, "hdlc"), speech, command="")
             address = HdlcAddress.decode(frame.source)
             client = HdlcAddress.decode(frame.destination).upper
             addressed = replace(
@@ -425,21 +432,24 @@ class _Probe:
                 client=client,
             )
             return await self._enter(addressed, speech)
+        line = _line_of(heard)
         if isinstance(evidence, Identification):
-            return await self._signed_on(url, evidence)
-        framing = {Speech.P1: "p1", Speech.TIC: "tic", Speech.READOUT: "iec21"}.get(speech)
-        return None if framing is None else Found(_framed(url, framing), speech, command="listen")
+            return await self._signed_on(url, evidence, line)
+        framing = {Speech.P1: "p1", Speech.TIC: "tic"}.get(speech)
+        if framing is not None:
+            return Found(_framed(url, framing, **line), speech, command="listen")
+        if speech is Speech.READOUT:
+            return Found(_framed(url, "iec21", mode="D", **line), speech, entered=True)
+        return None
 
-    async def _signed_on(self, url: ConnectionUrl, who: Identification) -> Found | None:
+    async def _signed_on(self, url: ConnectionUrl, who: Identification, line: dict[str, str]) -> Found | None:
         """Go on behind an identification: with HDLC where the meter offers it, else with its readout."""
         identity = Identity(str(who), maker_of(who.manufacturer.encode("ascii")))
-        plain = Found(
-            replace(_framed(url, "iec21"), mode="auto"), Speech.IDENTIFICATION, entered=True, identity=identity
-        )
+        plain = Found(_framed(url, "iec21", **line), Speech.IDENTIFICATION, entered=True, identity=identity)
         if who.mode is not Mode.E:
             return plain
         try:
-            signed = replace(_framed(url, "hdlc"), baud=None, format=None, sign_on="iec21")
+            signed = _framed(url, "hdlc", baud=None, format=None, sign_on="iec21", **line)
         except ConfigurationError:
             return plain
         for address in ADDRESSES[:5]:
@@ -557,19 +567,17 @@ def _answer_frame(heard: Recognised) -> Frame | None:
     return next((each for each in frames if isinstance(each, Frame) and each.kind in answers), None)
 
 
-def _framed(url: ConnectionUrl, framing: str) -> ConnectionUrl:
+def _framed(url: ConnectionUrl, framing: str, **others: Any) -> ConnectionUrl:
     """Return the same place under another framing, with the line as it is."""
-    if url.framing == framing:
-        return url
-    return ConnectionUrl(
-        framing=framing,
-        medium=url.medium,
-        host=url.host,
-        port=url.port,
-        path=url.path,
-        baud=url.baud,
-        format=url.format,
-    )
+    line: dict[str, Any] = {"baud": url.baud, "format": url.format}
+    place: dict[str, Any] = {"medium": url.medium, "host": url.host, "port": url.port, "path": url.path}
+    return ConnectionUrl(framing=framing, **{**place, **line, **others})
+
+
+def _line_of(heard: Recognised) -> dict[str, str]:
+    """Return what a URL has to say of a line on which octets came like this."""
+    said = {"parity": "software"} if heard.parity else {}
+    return said | ({"echo": "strip"} if heard.echoed else {})
 
 
 def _layer_below(url: ConnectionUrl) -> str:

@@ -48,10 +48,16 @@ NEIGHBOURS: Final[dict[Speech, str]] = {
 
 
 class Recognised(NamedTuple):
-    """What octets are, and the evidence: the frames, the identification, or nothing."""
+    """What octets are, and the evidence: the frames, the identification, or nothing.
+
+    `parity` tells that the eighth bits are even parity, as over a serial server of 8N1 in front of a meter of 7E1;
+    `echoed` that what was sent came back in front of it.
+    """
 
     speech: Speech
     evidence: object = None
+    parity: bool = False
+    echoed: bool = False
 
 
 def recognise(octets: bytes, sent: bytes = b"") -> Recognised | None:
@@ -67,7 +73,8 @@ def recognise(octets: bytes, sent: bytes = b"") -> Recognised | None:
     for speech, evidence_in in _RECOGNISERS:
         evidence = evidence_in(others)
         if evidence:
-            return Recognised(speech, evidence)
+            parity = speech in _IN_SEVEN_BITS and without_parity(others) != others
+            return Recognised(speech, evidence, parity, len(others) < len(octets))
     return Recognised(Speech.NOISE)
 
 
@@ -118,6 +125,7 @@ def _long_frame(octets: bytes) -> bytes | None:
     return frame if whole else None
 
 
+_IN_SEVEN_BITS: Final = frozenset({Speech.P1, Speech.TIC, Speech.IDENTIFICATION, Speech.READOUT})
 _LINE: Final = re.compile(rb"/[A-Za-z]{3}[^\r\n/]{1,40}\r\n")
 
 _RECOGNISERS: Final[tuple[tuple[Speech, Callable[[bytes], object]], ...]] = (

@@ -11,6 +11,7 @@ from cosem.client.probe import (
     IEC_102_LINK_STATUS,
     ON_A_LINE,
     ON_IP,
+    SIGN_ON_WITH_PARITY,
     Attempt,
     Found,
     NotFound,
@@ -118,7 +119,7 @@ def test_no_question_authenticates_or_changes_anything(target: str) -> None:
             elif question.startswith(b"\x7e"):
                 assert Frame.decode(question).kind is Kind.SET_NORMAL_RESPONSE_MODE
             else:
-                assert question in (b"", b"/?!\r\n", C12_IDENTIFICATION, IEC_102_LINK_STATUS)
+                assert question in (b"", b"/?!\r\n", SIGN_ON_WITH_PARITY, C12_IDENTIFICATION, IEC_102_LINK_STATUS)
 
 
 def test_no_connection_at_all_is_the_transport() -> None:
