@@ -114,6 +114,20 @@ def test_a_meter_that_is_configured_in_its_own_way(name: str, monkeypatch: Any, 
     asyncio.run(run())
 
 
+def test_the_dialects_of_the_maker_are_named() -> None:
+    made = Meter("LGZ1020012345678")
+    made.offer(opened(16))
+
+    async def run() -> None:
+        async with serving(made, "tcp://127.0.0.1:0") as server:
+            found = await asyncio.to_thread(search, server.url.place)
+            assert isinstance(found, Found)
+            assert found.options == ("if something fails, --dialect LGZ/ZMF100",)
+            assert found.identity.maker == "Landis Gyr"
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("name", ["a password", "keys"])
 def test_a_secret_is_not_guessed_but_asked_for(name: str) -> None:
     make, where, _ = WORLDS[name]

@@ -36,6 +36,7 @@ from cosem.protocol.apdu.acse import AcseServiceUser
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import ClientSettings, Naming
 from cosem.protocol.association.meanings import Meaning
+from cosem.protocol.dialect import known_dialects
 from cosem.protocol.iec21.message import Identification, Mode, SignOn
 from cosem.protocol.link.hdlc import Frame, HdlcAddress, Kind
 from cosem.protocol.link.hdlc.frame import DISC, FINAL, SNRM, encode
@@ -46,7 +47,7 @@ from cosem.protocol.model.declare import object_for
 from cosem.protocol.model.rights import ObjectListElement
 from cosem.protocol.profile.address import DEFAULT_PORT, ConnectionUrl
 from cosem.protocol.profile.timing import Timing
-from cosem.protocol.values.maker import maker_of
+from cosem.protocol.values.maker import LETTERS, maker_of
 from cosem.protocol.values.obis import Obis
 
 ON_IP: Final = 60.0
@@ -523,7 +524,7 @@ class _Probe:
         try:
             name = _text(await _value(services, LOGICAL_DEVICE_NAME.value))
             maker = None if name is None else maker_of(name.encode("latin-1", "replace"))
-            found = replace(found, identity=Identity(name, maker))
+            found = replace(found, identity=Identity(name, maker), options=found.options + _dialect(name))
             listed = await services.objects(AssociationLN(CURRENT_ASSOCIATION))
             there = {each.logical_name for each in listed}
             allowed = [readable(each, object_for(each.class_id, each.version, each.logical_name)) for each in listed]
@@ -613,6 +614,13 @@ def _speaks_short_names(error: CosemError) -> bool:
     if isinstance(error, AssociationRejected):
         return bool(error.hint) or AcseServiceUser.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED in error.evidence
     return isinstance(error, SecurityError)
+
+
+def _dialect(name: str | None) -> tuple[str, ...]:
+    """Name the dialect where any meter of this maker is known for one, so that nobody has to find out twice."""
+    letters = (name or "")[:LETTERS].upper()
+    known = {f"--dialect {each.maker}/{each.model}".rstrip("/") for each in known_dialects() if each.maker == letters}
+    return ("if something fails, " + " or ".join(sorted(known)),) if known else ()
 
 
 def _is_wrong(error: CosemError) -> bool:
