@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Final
+from typing import Any, Final
 
 from cosem.errors import (
     ActionError,
@@ -155,7 +155,7 @@ def _refusal(error: ServiceRefused) -> Meaning | None:
 
 
 def _link(error: RemoteProtocolError) -> Meaning | None:
-    evidence = error.evidence
+    evidence: Any = error.evidence
     if isinstance(evidence, FrameReject):
         return next((each for name, each in REJECTED if getattr(evidence, name)), None)
     if isinstance(evidence, tuple) and evidence[0] is Kind.DISCONNECTED_MODE:
@@ -163,14 +163,33 @@ def _link(error: RemoteProtocolError) -> Meaning | None:
     return None
 
 
-_BY_KIND: Final[tuple[tuple[type[CosemError], Callable[..., Meaning | None]], ...]] = (
+def _attribute(error: DataAccessError) -> Meaning | None:
+    return meaning(DataAccessResult(error.result))
+
+
+def _method(error: ActionError) -> Meaning | None:
+    return meaning(ActionResult(error.result))
+
+
+def _silence(error: TimedOut) -> Meaning | None:
+    return ECHO if isinstance(error, OnlyEcho) else SILENT.get(error.phase)
+
+
+def _lost(_: ConnectionLost) -> Meaning:
+    return HUNG_UP
+
+
+def _unreachable(_: ConnectionFailed) -> Meaning:
+    return UNREACHABLE
+
+
+_BY_KIND: Final[tuple[tuple[type[CosemError], Callable[[Any], Meaning | None]], ...]] = (
     (AssociationRejected, _rejection),
     (ServiceRefused, _refusal),
-    (DataAccessError, lambda error: meaning(DataAccessResult(error.result))),
-    (ActionError, lambda error: meaning(ActionResult(error.result))),
+    (DataAccessError, _attribute),
+    (ActionError, _method),
     (RemoteProtocolError, _link),
-    (OnlyEcho, lambda _: ECHO),
-    (TimedOut, lambda error: SILENT.get(error.phase)),
-    (ConnectionLost, lambda _: HUNG_UP),
-    (ConnectionFailed, lambda _: UNREACHABLE),
+    (TimedOut, _silence),
+    (ConnectionLost, _lost),
+    (ConnectionFailed, _unreachable),
 )

@@ -416,7 +416,6 @@ class _Probe:
         """Make of what was heard a URL, and of the URL an association where there is one to be had."""
         url, speech, evidence = attempt.url, heard.speech, heard.evidence
         if speech is Speech.WRAPPER:
-            assert isinstance(evidence, tuple)
             server, client = evidence
             return await self._enter(_framed(url, "wrapper", server=server, client=client), speech)
         if speech is Speech.HDLC:
@@ -563,9 +562,9 @@ _MAY_BECOME_MORE: Final = frozenset({Speech.ECHO, Speech.NOISE, Speech.IDENTIFIC
 
 def _answer_frame(heard: Recognised) -> Frame | None:
     """Return the frame that answers an SNRM; None where there are only others, such as pushes."""
-    frames = heard.evidence if isinstance(heard.evidence, tuple) else ()
+    frames: tuple[Frame, ...] = heard.evidence if heard.speech is Speech.HDLC else ()
     answers = (Kind.UNNUMBERED_ACKNOWLEDGE, Kind.DISCONNECTED_MODE, Kind.FRAME_REJECT)
-    return next((each for each in frames if isinstance(each, Frame) and each.kind in answers), None)
+    return next((each for each in frames if each.kind in answers), None)
 
 
 def _framed(url: ConnectionUrl, framing: str, **others: Any) -> ConnectionUrl:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from cosem.errors import DecodeError
 from cosem.protocol.iec21.message import Identification
@@ -55,7 +55,7 @@ class Recognised(NamedTuple):
     """
 
     speech: Speech
-    evidence: object = None
+    evidence: Any = None
     parity: bool = False
     echoed: bool = False
 
@@ -128,7 +128,7 @@ def _long_frame(octets: bytes) -> bytes | None:
 _IN_SEVEN_BITS: Final = frozenset({Speech.P1, Speech.TIC, Speech.IDENTIFICATION, Speech.READOUT})
 _LINE: Final = re.compile(rb"/[A-Za-z]{3}[^\r\n/]{1,40}\r\n")
 
-_RECOGNISERS: Final[tuple[tuple[Speech, Callable[[bytes], object]], ...]] = (
+_RECOGNISERS: Final[tuple[tuple[Speech, Callable[[bytes], Any]], ...]] = (
     (Speech.HDLC, _frames),
     (Speech.WRAPPER, _wrapped),
     (Speech.SML, _matches(rb"\x1b{4}\x01{4}")),

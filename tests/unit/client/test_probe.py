@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ SNRM = encode(b"\x03", b"\x21", 0x93)
 class Place:
     """Gives streams of a world whose other ends a coroutine attends."""
 
-    def __init__(self, attend: object = None) -> None:
+    def __init__(self, attend: Callable[[SimulatedStream, bytes], Awaitable[None]] | None = None) -> None:
         self.world = World(seed=1)
         self.opened: list[ConnectionUrl] = []
         self.told: list[str] = []
@@ -52,7 +53,7 @@ class Place:
         try:
             while octets := await far.read(None):
                 self.sent += octets
-                if callable(self.attend):
+                if self.attend is not None:
                     await self.attend(far, octets)
         except ConnectionLost:
             return
@@ -86,8 +87,8 @@ def test_the_time_is_what_was_given() -> None:
 
 
 def test_a_meter_that_never_stops_to_talk_nonsense() -> None:
-    async def babble(far: SimulatedStream, _: bytes) -> None:
-        for _ in range(3):
+    async def babble(far: SimulatedStream, _octets: bytes) -> None:
+        for _time in range(3):
             await far.write(b"\x00\xff" * 100)
 
     found = Place(babble).probe("192.0.2.7")
