@@ -174,6 +174,13 @@ def test_p1_on_a_pseudo_terminal() -> None:
     assert (found.speech, found.url.scheme, found.command) == (Speech.P1, "p1+serial", "listen")
 
 
+def test_a_pseudo_terminal_on_which_nobody_speaks() -> None:
+    with serial_line() as (_, ours):
+        found = search(ours, 200)
+    assert isinstance(found, NotFound)
+    assert found.layer == "the line"
+
+
 @asynccontextmanager
 async def place(attend: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any]) -> AsyncGenerator[str, None]:
     """Give host and port of what `attend` serves."""

@@ -217,6 +217,9 @@ async def probe(
         attempts: what is tried; by default `plan(target)`.
         seconds: how long it may take; by default `ON_IP` or `ON_A_LINE`.
         now: the time, for the clock of the meter.
+
+    Raises:
+        ConfigurationError: the place cannot be opened in any way that is tried.
     """
     limit = seconds or (ON_A_LINE if target.medium == "serial" else ON_IP)
     return await _Probe(opener, tell, entry, limit, now).run(tuple(attempts or plan(target)))
@@ -330,12 +333,17 @@ class _Probe:
     async def run(self, attempts: tuple[Attempt, ...]) -> Found | NotFound:
         """Try one after the other, until one leads somewhere or the time is over."""
         best: Found | None = None
+        refused: ConfigurationError | None = None
         for attempt in attempts:
             if self._left() <= 0:
                 self._tell(f"the {self._limit:g} seconds are over")
                 break
             try:
                 heard = await self._try(attempt)
+            except ConfigurationError as error:
+                self._tell(f"  {error}")  # a port that cannot run like this, as those of some adapters
+                refused = error
+                continue
             except ConnectionFailed as error:
                 self._tell(f"  {error}")
                 if self._stream is None:
@@ -353,6 +361,8 @@ class _Probe:
             best = best or found
             if best is not None:
                 break  # it is found, and lets nobody in without more than we have
+        if self._stream is None and refused is not None:
+            raise refused
         return best or self._failure(attempts)
 
     async def _open(self, url: ConnectionUrl, seconds: float) -> Stream:
@@ -545,7 +555,7 @@ class _Probe:
         judged = (
             (Speech.NOISE in heard, ("the line" if on_a_line else "framing", NOISE)),
             (Speech.ECHO in heard, ("the line", ECHO)),
-            (self._hung_up > 1, ("transport", HUNG_UP)),
+            (self._hung_up > 1 and not on_a_line, ("transport", HUNG_UP)),
             (True, silence),
         )
         layer, meaning = next(verdict for holds, verdict in judged if holds)

@@ -134,6 +134,27 @@ def test_no_connection_at_all_is_the_transport() -> None:
     assert found.layer == "transport (TCP)"
 
 
+def test_a_port_that_cannot_run_at_seven_bits_is_tried_at_eight() -> None:
+    place = Place()
+
+    async def picky(url: ConnectionUrl, seconds: float) -> Stream:
+        if url.format == "7E1":
+            raise ConfigurationError("no")
+        return await place.open(url, seconds)
+
+    assert isinstance(place.world.run(probe(target_of("/dev/ttyUSB0"), picky, place.told.append)), NotFound)
+    assert {url.format for url in place.opened} == {"8N1", "8E1"}
+
+
+def test_a_port_that_runs_in_no_way_is_a_matter_of_configuration() -> None:
+    async def none(url: ConnectionUrl, seconds: float) -> Stream:
+        raise ConfigurationError("pyserial is missing")
+
+    told: list[str] = []
+    with pytest.raises(ConfigurationError, match="pyserial"):
+        World(seed=1).run(probe(target_of("/dev/ttyUSB0"), none, told.append))
+
+
 def test_a_plan_is_data() -> None:
     place = Place()
     url = target_of("192.0.2.7")
