@@ -13,9 +13,14 @@ from cosem.cli.layers import Dissector, Finding, with_titles
 from cosem.cli.options import Json, key, private_key, public_key
 from cosem.cli.paste import Part, parts
 from cosem.cli.report import escaped, put, put_json, say
+from cosem.cli.telegrams import LocalZone, headings, pasted, plain, set_aside, show, telegrams_in
+from cosem.client.follow import Heard
 from cosem.errors import ConfigurationError
 from cosem.protocol.association.layers import GeneralKeys
 from cosem.protocol.codec.dissect import as_dict, render
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.iec21 import Discarded
+from cosem.protocol.iec21.p1 import PUBLISHED_AUTHENTICATION_KEY, P1Keys, Telegram
 from cosem.protocol.values.system_title import TITLE_OCTETS
 
 STANDARD_INPUT = "-"
@@ -78,7 +83,8 @@ def decode(
     """Decode octets: HDLC frames, wrapped APDUs, APDUs with or without LLC header, or Data; the layer is guessed.
 
     Eats what -vv prints (TX: and RX: lines), logs of other tools, 0x prefixes, spaces, colons and quotes. Ciphered
-    APDUs show their header; with --key what is in them as well, and with --auth-key whether it is authentic.
+    APDUs show their header; with --key what is in them as well, and with --auth-key whether it is authentic. Telegrams
+    of P1 meters and of the French TIC are recognised as text.
 
     \b
     Examples:
@@ -86,14 +92,25 @@ def decode(
       cosem read tcp://192.0.2.7:4059 1.8.0 -vv 2>&1 | cosem decode
       cosem decode --file trace.txt --key file:ek.hex --auth-key file:ak.hex
     """
+    text = _text(octets or [], file)
+    own, authentication = key("--key", encryption_key), key("--auth-key", authentication_key)
+    heard = pasted(text)
+    if heard:
+        show_pasted(heard, as_json=json)
+        return
     dissector = Dissector(
-        key("--key", encryption_key),
-        key("--auth-key", authentication_key),
+        own,
+        authentication,
         [_title(text) for text in system_title or ()],
         key("--broadcast-key", broadcast_key),
         _general_keys(master_key, agreement_key, peer_agreement_key, peer_signing_key),
     )
-    found = [(part, dissector.dissect(part.octets)) for part in parts(_text(octets or [], file))]
+    every = parts(text)
+    heard = [each for part in every for each in telegrams_in(part.octets, _p1_keys(own, authentication))]
+    if heard:
+        show_pasted(heard, as_json=json)
+        return
+    found = [(part, dissector.dissect(part.octets)) for part in every]
     findings = [each for _, those in found for each in those]
     if json:
         put_json({"parts": [_plain(part, those) for part, those in found]})
@@ -104,6 +121,28 @@ def decode(
         say("hint: some of this is ciphered; --key and --auth-key look into it")
     if not all(each.sound for each in findings):
         raise Ended(SOME_FAILED)
+
+
+def show_pasted(heard: list[Heard | Discarded], *, as_json: bool) -> None:
+    """Show telegrams, and of those whose check is wrong what they say all the same."""
+    zone = LocalZone()
+    if as_json:
+        put_json({"telegrams": [plain(each, zone) for each in heard]})
+    else:
+        headings()
+        for each in heard:
+            if isinstance(each, Discarded):
+                set_aside(each)
+            else:
+                show(each, zone, believed_only=False)
+    if any(isinstance(each, Discarded) or (isinstance(each, Telegram) and each.error is not None) for each in heard):
+        raise Ended(SOME_FAILED)
+
+
+def _p1_keys(encryption_key: Key | None, authentication_key: Key | None) -> P1Keys | None:
+    if encryption_key is None:
+        return None
+    return P1Keys(encryption_key=encryption_key, authentication_key=authentication_key or PUBLISHED_AUTHENTICATION_KEY)
 
 
 def _general_keys(master: str | None, own: str | None, peer: str | None, signing: str | None) -> GeneralKeys | None:

@@ -1,4 +1,4 @@
-"""`cosem listen`: what meters push, verified with their keys; what is not known to be theirs is set aside."""
+"""`cosem listen`: what meters push, verified with their keys, and what those say that only speak (P1, TIC, SML)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from cosem.cli.failure import NOT_CONNECTED, Ended
+from cosem.cli.follow import follow, is_one_way, named_zone, p1_keys
 from cosem.cli.options import Json, key
 from cosem.cli.overhear import overhear
 from cosem.cli.report import escaped, json_text, octets_text, plain_error, plain_value, put, say, value_text
@@ -30,7 +31,9 @@ def listen(
     url: Annotated[
         str,
         typer.Argument(
-            metavar="[URL]", help="Where: tcp, udp or hdlc+tcp; port 0 takes any that is free. With --raw: the line."
+            metavar="[URL]",
+            help="Where to be reached: tcp, udp or hdlc+tcp; port 0 takes any that is free. Or whom to follow: "
+            "p1, tic or sml over +tcp, +serial or +file (- for standard input). With --raw: the line.",
         ),
     ] = "tcp://127.0.0.1:4059",
     meter: Annotated[
@@ -60,6 +63,12 @@ def listen(
     seconds: Annotated[
         float | None, typer.Option(min=0.0, help="With --raw: end after so long.", show_default="never")
     ] = None,
+    zone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Zone of a P1 or TIC meter, as Europe/Amsterdam.", show_default="this machine's"
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Listen for what meters push until Ctrl-C; each push is one line.
@@ -67,8 +76,13 @@ def listen(
     A push counts only if it is protected with the keys of a meter that --meter names, and was not there before.
     Everything else is set aside: it is told on stderr, or with --json by `"verified": false`, and never as a value.
 
+    Of a meter that only speaks each telegram is shown, or with --json one object for each; the quality of the line is
+    told at the end. An encrypted P1 telegram needs --ek, and --ak where the meter does not use the published one.
+
     \b
     Examples:
+      cosem listen p1+serial:///dev/ttyUSB0 --zone Europe/Amsterdam
+      cosem listen tic+serial:///dev/ttyUSB0?baud=9600 --count 1 --json
       cosem listen tcp://127.0.0.1:4059 --meter 4B464D1020304050 --ek file:ek.hex --ak file:ak.hex
       cosem listen udp://127.0.0.1:4059 --json
       cosem listen --raw 'iec21+serial:///dev/ttyUSB0?baud=9600' --seconds 60
@@ -83,6 +97,11 @@ def listen(
     if seconds is not None:
         raise ConfigurationError("--seconds goes with --raw; pushes are counted with --count")
     ek, ak = key("--ek", encryption_key), key("--ak", authentication_key)
+    if is_one_way(url):
+        follow(url, p1_keys(ek, ak, meter or []), named_zone(zone), count, as_json=json)
+        return
+    if zone is not None:
+        raise ConfigurationError("--zone goes with p1 and tic; pushes tell their time themselves")
     titles = [_title(text) for text in meter or ()]
     meters: list[PushingMeter] = []
     if titles:

@@ -29,6 +29,7 @@ from cosem.meter.clone import Entry, clone
 from cosem.meter.demo import SECURITIES, household
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.elgama import ElgamaServer
+from cosem.meter.p1 import P1Port
 from cosem.meter.serve import Server
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.elliptic import PrivateKey, entropy_octets
@@ -68,7 +69,7 @@ def simulate(
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=10_000, help="How many meters; ports count up from the first.")] = 1,
     listen: Annotated[
-        str, typer.Option(metavar="URL", help="Where: tcp, udp or hdlc+tcp; port 0 takes any that is free.")
+        str, typer.Option(metavar="URL", help="Where: tcp, udp, hdlc+tcp or p1+tcp; port 0 takes any that is free.")
     ] = "tcp://127.0.0.1:4059",
     security: Annotated[
         str,
@@ -126,6 +127,7 @@ def simulate(
     Examples:
       cosem simulate
       cosem simulate --count 5 --listen hdlc+tcp://127.0.0.1:5000
+      cosem simulate --listen p1+tcp://127.0.0.1:5100
       cosem simulate --security gmac
       cosem simulate --security ecdsa --suite 2
       cosem simulate meter.toml --listen 'tcp://[::1]:4059'
@@ -151,7 +153,9 @@ def simulate(
             household(number, security=security, keys=found.keys, password=found.password)
             for number in range(1, count + 1)
         ]
-    servers = [Server(meter, url, beyond_loopback=beyond_loopback) for meter, url in zip(meters, urls, strict=True)]
+    if urls[0].framing == "p1" and security != "none":
+        raise ConfigurationError("a simulated P1 port speaks in clear: leave --security out")
+    servers = [_served(meter, url, beyond_loopback) for meter, url in zip(meters, urls, strict=True)]
     for notice in dict.fromkeys(notice for server in servers for notice in server.notices):
         say(f"notice: {notice}")
     _run(servers, lambda: announce(servers, found, as_json=json))
@@ -184,6 +188,11 @@ def _run(servers: Sequence[Place], started: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         pass  # where the system has no signal handlers of the event loop
     say("stopped")
+
+
+def _served(meter: Meter, url: ConnectionUrl, beyond_loopback: bool) -> Server | P1Port:
+    kind = P1Port if url.framing == "p1" else Server
+    return kind(meter, url, beyond_loopback=beyond_loopback)
 
 
 def places(first: ConnectionUrl, count: int) -> list[ConnectionUrl]:
@@ -300,7 +309,7 @@ async def serve(servers: Sequence[Place], started: Callable[[], None]) -> None:
         await stop.wait()
 
 
-def announce(servers: Sequence[Server], found: Secrets, *, as_json: bool) -> None:
+def announce(servers: Sequence[Server | P1Port], found: Secrets, *, as_json: bool) -> None:
     """Print one line for each meter: its name, its URL, and the command that reads it."""
     _print_lines([_described(server, found) for server in servers], as_json=as_json)
 
@@ -315,7 +324,10 @@ def _print_lines(lines: list[dict[str, Any]], *, as_json: bool) -> None:
     say("stop with Ctrl-C")
 
 
-def _described(server: Server, found: Secrets) -> dict[str, Any]:
+def _described(server: Server | P1Port, found: Secrets) -> dict[str, Any]:
+    if isinstance(server, P1Port):
+        place = str(server.url)
+        return {"meter": server.meter.name, "url": place, "client": None, "command": f"cosem listen {quote(place)}"}
     offered = server.meter.management.associations
     association = next((each for each in offered if each.client != PUBLIC_CLIENT), offered[0])
     url = replace(server.url, client=association.client)

@@ -8,10 +8,11 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from struct import Struct
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, BinaryIO, Final, TypeAlias, TypeVar
 
-from cosem.errors import ConnectionFailed, ConnectionLost, LocalProtocolError, TimedOut
+from cosem.errors import ConfigurationError, ConnectionFailed, ConnectionLost, LocalProtocolError, TimedOut
 from cosem.io import failure
 from cosem.io.serial_line import SerialPort, configure_port, is_write_timeout, line_errors, line_lost, open_port
 from cosem.io.stream import CONNECT_TIMEOUT, LARGEST_READ, WRITE_TIMEOUT
@@ -82,6 +83,15 @@ def connect_udp(host: str, port: int) -> DatagramStream:
 def open_serial(path: str, baud: int, character_format: str = "8N1") -> SerialStream:
     """Open a serial port for this program alone. Raises ConnectionFailed, or ConfigurationError without pyserial."""
     return SerialStream(open_port(path, baud, character_format))
+
+
+def open_file(path: str) -> FileStream:
+    """Open a file of octets that were received, `-` for standard input. Raises ConfigurationError."""
+    try:
+        file = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror}") from None
+    return FileStream(file)
 
 
 class SocketStream:
@@ -244,6 +254,45 @@ class SerialStream:
     def _lose(self, error: Exception) -> ConnectionLost:
         self._gone = line_lost(error)
         return self._gone
+
+
+class FileStream:
+    """A Stream over a file: what is in it, and then the end of the connection."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._gone: ConnectionLost | None = None
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    async def read(self, deadline: float | None, /) -> bytes:
+        if self._gone is not None:
+            raise self._gone
+        try:
+            octets = _some_of(self._file)
+        except OSError as error:
+            self._gone = ConnectionLost(f"the file cannot be read: {error.strerror}")
+            raise self._gone from error
+        if not octets:
+            self._gone = ConnectionLost("the file is at its end")
+            raise self._gone
+        return octets
+
+    async def write(self, octets: bytes, /) -> None:
+        raise LocalProtocolError("a file of what was received is not written to")
+
+    async def close(self) -> None:
+        self._gone = self._gone or failure.closed_here()
+        if self._file is not sys.stdin.buffer:
+            self._file.close()
+
+
+def _some_of(file: BinaryIO) -> bytes:
+    """Return what a file has now, waiting for the first octet only."""
+    read1 = getattr(file, "read1", file.read)
+    octets: bytes = read1(LARGEST_READ)
+    return octets
 
 
 def _addresses(host: str, port: int, kind: socket.SocketKind) -> list[tuple[socket.AddressFamily, int, int, Any]]:

@@ -13,7 +13,7 @@ from cosem.io.modem import ANSWER_WAIT, DialScript, dial
 from cosem.io.rfc2217 import Rfc2217Stream
 from cosem.io.software_parity import PLAIN, SoftwareParity
 from cosem.io.stream import CONNECT_TIMEOUT, Stream
-from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.address import ONE_WAY, ConnectionUrl
 
 if TYPE_CHECKING:
     from cosem.io.aio import Handler, Listener, ListenLimits
@@ -31,6 +31,9 @@ AVAILABLE = frozenset(
     }
 )
 """Framing and medium of every connection this version can open; the grammar of URLs knows more words."""
+
+HEARD = frozenset((framing, medium) for framing in ONE_WAY for medium in ("tcp", "serial", "rfc2217", "file"))
+"""Framing and medium of every meter that only speaks, and can be listened to."""
 
 
 def open_blocking(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
@@ -55,6 +58,16 @@ def _open_blocking(url: ConnectionUrl, timeout: float) -> Stream:
     return blocking.connect_tcp(url.host, url.port, timeout)
 
 
+def hear_blocking(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
+    """Open a stream that blocks, to listen to a meter that only speaks, or to a file of what one said (`-` is standard
+    input). Raises as `open_blocking` does.
+    """
+    url = _checked_to_hear(url)
+    if url.medium == "file":
+        return blocking.open_file(url.path)
+    return _dressed(blocking.run(_reached(_open_blocking(url, timeout), url)), url)
+
+
 async def open_async(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
     """Open a stream on the running event loop. Raises as `open_blocking` does."""
     url = _checked(url)
@@ -70,6 +83,14 @@ async def _open_async(url: ConnectionUrl, timeout: float) -> Stream:
     if url.medium == "udp":
         return await aio.connect_udp(url.host, url.port)
     return await aio.connect_tcp(url.host, url.port, timeout)
+
+
+async def hear_async(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
+    """Open a stream on the running event loop, as `hear_blocking` does; files are for blocking programs only."""
+    url = _checked_to_hear(url)
+    if url.medium == "file":
+        raise ConfigurationError("a file is read by blocking programs: use the blocking way, or a thread")
+    return _dressed(await _reached(await _open_async(url, timeout), url), url)
 
 
 async def listen(url: ConnectionUrl | str, handler: Handler, limits: ListenLimits | None = None) -> Listener:
@@ -138,8 +159,21 @@ def _check_medium(url: ConnectionUrl) -> None:
         _script(url)
 
 
+def _checked_to_hear(url: ConnectionUrl | str) -> ConnectionUrl:
+    url = url if isinstance(url, ConnectionUrl) else ConnectionUrl.parse(url)
+    if (url.framing, url.medium) not in HEARD:
+        can = ", ".join(f"{framing}+{medium}" for framing, medium in sorted(HEARD))
+        raise ConfigurationError(f"{url.scheme} is not listened to in this version; there are: {can}")
+    return url
+
+
 def _checked(url: ConnectionUrl | str) -> ConnectionUrl:
     url = url if isinstance(url, ConnectionUrl) else ConnectionUrl.parse(url)
+    if url.framing in ONE_WAY:
+        raise ConfigurationError(
+            f"{url.scheme} is not available in this version as a connection that can be asked: such a meter only "
+            f"speaks, so follow it with cosem listen {url}"
+        )
     if (url.framing, url.medium) not in AVAILABLE:
         can = ", ".join(f"{framing}+{medium}" for framing, medium in sorted(AVAILABLE))
         raise ConfigurationError(f"{url.framing}+{url.medium} is not available in this version; there are: {can}")

@@ -90,6 +90,17 @@ def test_the_printed_command_reads_the_simulated_meter(tmp_path: Path, security:
     assert len(list(tmp_path.glob("cosem/simulate-*/*"))) == {"none": 0, "low": 1, "gmac": 2}[security]
 
 
+def test_the_printed_command_follows_the_simulated_p1_port(tmp_path: Path) -> None:
+    with simulated(tmp_path, "--listen", "p1+tcp://127.0.0.1:0") as (line,):
+        name, _, command = line.split("  ", 2)
+        ran = program(tmp_path, *split(command)[1:], "--count", "1", "--json")
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["check"] == "right"
+    assert {each["obis"] for each in told["readings"]} > {"1.0.1.8.0.255", "1.0.1.7.0.255"}
+    assert name
+
+
 def test_a_described_meter_and_an_interrupt(tmp_path: Path) -> None:
     description = tmp_path / "meter.toml"
     description.write_text('[meter]\nname = "TST0000000000001"\ntemplate = "household"\n')

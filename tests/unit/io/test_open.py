@@ -5,16 +5,17 @@ import importlib
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from cosem.errors import ConfigurationError, ConnectionFailed
+from cosem.errors import ConfigurationError, ConnectionFailed, ConnectionLost, LocalProtocolError
 from cosem.io import blocking
 from cosem.io.echo import EchoStripping
 from cosem.io.fixed_line import FixedLine
-from cosem.io.open import listen, open_async, open_blocking
+from cosem.io.open import hear_async, hear_blocking, listen, open_async, open_blocking
 from cosem.io.software_parity import SoftwareParity
 
 
@@ -56,6 +57,8 @@ def test_open_blocking() -> None:
         "iec21+serial:///dev/ttyUSB0",
         "p1+serial:///dev/ttyUSB0",
         "tic+serial:///dev/ttyUSB0",
+        "sml+tcp://meter:1",
+        "p1+file://telegrams.txt",
         "mbus+serial:///dev/ttyUSB0",
         "hdlc+serial:///dev/ttyUSB0?sign_on=iec21",
     ],
@@ -84,6 +87,43 @@ def test_the_words_for_a_wire_put_a_stream_around_it() -> None:
         with peer:
             assert blocking.run(scenario()) == b"/"
             blocking.run(stream.close())
+
+
+def test_a_meter_that_only_speaks_is_heard_over_tcp() -> None:
+    async def speak(stream: Any) -> None:
+        await stream.write(b"/")
+
+    async def scenario() -> None:
+        async with await listen("tcp://127.0.0.1:0", speak) as listener:
+            stream = await hear_async(f"p1+tcp://127.0.0.1:{listener.port}")
+            assert await stream.read(stream.now() + 5) == b"/"
+            await stream.close()
+
+    asyncio.run(scenario())
+    with pytest.raises(ConnectionFailed):
+        hear_blocking("tic+serial:///dev/no-such-port")
+
+
+def test_a_file_is_heard_to_its_end(tmp_path: Path) -> None:
+    (tmp_path / "said").write_bytes(b"\x02\x03")
+    stream = hear_blocking(f"tic+file://{tmp_path}/said")
+    assert blocking.run(stream.read(None)) == b"\x02\x03"
+    for _ in range(2):
+        with pytest.raises(ConnectionLost, match="end"):
+            blocking.run(stream.read(None))
+    with pytest.raises(LocalProtocolError):
+        blocking.run(stream.write(b"?"))
+    blocking.run(stream.close())
+    with pytest.raises(ConfigurationError, match="cannot read"):
+        hear_blocking(f"tic+file://{tmp_path}/nothing")
+    with pytest.raises(ConfigurationError, match="blocking"):
+        asyncio.run(hear_async(f"tic+file://{tmp_path}/said"))
+
+
+@pytest.mark.parametrize("url", ["tcp://meter", "p1+udp://meter:1", "tic+modem:///dev/ttyUSB0?number=1"])
+def test_what_is_not_heard(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="not listened to"):
+        hear_blocking(url)
 
 
 def test_a_serial_line_cannot_be_listened_on() -> None:

@@ -1,6 +1,6 @@
 """Connection URLs: where a meter is, which framing and medium lead to it, and which addresses it answers to.
 
-    [wrapper|hdlc|iec21|p1|tic|mbus|elgama]+[tcp|udp|tls|serial|rfc2217|modem]://where?parameter=value&…
+    [wrapper|hdlc|iec21|p1|tic|sml|mbus|elgama]+[tcp|udp|tls|serial|rfc2217|modem|file]://where?parameter=value&…
 
     tcp://192.0.2.7:4059?client=16&server=1           short for wrapper+tcp
     hdlc+tcp://[2001:db8::7]:4059?client=0x10&server=1&physical=17&address_size=2
@@ -10,6 +10,7 @@
     hdlc+modem:///dev/ttyUSB0?number=*99%231          by telephone; also pin=env:NAME, init=AT…
     tcp://192.0.2.7?gateway=0:4D31                    through a gateway: network 0, device address 4D 31
     elgama+tcp://192.0.2.7:4001?model=epqs&serial=925948&experimental=yes     EXPERIMENTAL: Elgama EPQS, EPQM/LZQM
+    p1+serial:///dev/ttyUSB0                          a meter that only speaks; p1+file://telegrams.txt, p1+file://-
 
 Every framing and medium the suite will ever speak is a word of the grammar; which of them this version can open is the
 business of `cosem.io.open`.
@@ -32,8 +33,11 @@ from cosem.protocol.link.hdlc.address import HdlcAddress
 DEFAULT_PORT: Final = 4059
 """The port registered for DLMS/COSEM."""
 
-FRAMINGS: Final = ("wrapper", "hdlc", "iec21", "p1", "tic", "mbus", "elgama")
-MEDIA: Final = ("tcp", "udp", "tls", "serial", "rfc2217", "modem")
+FRAMINGS: Final = ("wrapper", "hdlc", "iec21", "p1", "tic", "sml", "mbus", "elgama")
+MEDIA: Final = ("tcp", "udp", "tls", "serial", "rfc2217", "modem", "file")
+
+ONE_WAY: Final = frozenset({"p1", "tic", "sml"})
+"""Framings of meters that only speak: they are listened to, and can be kept in a file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,8 +199,10 @@ class ConnectionUrl:
 _ADDRESSED: Final = frozenset({"wrapper", "hdlc", "mbus"})
 """Framings that carry client and server addresses."""
 
-_LINE_MEDIA: Final = frozenset({"serial", "modem"})
-"""Media whose place is a device of this machine; all others are reached by host and port."""
+_LINE_MEDIA: Final = frozenset({"serial", "modem", "file"})
+"""Media whose place is a device or file of this machine; all others are reached by host and port."""
+
+_LOCAL_PLACES: Final = {"file name": "telegrams.txt, or - for standard input", "port name": "/dev/ttyUSB0 or COM3"}
 
 _BAUD_MEDIA: Final = frozenset({"serial", "modem", "rfc2217"})
 
@@ -211,6 +217,7 @@ _FRAMING_NAMES: Final = {
     "iec21": "IEC 62056-21",
     "p1": "P1",
     "tic": "TIC",
+    "sml": "SML",
     "mbus": "M-Bus",
     "elgama": "the byte protocol of Elgama",
 }
@@ -221,6 +228,7 @@ _MEDIUM_NAMES: Final = {
     "serial": "a serial line",
     "rfc2217": "a serial port server (RFC 2217)",
     "modem": "a modem",
+    "file": "a file",
 }
 
 _LINES: Final = {
@@ -229,6 +237,7 @@ _LINES: Final = {
     "iec21": (300, "7E1"),
     "p1": (115200, "8N1"),
     "tic": (1200, "7E1"),
+    "sml": (9600, "8N1"),
     "mbus": (2400, "8E1"),
     "elgama": (9600, "8N1"),
 }
@@ -245,6 +254,8 @@ _EXAMPLES: Final = {
     "iec21+serial": "iec21+serial:///dev/ttyUSB0?mode=auto",
     "p1+serial": "p1+serial:///dev/ttyUSB0?baud=115200",
     "tic+serial": "tic+serial:///dev/ttyUSB0?baud=1200",
+    "sml+serial": "sml+serial:///dev/ttyUSB0?baud=9600",
+    "p1+file": "p1+file://telegrams.txt",
     "mbus+serial": "mbus+serial:///dev/ttyUSB0?baud=2400",
     "elgama+tcp": "elgama+tcp://192.0.2.7:4001?model=epqs&serial=925948&experimental=yes",
     "elgama+serial": "elgama+serial:///dev/ttyUSB0?model=epqs&serial=925948&experimental=yes",
@@ -424,17 +435,20 @@ def _check_words(framing: str, medium: str) -> None:
         raise _refusal(f"unknown framing {_shown(framing)} (known: {', '.join(FRAMINGS)})", ("wrapper", "tcp"))
     if medium not in MEDIA:
         raise _refusal(f"unknown medium {_shown(medium)} (known: {', '.join(MEDIA)})", (framing, "tcp"))
+    if medium == "file" and framing not in ONE_WAY:
+        raise _refusal(f"a file answers no questions, so {framing} does not go over it", ("p1", "file"))
 
 
 def _settle_place(url: ConnectionUrl) -> None:
     kind = (url.framing, url.medium)
     if url.medium in _LINE_MEDIA:
+        name = "file name" if url.medium == "file" else "port name"
         if url.host or url.port is not None:
-            raise _refusal(f"{url.medium} has a port name such as /dev/ttyUSB0 or COM3, no host and port", kind)
+            raise _refusal(f"{url.medium} has a {name} such as {_LOCAL_PLACES[name]}, no host and port", kind)
         if not url.path:
-            raise _refusal("the name of the serial port is missing", kind)
+            raise _refusal(f"the name of the {'file' if url.medium == 'file' else 'serial port'} is missing", kind)
         if not url.path.isprintable():
-            raise _refusal(f"the port name {_shown(url.path)} holds characters that cannot be printed", kind)
+            raise _refusal(f"the {name} {_shown(url.path)} holds characters that cannot be printed", kind)
         return
     if url.path:
         raise _refusal(f"{url.medium} has a host and port, no path", kind)
@@ -607,6 +621,8 @@ def _refusal(reason: str, kind: tuple[str, str]) -> ConfigurationError:
     example = _EXAMPLES.get(f"{framing}+{medium}")
     if example is None:
         place = "/dev/ttyUSB0" if medium in _LINE_MEDIA else f"192.0.2.7:{DEFAULT_PORT}"
+        if medium == "file":
+            place = "telegrams.txt"
         example = f"{framing}+{medium}://{place}"
     return ConfigurationError(f"{reason}; a right URL is for example {example}")
 

@@ -36,6 +36,9 @@ from cosem.protocol.profile.address import ConnectionUrl
             "iec21+serial:///dev/ttyS0?mode=c",
             ConnectionUrl(framing="iec21", medium="serial", path="/dev/ttyS0", mode="C"),
         ),
+        ("sml+serial:///dev/ttyUSB0", ConnectionUrl(framing="sml", medium="serial", path="/dev/ttyUSB0", baud=9600)),
+        ("p1+file://telegrams.txt", ConnectionUrl(framing="p1", medium="file", path="telegrams.txt")),
+        ("tic+file://-", ConnectionUrl(framing="tic", medium="file", path="-")),
         (
             "tcp://[fe80::1%eth0]",
             ConnectionUrl(framing="wrapper", medium="tcp", host="fe80::1%eth0"),
@@ -165,6 +168,10 @@ def test_printed_in_one_form(text: str, printed: str) -> None:
         ("hdlc+modem:///dev/ttyUSB0?answer_wait=0", "answer_wait"),
         ("iec21+serial:///dev/ttyUSB0?client=1", "client"),
         ("p1+tcp://meter", "port"),
+        ("p1+file://", "name of the file"),
+        ("p1+file://telegrams.txt?baud=9600", "baud"),
+        ("tcp+file://telegrams.txt", "framing"),
+        ("wrapper+file://telegrams.txt", "file"),
     ],
 )
 def test_refusals_name_the_fault_and_show_a_right_url(text: str, named: str) -> None:
@@ -230,10 +237,11 @@ _paths = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_s
 
 @st.composite
 def _urls(draw: st.DrawFn) -> ConnectionUrl:
-    framing = draw(st.sampled_from(["wrapper", "hdlc", "iec21", "p1", "tic", "mbus"]))
-    medium = draw(st.sampled_from(["tcp", "udp", "tls", "serial", "rfc2217", "modem"]))
+    framing = draw(st.sampled_from(["wrapper", "hdlc", "iec21", "p1", "tic", "sml", "mbus"]))
+    media = ["tcp", "udp", "tls", "serial", "rfc2217", "modem", *(["file"] if framing in ("p1", "tic", "sml") else [])]
+    medium = draw(st.sampled_from(media))
     fields: dict[str, object] = {}
-    if medium in ("serial", "modem"):
+    if medium in ("serial", "modem", "file"):
         fields["path"] = draw(_paths)
     else:
         fields["host"] = draw(_hosts)

@@ -1,0 +1,103 @@
+"""Following a meter that only speaks, for `cosem listen`: its telegrams as they come, and the quality of the line."""
+
+from __future__ import annotations
+
+import sys
+from datetime import tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cosem.cli.failure import NOT_CONNECTED, SESSION_LOST, SOME_FAILED, Ended
+from cosem.cli.report import json_text, put, say
+from cosem.cli.telegrams import LocalZone, headings, plain, quality, set_aside, show
+from cosem.client.follow import Follower, reader_for
+from cosem.errors import ConfigurationError, ConnectionLost, TransportError
+from cosem.io import blocking
+from cosem.io.open import hear_blocking
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.iec21 import Discarded
+from cosem.protocol.iec21.p1 import PUBLISHED_AUTHENTICATION_KEY, P1Keys, Telegram
+from cosem.protocol.profile.address import ONE_WAY, ConnectionUrl
+
+FROM_FILE: Final = "file"
+
+
+def is_one_way(url: str) -> bool:
+    """Tell whether a URL is that of a meter that only speaks."""
+    return url.strip().lower().partition("+")[0] in ONE_WAY
+
+
+def p1_keys(encryption_key: Key | None, authentication_key: Key | None, titles: list[str]) -> P1Keys | None:
+    """Return the keys of an encrypted P1 meter; its title is for one that does not tell it."""
+    if encryption_key is None:
+        if authentication_key is not None or titles:
+            raise ConfigurationError("--ak and --meter go with --ek")
+        return None
+    if len(titles) > 1:
+        raise ConfigurationError("one meter is followed: give one --meter")
+    try:
+        title = bytes.fromhex(titles[0]) if titles else None
+    except ValueError:
+        raise ConfigurationError(f"--meter {titles[0]!r}: write 16 hex digits, as 4B464D1020304050") from None
+    return P1Keys(
+        encryption_key=encryption_key,
+        authentication_key=authentication_key or PUBLISHED_AUTHENTICATION_KEY,
+        system_title=title,
+    )
+
+
+def named_zone(name: str | None) -> tzinfo:
+    """Return a zone by its name, and that of this machine where there is none."""
+    if name is None:
+        return LocalZone()
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigurationError(f"--zone {name!r} is not known: write a name such as Europe/Amsterdam") from None
+
+
+def follow(place: str, keys: P1Keys | None, zone: tzinfo, count: int | None, *, as_json: bool) -> None:
+    """Show what a meter says until Ctrl-C, or `count` telegrams; then say how good the line was."""
+    url = ConnectionUrl.parse(place)
+    reader = reader_for(url, keys)
+    try:
+        follower = Follower(hear_blocking(url), reader)
+    except TransportError as error:
+        say(f"error: could not connect: {error}")
+        raise Ended(NOT_CONNECTED) from None
+    say(f"following {url}; stop with Ctrl-C")
+    try:
+        sound = _follow(follower, zone, count, as_json=as_json, ends=url.medium == FROM_FILE)
+    except ConnectionLost as error:
+        say(f"error: the session was lost: {error}")
+        raise Ended(SESSION_LOST) from None
+    finally:
+        blocking.run(follower.stream.close())
+        say(f"line: {quality(follower.counters)}")
+    if not sound:
+        raise Ended(SOME_FAILED)
+
+
+def _follow(follower: Follower, zone: tzinfo, count: int | None, *, as_json: bool, ends: bool) -> bool:
+    """Return whether any telegram could be believed; `ends` when it is no fault that there are no more."""
+    told = sound = 0
+    while count is None or told < count:
+        try:
+            heard = blocking.run(follower.next())
+        except ConnectionLost:
+            if ends:
+                break
+            raise
+        told += 1
+        if as_json:
+            described = {**plain(heard, zone), "line": dict(follower.counters)}
+            put(" ".join(line.strip() for line in json_text(described).splitlines()))
+        elif isinstance(heard, Discarded):
+            set_aside(heard)
+        else:
+            if not sound:
+                headings()
+            show(heard, zone)
+        sound += not isinstance(heard, Discarded) and not (isinstance(heard, Telegram) and heard.error is not None)
+        sys.stdout.flush()
+    return sound > 0
