@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol, TypeAlias
 from cosem.errors import ConfigurationError, ConnectionLost
 from cosem.io import blocking
 from cosem.io.open import hear_async, hear_blocking
+from cosem.io.software_parity import SoftwareParity
 from cosem.io.stream import Stream
 from cosem.protocol.iec21 import Discarded
 from cosem.protocol.iec21.p1 import P1Keys, P1Reader, Telegram
@@ -47,6 +48,8 @@ class Follower:
     @property
     def counters(self) -> Mapping[str, int]:
         """The quality of the line: how many telegrams there were, of what kind, and what was none."""
+        if isinstance(self.stream, SoftwareParity):
+            return {**self.reader.counters, "parity_errors": self.stream.parity_errors}
         return self.reader.counters
 
     async def next(self) -> Heard | Discarded:

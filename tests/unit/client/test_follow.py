@@ -6,11 +6,13 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cosem.client.follow import Follower, follow, follow_async, lines_of, reader_for
 from cosem.errors import ConfigurationError, ConnectionLost
+from cosem.io.open import hear_async, listen
 from cosem.io.simulated import World
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.iec21 import Discarded
@@ -60,6 +62,25 @@ def test_silence_ends_what_is_not_whole_and_the_connection_what_is_left() -> Non
         assert follower.counters["telegrams_discarded"] == 2
 
     world.run(scenario())
+
+
+def test_a_serial_server_that_stays_8n1() -> None:
+    even = bytes(octet | (octet.bit_count() & 1) << 7 for octet in TIC)
+
+    async def speak(stream: Any) -> None:
+        await stream.write(even[:-9] + bytes((even[-9] ^ 0x80,)) + even[-8:])
+
+    async def scenario() -> None:
+        async with await listen("tcp://127.0.0.1:0", speak) as listener:
+            url = ConnectionUrl.parse(f"tic+tcp://127.0.0.1:{listener.port}?parity=software")
+            follower = Follower(await hear_async(url), reader_for(url))
+            heard = await follower.next()
+            assert isinstance(heard, Frame)
+            assert [group.error is None for group in heard.groups] == [True, False]
+            assert follower.counters["parity_errors"] == 1
+            await follower.stream.close()
+
+    asyncio.run(scenario())
 
 
 def test_what_is_not_followed() -> None:

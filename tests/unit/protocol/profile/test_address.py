@@ -251,7 +251,7 @@ def _urls(draw: st.DrawFn) -> ConnectionUrl:
         fields["format"] = draw(st.none() | st.from_regex(r"[5-8][NEO][12]", fullmatch=True))
         if framing == "hdlc":
             fields["sign_on"] = draw(st.sampled_from([None, "iec21", "none"]))
-    if framing != "wrapper" and medium != "udp":
+    if framing != "wrapper" and medium not in ("udp", "file"):
         fields["echo"] = draw(st.sampled_from([None, "strip", "keep"]))
     if medium == "modem":
         fields["number"] = draw(st.none() | st.from_regex(r"[0-9+*#,]{1,20}", fullmatch=True))
