@@ -138,7 +138,7 @@ class _Reception:
         self._by_host[host] += 1
         task = asyncio.get_running_loop().create_task(self._serve(stream))
         self.tasks.add(task)
-        task.add_done_callback(lambda done: self._ended(done, host))
+        task.add_done_callback(lambda done: self._ended(done, stream, host))
 
     async def _serve(self, stream: SocketStream | DatagramStream) -> None:
         try:
@@ -146,8 +146,9 @@ class _Reception:
         finally:
             await stream.close()
 
-    def _ended(self, task: asyncio.Task[None], host: str) -> None:
+    def _ended(self, task: asyncio.Task[None], stream: SocketStream | DatagramStream, host: str) -> None:
         """Count how a connection ended. One connection's error, whatever it is, must not end the others."""
+        stream.abort()  # a task that is cancelled before its first step never comes to close it
         self.tasks.discard(task)
         self._by_host[host] -= 1
         if not self._by_host[host]:

@@ -72,6 +72,10 @@ class DatagramStream(Inbox):
         await self._send(octets)
 
     async def close(self) -> None:
+        self.abort()
+
+    def abort(self) -> None:
+        """Let go of the peer at once."""
         self._shut()
         self._close()
 

@@ -344,6 +344,33 @@ async def test_closing_a_listener_ends_its_connections() -> None:
 
 
 @running
+async def test_a_connection_that_was_never_served_is_closed_as_well() -> None:
+    """The listener closes in the turn in which the connection came: its handler has not taken one step."""
+
+    async def never(stream: Any) -> None:
+        pytest.fail("it was served")
+
+    listener = await aio.listen("127.0.0.1", 0, never)
+    kept: list[Any] = []
+    serve, closing = listener._reception.serve, list[asyncio.Task[None]]()
+
+    def come_and_go(stream: Any, host: str) -> None:
+        serve(stream, host)
+        kept.append(stream)
+        for task in listener._reception.tasks:
+            task.cancel()
+        closing.append(asyncio.create_task(listener.close()))
+
+    listener._reception.serve = come_and_go  # type: ignore[method-assign]
+    stream = await aio.connect_tcp("127.0.0.1", listener.port)
+    with pytest.raises(ConnectionLost):
+        await stream.read(soon(stream))
+    await closing[0]
+    assert kept[0]._transport is None
+    await stream.close()
+
+
+@running
 async def test_a_port_in_use_cannot_be_listened_on() -> None:
     async def hold(stream: Any) -> None:
         await stream.read(None)
