@@ -29,6 +29,13 @@ from cosem.protocol.elgama.frame import LONGEST_BODY, Command
 from cosem.protocol.elgama.frame import Frame as ElgamaFrame
 from cosem.protocol.elgama.models import EPQS
 from cosem.protocol.elgama.station import ElgamaStation
+from cosem.protocol.iec21.client import HandHeldUnit
+from cosem.protocol.iec21.message import Identification, Option
+from cosem.protocol.iec21.reader import MessageReader
+from cosem.protocol.iec21.readout import parse
+from cosem.protocol.iec21.server import CommandReceived, ProgrammingWanted, ReadoutWanted, ServerSettings, TariffDevice
+from cosem.protocol.iec21.settings import ClientSettings as ReaderSettings
+from cosem.protocol.iec21.settings import Settings as LocalSettings
 from cosem.protocol.link import Link
 from cosem.protocol.link.hdlc import Frame, FrameReader, HdlcAddress, HdlcClient, HdlcListener, HdlcServer
 from cosem.protocol.link.wrapper import WrapperClient, WrapperServer
@@ -170,6 +177,53 @@ def elgama(octets: bytes) -> None:
     assert len(station.outgoing()) <= 27 * len(stream)
 
 
+def local_port(octets: bytes) -> None:
+    """What a local port carries, to reader and meter of IEC 62056-21: the first octet says how, and how it is cut.
+
+    However it is cut, the same messages are found; what was recorded is a readout of nothing that was not sent.
+    """
+    if not octets:
+        return
+    stream, size = octets[1:], octets[0] % 37 + 1
+    whole, pieces = (MessageReader(Counter(), LocalSettings()) for _ in range(2))
+    found: list[Any] = []
+    with suppress(CosemError):
+        whole.feed(stream)
+        expected = list(iter(whole.message, None))
+        for start in range(0, len(stream), size):
+            pieces.feed(stream[start : start + size])
+            found += iter(pieces.message, None)
+        assert found == expected
+    for each in parse(stream).sets:
+        assert each.error is not None or each.octets in stream or max(stream) >= 0x80
+    unit = HandHeldUnit(ReaderSettings(switches=False))
+    unit.sign_on(0.0, tuple(Option)[octets[0] % len(Option)])
+    device = TariffDevice(ServerSettings(identification=Identification.of("KFM5MT"), switches=False))
+    device.receive(b"/?!\r\n\x06051\r\n", 0.0)
+    now = 0.5
+    with suppress(CosemError):
+        unit.receive(b"/KFM5MT\r\n", now)
+        unit.tick(now + 1.0)
+        for start in range(0, len(stream), size):
+            now += 0.5
+            unit.receive(stream[start : start + size], now)
+            unit.tick(now)
+            unit.events()
+            unit.outgoing()
+        unit.tick(now + 500.0)
+    for start in range(0, len(stream), size):
+        device.receive(stream[start : start + size], now)
+        for event in device.events():
+            if isinstance(event, CommandReceived):
+                device.answer(b"1.8.0(1)", now)
+            elif isinstance(event, ProgrammingWanted):
+                device.enter(b"", now)
+            elif isinstance(event, ReadoutWanted):
+                device.readout(b"1.8.0(1)\r\n", now)
+        device.outgoing()
+    device.tick(now + 500.0)
+
+
 BOUNDARIES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
     {
         "data": data,
@@ -177,6 +231,7 @@ BOUNDARIES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
         "acse": acse,
         "hdlc": hdlc,
         "wrapper": wrapper,
+        "local_port": local_port,
         "ciphered": ciphered,
         "compressed": compressed,
         "general_blocks": general_blocks,

@@ -109,10 +109,12 @@ def gurux() -> Callable[..., dict[str, Any]]:
     return run
 
 
-def drive(driver: str, *words: str) -> dict[str, Any]:
+def drive(driver: str, *words: str, interpreter: Path | None = None) -> dict[str, Any]:
     """Run one of our drivers under the peers' interpreter (isolated: it can import nothing of ours)."""
+    if interpreter is not None and not interpreter.exists():
+        pytest.fail("the peers' environment is missing. Type: make setup")
     done = subprocess.run(
-        [peer("python"), "-I", str(DRIVERS / driver), *words],
+        [str(interpreter or peer("python")), "-I", str(DRIVERS / driver), *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

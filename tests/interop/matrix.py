@@ -16,8 +16,11 @@ from typing import Final, NamedTuple
 
 import pytest
 
-PEERS: Final = ("pydlms-client", "gurux-dlms", "dlms-cosem")
+PEERS: Final = ("pydlms-client", "gurux-dlms", "dlms-cosem", "iec62056-21")
 ROLES: Final = ("client", "server")
+
+LOCAL: Final = ("mode C readout", "programming mode", "mode E")
+"""What IEC 62056-21 has; for modes A, B and D there is no peer, and captures are the judges."""
 
 FEATURES: Final = (
     *("TCP wrapper", "HDLC"),
@@ -36,6 +39,7 @@ FEATURES: Final = (
     *("general-signing", "compression"),
     *("security policy", "key transfer", "key agreement", "certificates", "data protection"),
     *("change of HLS secret", "user list", "add and remove object"),
+    *LOCAL,
 )
 """The rows of the matrix."""
 
@@ -54,6 +58,19 @@ _NOTIFIED: Final = ("InformationReport", "DataNotification", "EventNotification"
 
 CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
     {
+        **{Cell(feature, "iec62056-21", "client"): "it is a client and has no meter" for feature in FEATURES},
+        **{
+            Cell(feature, "iec62056-21", "server"): "it speaks modes A to C of IEC 62056-21 alone"
+            for feature in FEATURES
+            if feature not in LOCAL[:2]
+        },
+        **{Cell(feature, "pydlms-client", "client"): "its meter has no optical port" for feature in LOCAL},
+        Cell("programming mode", "pydlms-client", "server"): "its client reads out and enters mode E alone",
+        **{
+            Cell(feature, peer, "server"): "its client begins with HDLC or the wrapper, and has no sign-on"
+            for feature in LOCAL
+            for peer in ("gurux-dlms", "dlms-cosem")
+        },
         **{Cell(feature, "dlms-cosem", "client"): _CODEC_ONLY for feature in FEATURES if feature != "DataNotification"},
         Cell("ACCESS", "dlms-cosem", "server"): "it does not know the service",
         Cell("general block transfer", "dlms-cosem", "server"): "its client proposes the bit and knows no such blocks",

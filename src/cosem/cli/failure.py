@@ -117,6 +117,14 @@ def explain(error: CosemError, phase: Phase, url: ConnectionUrl | None) -> Advic
 
 
 def _silence(error: TimedOut, url: ConnectionUrl | None) -> Advice:
+    if url is not None and (url.framing == "iec21" or error.phase in _SIGN_ON):
+        return Advice(
+            "IEC 62056-21",
+            _SIGN_ON.get(error.phase, "the meter's answer"),
+            "the head straight on the meter and its cable downwards, baud and format (300 baud 7E1 as a rule), "
+            "address=… on a line with several meters, mode=D for one that speaks by itself, wake=normal for one with a "
+            "battery",
+        )
     if error.phase == "link":
         return Advice(
             "HDLC",
@@ -132,6 +140,16 @@ def _silence(error: TimedOut, url: ConnectionUrl | None) -> Advice:
             "or a higher --invocation-counter where keys are used",
         )
     return Advice("application layer", f"an answer in the {error.phase} phase", "a longer --timeout, and once more")
+
+
+_SIGN_ON: Final = {
+    "sign-on": "an identification such as /ABC5… that answers the request /?!",
+    "wake-up": "ACK from a meter that was woken",
+    "readout": "data lines behind the identification",
+    "programming mode": "P0 behind the option select",
+    "listening": "a meter that speaks by itself",
+}
+"""What was expected at the local port, by phase."""
 
 
 def _counter_remedy(response: ExceptionResponse) -> str | None:

@@ -57,7 +57,8 @@ class Connection:
         typer.Argument(
             metavar="URL",
             help="Where the meter is: tcp://HOST[:4059]?client=16&server=1, "
-            "hdlc+tcp://HOST:PORT?client=16&server=1&physical=17, hdlc+serial:///dev/ttyUSB0?baud=9600",
+            "hdlc+tcp://HOST:PORT?client=16&server=1&physical=17, hdlc+serial:///dev/ttyUSB0?baud=9600 "
+            "(sign_on=iec21 for mode E); iec21+serial:///dev/ttyUSB0 for cosem read",
             show_default=False,
         ),
     ]
@@ -446,6 +447,7 @@ def is_loopback(url: ConnectionUrl) -> bool:
 
 
 def secret(given: str | None) -> Secret | None:
+    """Return a password, after saying what is unsafe about how it was given."""
     if given is None:
         return None
     found = _named("--password", lambda: credentials.password(given))

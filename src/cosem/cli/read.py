@@ -7,30 +7,48 @@ from typing import Annotated, Any
 import typer
 
 from cosem.cli.failure import SESSION_LOST, SOME_FAILED, Ended, complain, exit_code
+from cosem.cli.local import read_local
 from cosem.cli.options import Connection, connected
 from cosem.cli.report import plain_error, plain_value, put_json, put_table, say, type_name, value_text
 from cosem.cli.session import session
 from cosem.client.explain import explain
 from cosem.client.resolve import Answer, ObjectDirectory, check, read_references
-from cosem.errors import CosemError, DataAccessError, ShapeError
+from cosem.errors import ConfigurationError, CosemError, DataAccessError, ShapeError
 from cosem.protocol.association.meanings import Meaning
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.reference import BufferRef, parse_reference
 from cosem.protocol.profile.address import ConnectionUrl
 
 References = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
-        metavar="REF",
+        metavar="[REF]",
         help="What to read: an OBIS code in any form, OBIS:attribute or class/OBIS/attribute, "
-        "such as 1.0.1.8.0.255, 1-0:1.8.0*255, 0.0.1.0.0.255:time, 3/1.0.1.8.0.255/3",
+        "such as 1.0.1.8.0.255, 1-0:1.8.0*255, 0.0.1.0.0.255:time, 3/1.0.1.8.0.255/3. "
+        "Left out at a local port (iec21+…): all that the meter sends.",
         show_default=False,
     ),
 ]
 
 
+Programming = Annotated[
+    str | None,
+    typer.Option(
+        metavar="R1|R5|…",
+        help="At a local port: read each REF by this command in programming mode, with --password where one is needed.",
+        show_default=False,
+    ),
+]
+Option = Annotated[
+    str | None,
+    typer.Option(metavar="0|6|7|8|9", help="At a local port: which readout; 6 to 9 are of the manufacturer."),
+]
+
+
 @connected
-def read(connection: Connection, references: References) -> None:
+def read(
+    connection: Connection, references: References = None, programming: Programming = None, option: Option = None
+) -> None:
     """Read attributes. A register is shown as value × 10^scaler with its unit.
 
     The class is that of the reference, else that of the catalogue; where the meter has the object under another class,
@@ -41,7 +59,17 @@ def read(connection: Connection, references: References) -> None:
       cosem read tcp://192.0.2.7:4059 1.0.1.8.0.255 0.0.1.0.0.255
       cosem read 'hdlc+tcp://192.0.2.7:4059?physical=17' 1.8.0 3/1.0.1.7.0.255/2
       cosem read 'tcp://192.0.2.7?client=1' 1.8.0 --ek file:ek.hex --ak file:ak.hex
+      cosem read iec21+serial:///dev/ttyUSB0
+      cosem read iec21+serial:///dev/ttyUSB0 1.8.0 1.8.1 --programming R5 --password file:pw
     """
+    url = connection.address()
+    if url.framing == "iec21":
+        read_local(connection, url, references or (), programming, option)
+        return
+    if programming is not None or option is not None:
+        raise ConfigurationError("--programming and --option are for the local port of a meter: iec21+serial://…")
+    if not references:
+        raise ConfigurationError("say what to read, such as 1.8.0; cosem browse URL shows what there is")
     wanted = [parse_reference(text) for text in references]
     check(wanted)
     with session(connection) as client:

@@ -69,7 +69,10 @@ def simulate(
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=10_000, help="How many meters; ports count up from the first.")] = 1,
     listen: Annotated[
-        str, typer.Option(metavar="URL", help="Where: tcp, udp, hdlc+tcp or p1+tcp; port 0 takes any that is free.")
+        str,
+        typer.Option(
+            metavar="URL", help="Where: tcp, udp, hdlc+tcp, iec21+tcp, p1+tcp, or a serial line; port 0: any."
+        ),
     ] = "tcp://127.0.0.1:4059",
     security: Annotated[
         str,
@@ -128,6 +131,7 @@ def simulate(
       cosem simulate
       cosem simulate --count 5 --listen hdlc+tcp://127.0.0.1:5000
       cosem simulate --listen p1+tcp://127.0.0.1:5100
+      cosem simulate --listen iec21+tcp://127.0.0.1:8000
       cosem simulate --security gmac
       cosem simulate --security ecdsa --suite 2
       cosem simulate meter.toml --listen 'tcp://[::1]:4059'
@@ -330,6 +334,9 @@ def _described(server: Server | P1Port, found: Secrets) -> dict[str, Any]:
         return {"meter": server.meter.name, "url": place, "client": None, "command": f"cosem listen {quote(place)}"}
     offered = server.meter.management.associations
     association = next((each for each in offered if each.client != PUBLIC_CLIENT), offered[0])
+    if server.url.framing == "iec21":
+        command = " ".join(("cosem read", quote(str(server.url))))
+        return {"meter": server.meter.name, "url": str(server.url), "client": association.client, "command": command}
     url = replace(server.url, client=association.client)
     options = found.options or _placeholders(association)
     example = EXAMPLE if server.meter.management.find(EXAMPLE) is not None else LOGICAL_DEVICE_NAME

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import threading
 import warnings
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -16,10 +14,10 @@ from cosem.client.browse import EVERYTHING, BrowsedDevice, Progress, Wanted, no_
 from cosem.client.compare import Shown, read_shown
 from cosem.client.conveniences import Conveniences
 from cosem.client.exchange import Exchange
-from cosem.client.operation import operation
+from cosem.client.local import sign_on
+from cosem.client.operation import Blocking, Suspending, operation
 from cosem.client.services import Services
 from cosem.errors import LocalProtocolError, SecurityWarning, ServiceRefused, ShapeError
-from cosem.io import blocking
 from cosem.io.open import open_async, open_blocking
 from cosem.io.stream import Stream
 from cosem.protocol.apdu.exception import ExceptionResponse
@@ -171,6 +169,8 @@ class _Connection(Conveniences):
                 link.tolerate(Tolerance[name])
         session = ClientSession(link, association, self.timing)
         stream = await self._opener(url, self.timing.connect)
+        if url.sign_on is not None:
+            await sign_on(stream, url)
         exchange = Exchange(session, stream, datagrams=self.communication.lower_layers.datagrams)
         try:
             await exchange.connect()
@@ -226,21 +226,8 @@ class _Connection(Conveniences):
         raise LocalProtocolError("use Client or AsyncClient")
 
 
-class Client(_Connection):
+class Client(Blocking, _Connection):
     """A blocking client; threads that share one take turns."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._turn = threading.Lock()
-
-    def bind(self, function: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., R]:
-        """Make a plain method of an operation."""
-
-        def call(*args: Any, **kwargs: Any) -> R:
-            with self._turn:
-                return blocking.run(function(self, *args, **kwargs))
-
-        return call
 
     @staticmethod
     async def open_stream(url: ConnectionUrl, seconds: float) -> Stream:
@@ -257,21 +244,8 @@ class Client(_Connection):
         self.close()
 
 
-class AsyncClient(_Connection):
+class AsyncClient(Suspending, _Connection):
     """A client for asyncio; tasks that share one take turns."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._turn = asyncio.Lock()
-
-    def bind(self, function: Callable[..., Coroutine[Any, Any, R]]) -> Callable[..., Coroutine[Any, Any, R]]:
-        """Make a coroutine method of an operation."""
-
-        async def call(*args: Any, **kwargs: Any) -> R:
-            async with self._turn:
-                return await function(self, *args, **kwargs)
-
-        return call
 
     @staticmethod
     async def open_stream(url: ConnectionUrl, seconds: float) -> Stream:

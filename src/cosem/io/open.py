@@ -28,6 +28,10 @@ AVAILABLE = frozenset(
         ("elgama", "serial"),
         ("hdlc", "rfc2217"),
         ("hdlc", "modem"),
+        ("iec21", "tcp"),
+        ("iec21", "serial"),
+        ("iec21", "rfc2217"),
+        ("iec21", "modem"),
     }
 )
 """Framing and medium of every connection this version can open; the grammar of URLs knows more words."""
@@ -178,6 +182,4 @@ def _checked(url: ConnectionUrl | str) -> ConnectionUrl:
         can = ", ".join(f"{framing}+{medium}" for framing, medium in sorted(AVAILABLE))
         raise ConfigurationError(f"{url.framing}+{url.medium} is not available in this version; there are: {can}")
     _check_medium(url)
-    if url.sign_on is not None:
-        raise ConfigurationError("sign_on=iec21 is not available in this version; leave it out to speak HDLC at once")
     return url

@@ -13,6 +13,8 @@ from cosem.meter.attend import ConnectionLimits, attend
 from cosem.meter.behaviour.profile_generic import RECOMPUTED
 from cosem.meter.device import LogicalDevice, Meter
 from cosem.meter.gateway import Gateway
+from cosem.meter.local import LocalPort
+from cosem.meter.local_port import attend_local
 from cosem.meter.rights import Access, Rights, Rule
 from cosem.meter.serve import Server, serve, serving
 
@@ -25,12 +27,14 @@ __all__ = [
     "ConnectionLimits",
     "Gateway",
     "Keys",
+    "LocalPort",
     "LogicalDevice",
     "Meter",
     "Rights",
     "Rule",
     "Server",
     "attend",
+    "attend_local",
     "demo_keys",
     "serve",
     "serving",

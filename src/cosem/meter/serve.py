@@ -5,42 +5,59 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import ClassVar
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from cosem.errors import ConfigurationError, CosemError, TimedOut
 from cosem.io.aio import DatagramStream, ListenLimits, Place, SocketStream
-from cosem.io.open import open_async
+from cosem.io.open import AVAILABLE, open_async
 from cosem.io.stream import Stream
 from cosem.meter.attend import DEFAULT_LIMITS, ConnectionLimits, attend
 from cosem.meter.device import Meter
+from cosem.meter.local import LocalPort
+from cosem.meter.local_port import attend_local
+from cosem.protocol.iec21.message import BlockCheck, Mode
+from cosem.protocol.iec21.settings import WakeUp
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.local import LINES
 from cosem.protocol.profile.timing import ServerTiming
+from cosem.protocol.profile.wrapper import TCP_WRAPPER
 
 _log = logging.getLogger("cosem.meter")
 
 
 def serve(
-    meter: Meter, url: str | ConnectionUrl, *, beyond_loopback: bool = False, limits: ListenLimits | None = None
+    meter: Meter,
+    url: str | ConnectionUrl,
+    *,
+    beyond_loopback: bool = False,
+    limits: ListenLimits | None = None,
+    port: LocalPort | None = None,
 ) -> None:
     """Serve `meter` at `url` until interrupted (Ctrl-C).
 
     What whoever starts it should know is logged as a warning. Raises as `Server.start` does.
     """
-    server = Server(meter, url, beyond_loopback=beyond_loopback, limits=limits)
+    server = Server(meter, url, beyond_loopback=beyond_loopback, limits=limits, port=port)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(server))
 
 
 def serving(
-    meter: Meter, url: str | ConnectionUrl, *, beyond_loopback: bool = False, limits: ListenLimits | None = None
+    meter: Meter,
+    url: str | ConnectionUrl,
+    *,
+    beyond_loopback: bool = False,
+    limits: ListenLimits | None = None,
+    port: LocalPort | None = None,
 ) -> Server:
     """Return what serves `meter` at `url` as long as it is entered; port 0 finds a free one, see `Server.url`.
 
     async with serving(meter, "tcp://127.0.0.1:0") as server:
         print(server.url)
     """
-    return Server(meter, url, beyond_loopback=beyond_loopback, limits=limits)
+    return Server(meter, url, beyond_loopback=beyond_loopback, limits=limits, port=port)
 
 
 class Server(Place):
@@ -54,6 +71,7 @@ class Server(Place):
         limits: how many connections at once.
         timing: how long a client may be silent.
         connection_limits: what each connection may use.
+        port: how the meter behaves at its local port, where the URL is of IEC 62056-21 or has its sign-on.
 
     Raises:
         ConfigurationError: the URL cannot be served, or reaches beyond loopback without leave, or with demo keys.
@@ -70,10 +88,17 @@ class Server(Place):
         limits: ListenLimits | None = None,
         timing: ServerTiming | None = None,
         connection_limits: ConnectionLimits = DEFAULT_LIMITS,
+        port: LocalPort | None = None,
     ) -> None:
         super().__init__(url, beyond_loopback=beyond_loopback, limits=limits)
         self.meter = meter
-        self._profile = profile_of(self._url)
+        self._local = self._url.framing == "iec21" or self._url.sign_on is not None
+        if port is not None and not self._local:
+            raise ConfigurationError(f"a local port is one of iec21+… or of sign_on=iec21, not of {self._url.scheme}")
+        if self._local and (self._url.framing, self._url.medium) not in AVAILABLE:
+            raise ConfigurationError(f"{self._url.scheme} cannot be served: use iec21+tcp or iec21+serial")
+        self._profile = TCP_WRAPPER if self._url.framing == "iec21" else profile_of(self._url)
+        self._port = _of_url(port or LocalPort(), self._url)
         self._timing = timing
         self._connection_limits = connection_limits
         self._line: asyncio.Task[None] | None = None
@@ -106,12 +131,11 @@ class Server(Place):
     def _demonstration(self) -> bool:
         return self.meter.demonstration
 
-    def _check(self) -> None:
-        if self._url.sign_on is not None:
-            raise ConfigurationError("a meter with IEC 62056-21 sign-on is not available in this version")
-        super()._check()
-
     async def _attend(self, stream: SocketStream | DatagramStream) -> None:
+        if self._local:
+            timing = self._timing or self._profile.application.server_timing
+            await self._attend_local(stream, peer=stream.peer, idle=timing.idle)
+            return
         await attend(
             self.meter,
             stream,
@@ -135,7 +159,12 @@ class Server(Place):
         try:
             while True:
                 try:
-                    await attend(self.meter, stream, self._profile, physical=self._url.physical, timing=self._timing)
+                    if self._local:
+                        await self._attend_local(stream)
+                    else:
+                        await attend(
+                            self.meter, stream, self._profile, physical=self._url.physical, timing=self._timing
+                        )
                 except TimedOut:
                     continue
                 except CosemError as error:
@@ -144,6 +173,33 @@ class Server(Place):
                     return  # the line is gone
         finally:
             await stream.close()
+
+    async def _attend_local(self, stream: Stream, *, peer: str = "", idle: float | None = None) -> None:
+        await attend_local(
+            self.meter,
+            stream,
+            self._port,
+            switches=self._url.medium in LINES,
+            binary=self._profile if self._url.framing == "hdlc" else None,
+            peer=peer,
+            physical=self._url.physical,
+            timing=self._timing,
+            idle=idle,
+        )
+
+
+def _of_url(port: LocalPort, url: ConnectionUrl) -> LocalPort:
+    """Return the port with what the URL says of it: address, mode, block check and wake-up."""
+    said: dict[str, Any] = {
+        "block_check": None if url.bcc is None else BlockCheck(url.bcc),
+        "wake_up": None if url.wake is None else WakeUp(url.wake),
+        "initial_baud": url.baud,
+        "character_format": url.format,
+    }
+    settings = {**{name: value for name, value in said.items() if value is not None}, **port.settings}
+    mode = port.mode or (None if url.mode in (None, "auto") else Mode(url.mode))
+    address = url.address if port.address is None else port.address
+    return replace(port, address=address, mode=mode, settings=settings)
 
 
 async def _serve(server: Server) -> None:

@@ -54,13 +54,12 @@ def test_open_blocking() -> None:
         "hdlc+udp://meter",
         "wrapper+modem:///dev/ttyUSB0?number=1",
         "wrapper+serial:///dev/ttyUSB0",
-        "iec21+serial:///dev/ttyUSB0",
+        "iec21+udp://meter:8000",
         "p1+serial:///dev/ttyUSB0",
         "tic+serial:///dev/ttyUSB0",
         "sml+tcp://meter:1",
         "p1+file://telegrams.txt",
         "mbus+serial:///dev/ttyUSB0",
-        "hdlc+serial:///dev/ttyUSB0?sign_on=iec21",
     ],
 )
 def test_words_of_the_grammar_that_are_not_opened_yet(url: str) -> None:

@@ -61,7 +61,8 @@ def test_beyond_loopback_must_be_said_and_never_with_demo_keys(url: str) -> None
 
 
 @pytest.mark.parametrize(
-    "url", ["iec21+serial:///dev/x", "tls://127.0.0.1:4059", "tcp://", "hdlc+serial:///dev/x?sign_on=iec21"]
+    "url",
+    ["p1+serial:///dev/x", "tls://127.0.0.1:4059", "tcp://", "hdlc+udp://127.0.0.1:4059", "iec21+udp://127.0.0.1:1"],
 )
 def test_places_that_cannot_be_served(url: str) -> None:
     with pytest.raises(ConfigurationError):

@@ -59,6 +59,7 @@ FAST_WAKE_UP_SETTLING: Final = 0.3
 
 MODE_D_BAUD: Final = 2400
 BINARY_FORMAT: Final = "8N1"
+SEVEN_BITS: Final = bytes(octet & 0x7F for octet in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +242,8 @@ class HandHeldUnit:
         if not octets:
             return
         self._heard = now
+        if self.state is State.CONFIRMING:
+            octets = octets.translate(SEVEN_BITS)  # the confirmation has its parity bit still, on a line of eight bits
         if self.state not in self._handlers:
             self.counters["unasked_octets"] += len(octets)
             return
@@ -553,7 +556,8 @@ class HandHeldUnit:
 
     def _remind(self, now: float) -> None:
         """Let the meter repeat its last message, so that it knows of us; without that, it has signed off by now."""
-        if not self._settings.keep_alive:
+        since = max(self._asked, self._heard or 0.0)
+        if not self._settings.keep_alive or now >= since + self._settings.inactivity:
             self._lost(now)
             return
         self.state = State.KEEPING

@@ -277,6 +277,11 @@ def without_parity(octets: bytes) -> bytes:
     return octets if _DAMAGED in plain else plain
 
 
+def with_parity(octets: bytes) -> bytes:
+    """Return characters of seven bits with an even parity bit in bit 7, as a line of eight bits carries them."""
+    return bytes(octet | (octet.bit_count() % 2) << 7 for octet in octets)
+
+
 _ACKNOWLEDGEMENT_OCTETS: Final = 6
 _SLASH: Final = re.compile(rb"/|\xaf")
 _SLASH_WITH_PARITY: Final = b"\xaf"

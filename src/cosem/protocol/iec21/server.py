@@ -33,11 +33,14 @@ from cosem.protocol.iec21.message import (
     Option,
 )
 from cosem.protocol.iec21.outbox import CHARACTER_BITS, LineChange, Outbox, Outgoing
-from cosem.protocol.iec21.reader import Checked, MessageReader, Signal
+from cosem.protocol.iec21.reader import Checked, MessageReader, Signal, with_parity
 from cosem.protocol.iec21.settings import LONGEST_REACTION, ServerSettings, WakeUp
 
 WAKING_NULS: Final = 5
 """NUL characters after which a meter that sleeps is awake."""
+
+PARTIAL_OCTETS: Final = 1024
+"""How long partial blocks are, where the settings say nothing."""
 
 AWAKE: Final = 5.0
 """Seconds for which it stays awake without a request."""
@@ -109,6 +112,7 @@ class TariffDevice:
         self._heard = 0.0
         self._sent = 0.0
         self._moved = 0.0  # when the last message was understood
+        self._not_before = 0.0
         self._nuls = 0
         self._awake_until: float | None = None
         self._said: bytes = b""
@@ -122,12 +126,17 @@ class TariffDevice:
             State.PROGRAMMING: self._commanded,
         }
 
+    @property
+    def mode(self) -> Mode:
+        """The protocol mode that the meter speaks."""
+        return self._settings.protocol_mode
+
     # -- what the floor above gives ---------------------------------------------------------------------------------
 
     def readout(self, data: bytes, now: float) -> None:
         """Send the data that were wanted: lines, each with CR LF."""
         self._must_be_asked()
-        self._answer_in_blocks(data + b"!" + END, now)
+        self._answer_in_blocks(data + b"!" + END, now, self._settings.partial_octets)
         self.state = State.SENT
 
     def push(self, data: bytes, now: float) -> None:
@@ -144,11 +153,11 @@ class TariffDevice:
         self.state = State.PROGRAMMING
         self._say(Command("P0", b"(" + operand + b")").encode(self._settings.block_check), now)
 
-    def answer(self, data: bytes, now: float) -> None:
-        """Answer a command with data, in partial blocks where they are long and such are allowed."""
+    def answer(self, data: bytes, now: float, *, partial: bool = False) -> None:
+        """Answer a command with data, in partial blocks where such were asked for and the data are long."""
         self._must_be_asked()
         self.state = State.PROGRAMMING
-        self._answer_in_blocks(data, now)
+        self._answer_in_blocks(data, now, (self._settings.partial_octets or PARTIAL_OCTETS) if partial else 0)
 
     def acknowledge(self, now: float) -> None:
         """Answer a command with ACK."""
@@ -247,13 +256,18 @@ class TariffDevice:
         self._nuls = 0
         self._moved = now
         self._events.append(Called())
-        self._put(settings.identification.encode(), now)
+        identification = settings.identification.encode()
+        self._put(identification, now)
         mode = settings.protocol_mode
         if mode in (Mode.C, Mode.E):
             self.state = State.SELECTING
             return True
+        # The data follow by themselves, a reaction time behind the identification.
+        seconds = len(identification) * CHARACTER_BITS / settings.initial_baud if settings.switches else 0.0
+        ends = max(now, self._heard + self._reaction) + seconds
+        self._not_before = ends + self._reaction
         if mode is Mode.B and settings.identification.baud_rate is not None:
-            self._change(settings.identification.baud_rate, settings.character_format, now)
+            self._change(settings.identification.baud_rate, settings.character_format, ends)
         self._want(ReadoutWanted(Option.READOUT))
         return True
 
@@ -281,7 +295,9 @@ class TariffDevice:
             self._unasked(now)
             return
         self._change(baud, BINARY_FORMAT, now + self._reaction)
-        self._put(found.encode(), now)
+        # The confirmation has its parity bit still, on a line that has eight bits already.
+        parity = self._settings.switches and self._settings.character_format == "7E1"
+        self._put(with_parity(found.encode()) if parity else found.encode(), now)
         self.state = State.BINARY
         self._events.append(BinaryWanted(baud))
 
@@ -368,9 +384,12 @@ class TariffDevice:
 
     # -- answering --------------------------------------------------------------------------------------------------
 
-    def _answer_in_blocks(self, data: bytes, now: float) -> None:
-        pieces = _pieces(data, self._settings.partial_octets)
-        blocks = [Block(each, each is pieces[-1]).encode(self._settings.block_check) for each in pieces]
+    def _answer_in_blocks(self, data: bytes, now: float, size: int) -> None:
+        pieces = _pieces(data, size)
+        blocks = [
+            Block(each, number == len(pieces)).encode(self._settings.block_check)
+            for number, each in enumerate(pieces, 1)
+        ]
         self._say(blocks[0], now)
         self._blocks.extend(blocks[1:])
 
@@ -383,10 +402,11 @@ class TariffDevice:
 
     @property
     def _reaction(self) -> float:
-        return self._settings.identification.reaction
+        own = self._settings.reaction
+        return self._settings.identification.reaction if own is None else own
 
     def _put(self, octets: bytes, now: float) -> None:
-        self._outbox.put(octets, max(now, self._heard + self._reaction))
+        self._outbox.put(octets, max(now, self._heard + self._reaction, self._not_before))
         self._release(now)
 
     def _change(self, baud: int, character_format: str, at: float) -> None:

@@ -92,9 +92,11 @@ class ClientSettings(Settings):
 class ServerSettings(Settings):
     """What the meter needs besides: who it is, its `address`, and its `mode`; None goes by the identification.
 
+    `reaction` is how long it waits before it answers, None for the least that its identification allows.
     `acknowledgement` is how long it waits for an option select, 1.5 s and its own length; after that it sends its data
-    at the speed of the sign-on if `unasked`. Answers longer than `partial_octets` go in partial blocks, cut behind a
-    line, with 0 never. `inactivity` is the silence after which it signs off by itself, 60 to 120 by the standard.
+    at the speed of the sign-on if `unasked`. Readouts longer than `partial_octets` go in partial blocks, cut behind a
+    line, with 0 never; answers do where partial blocks are asked for (R3, R4, R6). `inactivity` is the silence after
+    which it signs off by itself, 60 to 120 by the standard.
     """
 
     identification: Identification
@@ -103,11 +105,15 @@ class ServerSettings(Settings):
     wake_up: WakeUp = WakeUp.NONE
     acknowledgement: float = LONGEST_REACTION + 0.5
     unasked: bool = True
+    reaction: float | None = None
     partial_octets: int = 0
     inactivity: float = 60.0
 
     def __post_init__(self) -> None:
         Settings.__post_init__(self)
+        if self.reaction is not None and not self.identification.reaction <= self.reaction <= LONGEST_REACTION:
+            least = self.identification.reaction
+            raise ConfigurationError(f"reaction: expected {least} to {LONGEST_REACTION} s, not {self.reaction}")
         if self.partial_octets < 0:
             raise ConfigurationError(f"partial_octets: expected at least 0, not {self.partial_octets}")
 

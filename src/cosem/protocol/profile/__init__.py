@@ -25,6 +25,11 @@ def profile_of(url: ConnectionUrl) -> CommunicationProfile:
         ConfigurationError: framing and medium are words of the grammar, but not spoken by this version.
     """
     profile = PROFILES.get((url.framing, url.medium))
+    if url.framing == "iec21":
+        raise ConfigurationError(
+            f"{url.framing}+{url.medium} carries lines of text and no objects: cosem read prints them, and LocalClient "
+            "reads them in programs; for DLMS/COSEM behind such a sign-on write hdlc+serial://…?sign_on=iec21"
+        )
     if profile is None:
         if url.framing in _ELSEWHERE:
             raise ConfigurationError(f"{url.framing}+{url.medium} carries no DLMS/COSEM: {_ELSEWHERE[url.framing]}")

@@ -8,6 +8,8 @@
     hdlc+serial:///dev/ttyUSB0?sign_on=iec21          IEC 62056-21 mode E first
     iec21+tcp://192.0.2.7:2000?parity=software        a serial server that stays 8N1; echo=strip where it echoes
     hdlc+modem:///dev/ttyUSB0?number=*99%231          by telephone; also pin=env:NAME, init=AT…
+    iec21+serial:///dev/ttyUSB0?address=12345678      IEC 62056-21, the meter with that number
+    iec21+tcp://192.0.2.7:8000?data_baud=fixed        through a serial server; its line stays as it is
     tcp://192.0.2.7?gateway=0:4D31                    through a gateway: network 0, device address 4D 31
     elgama+tcp://192.0.2.7:4001?model=epqs&serial=925948&experimental=yes     EXPERIMENTAL: Elgama EPQS, EPQM/LZQM
     p1+serial:///dev/ttyUSB0                          a meter that only speaks; p1+file://telegrams.txt, p1+file://-
@@ -28,6 +30,8 @@ from cosem.errors import ConfigurationError
 from cosem.protocol.apdu.gateway import GatewayAddress
 from cosem.protocol.elgama import models as elgama_models
 from cosem.protocol.elgama.frame import GREATEST_SERIAL
+from cosem.protocol.iec21.message import BAUD_RATES, BlockCheck, SignOn
+from cosem.protocol.iec21.settings import WakeUp
 from cosem.protocol.link.hdlc.address import HdlcAddress
 
 DEFAULT_PORT: Final = 4059
@@ -51,6 +55,8 @@ class ConnectionUrl:
     to be found (`env:NAME`, `file:PATH`), and `init` is a command of the user's own.
     `model`, `serial` and the permission `experimental` belong to the byte protocol of Elgama, which is EXPERIMENTAL and
     refused without it.
+    `address`, `data_baud`, `bcc` and `wake` are of IEC 62056-21: whom the sign-on calls; `auto`, the highest speed that
+    is asked for, or `fixed` where the line does not follow what is agreed; the block check; how the meter is woken.
     `port` is None off IP media, `path` is empty off serial ones; `address_size` is None unless the framing is HDLC.
     `parse(str(url)) == url`, and `str(url)` leaves out what is the default anyway. Raises ConfigurationError.
     """
@@ -78,6 +84,10 @@ class ConnectionUrl:
     model: str | None = None
     serial: int | None = None
     experimental: str | None = None
+    address: str | None = None
+    data_baud: str | None = None
+    bcc: str | None = None
+    wake: str | None = None
 
     def __post_init__(self) -> None:
         _check_words(self.framing, self.medium)
@@ -124,6 +134,10 @@ class ConnectionUrl:
             model=words.get("model"),
             serial=numbers.get("serial"),
             experimental=words.get("experimental"),
+            address=words.get("address"),
+            data_baud=words.get("data_baud"),
+            bcc=words.get("bcc"),
+            wake=words.get("wake"),
         )
 
     @property
@@ -178,6 +192,8 @@ class ConnectionUrl:
             parts.append("IEC 62056-21 sign-on (mode E) first")
         if self.mode is not None:
             parts.append(f"mode {self.mode}")
+        if self.framing == "iec21" or self.sign_on is not None:
+            parts.append(f"meter {self.address}" if self.address else "any meter")
         if self.framing in _ADDRESSED:
             parts.append(f"client {_both(self.client)}")
             parts.append(f"server {_both(self.server)}")
@@ -286,6 +302,14 @@ _DIALLED: Final = re.compile(r"[0-9+*#A-DPTWptw,!@-]{1,60}")
 _COMMAND: Final = re.compile(r"[Aa][Tt][!-~ ]{0,120}")
 _ANSWER_WAIT_LIMITS: Final = (1, 600)
 
+_WORDS: Final = {
+    "data_baud": ("auto", "fixed"),
+    "bcc": tuple(each.value for each in BlockCheck),
+    "wake": tuple(each.value for each in WakeUp),
+}
+"""Words of the sign-on; the first of each is meant where nothing is said."""
+_DATA_BAUDS: Final = frozenset(map(str, BAUD_RATES.values()))
+
 _MODES: Final = {word.lower(): word for word in ("auto", "A", "B", "C", "D", "E")}
 _FORMATS: Final = re.compile(r"[5-8][NEOMS][12]")
 _NUMBER: Final = re.compile(r"[0-9]{1,20}|0[xX][0-9a-fA-F]{1,16}")
@@ -306,8 +330,11 @@ class _Parameter(NamedTuple):
 
 _ALL_FRAMINGS: Final = frozenset(FRAMINGS)
 _ALL_MEDIA: Final = frozenset(MEDIA)
+_STREAM_MEDIA: Final = _ALL_MEDIA - {"udp"}
 _HDLC: Final = frozenset({"hdlc"})
 _ELGAMA: Final = frozenset({"elgama"})
+_SIGNED_ON: Final = frozenset({"iec21", "hdlc"})
+"""Framings that may begin with the sign-on of IEC 62056-21."""
 
 _STREAMS: Final = frozenset({"tcp", "tls", "serial", "rfc2217", "modem"})
 _LINE_FRAMINGS: Final = _ALL_FRAMINGS - {"wrapper"}
@@ -321,7 +348,7 @@ _PARAMETERS: Final[dict[str, _Parameter]] = {
     "address_size": _Parameter(_HDLC, _ALL_MEDIA, True),
     "baud": _Parameter(_ALL_FRAMINGS, _BAUD_MEDIA, True),
     "format": _Parameter(_ALL_FRAMINGS, _BAUD_MEDIA, False),
-    "sign_on": _Parameter(_HDLC, _BAUD_MEDIA, False),
+    "sign_on": _Parameter(_HDLC, _STREAM_MEDIA, False),
     "mode": _Parameter(frozenset({"iec21"}), _ALL_MEDIA, False),
     "gateway": _Parameter(frozenset({"wrapper", "hdlc"}), _ALL_MEDIA, False),
     "parity": _Parameter(_LINE_FRAMINGS, _STREAMS, False),
@@ -333,6 +360,10 @@ _PARAMETERS: Final[dict[str, _Parameter]] = {
     "model": _Parameter(_ELGAMA, _ALL_MEDIA, False),
     "serial": _Parameter(_ELGAMA, _ALL_MEDIA, True),
     "experimental": _Parameter(_ELGAMA, _ALL_MEDIA, False),
+    "address": _Parameter(_SIGNED_ON, _STREAM_MEDIA, False),
+    "data_baud": _Parameter(_SIGNED_ON, _STREAM_MEDIA, False),
+    "bcc": _Parameter(frozenset({"iec21"}), _STREAM_MEDIA, False),
+    "wake": _Parameter(_SIGNED_ON, _STREAM_MEDIA, False),
 }
 """Every parameter, in the order in which a URL prints them."""
 
@@ -475,7 +506,10 @@ def _canonical_host(host: str, kind: tuple[str, str]) -> str:
 
 def _settle_line(url: ConnectionUrl) -> None:
     kind = (url.framing, url.medium)
-    for name in ("baud", "format", "sign_on", "mode", "gateway", "model", "serial", "experimental"):
+    for name in (
+        *("baud", "format", "sign_on", "mode", "gateway", "model", "serial", "experimental"),
+        *("address", "data_baud", "bcc", "wake"),
+    ):
         if getattr(url, name) is not None and not _PARAMETERS[name].takes_part(*kind):
             raise _refusal(f"{name} is not a parameter of {url.framing}+{url.medium}", kind)
     sign_on = None if url.sign_on is None else url.sign_on.lower()
@@ -491,6 +525,7 @@ def _settle_line(url: ConnectionUrl) -> None:
         raise _refusal(f"mode={_shown(url.mode)}: it is auto, A, B, C, D or E", kind)
     if url.format is not None and not _FORMATS.fullmatch(url.format.upper()):
         raise _refusal(f"format={_shown(url.format)}: write data bits, parity and stop bits as in 8N1 or 7E1", kind)
+    _settle_sign_on(url, kind)
     defaults = _defaults(url)
     _settle(url, "mode", defaults["mode"] if url.mode is None else _MODES[url.mode.lower()])
     _settle(url, "format", defaults["format"] if url.format is None else url.format.upper())
@@ -522,6 +557,27 @@ def _settle_wire(url: ConnectionUrl) -> None:
         raise _refusal(f"init={_shown(url.init)}: it is a command for the modem, as in AT+CBST=71,0,1", kind)
     if url.answer_wait is not None:
         _check_range(url, "answer_wait", url.answer_wait, _ANSWER_WAIT_LIMITS)
+
+
+def _settle_sign_on(url: ConnectionUrl, kind: tuple[str, str]) -> None:
+    """What is said of the sign-on of IEC 62056-21 needs one."""
+    given = [name for name in ("address", "data_baud", "wake") if getattr(url, name) is not None]
+    if given and url.framing == "hdlc" and url.sign_on is None:
+        raise _refusal(f"{given[0]} is for the sign-on of IEC 62056-21: add sign_on=iec21", kind)
+    if url.address is not None:
+        try:
+            _settle(url, "address", SignOn(url.address).address or None)
+        except ConfigurationError as error:
+            raise _refusal(str(error), kind) from None
+    for name, words in _WORDS.items():
+        value = getattr(url, name)
+        if value is None:
+            continue
+        value = str(value).lower()
+        if value not in words and not (name == "data_baud" and value in _DATA_BAUDS):
+            numbers = " or a speed from 300 to 19200" if name == "data_baud" else ""
+            raise _refusal(f"{name}={_shown(value)}: it is {', '.join(words)}{numbers}", kind)
+        _settle(url, name, None if value == words[0] else value)
 
 
 def _settle_addresses(url: ConnectionUrl) -> None:
@@ -603,6 +659,7 @@ def _defaults(url: ConnectionUrl) -> dict[str, int | str | None]:
         "model": None,
         "serial": None,
         "experimental": None,
+        **dict.fromkeys(("address", "data_baud", "bcc", "wake")),
     }
 
 

@@ -144,7 +144,14 @@ def test_printed_in_one_form(text: str, printed: str) -> None:
         ("hdlc+tcp://meter?physical=1&address_size=3", "address_size"),
         ("hdlc+tcp://meter?physical=1&address_size=1", "address_size"),
         ("hdlc+tcp://meter?address_size=2", "physical"),
-        ("hdlc+tcp://meter?sign_on=iec21", "sign_on"),
+        ("hdlc+udp://meter?sign_on=iec21", "sign_on"),
+        ("hdlc+tcp://meter?address=1", "add sign_on=iec21"),
+        ("hdlc+serial:///dev/ttyUSB0?wake=fast", "add sign_on=iec21"),
+        ("iec21+tcp://meter:1?address=a!", "the address"),
+        ("iec21+tcp://meter:1?data_baud=1000", "a speed from 300 to 19200"),
+        ("iec21+tcp://meter:1?bcc=crc", "xor, sum, absent"),
+        ("iec21+tcp://meter:1?wake=slow", "none, normal, fast"),
+        ("tcp://meter?bcc=xor", "is not a parameter of wrapper+tcp"),
         ("hdlc+serial://", "serial port"),
         ("hdlc+serial:///dev/tty%FF", "port name"),
         ("hdlc+serial:///dev/tty%00", "port name"),
@@ -267,7 +274,22 @@ def _urls(draw: st.DrawFn) -> ConnectionUrl:
             fields["address_size"] = draw(st.sampled_from([None, 4]))
     if framing == "iec21":
         fields["mode"] = draw(st.sampled_from([None, "auto", "A", "B", "C", "D", "E"]))
+    if (framing == "iec21" or fields.get("sign_on") == "iec21") and medium != "udp":
+        fields["address"] = draw(st.none() | st.from_regex(r"[0-9A-Za-z]{0,32}", fullmatch=True))
+        fields["data_baud"] = draw(st.sampled_from([None, "auto", "fixed", "300", "19200"]))
+        fields["wake"] = draw(st.sampled_from([None, "none", "normal", "fast"]))
+        if framing == "iec21":
+            fields["bcc"] = draw(st.sampled_from([None, "xor", "sum", "absent"]))
     return ConnectionUrl(framing=framing, medium=medium, **fields)  # type: ignore[arg-type]
+
+
+def test_the_sign_on_of_a_local_port() -> None:
+    url = ConnectionUrl.parse("iec21+serial:///dev/ttyUSB0?address=0012345678&data_baud=FIXED&bcc=xor&wake=normal")
+    assert (url.address, url.data_baud, url.bcc, url.wake) == ("0012345678", "fixed", None, "normal")
+    assert str(url) == "iec21+serial:///dev/ttyUSB0?address=0012345678&data_baud=fixed&wake=normal"
+    assert url.interpreted().endswith("300 baud 7E1, mode auto, meter 0012345678")
+    assert str(ConnectionUrl.parse("iec21+serial:///dev/ttyUSB0?address=0")) == "iec21+serial:///dev/ttyUSB0"
+    assert ConnectionUrl.parse("hdlc+tcp://meter?sign_on=iec21&address=7").address == "7"
 
 
 @given(_urls())

@@ -1,0 +1,98 @@
+"""`cosem read` at a local port, and `cosem simulate` with one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+
+from cosem import Data, Meter, Register, Unit
+from cosem.meter import Access, AssociationDescription, LocalPort, Rights, serving
+from cosem.protocol.crypto.key import Secret
+from cosem.protocol.crypto.mechanism import named
+from cosem.protocol.values.data import OctetString
+
+PASSWORD = "12345678"
+
+
+def described() -> Meter:
+    meter = Meter("KFm1020012345678")
+    meter.add(Register("1.0.1.8.0.255"), value=12_345_678, scaler_unit=(0, Unit.WATT_HOUR))
+    meter.add(Data("0.0.96.1.1.255"), value=OctetString(b"text"))
+    meter.offer(
+        AssociationDescription(client=16, rights=Rights(Access.PUBLIC)),
+        AssociationDescription(client=32, mechanism=named("low"), secret=Secret(PASSWORD.encode())),
+    )
+    return meter
+
+
+@pytest.fixture
+def local() -> Iterator[str]:
+    """The URL of a meter whose local port reads out two objects, of which the public client may see one."""
+    ready: Queue[str] = Queue()
+    ended = threading.Event()
+    port = LocalPort(identification="KFm5MT", settings={"reaction": 0.02})
+
+    async def run() -> None:
+        async with serving(described(), "iec21+tcp://127.0.0.1:0", port=port) as server:
+            ready.put(str(server.url))
+            await asyncio.to_thread(ended.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    try:
+        yield ready.get(timeout=30)
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_the_readout_as_a_table_and_as_json(cosem: Any, local: str) -> None:
+    ran = cosem("read", local)
+    assert ran.code == 0
+    assert "0-0:42.0.0" in ran.out
+    assert "KFm1020012345678" in ran.out
+    assert "meter: KFm5MT" in ran.err
+    told = cosem("read", local, "--json").json
+    assert (told["identification"], told["check"], told["refused"]) == ("KFm5MT", "right", [])
+    assert {line["code"] for line in told["lines"]} == {"0.9.1", "0.9.2", "0-0:42.0.0"}
+
+
+def test_one_line_of_it_and_one_that_is_not_there(cosem: Any, local: str) -> None:
+    ran = cosem("read", local, "0-0:42.0.0", "1.8.0")
+    assert ran.code == 1
+    assert ran.out.count("KFm1020012345678") == 1
+    assert "error: 1.8.0: the readout has no such line" in ran.err
+
+
+def test_single_registers_with_a_password(cosem: Any, local: str, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text(PASSWORD)
+    ran = cosem("read", local, "1.8.0", "96.1.1", "--programming", "R5", "--password", f"file:{file}", "--json")
+    assert ran.code == 0
+    values = {line["code"]: line["readings"][0]["value"] for line in ran.json["lines"]}
+    assert values == {"1.8.0": 12345678, "96.1.1": "text"}
+    without = cosem("read", local, "1.8.0", "--programming", "R1")
+    assert without.code == 1
+    assert "the meter refused R1: ER04" in without.err
+    wrong = cosem("read", local, "1.8.0", "--programming", "R5", "--password", "00000000")
+    assert wrong.code != 0
+    assert wrong.out == ""
+
+
+def test_a_meter_that_is_not_there(cosem: Any, local: str) -> None:
+    ran = cosem("read", f"{local}?address=7", "--timeout", "0.1")
+    assert ran.code == 2
+    assert "layer:    IEC 62056-21" in ran.err
+    assert "the head straight on the meter" in ran.err
+
+
+def test_other_commands_say_what_such_a_url_is_for(cosem: Any, local: str) -> None:
+    ran = cosem("browse", local)
+    assert ran.code == 64
+    assert "carries lines of text and no objects" in ran.err
