@@ -9,7 +9,7 @@ from cosem.protocol.iec21.message import BlockCheck, Mode
 from cosem.protocol.iec21.settings import ClientSettings, WakeUp
 from cosem.protocol.profile.address import ConnectionUrl
 
-LINES: Final = frozenset({"serial", "modem", "rfc2217"})
+LINES: Final = frozenset({"serial", "rfc2217"})
 """Media on which the speed of the line can be changed."""
 
 
