@@ -9,11 +9,15 @@ import pytest
 
 from behaving import NOON, Now, run
 from cosem.errors import ConfigurationError
-from cosem.meter import Meter
+from cosem.meter import Meter, members
 from cosem.meter.describe import parse
 from cosem.meter.events import MeterEvent
+from cosem.protocol.apdu.get import AttributeDescriptor, DataAccessResult
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
 from cosem.protocol.model.classes.time_and_event import DisconnectControl, Limiter
+from cosem.protocol.values.data import Unsigned
+from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.obis import Obis
 
 POWER = Register("1.0.1.7.0.255")
 BREAKER = DisconnectControl()
@@ -143,3 +147,21 @@ def test_a_log_needs_an_object_for_its_codes():
         meter.management.record(LOG, {MeterEvent.POWER_UP: 1})
     with pytest.raises(ConfigurationError, match="power_up"):
         parse(METER.replace("power_up = 2", "power_upp = 2"))
+
+
+def test_what_a_client_writes_is_noted_but_not_twice_that_it_set_the_clock():
+    now = Now()
+    meter = parse(
+        METER.replace("clock_set = 5", "clock_set = 5, parameters_written = 9")
+        + '[[object]]\nclass = 1\ninstance = "0.0.96.1.0.255"\nvalue = { unsigned = 1 }\nwritable = ["value"]\n'
+        + '[[association]]\nclient = 1\naccess = "manage"\n',
+        clock=now,
+    )
+    association = meter.management.association(1)
+    for attribute, value in (
+        (AttributeDescriptor(1, Obis("0.0.96.1.0.255"), 2), Unsigned(2)),
+        (AttributeDescriptor(8, Clock().instance, 2), Clock().time.encode(DateTime.from_datetime(NOON))),
+    ):
+        visit = meter.management.visit(association)
+        assert members.write(visit, attribute, None, value) is DataAccessResult.SUCCESS
+    assert codes(meter) == [2, 9, 5]
