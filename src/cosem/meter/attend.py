@@ -16,6 +16,8 @@ from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import Associated, AssociationEvent, Negotiated, Refused, Released, Requested
 from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.association.state import State
+from cosem.protocol.link import ServerLink
+from cosem.protocol.link.hdlc import MOST, Parameters
 from cosem.protocol.profile.communication import CommunicationProfile
 from cosem.protocol.profile.session import SapPair, ServerSession
 from cosem.protocol.profile.timing import ServerTiming
@@ -40,6 +42,7 @@ async def attend(
     *,
     peer: str = "",
     physical: int | None = None,
+    parameters: Parameters = MOST,
     timing: ServerTiming | None = None,
     limits: ConnectionLimits = DEFAULT_LIMITS,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
@@ -50,13 +53,15 @@ async def attend(
         profile: how APDUs are carried.
         peer: who the client is, for locking out those who guess passwords.
         physical: the lower HDLC address.
+        parameters: what is agreed to on HDLC at most.
         entropy: gives the asked number of unpredictable octets.
 
     Raises:
         CosemError: why the connection ended, unless it ended in good order. The stream is the caller's to close.
     """
     timing = timing or profile.application.server_timing
-    connection = _Connection(meter, profile, peer, physical, timing, limits, entropy)
+    link = profile.lower_layers.server(meter.station(physical, parameters))
+    connection = _Connection(meter, link, peer, timing, limits, entropy)
     try:
         await connection.serve(stream)
     finally:
@@ -74,9 +79,8 @@ class _Connection:
     def __init__(
         self,
         meter: Meter,
-        profile: CommunicationProfile,
+        link: ServerLink,
         peer: str,
-        physical: int | None,
         timing: ServerTiming,
         limits: ConnectionLimits,
         entropy: Callable[[int], bytes],
@@ -90,7 +94,6 @@ class _Connection:
         self._offered: dict[SapPair, AssociationDescription | None] = {}
         self._refusals = 0
         self._now = 0.0
-        link = profile.lower_layers.server(meter.station(physical))
         self._session = ServerSession(link, self._open, timing)
 
     async def serve(self, stream: Stream) -> None:

@@ -27,6 +27,7 @@ from cosem.protocol.association.context import Naming, Negotiated
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
+from cosem.protocol.link.hdlc import MOST, Parameters
 from cosem.protocol.model.classes.access_control import (
     AssociationLNVersion1,
     AssociationLNVersion2,
@@ -489,9 +490,9 @@ class Meter:
             self._lockout = Lockout(self._lockout_limits)
         return self._lockout
 
-    def station(self, physical: int | None = None) -> Station:
-        """Return the addresses of the meter."""
-        return Station(frozenset(self.devices), physical)
+    def station(self, physical: int | None = None, parameters: Parameters = MOST) -> Station:
+        """Return the addresses of the meter, and what it agrees to on HDLC."""
+        return Station(frozenset(self.devices), physical, parameters)
 
     def keep(self) -> None:
         """Make durable what must not be forgotten."""

@@ -18,8 +18,10 @@ from cosem.meter.local import LocalPort
 from cosem.meter.local_port import attend_local
 from cosem.protocol.iec21.message import BlockCheck, Mode
 from cosem.protocol.iec21.settings import WakeUp
+from cosem.protocol.link.hdlc import MOST
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.hdlc import parameters
 from cosem.protocol.profile.local import LINES
 from cosem.protocol.profile.timing import ServerTiming
 from cosem.protocol.profile.wrapper import TCP_WRAPPER
@@ -66,7 +68,8 @@ class Server(Place):
     Args:
         meter: what is served.
         url: where; client and server SAPs in it are not looked at, those of the meter count. `physical` is the lower
-            HDLC address that the meter answers to; without, it answers to all.
+            HDLC address that the meter answers to; without, it answers to all. `window` and `information` are the most
+            it agrees to on HDLC.
         beyond_loopback: allow an address that other machines can reach, or a serial line to other devices.
         limits: how many connections at once.
         timing: how long a client may be silent.
@@ -99,6 +102,7 @@ class Server(Place):
             raise ConfigurationError(f"{self._url.scheme} cannot be served: use iec21+tcp or iec21+serial")
         self._profile = TCP_WRAPPER if self._url.framing == "iec21" else profile_of(self._url)
         self._port = _of_url(port or LocalPort(), self._url)
+        self._parameters = parameters(self._url) if self._url.framing == "hdlc" else MOST
         self._timing = timing
         self._connection_limits = connection_limits
         self._line: asyncio.Task[None] | None = None
@@ -142,6 +146,7 @@ class Server(Place):
             self._profile,
             peer=stream.peer,
             physical=self._url.physical,
+            parameters=self._parameters,
             timing=self._timing,
             limits=self._connection_limits,
         )
@@ -163,7 +168,12 @@ class Server(Place):
                         await self._attend_local(stream)
                     else:
                         await attend(
-                            self.meter, stream, self._profile, physical=self._url.physical, timing=self._timing
+                            self.meter,
+                            stream,
+                            self._profile,
+                            physical=self._url.physical,
+                            parameters=self._parameters,
+                            timing=self._timing,
                         )
                 except TimedOut:
                     continue

@@ -205,7 +205,7 @@ def test_damage_ends_in_1_and_is_shown(cosem: Cosem) -> None:
 
 
 def test_segments_are_put_together(cosem: Cosem, served: Any) -> None:
-    trace = cosem("browse", served.hdlc, "-vv").err
+    trace = cosem("browse", served.hdlc + "?window=1&information=128", "-vv").err
     ran = cosem("decode", "--json", given=trace)
     assert ran.code == 0
     layers = [layer for part in ran.json["parts"] for layer in part["layers"] if layer["layer"] == "HDLC segments"]

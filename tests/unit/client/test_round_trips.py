@@ -135,5 +135,10 @@ def test_a_long_profile_over_tcp_in_windows(window: int, spoken: int) -> None:
 
 
 @pytest.mark.parametrize("window", [0, 16])
-def test_a_long_profile_over_hdlc_waits_for_each_frame_of_its_usual_window(window: int) -> None:
-    assert rounds("hdlc+tcp://192.0.2.1:4059?physical=17", window) == 40
+def test_a_long_profile_over_hdlc_waits_for_each_frame_of_a_window_of_one(window: int) -> None:
+    assert rounds("hdlc+tcp://192.0.2.1:4059?physical=17&window=1&information=128", window) == 40
+
+
+@pytest.mark.parametrize(("window", "spoken"), [(0, 5), (16, 1)])
+def test_a_long_profile_over_hdlc_waits_for_windows_of_the_longest_frames_only(window: int, spoken: int) -> None:
+    assert rounds("hdlc+tcp://192.0.2.1:4059?physical=17", window) == spoken

@@ -90,6 +90,16 @@ class Link(Protocol):
 class ClientLink(Link, Protocol):
     """A link engine in the client's role: one client address, one server address."""
 
+    @property
+    def progressed(self) -> float:
+        """When a part of an APDU last came on, where the link carries them in parts; the past where it does not."""
+        ...
+
+    @property
+    def echoed(self) -> bool:
+        """Whether nothing but our own octets has come back since we last spoke."""
+        ...
+
     def connect(self, now: float) -> None:
         """Bring the link up; `LinkConnected` follows."""
         ...

@@ -33,6 +33,16 @@ class GatewayClient:
         """Those of the link below, and `apdus_from_other_devices`."""
         return {**self._link.counters, **self._counters}
 
+    @property
+    def progressed(self) -> float:
+        """When a part of an APDU last came on in the link below."""
+        return self._link.progressed
+
+    @property
+    def echoed(self) -> bool:
+        """Whether nothing but our own octets has come back."""
+        return self._link.echoed
+
     def connect(self, now: float) -> None:
         """Bring the link to the gateway up."""
         self._link.connect(now)

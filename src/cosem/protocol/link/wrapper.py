@@ -174,6 +174,9 @@ class WrapperClient(_Wrapper):
     connection a client has opened.
     """
 
+    progressed: float = 0.0
+    echoed: bool = False
+
     def __init__(
         self, client: int, server: int, *, datagram: bool = False, settings: WrapperSettings = CLIENT_SETTINGS
     ) -> None:

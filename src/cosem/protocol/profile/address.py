@@ -5,6 +5,9 @@
     tcp://192.0.2.7:4059?client=16&server=1           short for wrapper+tcp
     hdlc+tcp://[2001:db8::7]:4059?client=0x10&server=1&physical=17&address_size=2
     hdlc+serial:///dev/ttyUSB0?baud=9600              or hdlc+serial://COM3
+    hdlc+serial:///dev/ttyUSB0?serial_number=02141421 the lower address as makers derive it (rule=landis-gyr, elgama …)
+    hdlc+serial:///dev/ttyUSB0?physical=17&address_size=auto    find out in how many octets the meter is addressed
+    hdlc+serial:///dev/ttyUSB0?window=1&information=128         agree to no more than that
     hdlc+serial:///dev/ttyUSB0?sign_on=iec21          IEC 62056-21 mode E first
     iec21+tcp://192.0.2.7:2000?parity=software        a serial server that stays 8N1; echo=strip where it echoes
     hdlc+modem:///dev/ttyUSB0?number=*99%231          by telephone; also pin=env:NAME, init=AT…
@@ -33,6 +36,8 @@ from cosem.protocol.elgama.frame import GREATEST_SERIAL
 from cosem.protocol.iec21.message import BAUD_RATES, BlockCheck, SignOn
 from cosem.protocol.iec21.settings import WakeUp
 from cosem.protocol.link.hdlc.address import HdlcAddress
+from cosem.protocol.link.hdlc.parameters import MAXIMUM_INFORMATION, MAXIMUM_WINDOW
+from cosem.protocol.link.hdlc.serial_number import USUAL, rule_of
 
 DEFAULT_PORT: Final = 4059
 """The port registered for DLMS/COSEM."""
@@ -57,7 +62,9 @@ class ConnectionUrl:
     refused without it.
     `address`, `data_baud`, `bcc` and `wake` are of IEC 62056-21: whom the sign-on calls; `auto`, the highest speed that
     is asked for, or `fixed` where the line does not follow what is agreed; the block check; how the meter is woken.
-    `port` is None off IP media, `path` is empty off serial ones; `address_size` is None unless the framing is HDLC.
+    `port` is None off IP media, `path` is empty off serial ones; `address_size` is None unless the framing is HDLC,
+    and 0 where it is to be found out (`auto`). `physical` may be left to `serial_number` and `rule`, the habit of a
+    maker. `window` frames in a row and `information` octets in each are the most to be agreed on, in both directions.
     `parse(str(url)) == url`, and `str(url)` leaves out what is the default anyway. Raises ConfigurationError.
     """
 
@@ -70,6 +77,10 @@ class ConnectionUrl:
     server: int = 1
     physical: int | None = None
     address_size: int | None = None
+    serial_number: str | None = None
+    rule: str | None = None
+    window: int | None = None
+    information: int | None = None
     baud: int | None = None
     format: str | None = None
     sign_on: str | None = None
@@ -120,6 +131,10 @@ class ConnectionUrl:
             server=numbers.get("server", 1),
             physical=numbers.get("physical"),
             address_size=numbers.get("address_size"),
+            serial_number=words.get("serial_number"),
+            rule=words.get("rule"),
+            window=numbers.get("window"),
+            information=numbers.get("information"),
             baud=numbers.get("baud"),
             format=words.get("format"),
             sign_on=words.get("sign_on"),
@@ -167,7 +182,7 @@ class ConnectionUrl:
                 place += f":{self.port}"
         defaults = _defaults(self)
         query = "&".join(
-            f"{name}={_escaped(str(value), _ESCAPED_WORD)}"
+            f"{name}={_escaped(_printed(name, value), _ESCAPED_WORD)}"
             for name in _PARAMETERS
             if (value := getattr(self, name)) not in (None, defaults[name])
         )
@@ -203,7 +218,11 @@ class ConnectionUrl:
             parts.append(f"through the gateway to device {self.gateway}")
         if self.physical is not None:
             parts.append(f"physical {_both(self.physical)}")
-        if self.address_size is not None:
+        if self.serial_number is not None:
+            parts.append(f"that of serial number {self.serial_number} ({rule_of(self.rule or USUAL)})")
+        if self.address_size == AUTO:
+            parts.append("in the address size it answers to")
+        elif self.address_size is not None:
             server = HdlcAddress(self.server, self.physical, self.address_size).encode().hex(" ").upper()
             client = HdlcAddress(self.client, None, 1).encode().hex().upper()
             parts.append(f"on the wire server {server} and client {client}")
@@ -283,11 +302,16 @@ _LIMITS: Final[dict[tuple[str, str], tuple[int, int]]] = {
     ("hdlc", "client"): (1, 0x7E),  # one octet on the wire, seven bits of address; 0x7F is all stations
     ("hdlc", "server"): (0, 0x3FFF),
     ("hdlc", "physical"): (0, 0x3FFF),
+    ("hdlc", "window"): (1, MAXIMUM_WINDOW),
+    ("hdlc", "information"): (8, MAXIMUM_INFORMATION),
     ("mbus", "client"): (1, 0xFF),
     ("mbus", "server"): (0, 0xFF),
 }
 _BAUD_LIMITS: Final = (50, 4_000_000)
 _PORT_LIMITS: Final = (0, 0xFFFF)
+
+AUTO: Final = 0
+"""The `address_size` that is to be found out."""
 
 _UPPER_AND_LOWER: Final = {1: (0x7F, -1), 2: (0x7F, 0x7F), 4: (0x3FFF, 0x3FFF)}
 """The highest upper and lower HDLC address by address size; one octet has no lower address."""
@@ -309,6 +333,8 @@ _WORDS: Final = {
 }
 """Words of the sign-on; the first of each is meant where nothing is said."""
 _DATA_BAUDS: Final = frozenset(map(str, BAUD_RATES.values()))
+
+_NAMED_NUMBERS: Final = {("address_size", "auto"): AUTO}
 
 _MODES: Final = {word.lower(): word for word in ("auto", "A", "B", "C", "D", "E")}
 _FORMATS: Final = re.compile(r"[5-8][NEOMS][12]")
@@ -346,6 +372,10 @@ _PARAMETERS: Final[dict[str, _Parameter]] = {
     "server": _Parameter(_ADDRESSED, _ALL_MEDIA, True),
     "physical": _Parameter(_HDLC, _ALL_MEDIA, True),
     "address_size": _Parameter(_HDLC, _ALL_MEDIA, True),
+    "serial_number": _Parameter(_HDLC, _ALL_MEDIA, False),
+    "rule": _Parameter(_HDLC, _ALL_MEDIA, False),
+    "window": _Parameter(_HDLC, _ALL_MEDIA, True),
+    "information": _Parameter(_HDLC, _ALL_MEDIA, True),
     "baud": _Parameter(_ALL_FRAMINGS, _BAUD_MEDIA, True),
     "format": _Parameter(_ALL_FRAMINGS, _BAUD_MEDIA, False),
     "sign_on": _Parameter(_HDLC, _STREAM_MEDIA, False),
@@ -451,6 +481,8 @@ def _read_parameters(query: str, framing: str, medium: str) -> tuple[dict[str, i
             raise _refusal(f"{name} has no value", kind)
         if not _PARAMETERS[name].numeric:
             words[name] = _unescaped_word(name, text, kind)
+        elif (name, text.lower()) in _NAMED_NUMBERS:
+            numbers[name] = _NAMED_NUMBERS[name, text.lower()]
         elif _NUMBER.fullmatch(text):
             numbers[name] = int(text, 16 if text[:2] in ("0x", "0X") else 10)
         else:
@@ -584,9 +616,14 @@ def _settle_addresses(url: ConnectionUrl) -> None:
     kind = (url.framing, url.medium)
     if url.framing not in _ADDRESSED and (url.client, url.server) != (16, 1):
         raise _refusal(f"client and server are not parameters of {url.framing}", kind)
-    if url.framing != "hdlc" and (url.physical, url.address_size) != (None, None):
-        raise _refusal(f"physical and address_size belong to HDLC, not to {url.framing}", kind)
-    for name in ("client", "server", "physical"):
+    given = [name for name in _OF_HDLC if getattr(url, name) is not None]
+    if url.framing != "hdlc" and given:
+        raise _refusal(f"{' and '.join(given)}: a parameter of HDLC, not of {url.framing}", kind)
+    if url.framing == "hdlc":
+        _settle_physical(url)
+        for name in ("window", "information"):
+            _settle(url, name, _defaults(url)[name] if getattr(url, name) is None else getattr(url, name))
+    for name in ("client", "server", "physical", "window", "information"):
         value = getattr(url, name)
         limits = _LIMITS.get((url.framing, name))
         if value is not None and limits is not None:
@@ -615,11 +652,31 @@ def _settle_elgama(url: ConnectionUrl) -> None:
     _check_range(url, "serial", url.serial, (0, GREATEST_SERIAL))
 
 
+_OF_HDLC: Final = ("physical", "address_size", "serial_number", "rule", "window", "information")
+
+
+def _settle_physical(url: ConnectionUrl) -> None:
+    """Derive the lower address where the serial number is given in its place."""
+    kind = (url.framing, url.medium)
+    if url.serial_number is None:
+        if url.rule is not None:
+            raise _refusal("rule needs a serial number, as in serial_number=02141421", kind)
+        return
+    try:
+        derived = rule_of(url.rule or USUAL).physical(url.serial_number)
+    except ConfigurationError as error:
+        raise _refusal(str(error), kind) from None
+    if url.physical not in (None, derived):
+        raise _refusal(f"physical={url.physical} is not {derived}, which follows from the serial number", kind)
+    _settle(url, "rule", USUAL if url.rule is None else url.rule.lower())
+    _settle(url, "physical", derived)
+
+
 def _hdlc_address_size(url: ConnectionUrl) -> int:
     kind = (url.framing, url.medium)
-    size = _smallest_address_size(url) if url.address_size is None else url.address_size
+    size = _smallest_address_size(url) if url.address_size in (None, AUTO) else url.address_size
     if size not in _UPPER_AND_LOWER:
-        raise _refusal(f"address_size={size}: it is 1, 2 or 4 octets", kind)
+        raise _refusal(f"address_size={size}: it is 1, 2 or 4 octets, or auto", kind)
     highest_upper, highest_lower = _UPPER_AND_LOWER[size]
     if url.physical is None and size != 1:
         raise _refusal(f"address_size={size} needs the physical address too, as in physical=17", kind)
@@ -632,7 +689,7 @@ def _hdlc_address_size(url: ConnectionUrl) -> int:
         )
     if url.physical is not None and url.physical > highest_lower:
         raise _refusal(f"physical={url.physical} is over {highest_lower}; use address_size=4", kind)
-    return size
+    return size if url.address_size != AUTO else AUTO
 
 
 def _smallest_address_size(url: ConnectionUrl) -> int:
@@ -648,7 +705,11 @@ def _defaults(url: ConnectionUrl) -> dict[str, int | str | None]:
     return {
         "client": 16,
         "server": 1,
-        "physical": None,
+        "physical": None if url.serial_number is None else url.physical,
+        "serial_number": None,
+        "rule": USUAL if url.serial_number is not None else None,
+        "window": MAXIMUM_WINDOW if url.framing == "hdlc" else None,
+        "information": MAXIMUM_INFORMATION if url.framing == "hdlc" else None,
         "address_size": _smallest_address_size(url) if url.framing == "hdlc" else None,
         "baud": baud if on_line else None,
         "format": character_format if on_line else None,
@@ -697,6 +758,11 @@ def _printed_host(host: str) -> str:
 
 def _escaped(text: str, which: re.Pattern[str] = _ESCAPED) -> str:
     return which.sub(lambda found: f"%{ord(found[0]):02X}", text)
+
+
+def _printed(name: str, value: object) -> str:
+    """Return a value as the URL writes it."""
+    return next((word for (of, word), number in _NAMED_NUMBERS.items() if (of, number) == (name, value)), str(value))
 
 
 def _both(number: int) -> str:

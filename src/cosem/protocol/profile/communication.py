@@ -14,16 +14,18 @@ from cosem.protocol.association.context import (
 )
 from cosem.protocol.link import ClientLink, ServerLink
 from cosem.protocol.link.gateway import GatewayClient
+from cosem.protocol.link.hdlc import MOST, Parameters
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.timing import ServerTiming, Timing
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """The addresses of a physical device: its logical devices, and the lower HDLC address where it has one."""
+    """A physical device: its logical devices, and on HDLC its lower address, if any, and what it can do."""
 
     servers: frozenset[int]
     physical: int | None = None
+    parameters: Parameters = MOST
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from cosem.protocol.link import ClientLink, ServerLink
-from cosem.protocol.link.hdlc import HdlcAddress, HdlcClient, HdlcServer
+from cosem.protocol.link.hdlc import (
+    ClientSettings,
+    HdlcAddress,
+    HdlcClient,
+    HdlcServer,
+    Parameters,
+    ServerSettings,
+)
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.communication import Addressing, ApplicationUse, CommunicationProfile, LowerLayers, Station
 
@@ -17,13 +25,40 @@ HDLC_ADDRESSES = Addressing(
 
 IEC_HDLC_SETUP = 23
 
+KEEP_ALIVE: Final = 20.0
+"""Seconds of silence after which a client that waits asks the meter: few have a shorter inactivity time-out."""
+
+SIGNED_ON_BAUD: Final = 9600
+
+UNSOLICITED_OCTETS: Final = Parameters().maximum_information_transmit
+"""Those of a frame to a client with which nothing was agreed: everybody takes the default."""
+
+
+def parameters(url: ConnectionUrl) -> Parameters:
+    """Return what a station may propose, or agree to, at the place that a URL names."""
+    assert url.window is not None and url.information is not None
+    return Parameters(url.information, url.information, url.window, url.window)
+
 
 def _client(url: ConnectionUrl) -> ClientLink:
-    return HdlcClient(url.client, HdlcAddress.of(url.server, url.physical, url.address_size))
+    address = HdlcAddress.of(url.server, url.physical, url.address_size or None)
+    alternatives = () if url.address_size else address.in_every_size()
+    octet_time = 0.0
+    if url.baud is not None:
+        # After a sign-on the speed is whatever was agreed in it, mostly this one.
+        octet_time = _bits("8N1") / SIGNED_ON_BAUD if url.sign_on else _bits(url.format or "8N1") / url.baud
+    settings = ClientSettings(keep_alive=KEEP_ALIVE, octet_time=octet_time)
+    return HdlcClient(url.client, address, parameters(url), settings, alternatives=alternatives)
+
+
+def _bits(character_format: str) -> int:
+    """Return how many bits an octet takes on a line: start, data, parity, stop."""
+    return 1 + int(character_format[0]) + (character_format[1] != "N") + int(character_format[2])
 
 
 def _server(station: Station) -> ServerLink:
-    return HdlcServer(station.servers, station.physical)
+    settings = ServerSettings(unsolicited_octets=UNSOLICITED_OCTETS)
+    return HdlcServer(station.servers, station.physical, station.parameters, settings)
 
 
 _LAYERS = LowerLayers(client=_client, server=_server)

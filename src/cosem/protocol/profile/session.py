@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from cosem.errors import CosemError, RemoteProtocolError, TimedOut
+from cosem.errors import CosemError, OnlyEcho, RemoteProtocolError, TimedOut
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.client import ClientAssociation
@@ -57,6 +57,10 @@ class ClientSession:
         self._repeat: float | None = None
         """When lost blocks are asked for again."""
         self._transfer_ends: float | None = None
+        self._asked = 0.0
+        """When the present wait began."""
+        self._buys_time = True
+        """Whether parts of an APDU that come through make the wait longer."""
 
     def connect(self, now: float) -> None:
         """Set up the lower layers; `Connected` follows."""
@@ -117,7 +121,7 @@ class ClientSession:
 
     def deadline(self) -> float | None:
         """Return when `tick` must be called at the latest, or None."""
-        due = (self.link.deadline(), self._expires, self._repeat, self._patience.deadline())
+        due = (self.link.deadline(), self._phase_ends(), self._repeat, self._patience.deadline())
         return min((at for at in due if at is not None), default=None)
 
     def tick(self, now: float) -> None:
@@ -133,10 +137,20 @@ class ClientSession:
             self.association.repeat()
             self._flush(now)
         self._check_patience(now)
-        if self._phase is not None and self._expires is not None and now >= self._expires:
+        ends = self._phase_ends()
+        if self._phase is not None and ends is not None and now >= ends:
             phase = self._phase
+            kind = OnlyEcho if self.link.echoed else TimedOut
             self._give_up()
-            raise TimedOut(phase, getattr(self._timing, phase))
+            raise kind(phase, getattr(self._timing, phase))
+
+    def _phase_ends(self) -> float | None:
+        """Until when to wait: a long APDU on a slow line is under way as long as its parts come through."""
+        expires, moved = self._expires, self.link.progressed
+        if expires is None or self._phase is None or not self._buys_time or moved <= self._asked:
+            return expires
+        longer = max(expires, moved + float(getattr(self._timing, self._phase)))
+        return longer if self._transfer_ends is None else min(longer, self._transfer_ends)
 
     def _check_patience(self, now: float) -> None:
         try:
@@ -154,6 +168,7 @@ class ClientSession:
     def _wait(self, phase: str, seconds: float, now: float) -> None:
         self._patience.ask(now)
         self._phase, self._expires = phase, now + seconds
+        self._asked, self._buys_time = now, True
         self._repeat = now + self._timing.repeat if self._timing.repeat else None
         if not self.association.transferring:
             self._transfer_ends = None
@@ -206,6 +221,8 @@ class ClientSession:
             elif self._phase is not None and (said or association.progress != progress):
                 # Only what brings the exchange on buys time; notifications, of which there may be many, do not.
                 self._wait(self._phase, getattr(self._timing, self._phase), now)
+            elif self._phase is not None:
+                self._expires, self._buys_time = self._phase_ends(), False
             for each in said:
                 self.link.send(each, now, confirmed=each is said[-1] and association.awaiting)
         return bool(said)

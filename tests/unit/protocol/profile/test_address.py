@@ -1,5 +1,7 @@
 """Connection URLs read back what they print, and refuse what does not fit with a right URL in the message."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -306,3 +308,70 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
     except ConfigurationError:
         return
     assert ConnectionUrl.parse(str(url)) == url
+
+
+@pytest.mark.parametrize(
+    ("query", "physical", "printed"),
+    [
+        ("serial_number=02141421", 2421, "?serial_number=02141421"),
+        ("serial_number=02141421&rule=elgama", 2421, "?serial_number=02141421&rule=elgama"),
+        ("serial_number=12345678&rule=emh&client=32", 5934, "?client=32&serial_number=12345678&rule=emh"),
+        ("serial_number=12345678&rule=100000+16", 45694, None),
+    ],
+)
+def test_the_lower_address_from_the_serial_number(query: str, physical: int, printed: str | None) -> None:
+    text = f"hdlc+serial:///dev/ttyUSB0?{query}"
+    if printed is None:
+        with pytest.raises(ConfigurationError, match="physical=45694 is out of range"):
+            ConnectionUrl.parse(text)
+        return
+    url = ConnectionUrl.parse(text)
+    assert (url.physical, url.address_size) == (physical, 4)
+    assert str(url) == "hdlc+serial:///dev/ttyUSB0" + printed
+    assert ConnectionUrl.parse(str(url)) == url == replace(url)
+    assert f"physical {physical}" in url.interpreted()
+    assert "serial number" in url.interpreted()
+
+
+@pytest.mark.parametrize(
+    ("query", "fault"),
+    [
+        ("rule=emh", "rule needs a serial number"),
+        ("serial_number=12&rule=hexing", "it is landis-gyr"),
+        ("serial_number=AB12", "decimal digits"),
+        ("serial_number=12&physical=17", "is not 1012"),
+        ("window=8", "window=8 is out of range: 1 to 7"),
+        ("window=0", "window=0 is out of range"),
+        ("information=2031", "information=2031 is out of range: 8 to 2030"),
+        ("information=7", "information=7 is out of range"),
+        ("address_size=3", "1, 2 or 4 octets, or auto"),
+        ("window=auto", "write a decimal number"),
+    ],
+)
+def test_what_does_not_fit_on_hdlc(query: str, fault: str) -> None:
+    with pytest.raises(ConfigurationError, match=fault):
+        ConnectionUrl.parse(f"hdlc+tcp://meter?{query}")
+
+
+@pytest.mark.parametrize("word", ["window=1", "information=128", "serial_number=1", "address_size=auto"])
+def test_words_of_hdlc_alone(word: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not a parameter of wrapper"):
+        ConnectionUrl.parse(f"tcp://meter?{word}")
+    with pytest.raises(ConfigurationError, match="a parameter of HDLC"):
+        ConnectionUrl(framing="wrapper", medium="tcp", host="meter", window=1)
+
+
+def test_the_address_size_that_is_to_be_found_out() -> None:
+    url = ConnectionUrl.parse("hdlc+tcp://meter?physical=17&address_size=auto")
+    assert url.address_size == 0
+    assert str(url) == "hdlc+tcp://meter?physical=17&address_size=auto"
+    assert ConnectionUrl.parse(str(url)) == url
+    assert "in the address size it answers to" in url.interpreted()
+
+
+def test_what_is_agreed_to_at_most() -> None:
+    url = ConnectionUrl.parse("hdlc+tcp://meter")
+    assert (url.window, url.information) == (7, 2030)
+    assert str(url) == "hdlc+tcp://meter"
+    url = ConnectionUrl.parse("hdlc+tcp://meter?window=1&information=128")
+    assert str(url) == "hdlc+tcp://meter?window=1&information=128"

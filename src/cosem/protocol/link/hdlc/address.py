@@ -65,6 +65,25 @@ class HdlcAddress:
         return bytes((upper >> 6 & 0xFE, upper << 1 & 0xFE, lower >> 6 & 0xFE, (lower << 1 & 0xFE) | 1))
 
     @property
+    def broadcast(self) -> bool:
+        """Tell whether it names all stations, in one of its parts: nobody may answer then."""
+        return ALL_STATION[self.bits] in (self.upper, self.lower)
+
+    def in_every_size(self) -> tuple[HdlcAddress, ...]:
+        """Return the address in each size that can hold it, the one it has first.
+
+        A station without a lower part is called as "whoever is there" (the calling physical device) where one is
+        needed, and one octet leaves the lower part out.
+        """
+        others: list[HdlcAddress] = []
+        for size in (1, 2, 4):
+            limit = 1 << _BITS[size]
+            lower = None if size == 1 else CALLING_DEVICE[_BITS[size]] if self.lower is None else self.lower
+            if size != self.size and self.upper < limit and (lower or 0) < limit:
+                others.append(HdlcAddress(self.upper, lower, size))
+        return (self, *others)
+
+    @property
     def bits(self) -> int:
         """Return how many bits each part has in this size."""
         return _BITS[self.size]

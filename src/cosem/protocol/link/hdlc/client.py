@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
 from typing import ClassVar
 
-from cosem.errors import DecodeError, LocalProtocolError, RemoteProtocolError, TimedOut
+from cosem.errors import DecodeError, LocalProtocolError, OnlyEcho, RemoteProtocolError, TimedOut
 from cosem.protocol.link import ApduReceived, LinkConnected, LinkDisconnected, LinkEvent
 from cosem.protocol.link.hdlc import llc
 from cosem.protocol.link.hdlc.address import ALL_STATION, CALLING_DEVICE, LAYER, HdlcAddress, client_address
@@ -32,8 +32,15 @@ class HdlcClient:
     """One client address talking to one server address.
 
     The client holds the turn: it sends, gives the turn away with the poll bit, and has it back with the final bit of
-    the answer. `deadline` is when an answer is overdue: then the identical octets go out again, and after the last
-    repetition `tick` raises TimedOut("link"). Segments are asked for and acknowledged in here; a whole APDU comes out.
+    the answer. `deadline` is when an answer is overdue: then the identical octets go out again, or where a part of the
+    answer has come, what asks for its rest; after the last repetition `tick` raises TimedOut("link"), or OnlyEcho where
+    nothing came but what was sent. An answer that shows what was lost is taken up at once, without waiting: from the
+    first missing frame on all goes out again. Segments are asked for and acknowledged in here; a whole APDU comes out.
+
+    A server that does not answer to its address is called by the `alternatives` in turn; whichever answers is the
+    `server` from then on. One that does not answer to the proposed parameters, or refuses them, is called without any,
+    which proposes the defaults. An address of all stations is a broadcast: there is nothing to connect or to answer,
+    and what is sent goes in UI frames.
 
     Raised, besides: RemoteProtocolError when the server refuses (DM), rejects a frame (FRMR), or acknowledges what was
     not sent; DecodeError when UA or FRMR are malformed. After any of them the engine is disconnected. Where the server
@@ -46,13 +53,17 @@ class HdlcClient:
         server: HdlcAddress,
         parameters: Parameters | None = None,
         settings: ClientSettings | None = None,
+        *,
+        alternatives: Sequence[HdlcAddress] = (),
     ) -> None:
         self.counters: Counter[str] = Counter()
         self.state = State.DISCONNECTED
         self._client = client
-        self._server = server
+        self._server: HdlcAddress = server
         self._own = client_address(client).encode()
         self._peer = server.encode()
+        self._stations: tuple[HdlcAddress, ...] = (server, *(each for each in alternatives if each != server))
+        self._peers: dict[bytes, HdlcAddress] = {each.encode(): each for each in self._stations}
         self._proposed = parameters or Parameters()
         self._settings = settings or ClientSettings()
         tolerances = self._settings.tolerances
@@ -61,7 +72,8 @@ class HdlcClient:
             octets=self._settings.frame_octets,
             accept_damaged=Tolerance.DAMAGED_INFORMATION in tolerances,
         )
-        self._transfer = Transfer(self._proposed, self._settings.apdu_octets + llc.SIZE)
+        # Until the server has agreed to more, the defaults hold.
+        self._transfer = Transfer(Parameters(), self._settings.apdu_octets + llc.SIZE)
         self._unnumbered = Unnumbered(self.counters, self._settings.apdu_octets + llc.SIZE)
         self._events: list[LinkEvent] = []
         self._outgoing = bytearray()
@@ -70,13 +82,20 @@ class HdlcClient:
         self._expected = 0  # APDUs that must still come
         self._polls = 0  # asked in a row without getting one
         self._repeated = 0
+        self._calls = 0  # how often SNRM went out
+        self._bare = False  # SNRM without parameters went out
+        self._advanced = False  # a part of the answer has come
+        self._twice = 0  # commands that may be answered twice, since they were repeated
+        self._recoveries = 0  # in a row without getting on
+        self._echoed = self._answered = False  # what came since the last command
         self._due: float | None = None  # when to repeat, or to ask
         self._heard = 0.0
         self._moved = 0.0
+        self._progressed = 0.0
 
     @property
     def agreed(self) -> Parameters:
-        """Return the parameters in force; what was proposed, until connected."""
+        """Return the parameters in force; the defaults, until connected."""
         return self._transfer.agreed
 
     def tolerate(self, more: Tolerance) -> None:
@@ -88,25 +107,46 @@ class HdlcClient:
             accept_damaged=Tolerance.DAMAGED_INFORMATION in self._settings.tolerances,
         )
 
+    @property
+    def server(self) -> HdlcAddress:
+        """Return the address the server answers to, or is being called by."""
+        return self._server
+
+    @property
+    def progressed(self) -> float:
+        """Return when a part of an APDU last came on, in either direction."""
+        return self._progressed
+
+    @property
+    def echoed(self) -> bool:
+        """Tell whether nothing but our own octets has come back since we last spoke."""
+        return self._echoed and not self._answered
+
     def connect(self, now: float) -> None:
-        """Send SNRM."""
+        """Send SNRM; with all stations there is nothing to connect."""
         if self.state is not State.DISCONNECTED:
             raise LocalProtocolError(f"the link is {self.state.value}")
-        self.state = State.CONNECTING
-        self._expected = self._polls = 0
+        self._expected = self._polls = self._calls = self._twice = self._recoveries = 0
+        self._bare = False
         self._reader.clear()
         self._outgoing.clear()
-        # Saying nothing means the defaults, and every station understands it.
-        proposal = self._proposed
-        information = b"" if proposal == Parameters() else proposal.encode(self._settings.window_octets)
-        self._poll(encode(self._peer, self._own, SNRM | FINAL, information), now)
+        self._transfer = Transfer(Parameters(), self._settings.apdu_octets + llc.SIZE)
+        if self._server.broadcast:
+            self.state = State.CONNECTED
+            self._moved = now
+            self._events.append(LinkConnected(self._client, self._server.upper))
+            return
+        self.state = State.CONNECTING
+        self._call(now)
 
     def send(self, apdu: bytes, now: float, *, confirmed: bool = True, unnumbered: bool = False) -> None:
-        """Send one APDU when it is our turn; in UI frames, which nobody acknowledges, when `unnumbered`."""
+        """Send one APDU when it is our turn; in UI frames, which nobody acknowledges, to all or when `unnumbered`."""
         if not 1 <= len(apdu) <= self._settings.apdu_octets:
             raise LocalProtocolError(f"an APDU of 1 to {self._settings.apdu_octets} octets fits, not {len(apdu)}")
         information = llc.COMMAND + apdu
-        if unnumbered:
+        if self._server.broadcast and confirmed:
+            raise LocalProtocolError("nobody answers what all stations are told: only unconfirmed services go")
+        if unnumbered or self._server.broadcast:
             size = self._transfer.agreed.maximum_information_transmit
             for part, more in segments(information, size):
                 self._outgoing += encode(self._peer, self._own, UI, part, more)
@@ -120,8 +160,8 @@ class HdlcClient:
 
     def poll(self, now: float) -> None:
         """Ask for one more APDU than the requests sent account for, as block transfer with windows needs it."""
-        if self.state is not State.CONNECTED:
-            raise LocalProtocolError(f"the link is {self.state.value}")
+        if self.state is not State.CONNECTED or self._server.broadcast:
+            raise LocalProtocolError(f"the link is {self.state.value}, or to all stations")
         self._expected += 1
         if not self._awaiting:
             self._continue(now)
@@ -132,6 +172,9 @@ class HdlcClient:
             self._events.append(LinkDisconnected(self._client, self._server.upper))
             return
         if self.state is State.DISCONNECTING:
+            return
+        if self._server.broadcast:
+            self._down()
             return
         self.state = State.DISCONNECTING
         self._poll(encode(self._peer, self._own, DISC | FINAL), now)
@@ -159,8 +202,8 @@ class HdlcClient:
             return self._heard + self._settings.inter_octet_time_out
         if self._due is not None:
             return self._due
-        if self.state is State.CONNECTED and self._settings.inactivity_time_out is not None:
-            return self._moved + self._settings.inactivity_time_out
+        if self.state is State.CONNECTED:
+            return min((self._moved + limit for limit in self._idle_limits()), default=None)
         return None
 
     def tick(self, now: float) -> None:
@@ -175,25 +218,48 @@ class HdlcClient:
         if self._due is not None:
             if now >= self._due:
                 self._overdue(now)
-        elif (
-            self.state is State.CONNECTED
-            and settings.inactivity_time_out is not None
-            and now >= self._moved + settings.inactivity_time_out
-        ):
-            self.counters["inactivity_time_outs"] += 1
-            self._down()
+        elif self.state is State.CONNECTED:
+            idle, alive = settings.inactivity_time_out, settings.keep_alive
+            if idle is not None and now >= self._moved + idle:
+                self.counters["inactivity_time_outs"] += 1
+                self._down()
+            elif alive is not None and not self._server.broadcast and now >= self._moved + alive:
+                self.counters["kept_alive"] += 1
+                self._ask(now)
 
     # What is due
 
-    def _poll(self, octets: bytes, now: float) -> None:
+    def _idle_limits(self) -> list[float]:
+        alive = None if self._server.broadcast else self._settings.keep_alive
+        return [limit for limit in (self._settings.inactivity_time_out, alive) if limit is not None]
+
+    def _call(self, now: float) -> None:
+        """Send SNRM to the next of the addresses; in the second half of all calls without parameters."""
+        settings = self._settings
+        count, which = divmod(self._calls, len(self._stations))
+        self._server = self._stations[which]
+        self._peer = self._server.encode()
+        bare = self._bare or count > settings.retransmissions // 2
+        # Saying nothing means the defaults, and every station understands it.
+        self._bare = bare or self._proposed == Parameters()
+        information = b"" if self._bare else self._proposed.encode(settings.window_octets)
+        self._calls += 1
+        self._poll(encode(self._peer, self._own, SNRM | FINAL, information), now, settings.connect_time_out)
+
+    def _poll(self, octets: bytes, now: float, patience: float | None = None) -> None:
         """Send octets whose last frame gives the turn away."""
         self._last = octets
-        self._outgoing += octets
         self._awaiting = True
         self._repeated = 0
-        self._moved = now
-        self._due = now + self._settings.response_time_out
+        self._echoed = self._answered = False
         self.counters["polls"] += 1
+        self._say(octets, now, self._settings.response_time_out if patience is None else patience)
+
+    def _say(self, octets: bytes, now: float, patience: float) -> None:
+        self._outgoing += octets
+        self._advanced = False
+        self._moved = now + len(octets) * self._settings.octet_time
+        self._due = self._moved + patience
 
     def _ask(self, now: float) -> None:
         control = RR | FINAL | self._transfer.receive_state << 5
@@ -205,11 +271,37 @@ class HdlcClient:
         self._due = None
         if transfer.has_to_send and not transfer.peer_busy:
             self._poll(transfer.frames(self._peer, self._own), now)
+            self._progressed = self._moved
         elif transfer.has_to_send or transfer.collecting or self._expected:
             if self._polls == 0:
                 self._ask(now)
             else:
                 self._due = now + self._settings.poll_interval
+        else:
+            self._polls = 0
+
+    def _recover(self, now: float) -> None:
+        """Send again from the first missing frame on, or ask for it: the turn is ours, and something was lost.
+
+        Unless the answer may be a second one, to a command that was repeated: to answer each of these at once would
+        double them for ever, so then, and when it has not helped, the command waits for its time.
+        """
+        if self._twice or self._recoveries >= self._settings.retransmissions:
+            self._twice = max(0, self._twice - 1)
+            self.counters["stale_frames"] += 1
+            return
+        self._recoveries += 1
+        self.counters["recoveries"] += 1
+        transfer = self._transfer
+        if transfer.unacknowledged and not transfer.peer_busy:
+            self._poll(transfer.frames(self._peer, self._own), now)
+        else:
+            self._ask(now)
+
+    def _got_on(self, now: float) -> None:
+        """Take note that a part of an APDU has come through."""
+        self._progressed = now
+        self._recoveries = 0
 
     def _overdue(self, now: float) -> None:
         settings = self._settings
@@ -218,15 +310,32 @@ class HdlcClient:
                 self._give_up()
                 raise TimedOut("link", settings.polls * settings.poll_interval)
             self._ask(now)
+        elif self.state is State.CONNECTING:
+            if self._calls >= (1 + settings.retransmissions) * len(self._stations):
+                raise self._silence(settings.connect_time_out * self._calls)
+            self.counters["retransmissions"] += 1
+            echoed, answered = self._echoed, self._answered
+            self._call(now)
+            self._echoed, self._answered = echoed, answered
         elif self._repeated < settings.retransmissions:
             self._repeated += 1
+            self._twice += 1
             self.counters["retransmissions"] += 1
-            self._outgoing += self._last
-            self._moved = now
-            self._due = now + settings.response_time_out
+            if self._advanced:
+                transfer = self._transfer
+                control = RR | FINAL | transfer.receive_state << 5
+                waiting = transfer.unacknowledged and not transfer.peer_busy
+                self._last = (
+                    transfer.frames(self._peer, self._own) if waiting else encode(self._peer, self._own, control)
+                )
+            self._say(self._last, now, settings.response_time_out)
         else:
-            self._give_up()
-            raise TimedOut("link", settings.response_time_out * (1 + settings.retransmissions))
+            raise self._silence(settings.response_time_out * (1 + settings.retransmissions))
+
+    def _silence(self, seconds: float) -> TimedOut:
+        kind = OnlyEcho if self.echoed else TimedOut
+        self._give_up()
+        return kind("link", seconds)
 
     def _down(self) -> None:
         """Be disconnected, and say so if we were more than that."""
@@ -253,21 +362,25 @@ class HdlcClient:
     def _read(self, now: float) -> None:
         while (frame := self._reader.frame()) is not None:
             if self._is_for_us(frame):
+                self._answered = True
                 self._HANDLERS[frame.kind](self, frame, now)
 
     def _is_for_us(self, frame: Frame) -> bool:
         if frame.destination == self._own and frame.source == self._peer:
             if self._own != self._peer or frame.encode() not in self._last:
                 return True
-            self.counters["echoes"] += 1  # both addresses alike: only the whole frame tells
-            return False
-        if frame.destination == self._peer and frame.source == self._own:
-            self.counters["echoes"] += 1
-            return False
+            return self._echo()  # both addresses alike: only the whole frame tells
+        if frame.source == self._own and frame.destination in self._peers:
+            return self._echo()
         destination, source = HdlcAddress.decode(frame.destination), HdlcAddress.decode(frame.source)
         if self._is_client(destination, frame.kind) and self._is_server(source):
             return True
         self.counters["frames_for_others"] += 1
+        return False
+
+    def _echo(self) -> bool:
+        self.counters["echoes"] += 1
+        self._echoed = True
         return False
 
     def _is_client(self, address: HdlcAddress, kind: Kind) -> bool:
@@ -279,7 +392,7 @@ class HdlcClient:
 
     def _is_server(self, address: HdlcAddress) -> bool:
         asked = self._server
-        if address == asked:
+        if address == asked or (self.state is State.CONNECTING and address in self._stations):
             return True
         same_upper = address.upper == asked.upper
         if same_upper and (asked.lower is None or address.lower is None or address.lower == asked.lower):
@@ -291,8 +404,11 @@ class HdlcClient:
 
     def _acknowledged(self, frame: Frame, now: float) -> None:
         if self.state is State.CONNECTING:
+            self._settle(frame)
+            # Once SNRM went out without parameters nobody knows which of the two this answers: the defaults are safe.
+            proposed = Parameters() if self._bare else self._proposed
             try:
-                agreed = self._proposed.agreed_with(Parameters.decode(frame.information))
+                agreed = proposed.agreed_with(Parameters.decode(frame.information))
             except DecodeError:
                 self._give_up()
                 raise
@@ -311,6 +427,8 @@ class HdlcClient:
         if self.state is State.DISCONNECTED:
             self._ignore(frame, now)
             return
+        if self._refuses_parameters(frame, now):
+            return
         state, asked = self.state, self._awaiting or self._expected
         self._down()
         if state is State.CONNECTING:
@@ -324,17 +442,38 @@ class HdlcClient:
         if self.state is State.DISCONNECTED:
             self._ignore(frame, now)
             return
+        if self._refuses_parameters(frame, now):
+            return
         self._give_up()
         rejected = FrameReject.decode(frame.information)
         raise RemoteProtocolError(f"the server {rejected}", layer=LAYER, evidence=rejected)
 
+    def _settle(self, frame: Frame) -> None:
+        """Keep to the address that was answered from."""
+        self._server = self._peers.get(frame.source, self._server)
+        self._peer = self._server.encode()
+
+    def _refuses_parameters(self, frame: Frame, now: float) -> bool:
+        """Tell whether SNRM was refused that may be accepted without parameters, which is then tried at once."""
+        if self.state is not State.CONNECTING or self._bare:
+            return False
+        self._settle(frame)
+        self._stations = (self._server,)
+        self._calls, self._bare = 0, True
+        self.counters["parameters_refused"] += 1
+        self._call(now)
+        return True
+
     def _ready(self, frame: Frame, now: float) -> None:
         self._supervised(frame, now, busy=False)
+
+    def _sent_back(self, frame: Frame, now: float) -> None:
+        self._supervised(frame, now, busy=False, rejected=True)
 
     def _not_ready(self, frame: Frame, now: float) -> None:
         self._supervised(frame, now, busy=True)
 
-    def _supervised(self, frame: Frame, now: float, *, busy: bool) -> None:
+    def _supervised(self, frame: Frame, now: float, *, busy: bool, rejected: bool = False) -> None:
         if self.state is not State.CONNECTED:
             self._ignore(frame, now)
             return
@@ -345,12 +484,21 @@ class HdlcClient:
             progress = self._acknowledge_anyway(frame)
         self._moved = now
         transfer.peer_busy = busy
-        if not frame.final or not self._awaiting:
+        if progress:
+            self._got_on(now)
+        if not frame.final:
+            return
+        if not self._awaiting:
+            self._twice = max(0, self._twice - 1)
             return
         if waiting and not progress and not busy and not was_busy:
-            # An answer to something older, or to frames lost on the way: repeating at once would double each late
-            # answer for ever, so the repetition waits for its time.
-            self.counters["stale_frames"] += 1
+            # Of one frame that came the answer acknowledges it, and one that did not come is not answered: this is an
+            # answer to something older. Of several the last may have come and the others not.
+            if rejected or waiting > 1:
+                self._recover(now)
+            else:
+                self._twice = max(0, self._twice - 1)
+                self.counters["stale_frames"] += 1
             return
         self._awaiting = False
         self._polls = 0 if progress and not busy else self._polls + 1
@@ -362,7 +510,12 @@ class HdlcClient:
             return
         transfer = self._transfer
         if not transfer.is_next(frame):
-            self.counters["repeated_frames" if transfer.is_repeated(frame) else "frames_out_of_sequence"] += 1
+            repeated = transfer.is_repeated(frame)
+            self.counters["repeated_frames" if repeated else "frames_out_of_sequence"] += 1
+            if frame.final and (repeated or not self._awaiting):
+                self._twice = max(0, self._twice - 1)
+            elif frame.final and transfer.agreed.window_receive > 1:
+                self._recover(now)
             return
         if transfer.acknowledge(frame.receive_sequence) is None:
             self._acknowledge_anyway(frame)
@@ -382,6 +535,8 @@ class HdlcClient:
             raise self._refuse(f"an APDU of more than {self._settings.apdu_octets} octets") from None
         self._moved = now
         self._polls = 0
+        self._advanced = True
+        self._got_on(now)
         transfer.peer_busy = False
         if information is not None:
             self._deliver(information, unsolicited=not self._expected)
@@ -423,7 +578,7 @@ class HdlcClient:
         Kind.INFORMATION: _informed,
         Kind.RECEIVE_READY: _ready,
         Kind.RECEIVE_NOT_READY: _not_ready,
-        Kind.REJECT: _ready,
+        Kind.REJECT: _sent_back,
         Kind.UNNUMBERED_ACKNOWLEDGE: _acknowledged,
         Kind.DISCONNECTED_MODE: _disconnected,
         Kind.FRAME_REJECT: _rejected,

@@ -76,6 +76,10 @@ class Parameters:
             raise DecodeError(str(error), path=("parameters",), layer=LAYER) from None
 
 
+MOST = Parameters(MAXIMUM_INFORMATION, MAXIMUM_INFORMATION, MAXIMUM_WINDOW, MAXIMUM_WINDOW)
+"""The most that this profile allows."""
+
+
 def window_octets(information: bytes) -> int:
     """Return in how many octets (one or four) a peer writes windows, so that it can be answered alike."""
     sizes = {number: size for number, _, size, _ in parameter_fields(information)}

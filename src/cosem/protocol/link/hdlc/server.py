@@ -98,8 +98,9 @@ class HdlcServer:
     def unsolicited_octets(self, *, client: int, server: int) -> int | None:
         """Return how many octets of an APDU fit into one UI frame to `client`."""
         connection = self._connections.get((client, server))
-        agreed = self._parameters if connection is None else connection.transfer.agreed
-        return agreed.maximum_information_transmit - llc.SIZE
+        if connection is not None:
+            return connection.transfer.agreed.maximum_information_transmit - llc.SIZE
+        return self._unagreed - llc.SIZE
 
     def acknowledge(self, now: float, *, client: int, server: int) -> None:
         """Tell that the last APDU of `client` will have no answer: RR says that it arrived."""
@@ -175,6 +176,12 @@ class HdlcServer:
     def _reply(self, frame: Frame, control: int, information: bytes = b"") -> None:
         self._outgoing += encode(frame.source, frame.destination, control | FINAL, information)
 
+    @property
+    def _unagreed(self) -> int:
+        """Octets of information that may go to a client with which nothing was agreed."""
+        longest = self._parameters.maximum_information_transmit
+        return min(longest, self._settings.unsolicited_octets or longest)
+
     def _push(self, information: bytes, client: int, server: int) -> None:
         connection = self._connections.get((client, server))
         if connection is not None:
@@ -182,7 +189,7 @@ class HdlcServer:
             size = connection.transfer.agreed.maximum_information_transmit
         else:
             peer, own = client_address(client).encode(), HdlcAddress.of(server, self._physical).encode()
-            size = self._parameters.maximum_information_transmit
+            size = self._unagreed
         for part, more in segments(information, size):
             self._outgoing += encode(peer, own, UI | (0 if more else FINAL), part, more)
 
@@ -196,7 +203,7 @@ class HdlcServer:
                 self.counters["frames_for_others"] += 1
             elif frame.kind is Kind.UNNUMBERED_INFORMATION:
                 self._notified(frame, client, servers)
-            elif self._is_broadcast(frame.destination):
+            elif HdlcAddress.decode(frame.destination).broadcast:
                 self.counters["broadcasts_ignored"] += 1  # nobody may answer what all were asked
             else:
                 (server,) = servers
@@ -224,14 +231,10 @@ class HdlcServer:
             return tuple(sorted(self._servers))
         return (address.upper,) if address.upper in self._servers else ()
 
-    def _is_broadcast(self, octets: bytes) -> bool:
-        address = HdlcAddress.decode(octets)
-        return ALL_STATION[address.bits] in (address.upper, address.lower)
-
     def _notified(self, frame: Frame, client: int, servers: tuple[int, ...]) -> None:
         information = self._unnumbered.take(frame)
         if information is not None and (apdu := self._unwrap(information)):
-            broadcast = self._is_broadcast(frame.destination)
+            broadcast = HdlcAddress.decode(frame.destination).broadcast
             self._events += [ApduReceived(apdu, client, server, True, broadcast) for server in servers]
 
     def _handle(self, frame: Frame, client: int, server: int, now: float) -> None:

@@ -46,8 +46,10 @@ class Tolerance(Flag):
 class Settings:
     """What both roles need. Times are seconds.
 
-    `inter_octet_time_out` gives up a frame whose rest does not come; 25 ms suits a wire, a packet network needs more.
-    `inactivity_time_out` ends a connection on which no frame arrives; None never does.
+    `inter_octet_time_out` gives up a frame whose rest does not come: after so long a silence since its last octet, and
+    not before. The usual set-up of a meter says 25 ms, which suits a wire; what comes through a packet network or the
+    buffers of an operating system needs more. `inactivity_time_out` ends a connection on which no frame arrives; None
+    never does.
     """
 
     frame_octets: int = MAXIMUM_FRAME
@@ -67,12 +69,19 @@ class Settings:
 class ClientSettings(Settings):
     """What a client needs besides.
 
-    A command without response is repeated after `response_time_out`, `retransmissions` times at most. A server that
+    A command without response is repeated after `response_time_out`, SNRM after `connect_time_out`, both
+    `retransmissions` times at most. A server that
     has nothing to say yet (or is not ready) is asked again at once, then each `poll_interval`, `polls` times at most.
+    `octet_time` is how long an octet takes on the line: what is written has not left before, and no answer is late
+    that could not yet have begun. `keep_alive` asks a server on which nothing has moved for so long, so that it does
+    not end the connection; None lets it.
     `window_octets` is how many octets windows take in SNRM (one or four; both are in use).
     """
 
     response_time_out: float = 5.0
+    connect_time_out: float = 2.5
+    octet_time: float = 0.0
+    keep_alive: float | None = None
     retransmissions: int = 3
     poll_interval: float = 0.5
     polls: int = 60
@@ -94,10 +103,15 @@ class ClientSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings(Settings):
-    """What a server needs besides: how many `connections` it keeps at once, over all pairs of addresses."""
+    """What a server needs besides.
+
+    It keeps as many `connections` at once, over all pairs of addresses. `unsolicited_octets` is the information of a UI
+    frame to a client with which nothing was agreed; None stands for the longest the server can send.
+    """
 
     inactivity_time_out: float | None = 120.0
     connections: int = 16
+    unsolicited_octets: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

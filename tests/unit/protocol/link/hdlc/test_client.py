@@ -2,7 +2,7 @@
 
 import pytest
 
-from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, RemoteProtocolError, TimedOut
+from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, OnlyEcho, RemoteProtocolError, TimedOut
 from cosem.protocol.link import ApduReceived, LinkConnected, LinkDisconnected
 from cosem.protocol.link.hdlc import ClientSettings, Frame, FrameReject, HdlcAddress, HdlcClient, Kind, Parameters
 from cosem.protocol.link.hdlc.client import State
@@ -92,9 +92,7 @@ class TestConnecting:
         assert client.state is State.DISCONNECTED
 
     def test_never_answered(self):
-        client = HdlcClient(
-            16, HdlcAddress.of(1, 17), settings=ClientSettings(response_time_out=2.0, retransmissions=2)
-        )
+        client = HdlcClient(16, HdlcAddress.of(1, 17), settings=ClientSettings(connect_time_out=2.0, retransmissions=2))
         client.connect(0.0)
         snrm = client.outgoing()
         for now in (2.0, 4.0):
@@ -664,3 +662,273 @@ def test_commands_are_not_for_clients():
         client.receive(encode(OWN, PEER, control), 0.0)
     assert client.counters["unexpected_frames"] == 3
     assert client.events() == []
+
+
+def windowed(window=7, **settings):
+    """Return a client that has agreed to windows of frames of 128 octets."""
+    client = HdlcClient(
+        16, HdlcAddress.of(1, 17), Parameters(128, 128, window, window), settings=ClientSettings(**settings)
+    )
+    client.connect(0.0)
+    client.outgoing()
+    client.receive(encode(OWN, PEER, UA, Parameters(128, 128, window, window).encode()), 0.0)
+    client.events()
+    return client
+
+
+LONG = bytes(range(256)) * 2  # with the LLC header five frames of 128 octets at most
+
+
+class TestWindows:
+    @pytest.mark.parametrize(("window", "turns"), [(1, 5), (2, 3), (3, 2), (7, 1)])
+    def test_as_many_frames_as_agreed_go_out_in_a_turn(self, window, turns):
+        client = windowed(window)
+        client.send(LONG, 0.0)
+        sizes, number = [], 0
+        while frames := [frame for frame in said(client) if frame.kind is Kind.INFORMATION]:
+            assert [frame.final for frame in frames] == [False] * (len(frames) - 1) + [True]
+            assert [frame.send_sequence for frame in frames] == list(range(number, number + len(frames)))
+            sizes.append(len(frames))
+            number += len(frames)
+            client.receive(ready(number), 0.1)
+        assert len(sizes) == turns
+        assert max(sizes) <= window
+
+    def test_from_the_first_missing_frame_on(self):
+        client = windowed()
+        client.send(LONG, 0.0)
+        assert len(said(client)) == 5
+        client.receive(ready(2), 0.1)
+        assert [frame.send_sequence for frame in said(client)] == [2, 3, 4]
+        assert client.counters["retransmissions"] == 0
+
+    def test_where_the_first_is_missing_nothing_waits(self):
+        client = windowed()
+        client.send(LONG, 0.0)
+        client.outgoing()
+        client.receive(ready(0), 0.1)
+        assert [frame.send_sequence for frame in said(client)] == [0, 1, 2, 3, 4]
+        assert client.counters["recoveries"] == 1
+
+    def test_a_second_answer_to_a_repeated_command_repeats_nothing(self):
+        client = windowed(response_time_out=1.0)
+        client.send(LONG, 0.0)
+        client.outgoing()
+        client.tick(1.0)
+        assert len(said(client)) == 5
+        client.receive(ready(0), 1.1)
+        assert client.outgoing() == b""
+        assert client.counters["stale_frames"] == 1
+
+    def test_recoveries_that_do_not_help_wait_for_their_time(self):
+        client = windowed(response_time_out=1.0, retransmissions=3)
+        client.send(LONG, 0.0)
+        client.outgoing()
+        for number in range(10):
+            client.receive(ready(0), 0.01 * number)
+            client.outgoing()
+        assert client.counters["recoveries"] == 3
+        with pytest.raises(TimedOut):
+            for now in range(1, 9):
+                client.tick(float(now))
+
+    def test_a_rej_repeats_at_once_and_none_is_ever_sent(self):
+        client = connected()
+        client.send(GET, 0.0)
+        request = client.outgoing()
+        client.receive(encode(OWN, PEER, 0x19), 0.1)
+        assert client.outgoing() == request
+
+    def test_what_comes_behind_a_gap_is_asked_for_again_at_once(self):
+        client = windowed()
+        client.send(GET, 0.0)
+        client.outgoing()
+        parts = [
+            information(number, 1, bytes([number]) * 9, llc=b"", final=number == 4, segmented=number < 4)
+            for number in range(5)
+        ]
+        client.receive(parts[0] + parts[1] + parts[3] + parts[4], 0.1)
+        assert spoken(client) == Frame(PEER, OWN, 0x11 | 2 << 5)
+        assert client.counters["frames_out_of_sequence"] == 2
+
+    def test_where_the_last_is_missing_only_it_is_asked_for(self):
+        client = windowed(response_time_out=1.0)
+        client.send(GET, 0.0)
+        client.outgoing()
+        for number in range(3):
+            client.receive(information(number, 1, b"xyz", llc=b"", final=False, segmented=True), 0.1)
+        assert client.deadline() == 1.1
+        client.tick(1.1)
+        assert spoken(client) == Frame(PEER, OWN, 0x11 | 3 << 5)
+
+    def test_rnr_holds_what_waits_until_rr(self):
+        client = windowed(2, poll_interval=0.5)
+        client.send(LONG, 0.0)
+        assert len(said(client)) == 2
+        client.receive(ready(2, busy=True), 0.1)
+        for _ in range(3):
+            assert client.outgoing() == b""
+            due = client.deadline()
+            client.tick(due)
+            assert spoken(client).kind is Kind.RECEIVE_READY
+            client.receive(ready(2, busy=True), due + 0.1)
+        client.tick(client.deadline())
+        client.outgoing()
+        client.receive(ready(2), 5.0)
+        assert [frame.send_sequence for frame in said(client)] == [2, 3]
+
+
+class TestTheAddressSize:
+    def called(self, address, **settings):
+        client = HdlcClient(16, address, settings=ClientSettings(**settings), alternatives=address.in_every_size())
+        client.connect(0.0)
+        return client
+
+    @pytest.mark.parametrize(("size", "octets"), [(1, "03"), (2, "0223"), (4, "00020023")])
+    def test_the_one_that_is_answered_is_kept(self, size, octets):
+        client = self.called(HdlcAddress.of(1, 17))
+        peer = bytes.fromhex(octets)
+        tried = []
+        for attempt in range(3):
+            tried.append(spoken(client).destination)
+            if tried[-1] == peer:
+                break
+            client.tick(2.5 * (attempt + 1))
+        client.receive(encode(OWN, peer, UA), 8.0)
+        assert client.events() == [LinkConnected(16, 1)]
+        assert client.server.size == size
+        client.send(GET, 9.0)
+        assert spoken(client).destination == peer
+        assert tried == [bytes.fromhex(each) for each in ("0223", "03", "00020023")][: len(tried)]
+
+    def test_a_late_answer_settles_it_too(self):
+        client = self.called(HdlcAddress.of(1, 17))
+        client.tick(2.5)
+        client.outgoing()
+        client.receive(encode(OWN, PEER, UA), 2.6)
+        assert client.server == HdlcAddress.of(1, 17)
+
+    def test_without_a_lower_part_whoever_is_there_is_called(self):
+        assert HdlcAddress.of(1).in_every_size() == (
+            HdlcAddress(1, None, 1),
+            HdlcAddress(1, 0x7E, 2),
+            HdlcAddress(1, 0x3FFE, 4),
+        )
+        assert HdlcAddress.of(300, 17).in_every_size() == (HdlcAddress(300, 17, 4),)
+        assert HdlcAddress.of(1, 300).in_every_size() == (HdlcAddress(1, 300, 4), HdlcAddress(1, None, 1))
+
+    def test_nobody_answers_to_any(self):
+        client = self.called(HdlcAddress.of(1, 17), retransmissions=1)
+        for attempt in range(1, 6):
+            client.tick(2.5 * attempt)
+        with pytest.raises(TimedOut, match="within 15 s"):
+            client.tick(15.0)
+
+
+class TestParametersThatAreNotLiked:
+    """The second half of all calls goes without parameters, which stands for the defaults and suits everybody."""
+
+    def test_silence(self):
+        client = HdlcClient(16, HdlcAddress.of(1, 17), Parameters(2030, 2030, 7, 7))
+        client.connect(0.0)
+        lengths = [len(spoken(client).information)]
+        for attempt in range(1, 4):
+            client.tick(2.5 * attempt)
+            lengths.append(len(spoken(client).information))
+        assert lengths == [23, 23, 0, 0]
+        client.receive(encode(OWN, PEER, UA, Parameters(2030, 2030, 7, 7).encode()), 8.0)
+        assert client.agreed == Parameters()
+
+    @pytest.mark.parametrize("refusal", [encode(OWN, PEER, DM), encode(OWN, PEER, FRMR, b"\x93\x00\x01")])
+    def test_a_refusal(self, refusal):
+        client = HdlcClient(16, HdlcAddress.of(1, 17), Parameters(2030, 2030, 7, 7))
+        client.connect(0.0)
+        client.outgoing()
+        client.receive(refusal, 0.1)
+        assert spoken(client) == Frame(PEER, OWN, 0x93)
+        with pytest.raises(RemoteProtocolError):
+            client.receive(refusal, 0.2)
+
+
+class TestEcho:
+    def test_nothing_but_an_echo(self):
+        client = HdlcClient(16, HdlcAddress.of(1, 17))
+        client.connect(0.0)
+        with pytest.raises(OnlyEcho, match="I only see my own echo: is the head on the meter"):
+            for attempt in range(1, 9):
+                client.receive(client.outgoing(), 2.5 * attempt - 1)
+                client.tick(2.5 * attempt)
+
+    def test_an_answer_behind_the_echo(self):
+        client = HdlcClient(16, HdlcAddress.of(1, 17))
+        client.connect(0.0)
+        client.receive(client.outgoing() + encode(OWN, PEER, UA), 0.1)
+        client.send(GET, 0.2)
+        client.receive(client.outgoing() + information(0, 1, ANSWER), 0.3)
+        assert client.events() == [LinkConnected(16, 1), ApduReceived(ANSWER, 16, 1)]
+        assert not client.echoed
+
+    def test_silence_is_no_echo(self):
+        client = connected(response_time_out=1.0, retransmissions=0)
+        client.send(GET, 0.0)
+        with pytest.raises(TimedOut) as silence:
+            client.tick(1.0)
+        assert not isinstance(silence.value, OnlyEcho)
+
+
+class TestToAllStations:
+    @pytest.mark.parametrize("address", [HdlcAddress.of(127), HdlcAddress.of(1, 127), HdlcAddress.of(0x3FFF, 17)])
+    def test_ui_frames_without_a_connection(self, address):
+        client = HdlcClient(16, address)
+        client.connect(0.0)
+        assert client.outgoing() == b""
+        assert client.events() == [LinkConnected(16, address.upper)]
+        client.send(b"\xd3\x00", 1.0, confirmed=False)
+        assert spoken(client) == Frame(address.encode(), OWN, UI, b"\xe6\xe6\x00\xd3\x00")
+        assert client.deadline() is None
+        with pytest.raises(LocalProtocolError, match="nobody answers"):
+            client.send(GET, 2.0)
+        with pytest.raises(LocalProtocolError):
+            client.poll(2.0)
+        client.disconnect(3.0)
+        assert client.outgoing() == b""
+        assert client.events() == [LinkDisconnected(16, address.upper)]
+
+
+class TestTimers:
+    @pytest.mark.parametrize(("silence", "given_up"), [(0.999, False), (1.0, True), (1.001, True)])
+    def test_the_inter_octet_time_out(self, silence, given_up):
+        client = connected(inter_octet_time_out=1.0)
+        client.send(GET, 0.0)
+        client.outgoing()
+        client.receive(information(0, 1, bytes(100))[:50], 0.5)
+        client.tick(0.5 + silence)
+        assert client.counters["frames_abandoned"] == given_up
+
+    def test_what_is_written_needs_its_time_on_the_line(self):
+        client = connected(response_time_out=1.0, octet_time=10 / 300)
+        client.send(bytes(97), 0.0)
+        octets = len(client.outgoing())
+        assert client.deadline() == pytest.approx(octets / 30 + 1.0)
+
+    def test_keep_alive(self):
+        client = connected(keep_alive=20.0, inactivity_time_out=120.0)
+        assert client.deadline() == 20.0
+        client.tick(19.99)
+        assert client.outgoing() == b""
+        client.tick(20.0)
+        assert spoken(client) == Frame(PEER, OWN, 0x11)
+        client.receive(ready(0), 20.1)
+        assert client.deadline() == pytest.approx(40.1)
+        client.tick(40.1)
+        client.receive(ready(0), 40.2)
+        client.send(GET, 41.0)
+        assert said(client)[-1].kind is Kind.INFORMATION
+        assert client.counters["kept_alive"] == 2
+
+    def test_a_server_that_does_not_answer_to_being_kept_alive(self):
+        client = connected(keep_alive=20.0, retransmissions=1, response_time_out=1.0)
+        client.tick(20.0)
+        client.tick(21.0)
+        with pytest.raises(TimedOut):
+            client.tick(22.0)

@@ -5,6 +5,7 @@ import pytest
 from cosem.errors import ConfigurationError, LocalProtocolError
 from cosem.protocol.link import ApduReceived, LinkConnected, LinkDisconnected
 from cosem.protocol.link.hdlc import (
+    MOST,
     Frame,
     FrameReject,
     HdlcAddress,
@@ -485,6 +486,89 @@ class TestUnnumbered:
         server.send(b"\x0f\x00", 0.0, client=16, server=1, unsolicited=True)
         assert spoken(server) == reply(UI | 0x10, b"\xe6\xe7\x00\x0f\x00")
 
+    def test_a_client_with_which_nothing_was_agreed(self):
+        server = HdlcServer({1}, 17, MOST, ServerSettings(unsolicited_octets=128))
+        assert server.unsolicited_octets(client=16, server=1) == 125
+        server.send(bytes(200), 0.0, client=16, server=1, unsolicited=True)
+        assert [len(frame.information) for frame in said(server)] == [128, 75]
+        connected(server)
+        assert server.unsolicited_octets(client=16, server=1) == 125
+        server.receive(command(SNRM, MOST.encode()), 0.0)
+        assert server.unsolicited_octets(client=16, server=1) == 2027
+
+
+class TestWindows:
+    def longest(self, window, size=2030):
+        server = HdlcServer({1}, 17, MOST)
+        server.receive(command(SNRM, Parameters(size, size, window, window).encode()), 0.0)
+        server.outgoing()
+        server.events()
+        return server
+
+    @pytest.mark.parametrize("window", range(1, 8))
+    def test_an_answer_goes_out_a_window_a_turn(self, window):
+        server = self.longest(window, 100)
+        server.receive(information(0, 0, GET), 0.0)
+        answer(server, bytes(1497))  # with the LLC header 15 frames of 100 octets
+        taken, left = 0, 15
+        while left:
+            frames = said(server)
+            assert [frame.final for frame in frames] == [False] * (len(frames) - 1) + [True]
+            assert len(frames) == min(window, left)
+            assert frames[0].send_sequence == taken % 8
+            left -= len(frames)
+            taken += len(frames)
+            server.receive(ready(taken % 8), 0.0)
+        assert spoken(server).kind is Kind.RECEIVE_READY
+
+    def test_go_back(self):
+        server = self.longest(7, 100)
+        server.receive(information(0, 0, GET), 0.0)
+        answer(server, bytes(997))
+        assert [frame.send_sequence for frame in said(server)] == [0, 1, 2, 3, 4, 5, 6]
+        server.receive(ready(3), 0.0)
+        assert [frame.send_sequence for frame in said(server)] == [3, 4, 5, 6, 7, 0, 1]
+        server.receive(command(0x19 | 5 << 5), 0.0)  # REJ
+        assert [frame.send_sequence for frame in said(server)] == [5, 6, 7, 0, 1]
+
+    def test_rnr_holds_the_answer(self):
+        server = self.longest(7, 100)
+        server.receive(information(0, 0, GET), 0.0)
+        answer(server, bytes(197))
+        server.outgoing()
+        server.receive(ready(1, busy=True), 0.0)
+        assert spoken(server).kind is Kind.RECEIVE_READY
+        server.receive(ready(1), 0.0)
+        assert spoken(server).send_sequence == 1
+
+    def test_a_request_in_a_window_with_a_gap(self):
+        server = self.longest(7, 100)
+        body = [bytes([number]) * 50 for number in range(3)]
+        frames = [
+            information(
+                number,
+                0,
+                body[number],
+                llc=b"\xe6\xe6\x00" if number == 0 else b"",
+                final=number == 2,
+                segmented=number < 2,
+            )
+            for number in range(3)
+        ]
+        server.receive(frames[0] + frames[2], 0.0)
+        assert spoken(server) == reply(0x11 | 1 << 5)
+        server.receive(frames[1] + frames[2], 0.0)
+        assert server.events() == [ApduReceived(b"".join(body), 16, 1)]
+
+    def test_the_longest_frame_that_can_be_agreed(self):
+        server = self.longest(1)
+        server.receive(information(0, 0, bytes(2027)), 0.0)
+        assert server.events() == [ApduReceived(bytes(2027), 16, 1)]
+        answer(server, bytes(2028))
+        (frame,) = said(server)
+        assert (len(frame.information), frame.segmented) == (2030, True)
+        assert len(frame.encode()) <= 0x7FF + 2
+
 
 class TestTime:
     def test_inactivity(self):
@@ -502,6 +586,19 @@ class TestTime:
         assert server.events() == [LinkDisconnected(16, 1)]
         assert server.deadline() is None
         assert server.counters["inactivity_time_outs"] == 2
+
+    @pytest.mark.parametrize(("silence", "ended"), [(119.999, False), (120.0, True), (120.001, True)])
+    def test_the_inactivity_time_out(self, silence, ended):
+        server = connected()
+        server.receive(ready(0), 10.0)
+        server.tick(10.0 + silence)
+        assert (server.events() == [LinkDisconnected(16, 1)]) is ended
+
+    @pytest.mark.parametrize(("silence", "given_up"), [(0.999, False), (1.0, True), (1.001, True)])
+    def test_the_inter_octet_time_out(self, server, silence, given_up):
+        server.receive(information(0, 0, bytes(100))[:40], 5.0)
+        server.tick(5.0 + silence)
+        assert server.counters["frames_abandoned"] == given_up
 
     def test_without_inactivity(self):
         server = connected(inactivity_time_out=None)
