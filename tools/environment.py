@@ -70,14 +70,27 @@ def install_project(place: Path, _: list[Path]) -> None:
 
 
 def install_peers(place: Path, sources: list[Path]) -> None:
-    pip(place, "install", "--requirement", sources[0])
+    pip(place, "install", "--requirement", sources[0], constraints=constraints_beside(place, sources[0]))
 
 
-def pip(place: Path, *words: str | Path) -> None:
+def constraints_beside(place: Path, requirements: Path) -> Path:
+    """Return the constraints without the lines of packages that a set of peers pins itself, in another version."""
+    pinned = {name(line) for line in requirements.read_text().splitlines()}
+    kept = [line for line in CONSTRAINTS.read_text().splitlines() if name(line) not in pinned]
+    path = place / "constraints.txt"
+    path.write_text("\n".join(kept) + "\n")
+    return path
+
+
+def name(line: str) -> str:
+    return line.partition("==")[0].partition("[")[0].strip()
+
+
+def pip(place: Path, *words: str | Path, constraints: Path = CONSTRAINTS) -> None:
     """The project's pip installs into every environment, so that the peers' need none of their own."""
     elsewhere = () if place == PROJECT else ("--python", interpreter(place))
     options = ("-qq", "--no-input", "--disable-pip-version-check")
-    run(interpreter(PROJECT), "-m", "pip", *options, *elsewhere, *words, "--constraint", CONSTRAINTS)
+    run(interpreter(PROJECT), "-m", "pip", *options, *elsewhere, *words, "--constraint", constraints)
 
 
 def state(sources: list[Path]) -> str:

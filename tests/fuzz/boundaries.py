@@ -43,6 +43,7 @@ from cosem.store.memory import MemoryCounterStore
 from fuzz.bench import ENERGY, answered
 from fuzz.envelopes import general_ciphering, general_signing
 from fuzz.exchanges import gateway, general_blocks, short_names
+from fuzz.telegrams import p1, sml, tic
 from pair import AK, BOTH, CLIENT_TITLE, EK, SERVER_TITLE, Pair, pair
 
 
@@ -239,6 +240,9 @@ BOUNDARIES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
         "short_names": short_names,
         "general_ciphering": general_ciphering,
         "general_signing": general_signing,
+        "p1": p1,
+        "tic": tic,
+        "sml": sml,
         "elgama": elgama,
     }
 )

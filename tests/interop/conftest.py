@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PEERS = ROOT / ".peers" / "dlms" / "bin"
+PEERS = ROOT / ".peers"
 DRIVERS = Path(__file__).resolve().parent / "peers"
 
 # The example keys that the standard's own worked examples use.
@@ -109,6 +109,17 @@ def gurux() -> Callable[..., dict[str, Any]]:
     return run
 
 
+@pytest.fixture
+def dsmr_parser() -> Callable[[list[str], list[list[str]]], dict[str, Any]]:
+    """Call it with P1 telegrams in clear, and sealed ones: runs `peers/p1_dsmr_parser.py`, returns its answer."""
+
+    def run(clear: list[str], sealed: list[list[str]]) -> dict[str, Any]:
+        interpreter = PEERS / "p1" / "bin" / "python"
+        return drive("p1_dsmr_parser.py", json.dumps(clear), json.dumps(sealed), interpreter=interpreter)
+
+    return run
+
+
 def drive(driver: str, *words: str, interpreter: Path | None = None) -> dict[str, Any]:
     """Run one of our drivers under the peers' interpreter (isolated: it can import nothing of ours)."""
     if interpreter is not None and not interpreter.exists():
@@ -156,7 +167,7 @@ def listening(command: list[str], pattern: str) -> Iterator[int]:
 
 
 def peer(program: str) -> str:
-    path = PEERS / program
+    path = PEERS / "dlms" / "bin" / program
     if not path.exists():
         pytest.fail("the peers' environment is missing. Type: make setup")
     return str(path)

@@ -44,6 +44,8 @@ def _line(group: Group, zone: tzinfo, time: datetime, quality: Quality, meter: s
         line = replace(line, time=time)
     if known is None or known.unit is None:
         return line
+    if group.moment is None and group.time is not None:
+        return replace(line, fault=f"{group.time!r} is no time")
     scaled = group.value.scaled
     if scaled is None:
         return replace(line, fault=f"expected a number, not {group.data!r}")

@@ -71,6 +71,13 @@ def test_each_group_has_its_own_verdict() -> None:
     assert readings(found, PARIS, NOW) == []
 
 
+def test_measured_at_no_time() -> None:
+    group = Group("SMAXSN", "00230", " 000000000000", Mode.STANDARD)
+    (found,) = frames(frame([group, Group("DPM1", "00", " 000000000000", Mode.STANDARD)]))
+    assert isinstance(found, Frame)
+    assert [line.fault is None for line in lines(found, PARIS, NOW)] == [False, True]
+
+
 def test_clock_in_doubt() -> None:
     octets = frame([Group("DATE", "", "h240110120000", Mode.STANDARD), Group("EAST", "000000001", mode=Mode.STANDARD)])
     (found,) = frames(octets)

@@ -79,12 +79,14 @@ def _moment(
 ) -> Moment | None:
     year, *others = (int(found[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second"))
     try:
-        return Moment(datetime(_CENTURY + year, *others), summer, doubtful, universal)  # type: ignore[arg-type]
+        return Moment(datetime(year + (2000 if year < _EPOCH else 1900), *others), summer, doubtful, universal)  # type: ignore[arg-type]
     except ValueError:
         return None
 
 
-_CENTURY: Final = 2000
+_EPOCH: Final = 70
+"""From this year of two digits on it is the last century: a clock that was never set often begins in 1970."""
+
 _DIGITS: Final = "".join(rf"(?P<{name}>\d\d)" for name in ("year", "month", "day", "hour", "minute", "second"))
 _P1: Final = re.compile(rf"{_DIGITS}(?P<season>[SW])?", re.ASCII)
 _P1_SPELT: Final = re.compile(

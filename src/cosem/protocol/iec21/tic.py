@@ -67,14 +67,14 @@ class TicSettings:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One group: label, time where the meter gives one (as sent), and data. `offset` is that in the frame.
+    """One group: label, time where it has one (as sent, maybe none that can be read), and data; its place in the frame.
 
     Of a group with an `error` the parts are what could be made out: `octets` has it as it was sent, without LF and CR.
     """
 
     label: str
     data: str
-    time: str = ""
+    time: str | None = None
     mode: Mode = Mode.HISTORIQUE
     octets: bytes = b""
     offset: int = 0
@@ -88,7 +88,7 @@ class Group:
     @property
     def moment(self) -> Moment | None:
         """The time of the group; None where it has none that can be read."""
-        return tic_moment(self.time)
+        return None if self.time is None else tic_moment(self.time)
 
     @property
     def value(self) -> Value:
@@ -99,7 +99,7 @@ class Group:
     def encode(self) -> bytes:
         """Return the group as it is sent, from LF to CR, with its checksum."""
         separator = self.mode.separator
-        parts = [self.label, self.time, self.data] if self.time else [self.label, self.data]
+        parts = [self.label, self.data] if self.time is None else [self.label, self.time, self.data]
         body = separator.join(part.encode("latin-1") for part in parts)
         return b"\n" + body + separator + bytes((checksum(body, self.mode),)) + b"\r"
 
@@ -285,9 +285,8 @@ def _group(part: bytes, offset: int) -> Group:
     body, said = octets[:-2], octets[-1:]
     fields = body.split(separator) if mode is Mode.STANDARD else body.split(separator, 1)
     text = [field.decode("latin-1") for field in fields]
-    label, time, data = octets.split(separator, 1)[0].decode("latin-1"), "", text[-1] if len(text) > 1 else ""
-    if len(text) == _WITH_TIME:
-        time = text[1]
+    label, data = octets.split(separator, 1)[0].decode("latin-1"), text[-1] if len(text) > 1 else ""
+    time = text[1] if len(text) == _WITH_TIME else None
     error = None
     if not part.endswith(b"\r"):
         error = "the group stops before its end"
@@ -297,8 +296,6 @@ def _group(part: bytes, offset: int) -> Group:
         error = "expected label, data and checksum"
     elif said[0] != checksum(body, mode):
         error = f"the checksum is {chr(said[0])!r}, the octets give {chr(checksum(body, mode))!r}"
-    elif time and tic_moment(time) is None:
-        error = f"{time!r} is no time"
     problem = None if error is None else DecodeError(error, offset, layer=LAYER)
     return Group(label, data, time, mode, octets, offset, problem)
 

@@ -21,6 +21,8 @@ AMSTERDAM = ZoneInfo("Europe/Amsterdam")
         ("241027023000W", datetime(2024, 10, 27, 1, 30)),
         ("240712231803W", datetime(2024, 7, 12, 22, 18, 3)),  # a clock that does not know summer
         ("120517020000", datetime(2012, 5, 17, 0, 0)),  # DSMR 2.2 has no letter
+        ("700101010000W", datetime(1970, 1, 1, 0, 0)),  # a clock that was never set
+        ("690101010000W", datetime(2069, 1, 1, 0, 0)),
         ("19-01-01 00:00:00", datetime(2018, 12, 31, 23, 0)),
     ],
 )

@@ -109,7 +109,6 @@ def test_labels_are_whole() -> None:
         b"PAPP\t02850\t0",
         b"PAPP 02\x00850 0",
         b"PAPP 0285\xb0 0",
-        b"DATE\tE211314082625\t\t" + bytes((checksum(b"DATE\tE211314082625\t", Mode.STANDARD),)),
         b"A\tB\tC\tD\t" + bytes((checksum(b"A\tB\tC\tD", Mode.STANDARD),)),
         b"PAPP  ",
     ],
@@ -122,6 +121,14 @@ def test_one_bad_group_loses_no_other(group: bytes) -> None:
     assert found.groups[1].octets == group
     assert octets[found.groups[1].offset :].startswith(group)
     assert found.find("IMAX") is not None
+
+
+def test_time_that_cannot_be_read_spoils_no_group() -> None:
+    for time in ("E211314082625", "", " 000000000000"):
+        made = Group("DPM1", "00", time, Mode.STANDARD).encode()
+        (found,) = groups(made)
+        assert (found.error, found.time, found.moment) == (None, time, None)
+        assert found.encode() == made
 
 
 def test_checksum_may_be_a_space() -> None:
