@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from types import TracebackType
 from typing import Final, TypeVar
 
 from cosem.errors import ConnectionLost, CosemError, ServiceError, TimedOut
-from cosem.io.stream import Stream, explained
+from cosem.io.stream import Shared, Stream, explained
 from cosem.protocol.association.context import Associated, Negotiated, Notified, Released, Response
 from cosem.protocol.association.services import Request
 from cosem.protocol.link.hdlc import HdlcClient
@@ -22,11 +23,31 @@ NOTIFICATIONS_KEPT = 256
 _TOLERATED: Final = "tolerated_"
 
 
+class _Turn:
+    """Has the line for itself as long as it is entered, where others use it too."""
+
+    __slots__ = ("_shared",)
+
+    def __init__(self, stream: Stream) -> None:
+        self._shared = stream if isinstance(stream, Shared) else None
+
+    async def __aenter__(self) -> None:
+        if self._shared is not None:
+            await self._shared.take_turn()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shared is not None:
+            self._shared.give_turn()
+
+
 class Exchange:
     """A session that is alive: every method is one step that leaves the session usable, or closed.
 
     When a step fails with anything but a `ServiceError`, or is interrupted, the stream is closed at once: a late
-    answer must never be taken for the answer to the next question.
+    answer must never be taken for the answer to the next question. On a line that others use too each step is a turn;
+    whoever waits for notifications holds the line meanwhile.
     """
 
     def __init__(self, session: ClientSession, stream: Stream, *, datagrams: bool = False) -> None:
@@ -34,6 +55,7 @@ class Exchange:
         self.stream = stream
         self.notifications: deque[Notified] = deque(maxlen=NOTIFICATIONS_KEPT)
         self.open = True
+        self._turn = _Turn(stream)
         self._linked = False
         self._associated = False
         self._datagrams = datagrams
@@ -57,14 +79,16 @@ class Exchange:
 
     async def connect(self) -> None:
         """Set up the lower layers."""
-        self.session.connect(self.stream.now())
-        await self._until(Connected)
+        async with self._turn:
+            self.session.connect(self.stream.now())
+            await self._until(Connected)
         self._linked = True
 
     async def associate(self) -> Negotiated:
         """Open the association and, with HLS, prove and be proved."""
-        self.session.associate(self.stream.now())
-        negotiated = (await self._until(Associated)).negotiated
+        async with self._turn:
+            self.session.associate(self.stream.now())
+            negotiated = (await self._until(Associated)).negotiated
         self._associated = True
         return negotiated
 
@@ -72,20 +96,39 @@ class Exchange:
         """Send one request and wait for its whole answer."""
         if not self.open:
             raise ConnectionLost("the session is closed")
-        self.session.send(request, self.stream.now(), raw=raw)
-        return await self._until(Response)
+        async with self._turn:
+            self.session.send(request, self.stream.now(), raw=raw)
+            return await self._until(Response)
 
     async def tell(self, request: Request) -> None:
-        """Send one request of a service that has no answer."""
+        """Send one request of a service that has no answer; where the link says that it arrived, wait for that."""
         if not self.open:
             raise ConnectionLost("the session is closed")
-        self.session.send(request, self.stream.now())
-        try:
-            while octets := self.session.outgoing():
-                await self.stream.write(octets)
-        except BaseException:
-            await self._drop()
-            raise
+        async with self._turn:
+            self.session.send(request, self.stream.now())
+            try:
+                await self._settle()
+            except TimedOut as error:
+                await self._drop()
+                raise explained(error, self.stream) from None
+            except BaseException:
+                await self._drop()
+                raise
+
+    async def _settle(self) -> None:
+        """Let the link say what it has to say, until it is its turn again."""
+        session, stream = self.session, self.stream
+        while True:
+            while octets := session.outgoing():
+                await stream.write(octets)
+            if not session.link.awaiting:
+                return
+            octets = await stream.read(session.deadline())
+            if octets:
+                session.receive(octets, stream.now())
+            else:
+                session.tick(stream.now())
+            self._sort(session.events(), Notified)
 
     async def wait_for_notification(self, seconds: float | None) -> Notified | None:
         """Wait for something the meter says unasked; None when nothing comes in time."""
@@ -97,6 +140,10 @@ class Exchange:
         await self._listen(seconds, heard=lambda: False)
 
     async def _listen(self, seconds: float | None, *, heard: Callable[[], bool]) -> None:
+        async with self._turn:
+            await self._listen_on(seconds, heard)
+
+    async def _listen_on(self, seconds: float | None, heard: Callable[[], bool]) -> None:
         session, stream = self.session, self.stream
         until = None if seconds is None else stream.now() + seconds
         try:
@@ -121,6 +168,13 @@ class Exchange:
 
         The meter is being left: whatever it says or does not say changes nothing for the caller.
         """
+        try:
+            async with self._turn:
+                await self._leave()
+        except CosemError:  # of a line that is gone
+            await self._drop()
+
+    async def _leave(self) -> None:
         association = self.session.association
         with suppress(CosemError):
             if self.open and self.negotiated is not None and not association.settings.dialect.no_release_request:

@@ -51,6 +51,19 @@ class LineStream(Stream, Protocol):
 
 
 @runtime_checkable
+class Shared(Stream, Protocol):
+    """A stream over a line that others use too: whoever wants to speak, or to hear an answer, takes a turn for it."""
+
+    async def take_turn(self) -> None:
+        """Wait until nobody else uses the line, and hold it from then on. Raises ConnectionLost."""
+        ...
+
+    def give_turn(self) -> None:
+        """Let the others use the line."""
+        ...
+
+
+@runtime_checkable
 class Explaining(Protocol):
     """A stream that may know why nothing comes."""
 

@@ -96,6 +96,11 @@ class ClientLink(Link, Protocol):
         ...
 
     @property
+    def awaiting(self) -> bool:
+        """Whether it is the peer's turn to speak, as far as the link knows of turns."""
+        ...
+
+    @property
     def echoed(self) -> bool:
         """Whether nothing but our own octets has come back since we last spoke."""
         ...

@@ -39,6 +39,11 @@ class GatewayClient:
         return self._link.progressed
 
     @property
+    def awaiting(self) -> bool:
+        """Whether it is the gateway's turn to speak."""
+        return self._link.awaiting
+
+    @property
     def echoed(self) -> bool:
         """Whether nothing but our own octets has come back."""
         return self._link.echoed

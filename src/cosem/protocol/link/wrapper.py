@@ -176,6 +176,7 @@ class WrapperClient(_Wrapper):
 
     progressed: float = 0.0
     echoed: bool = False
+    awaiting: bool = False
 
     def __init__(
         self, client: int, server: int, *, datagram: bool = False, settings: WrapperSettings = CLIENT_SETTINGS

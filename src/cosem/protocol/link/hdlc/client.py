@@ -92,6 +92,7 @@ class HdlcClient:
         self._heard = 0.0
         self._moved = 0.0
         self._progressed = 0.0
+        self._passed = 0  # frames that came, or stopped, since a part of an APDU came on
 
     @property
     def agreed(self) -> Parameters:
@@ -116,6 +117,11 @@ class HdlcClient:
     def progressed(self) -> float:
         """Return when a part of an APDU last came on, in either direction."""
         return self._progressed
+
+    @property
+    def awaiting(self) -> bool:
+        """Tell whether the server has the turn."""
+        return self._awaiting
 
     @property
     def echoed(self) -> bool:
@@ -184,6 +190,9 @@ class HdlcClient:
         self._heard = now
         self._reader.feed(octets)
         self._read(now)
+        if self._reader.partial and not self._passed:
+            # On a slow line one frame takes a minute. Only the first counts, lest chatter of others bought time.
+            self._progressed = now
 
     def outgoing(self) -> bytes:
         """Hand over the octets to write."""
@@ -214,6 +223,7 @@ class HdlcClient:
             if now < self._heard + settings.inter_octet_time_out:
                 return
             self._reader.abandon()
+            self._passed += 1
             self._read(now)
         if self._due is not None:
             if now >= self._due:
@@ -258,6 +268,7 @@ class HdlcClient:
     def _say(self, octets: bytes, now: float, patience: float) -> None:
         self._outgoing += octets
         self._advanced = False
+        self._passed = 0
         self._moved = now + len(octets) * self._settings.octet_time
         self._due = self._moved + patience
 
@@ -301,7 +312,7 @@ class HdlcClient:
     def _got_on(self, now: float) -> None:
         """Take note that a part of an APDU has come through."""
         self._progressed = now
-        self._recoveries = 0
+        self._recoveries = self._passed = 0
 
     def _overdue(self, now: float) -> None:
         settings = self._settings
@@ -361,6 +372,7 @@ class HdlcClient:
 
     def _read(self, now: float) -> None:
         while (frame := self._reader.frame()) is not None:
+            self._passed += 1
             if self._is_for_us(frame):
                 self._answered = True
                 self._HANDLERS[frame.kind](self, frame, now)
@@ -380,6 +392,7 @@ class HdlcClient:
 
     def _echo(self) -> bool:
         self.counters["echoes"] += 1
+        self._passed -= 1
         self._echoed = True
         return False
 

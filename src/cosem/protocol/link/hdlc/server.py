@@ -84,14 +84,20 @@ class HdlcServer:
         return self._connection(client, server).transfer.agreed
 
     def send(self, apdu: bytes, now: float, *, client: int, server: int, unsolicited: bool = False) -> None:
-        """Send one APDU over the connection; in UI frames, without any connection, when `unsolicited`."""
+        """Send one APDU over the connection; in UI frames, without any connection, when `unsolicited`.
+
+        What came in a UI frame came without a connection: there is no way back, and an answer to it is left unsaid.
+        """
         if not 1 <= len(apdu) <= self._settings.apdu_octets:
             raise LocalProtocolError(f"an APDU of 1 to {self._settings.apdu_octets} octets fits, not {len(apdu)}")
         information = llc.RESPONSE + apdu
         if unsolicited:
             self._push(information, client, server)
             return
-        connection = self._connection(client, server)
+        connection = self._connections.get((client, server))
+        if connection is None:
+            self.counters["answers_without_connection"] += 1
+            return
         connection.transfer.put(information)
         connection.answering = False
 
@@ -104,7 +110,9 @@ class HdlcServer:
 
     def acknowledge(self, now: float, *, client: int, server: int) -> None:
         """Tell that the last APDU of `client` will have no answer: RR says that it arrived."""
-        connection = self._connection(client, server)
+        connection = self._connections.get((client, server))
+        if connection is None:
+            return
         connection.answering = False
         if connection.polled:
             self._answer(connection)

@@ -162,11 +162,14 @@ class TestNotConnected:
         server.receive(ready(0), 0.0)
         assert spoken(server) == reply(DM)
 
-    def test_nothing_can_be_sent(self, server):
-        with pytest.raises(LocalProtocolError):
-            answer(server)
-        with pytest.raises(LocalProtocolError):
-            server.acknowledge(0.0, client=16, server=1)
+    def test_nothing_is_said(self, server):
+        """What came in a UI frame has no connection by which it could be answered."""
+        answer(server)
+        server.acknowledge(0.0, client=16, server=1)
+        assert server.outgoing() == b""
+        assert server.counters["answers_without_connection"] == 1
+        with pytest.raises(LocalProtocolError, match="is not connected"):
+            server.agreed(client=16, server=1)
 
 
 class TestExchange:
