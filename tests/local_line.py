@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cosem.protocol.iec21.client import ClientEvent, HandHeldUnit
+from cosem.protocol.iec21.client import HandHeldUnit
+from cosem.protocol.iec21.client_events import ClientEvent
 from cosem.protocol.iec21.outbox import LineChange
-from cosem.protocol.iec21.server import (
+from cosem.protocol.iec21.server import TariffDevice
+from cosem.protocol.iec21.server_events import (
     BinaryWanted,
     CommandReceived,
     ProgrammingWanted,
     ReadoutWanted,
     ServerEvent,
-    TariffDevice,
 )
 
 NOISE = 0x78

@@ -24,7 +24,9 @@ from cosem.meter import serving
 from cosem.meter.demo import household
 from cosem.protocol.iec21.message import Check, Identification
 from cosem.protocol.iec21.outbox import LineChange
-from cosem.protocol.iec21.server import ReadoutWanted, ServerSettings, TariffDevice
+from cosem.protocol.iec21.server import TariffDevice
+from cosem.protocol.iec21.server_events import ReadoutWanted
+from cosem.protocol.iec21.settings import ServerSettings
 
 SPEEDS = {termios.B300: 300, termios.B2400: 2400, termios.B9600: 9600, termios.B19200: 19200}
 DATA = b"1.8.0(000123.456*kWh)\r\n"

@@ -33,8 +33,10 @@ from cosem.protocol.iec21.client import HandHeldUnit
 from cosem.protocol.iec21.message import Identification, Option
 from cosem.protocol.iec21.reader import MessageReader
 from cosem.protocol.iec21.readout import parse
-from cosem.protocol.iec21.server import CommandReceived, ProgrammingWanted, ReadoutWanted, ServerSettings, TariffDevice
+from cosem.protocol.iec21.server import TariffDevice
+from cosem.protocol.iec21.server_events import CommandReceived, ProgrammingWanted, ReadoutWanted
 from cosem.protocol.iec21.settings import ClientSettings as ReaderSettings
+from cosem.protocol.iec21.settings import ServerSettings
 from cosem.protocol.iec21.settings import Settings as LocalSettings
 from cosem.protocol.link import Link
 from cosem.protocol.link.hdlc import Frame, FrameReader, HdlcAddress, HdlcClient, HdlcListener, HdlcServer

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosem.errors import CosemError
-from cosem.protocol.iec21.client import HandHeldUnit, ReadoutReceived
+from cosem.protocol.iec21.client import HandHeldUnit
+from cosem.protocol.iec21.client_events import ReadoutReceived
 from cosem.protocol.iec21.message import Block, BlockCheck, Check, Command, Identification, Option, SignOn
 from cosem.protocol.iec21.reader import Message, MessageReader
-from cosem.protocol.iec21.server import ServerSettings, TariffDevice
-from cosem.protocol.iec21.settings import ClientSettings, Settings
+from cosem.protocol.iec21.server import TariffDevice
+from cosem.protocol.iec21.settings import ClientSettings, ServerSettings, Settings
 
 TEXT = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E, exclude_characters="()/!*"), max_size=20)
 PLAIN = TEXT.map(lambda text: text.encode("ascii"))

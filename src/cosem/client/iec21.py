@@ -14,7 +14,8 @@ from cosem.errors import CommandRefused, ConfigurationError, ConnectionLost, Loc
 from cosem.io.open import open_async, open_blocking
 from cosem.io.stream import CONNECT_TIMEOUT, Stream
 from cosem.protocol.crypto.key import Secret
-from cosem.protocol.iec21.client import Answered, Entered, HandHeldUnit, ReadoutReceived
+from cosem.protocol.iec21.client import HandHeldUnit
+from cosem.protocol.iec21.client_events import Answered, Entered, ReadoutReceived
 from cosem.protocol.iec21.message import Check, Command, Identification, Mode, Option
 from cosem.protocol.iec21.profile import Row, rows
 from cosem.protocol.iec21.readout import Readout

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from cosem.errors import ConnectionLost, CosemError, LocalProtocolError, TimedOut
 from cosem.io.stream import LineStream, Stream, explained
-from cosem.protocol.iec21.client import BinaryEntered, ClientEvent, HandHeldUnit, Refused, SignedOff, State
+from cosem.protocol.iec21.client import HandHeldUnit
+from cosem.protocol.iec21.client_events import BinaryEntered, ClientEvent, Refused, SignedOff, State
 from cosem.protocol.iec21.message import Identification, Option
 from cosem.protocol.iec21.outbox import LineChange
 from cosem.protocol.profile.address import ConnectionUrl

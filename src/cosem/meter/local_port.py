@@ -14,7 +14,8 @@ from cosem.meter.device import Meter
 from cosem.meter.local import LocalPort, LocalSession
 from cosem.protocol.iec21.message import Mode
 from cosem.protocol.iec21.outbox import LineChange
-from cosem.protocol.iec21.server import (
+from cosem.protocol.iec21.server import TariffDevice
+from cosem.protocol.iec21.server_events import (
     BinaryWanted,
     CommandReceived,
     ProgrammingWanted,
@@ -22,7 +23,6 @@ from cosem.protocol.iec21.server import (
     ReadoutWanted,
     ServerEvent,
     State,
-    TariffDevice,
 )
 from cosem.protocol.link import LinkConnected, LinkDisconnected, LinkEvent, ServerLink
 from cosem.protocol.profile.communication import CommunicationProfile

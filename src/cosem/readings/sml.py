@@ -6,15 +6,15 @@ is found here, so that whatever comes is bounded.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, cast
 
-from cosem.errors import ConfigurationError, DecodeError, RemoteProtocolError
+from cosem.errors import ConfigurationError, DecodeError
 from cosem.protocol.iec21 import Discarded
+from cosem.protocol.iec21.one_way import OneWayReader
 from cosem.protocol.iec21.telegram import Value, unit_of
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.selection import CaptureObject
@@ -62,56 +62,21 @@ class SmlSettings:
             raise ConfigurationError(f"telegram_octets: expected at least 64, not {self.telegram_octets}")
 
 
-class SmlReader:
+class SmlReader(OneWayReader[SmlTelegram]):
     """Finds SML files in the octets of a line; see `cosem.protocol.iec21` for the verbs.
 
     Raises ConfigurationError without the extra `sml`.
     """
 
+    LAYER = LAYER
+
     def __init__(self, settings: SmlSettings | None = None) -> None:
         _library()
-        self.counters: Counter[str] = Counter()
         self._settings = settings or SmlSettings()
-        self._buffer = bytearray()
-        self._begun = False
-        self._at = 0
-        self._heard: float | None = None
-        self._events: list[SmlEvent] = []
+        super().__init__(self._settings.telegram_octets, self._settings.silence)
 
-    def receive(self, octets: bytes, now: float) -> None:
-        """Take octets; never raises, whatever they are."""
-        self._heard = now
-        limit = self._settings.telegram_octets
-        for start in range(0, len(octets), limit):  # so that the buffer stays bounded however much comes at once
-            self._buffer += octets[start : start + limit]
-            while self._step():
-                pass
-
-    def outgoing(self) -> bytes:
-        """Return nothing: a meter with SML pushes."""
-        return b""
-
-    def events(self) -> list[SmlEvent]:
-        """Hand over the telegrams since the last call, and what was none."""
-        events, self._events = self._events, []
-        return events
-
-    def deadline(self) -> float | None:
-        """Tell when a telegram under way has to go on."""
-        silence = self._settings.silence
-        return None if silence is None or self._heard is None or not self._begun else self._heard + silence
-
-    def tick(self, now: float) -> None:
-        """Give up a telegram that does not go on."""
-        deadline = self.deadline()
-        if deadline is not None and now >= deadline:
-            self.finish()
-
-    def finish(self) -> None:
-        """Take what has come of a telegram as all there will be of it."""
-        if self._begun:
-            self._discard(len(self._buffer), "the telegram stopped before its end")
-        self._skip(len(self._buffer))
+    def _end(self) -> None:
+        self._discard(len(self._buffer), "the telegram stopped before its end")
 
     def _step(self) -> bool:
         buffer, limit = self._buffer, self._settings.telegram_octets
@@ -155,20 +120,6 @@ class SmlReader:
         else:
             self.counters["telegrams"] += 1
             self._events.append(telegram)
-
-    def _discard(self, size: int, why: str) -> None:
-        self.counters["telegrams_discarded"] += 1
-        self._events.append(Discarded(bytes(self._buffer[:size]), RemoteProtocolError(why, layer=LAYER)))
-        self._drop(size)
-
-    def _skip(self, size: int) -> None:
-        if size:
-            self.counters["octets_skipped"] += size
-            self._drop(size)
-
-    def _drop(self, size: int) -> None:
-        del self._buffer[:size]
-        self._begun, self._at = False, 0
 
 
 def decode(octets: bytes) -> SmlTelegram:

@@ -12,7 +12,6 @@ publish, or has it encrypted from behind the identification.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -21,12 +20,13 @@ from typing import Final, TypeAlias
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from cosem.errors import ConfigurationError, DecodeError, RemoteProtocolError, SecurityError
+from cosem.errors import ConfigurationError, DecodeError, SecurityError
 from cosem.protocol.codec.crc import crc16_arc
 from cosem.protocol.crypto.gcm import TAG_OCTETS, nonce, unseal
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.iec21 import Discarded
 from cosem.protocol.iec21.moment import Moment, p1_moment
+from cosem.protocol.iec21.one_way import OneWayReader
 from cosem.protocol.iec21.telegram import DataSet, Value, data_sets, encode
 from cosem.protocol.values.maker import LETTERS, maker
 from cosem.protocol.values.obis import Obis
@@ -203,62 +203,21 @@ def hexadecimal_text(text: str) -> str:
 P1Event: TypeAlias = Telegram | Discarded
 
 
-class P1Reader:
+class P1Reader(OneWayReader[Telegram]):
     """Finds telegrams in the octets of a line, whatever stands between them; see `cosem.protocol.iec21` for the verbs.
 
     `counters` counts telegrams by their check, octets skipped between them, and what was discarded. Memory is bounded
     by `telegram_octets`, and each octet is looked at a bounded number of times.
     """
 
+    LAYER = LAYER
+    BETWEEN = frozenset(b"\r\n\x00")
+
     def __init__(self, keys: P1Keys | None = None, settings: P1Settings | None = None) -> None:
-        self.counters: Counter[str] = Counter()
-        self._keys = keys
         self._settings = settings or P1Settings()
-        self._buffer = bytearray()
-        self._at = 0  # up to where the buffer holds nothing that ends the telegram under way
-        self._begun = False
+        super().__init__(self._settings.telegram_octets, self._settings.silence)
+        self._keys = keys
         self._sealed: _Envelope | None = None
-        self._heard: float | None = None
-        self._events: list[P1Event] = []
-
-    def receive(self, octets: bytes, now: float) -> None:
-        """Take octets; never raises, whatever they are."""
-        self._heard = now
-        limit = self._settings.telegram_octets
-        for start in range(0, len(octets), limit):  # so that the buffer stays bounded however much comes at once
-            self._buffer += octets[start : start + limit]
-            while self._step():
-                pass
-
-    def outgoing(self) -> bytes:
-        """Return nothing: a P1 port only speaks."""
-        return b""
-
-    def events(self) -> list[P1Event]:
-        """Hand over the telegrams since the last call, and what was none."""
-        events, self._events = self._events, []
-        return events
-
-    def deadline(self) -> float | None:
-        """Tell when a telegram under way has to go on."""
-        silence = self._settings.silence
-        return None if silence is None or self._heard is None or not self._buffer else self._heard + silence
-
-    def tick(self, now: float) -> None:
-        """Give up a telegram that does not go on."""
-        deadline = self.deadline()
-        if deadline is not None and now >= deadline:
-            self.finish()
-
-    def finish(self) -> None:
-        """Take what has come of a telegram as all there will be of it."""
-        if self._begun and self._sealed is None and (end := _END.search(self._buffer, max(self._at - 1, 0))):
-            self._take(end.end(), end)
-        elif self._begun:
-            self._discard(len(self._buffer), "the telegram stopped before its end")
-        self._skip(len(self._buffer))
-
-    # -- one step: whether anything was done, so that there may be more to do ------------------------------------------
 
     def _step(self) -> bool:
         if not self._begun:
@@ -266,6 +225,12 @@ class P1Reader:
         if self._sealed is not None:
             return self._unseal(self._sealed)
         return self._collect()
+
+    def _end(self) -> None:
+        if self._sealed is None and (end := _END.search(self._buffer, max(self._at - 1, 0))):
+            self._take(end.end(), end)
+        else:
+            self._discard(len(self._buffer), "the telegram stopped before its end")
 
     def _hunt(self) -> bool:
         """Look for the beginning of a telegram, and skip what is before it."""
@@ -338,22 +303,9 @@ class P1Reader:
         self.counters["lines_not_understood"] += sum(each.error is not None for each in telegram.sets)
         self._events.append(telegram)
 
-    def _discard(self, size: int, why: str) -> None:
-        self._give_up(size, RemoteProtocolError(why, layer=LAYER))
-
-    def _give_up(self, size: int, error: RemoteProtocolError) -> None:
-        self.counters["telegrams_discarded"] += 1
-        self._events.append(Discarded(bytes(self._buffer[:size]), error))
-        self._drop(size)
-
-    def _skip(self, size: int) -> None:
-        if size:
-            self.counters["octets_skipped"] += sum(octet not in _BETWEEN for octet in self._buffer[:size])
-            self._drop(size)
-
     def _drop(self, size: int) -> None:
-        del self._buffer[:size]
-        self._begun, self._at, self._sealed = False, 0, None
+        super()._drop(size)
+        self._sealed = None
 
 
 def telegrams(octets: bytes, keys: P1Keys | None = None) -> list[P1Event]:
@@ -519,8 +471,6 @@ _EXCLAMATION: Final = 0x21
 _COUNTER_END: Final = 5
 _SEALING: Final = (0x00, TITLE_OCTETS, GENERAL_GLO_CIPHERING)
 """What no text has behind the identification: the tag, or the length of a title without it."""
-_BETWEEN: Final = frozenset(b"\r\n\x00")
-"""What may stand between telegrams without being noise."""
 
 _DEVICE_TYPE: Final = frozenset({(24, 1, 0)})
 _EQUIPMENT: Final = frozenset({(96, 1, 0), (96, 1, 1)})

@@ -9,14 +9,10 @@ device.deadline(), device.tick(now)
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
-from typing import Final, TypeAlias
+from collections import deque
+from typing import Final
 
 from cosem.errors import DecodeError, LocalProtocolError
-from cosem.protocol.iec21.client import BINARY_FORMAT, MODE_D_BAUD
 from cosem.protocol.iec21.message import (
     ACK,
     BAUD_RATES,
@@ -32,9 +28,20 @@ from cosem.protocol.iec21.message import (
     Mode,
     Option,
 )
-from cosem.protocol.iec21.outbox import CHARACTER_BITS, LineChange, Outbox, Outgoing
-from cosem.protocol.iec21.reader import Checked, MessageReader, Signal, with_parity
+from cosem.protocol.iec21.outbox import CHARACTER_BITS
+from cosem.protocol.iec21.reader import Checked, Signal, with_parity
+from cosem.protocol.iec21.server_events import (
+    BinaryWanted,
+    Called,
+    CommandReceived,
+    ProgrammingWanted,
+    ReaderGone,
+    ReadoutWanted,
+    ServerEvent,
+    State,
+)
 from cosem.protocol.iec21.settings import LONGEST_REACTION, ServerSettings, WakeUp
+from cosem.protocol.iec21.station import BINARY_FORMAT, MODE_D_BAUD, Station
 
 WAKING_NULS: Final = 5
 """NUL characters after which a meter that sleeps is awake."""
@@ -46,69 +53,12 @@ AWAKE: Final = 5.0
 """Seconds for which it stays awake without a request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Called:
-    """A reader has signed on."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReadoutWanted:
-    """The data are wanted: all of them, or those that an option of the manufacturer means; see `readout`."""
-
-    option: Option
-
-
-@dataclass(frozen=True, slots=True)
-class ProgrammingWanted:
-    """Programming mode is wanted; see `enter`."""
-
-
-@dataclass(frozen=True, slots=True)
-class CommandReceived:
-    """A command of programming mode; see `answer`, `acknowledge` and `refuse`."""
-
-    command: Command
-
-
-@dataclass(frozen=True, slots=True)
-class BinaryWanted:
-    """The line carries HDLC as soon as what is outgoing has gone."""
-
-    baud: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderGone:
-    """The session is over: the reader signed off, or was silent for too long."""
-
-    automatic: bool = False
-
-
-ServerEvent: TypeAlias = Called | ReadoutWanted | ProgrammingWanted | CommandReceived | BinaryWanted | ReaderGone
-
-
-class State(Enum):
-    """Where the meter stands."""
-
-    IDLE = "idle"
-    SELECTING = "waiting for an option select"
-    ASKED = "asked"
-    SENT = "data were sent"
-    PROGRAMMING = "programming mode"
-    BINARY = "another protocol"
-
-
-class TariffDevice:
+class TariffDevice(Station[ServerEvent, State]):
     """One meter at one line. Whatever comes, nothing is raised but LocalProtocolError for answers nobody asked for."""
 
     def __init__(self, settings: ServerSettings) -> None:
-        self.counters: Counter[str] = Counter()
-        self.state = State.IDLE
+        super().__init__(settings, State.IDLE)
         self._settings = settings
-        self._reader = MessageReader(self.counters, settings)
-        self._outbox = Outbox()
-        self._events: list[ServerEvent] = []
-        self._line = LineChange(settings.initial_baud, settings.character_format)
         self._heard = 0.0
         self._sent = 0.0
         self._moved = 0.0  # when the last message was understood
@@ -119,7 +69,7 @@ class TariffDevice:
         self._blocks: deque[bytes] = deque()
         self._collected = bytearray()
         self._collecting: str | None = None
-        self._handlers: dict[State, Callable[[float], bool]] = {
+        self._handlers = {
             State.IDLE: self._called,
             State.SELECTING: self._selected,
             State.SENT: self._commanded,
@@ -194,34 +144,6 @@ class TariffDevice:
         for start in range(0, len(octets), limit):
             self._reader.feed(octets[start : start + limit])
             self._go_on(now)
-        self._release(now)
-
-    def outgoing(self) -> list[Outgoing]:
-        """Hand over what is to be written and how the line is to be changed, in order."""
-        return self._outbox.take()
-
-    def events(self) -> list[ServerEvent]:
-        """Hand over what has happened since the last call."""
-        events, self._events = self._events, []
-        return events
-
-    def deadline(self) -> float | None:
-        """Tell when `tick` is wanted next."""
-        due = self._outbox.deadline
-        return self._expiry() if due is None else due
-
-    def tick(self, now: float) -> None:
-        """Send what is due, and act on silence."""
-        self._release(now)
-        expiry = self._expiry()
-        if self._outbox.deadline is not None or expiry is None or now < expiry:
-            return
-        if self.state is State.SELECTING:
-            self._unasked(now)
-        elif self.state is State.SENT:
-            self._to_idle(now)
-        elif self.state is State.PROGRAMMING:
-            self._silent(now)
         self._release(now)
 
     # -- being called -----------------------------------------------------------------------------------------------
@@ -318,10 +240,6 @@ class TariffDevice:
 
     # -- being asked ------------------------------------------------------------------------------------------------
 
-    def _go_on(self, now: float) -> None:
-        while (handler := self._handlers.get(self.state)) is not None and handler(now):
-            pass
-
     def _commanded(self, now: float) -> bool:
         """Take a command; behind data, what the reader says to partial blocks, or once more please."""
         try:
@@ -409,17 +327,8 @@ class TariffDevice:
         self._outbox.put(octets, max(now, self._heard + self._reaction, self._not_before))
         self._release(now)
 
-    def _change(self, baud: int, character_format: str, at: float) -> None:
-        wanted = LineChange(baud, character_format)
-        if wanted != self._line:
-            self._line = wanted
-            if self._settings.switches:
-                self._outbox.put(wanted, at)
-
-    def _release(self, now: float) -> None:
-        octets = self._outbox.release(now)
-        if octets:
-            self._sent = now + (octets * CHARACTER_BITS / self._line.baud if self._settings.switches else 0.0)
+    def _spoken(self, octets: bytes, ends: float) -> None:
+        self._sent = ends
 
     # -- leaving ----------------------------------------------------------------------------------------------------
 
@@ -435,6 +344,14 @@ class TariffDevice:
         if self.state is State.PROGRAMMING and self._reader.partial:
             return min(since + patience, max(self._heard, self._sent) + settings.inter_octet)
         return since + patience
+
+    def _overdue(self, now: float) -> None:
+        if self.state is State.SELECTING:
+            self._unasked(now)
+        elif self.state is State.SENT:
+            self._to_idle(now)
+        elif self.state is State.PROGRAMMING:
+            self._silent(now)
 
     def _silent(self, now: float) -> None:
         if now >= max(self._moved, self._sent) + self._settings.inactivity:

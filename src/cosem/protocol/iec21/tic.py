@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -21,9 +20,10 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from cosem.errors import ConfigurationError, DecodeError, RemoteProtocolError
+from cosem.errors import ConfigurationError, DecodeError
 from cosem.protocol.iec21 import Discarded
 from cosem.protocol.iec21.moment import Moment, tic_moment
+from cosem.protocol.iec21.one_way import OneWayReader
 from cosem.protocol.iec21.telegram import Value
 from cosem.protocol.values.obis import Obis
 
@@ -138,55 +138,21 @@ class Frame:
 TicEvent: TypeAlias = Frame | Discarded
 
 
-class TicReader:
+class TicReader(OneWayReader[Frame]):
     """Finds frames in the octets of a line; see `cosem.protocol.iec21` for the verbs.
 
     `counters` counts frames, groups that are sound and those that are not, interruptions, and octets between frames.
     """
 
+    LAYER = LAYER
+    DISCARDED = "frames_interrupted"
+
     def __init__(self, settings: TicSettings | None = None) -> None:
-        self.counters: Counter[str] = Counter()
         self._settings = settings or TicSettings()
-        self._buffer = bytearray()
-        self._begun = False
-        self._at = 0
-        self._heard: float | None = None
-        self._events: list[TicEvent] = []
+        super().__init__(self._settings.frame_octets, self._settings.silence)
 
-    def receive(self, octets: bytes, now: float) -> None:
-        """Take octets; never raises, whatever they are."""
-        self._heard = now
-        limit = self._settings.frame_octets
-        for start in range(0, len(octets), limit):  # so that the buffer stays bounded however much comes at once
-            self._buffer += octets[start : start + limit]
-            while self._step():
-                pass
-
-    def outgoing(self) -> bytes:
-        """Return nothing: the TIC only speaks."""
-        return b""
-
-    def events(self) -> list[TicEvent]:
-        """Hand over the frames since the last call, and what was none."""
-        events, self._events = self._events, []
-        return events
-
-    def deadline(self) -> float | None:
-        """Tell when a frame under way has to go on."""
-        silence = self._settings.silence
-        return None if silence is None or self._heard is None or not self._begun else self._heard + silence
-
-    def tick(self, now: float) -> None:
-        """Take a frame that does not go on as interrupted."""
-        deadline = self.deadline()
-        if deadline is not None and now >= deadline:
-            self.finish()
-
-    def finish(self) -> None:
-        """Take what has come of a frame as all there will be of it."""
-        if self._begun:
-            self._interrupted(len(self._buffer), "the frame stopped before its end")
-        self._skip(len(self._buffer))
+    def _end(self) -> None:
+        self._interrupted(len(self._buffer), "the frame stopped before its end")
 
     def _step(self) -> bool:
         buffer, limit = self._buffer, self._settings.frame_octets
@@ -210,12 +176,11 @@ class TicReader:
         return True
 
     def _interrupted(self, size: int, why: str) -> None:
-        self.counters["frames_interrupted"] += 1
         if any(group.error is None for group in groups(bytes(self._buffer[1:size]))):
+            self.counters[self.DISCARDED] += 1
             self._put(size, complete=False)
-            return
-        self._events.append(Discarded(bytes(self._buffer[:size]), RemoteProtocolError(why, layer=LAYER)))
-        self._drop(size)
+        else:
+            self._discard(size, why)
 
     def _put(self, size: int, *, complete: bool) -> None:
         octets = bytes(self._buffer[:size])
@@ -226,15 +191,6 @@ class TicReader:
         self.counters["groups"] += len(found) - bad
         self.counters["groups_not_understood"] += bad
         self._events.append(Frame(octets, found, complete))
-
-    def _skip(self, size: int) -> None:
-        if size:
-            self.counters["octets_skipped"] += size
-            self._drop(size)
-
-    def _drop(self, size: int) -> None:
-        del self._buffer[:size]
-        self._begun, self._at = False, 0
 
 
 def frames(octets: bytes) -> list[TicEvent]:

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from cosem.errors import CosemError, DecodeError, LocalProtocolError, OnlyEcho, RemoteProtocolError, TimedOut
-from cosem.protocol.iec21.client import (
+from cosem.protocol.iec21.client import HandHeldUnit
+from cosem.protocol.iec21.client_events import (
     Answered,
     BinaryEntered,
     Entered,
-    HandHeldUnit,
     Identified,
     ReadoutReceived,
     Refused,
@@ -24,9 +24,10 @@ from cosem.protocol.iec21.client import (
 )
 from cosem.protocol.iec21.message import BlockCheck, Check, Command, Identification, Mode, Option
 from cosem.protocol.iec21.outbox import LineChange
-from cosem.protocol.iec21.server import ReaderGone, ServerSettings, TariffDevice
-from cosem.protocol.iec21.server import State as DeviceState
-from cosem.protocol.iec21.settings import ClientSettings, WakeUp
+from cosem.protocol.iec21.server import TariffDevice
+from cosem.protocol.iec21.server_events import ReaderGone
+from cosem.protocol.iec21.server_events import State as DeviceState
+from cosem.protocol.iec21.settings import ClientSettings, ServerSettings, WakeUp
 from local_line import Line
 
 DATA = b"F.F(00)\r\n0.0.0(12345678)\r\n1.8.0(000123.456*kWh)\r\n"

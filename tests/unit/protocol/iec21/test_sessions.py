@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cosem.protocol.iec21.client import Answered, Entered, HandHeldUnit, Identified, ReadoutReceived
+from cosem.protocol.iec21.client import HandHeldUnit
+from cosem.protocol.iec21.client_events import Answered, Entered, Identified, ReadoutReceived
 from cosem.protocol.iec21.message import BlockCheck, Check, Command, Mode, Option
 from cosem.protocol.iec21.readout import Readout
 from cosem.protocol.iec21.settings import ClientSettings
