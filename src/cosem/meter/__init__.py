@@ -12,6 +12,7 @@ from cosem.meter.associations import (
 from cosem.meter.attend import ConnectionLimits, attend
 from cosem.meter.behaviour.profile_generic import RECOMPUTED
 from cosem.meter.device import LogicalDevice, Meter
+from cosem.meter.faults import Faults
 from cosem.meter.gateway import Gateway
 from cosem.meter.local import LocalPort
 from cosem.meter.local_port import attend_local
@@ -25,6 +26,7 @@ __all__ = [
     "Access",
     "AssociationDescription",
     "ConnectionLimits",
+    "Faults",
     "Gateway",
     "Keys",
     "LocalPort",

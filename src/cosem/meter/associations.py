@@ -37,6 +37,7 @@ from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import FINGERPRINT_OCTETS, Key
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
+from cosem.protocol.dialect import STANDARD, Dialect
 from cosem.protocol.model.classes.access_control import User
 from cosem.store.memory import MemoryCounterStore
 
@@ -143,6 +144,7 @@ class AssociationDescription:
 
     With `compression` what is encrypted is compressed, and may come so (see `cosem.protocol.crypto.compression`).
     `users` are those of the client's users that may come in, all where there are none; left out, nobody can list them.
+    `dialect` says which protection differs from the standard's.
     """
 
     client: int
@@ -164,6 +166,7 @@ class AssociationDescription:
     broadcast: frozenset[tuple[int, int]] = frozenset()
     users: tuple[User, ...] | None = None
     compression: bool = False
+    dialect: Dialect = STANDARD
     limits: AssociationLimits = field(default_factory=AssociationLimits)
 
     def __post_init__(self) -> None:
@@ -278,6 +281,7 @@ class AssociationDescription:
             keys=keys.general,
             entropy=secrets.token_bytes,
             compression=Compression() if self.compression else None,
+            dialect=self.dialect,
         )
 
 
@@ -306,12 +310,14 @@ class Counters:
 
     Args:
         store: keeps them over restarts; None where only temporary keys are used.
+        back: by how much the number of what is sent falls back with each association, in a misbehaving meter.
     """
 
-    __slots__ = ("_live", "_memory", "_received", "_sending", "_store")
+    __slots__ = ("_back", "_live", "_memory", "_received", "_sending", "_store")
 
-    def __init__(self, store: CounterStore | None) -> None:
+    def __init__(self, store: CounterStore | None, back: int = 0) -> None:
         self._store = store
+        self._back = back
         self._memory = MemoryCounterStore()
         self._sending: dict[str, InvocationCounter] = {}
         self._received: dict[str, _Received] = {}
@@ -331,6 +337,10 @@ class Counters:
         counter = self._sending.get(name)
         if counter is None:
             counter = self._sending[name] = InvocationCounter(self._place(keys), name, LEASE)
+        if self._back:
+            # Whoever has asked for this has temporary keys, which protect nothing that outlives the process.
+            first = max(counter.peek() - self._back, 0)
+            counter = self._sending[name] = InvocationCounter(_Rolled(first), name, LEASE)
         return counter
 
     def alarms(self, keys: Iterable[Keys], title: bytes) -> list[str]:
@@ -383,6 +393,20 @@ class Counters:
 
     def _place(self, keys: Keys) -> CounterStore:
         return self._memory if keys.temporary or self._store is None else self._store
+
+
+class _Rolled(MemoryCounterStore):
+    """A store that begins at a number, whether it was used or not."""
+
+    def __init__(self, first: int) -> None:
+        super().__init__()
+        self._first = first
+
+    def lease(self, name: str, count: int, at_least: int = 0) -> range:
+        return super().lease(name, count, max(at_least, self._first))
+
+    def peek(self, name: str) -> int:
+        return max(super().peek(name), self._first)
 
 
 def _name(key: PublicKey, peer: bytes) -> str:

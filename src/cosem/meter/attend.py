@@ -11,6 +11,7 @@ from cosem.io.stream import Stream
 from cosem.meter import dispatch
 from cosem.meter.associations import AssociationDescription
 from cosem.meter.device import Meter
+from cosem.meter.misbehave import deviant, faulty
 from cosem.protocol.apdu.action import ActionRequestNormal
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import Associated, AssociationEvent, Negotiated, Refused, Released, Requested
@@ -60,7 +61,8 @@ async def attend(
         CosemError: why the connection ended, unless it ended in good order. The stream is the caller's to close.
     """
     timing = timing or profile.application.server_timing
-    link = profile.lower_layers.server(meter.station(physical, parameters))
+    link = deviant(profile.lower_layers.server(meter.station(physical, parameters)), meter.faults)
+    stream = faulty(stream, meter)
     connection = _Connection(meter, link, peer, timing, limits, entropy)
     try:
         await connection.serve(stream)

@@ -17,6 +17,7 @@ from cosem.meter.agenda import Agenda
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, Furnishing, KeyKeeper
 from cosem.meter.behaviour import association_ln, association_sn, data, profile_generic, sap_assignment, security_setup
 from cosem.meter.events import MeterEvent
+from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.item import Item, Refusal, Visit
 from cosem.meter.lockout import DEFAULT_LIMITS, Lockout, LockoutLimits
 from cosem.meter.objects import Objects, declared, held
@@ -137,7 +138,7 @@ class LogicalDevice:
                 raise ConfigurationError(f"client {description.client} has an association already")
             if description.keys is not None:
                 self.meter.counters.check(description.keys)
-            self._associations += (description,)
+            self._associations += (self.meter.faults.described(description),)
         self._furnishings = tuple(each.furnishing for each in self._associations) or (Furnishing(),)
         self._name_anew()
 
@@ -358,11 +359,12 @@ class Meter:
         lockout: after how many failures to authenticate whom is locked out for how long.
         key_keeper: keeps what clients change in associations; without, none with lasting keys can be changed.
         entropy: gives the asked number of unpredictable octets, for key pairs that the meter makes.
+        faults: what it does wrong, for testing clients.
     """
 
     __slots__ = (
         *("_clock", "_counters", "_lockout", "_lockout_limits", "_shift", "_store"),
-        *("devices", "entropy", "key_keeper", "system_title", "zone"),
+        *("chance", "devices", "entropy", "faults", "key_keeper", "system_title", "zone"),
     )
 
     def __init__(
@@ -376,11 +378,14 @@ class Meter:
         lockout: LockoutLimits = DEFAULT_LIMITS,
         key_keeper: KeyKeeper | None = None,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
+        faults: Faults = WELL_BEHAVED,
     ) -> None:
         self.zone = zone
+        self.faults = faults
+        self.chance = faults.chance() if faults.of_line else None
         self.key_keeper = key_keeper
         self.entropy = entropy
-        self._clock = clock
+        self._clock = faults.clock(clock)
         self._shift = timedelta()
         self._store = counters
         self._counters: Counters | None = None
@@ -480,7 +485,7 @@ class Meter:
     def counters(self) -> Counters:
         """The invocation counters of this meter."""
         if self._counters is None:
-            self._counters = Counters(self._store)
+            self._counters = Counters(self._store, self.faults.counter_back)
         return self._counters
 
     @property

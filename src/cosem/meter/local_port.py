@@ -12,6 +12,7 @@ from cosem.io.stream import LineStream, Stream
 from cosem.meter.attend import attend
 from cosem.meter.device import Meter
 from cosem.meter.local import LocalPort, LocalSession
+from cosem.meter.misbehave import faulty, harmless
 from cosem.protocol.iec21.message import Mode
 from cosem.protocol.iec21.outbox import LineChange
 from cosem.protocol.iec21.server import TariffDevice
@@ -56,6 +57,7 @@ async def attend_local(
         TimedOut: nobody spoke for `idle` seconds. The stream is the caller's to close.
     """
     port = port or LocalPort()
+    stream = faulty(stream, meter)
     device = TariffDevice(port.server_settings(meter, switches=switches, binary=binary is not None))
     await _Port(meter, stream, port, device, binary, peer, physical, timing, idle, entropy).serve()
 
@@ -137,7 +139,7 @@ class _Port:
             await self._write()
         await self._write()
         if self._binary is not None:
-            watched = _Watched(stream)
+            watched = _Watched(harmless(stream))  # which gets its faults in `attend`
             layers = replace(self._binary.lower_layers, server=watched.around(self._binary))
             profile = replace(self._binary, lower_layers=layers)
             with suppress(CosemError):

@@ -1,0 +1,159 @@
+"""What a misbehaving meter does wrong, as data: faults of its line, of itself, and deviations from the standard."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from cosem.errors import ConfigurationError
+from cosem.meter.associations import AssociationDescription
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.dialect import Dialect
+from cosem.protocol.link.hdlc.settings import Tolerance
+from cosem.protocol.model.table import Table
+
+DEVIATIONS: Final = frozenset(field.name for field in fields(Dialect)) - {"link"}
+"""The fields of `Dialect` that are switches: what a client may put up with, a meter can be made to do."""
+
+LINK_DEVIATIONS: Final = frozenset(str(each.name) for each in Tolerance if each)
+"""What the tolerances of HDLC are for."""
+
+IN_PROTECTION: Final = frozenset({"fields_in_tag", "content_length_signed", "ephemeral_key_signed_with_scheme"})
+"""Deviations of how messages are protected: they are those of the association, not of single messages."""
+
+LONGEST: Final = 3600.0
+"""Seconds that anything may be held up."""
+
+_ODDS: Final = ("loss", "duplication", "damage", "truncation", "reset", "late", "reflection")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """Everything that a meter does wrong; the defaults do nothing wrong.
+
+    Attributes:
+        seed: where chance begins: the same faults befall the same conversations in the same order.
+        latency: seconds before each answer; `jitter` is the most that chance adds.
+        loss, duplication, damage, truncation: odds from 0 to 1 that an answer is lost, comes twice, with one bit turned
+            over, or without its end.
+        reset: odds that the connection breaks instead of an answer.
+        late: odds that an answer comes `late_by` seconds late, when nobody waits for it any more.
+        reflection: odds that what a client sends comes back to it before it is answered.
+        reboot_after: after so many answers on one connection the meter restarts: that answer and the connection are
+            lost, in the middle of a transfer too; 0 never does.
+        clock_drift: seconds a day by which the clock gains, or loses where negative.
+        counter_back: by how much the invocation counter of what the meter sends falls back with each association.
+            Counters that are used twice give a key away: temporary keys only.
+        wrong_keys: the meter has other keys than it is described with.
+        deviations: names of fields of `Dialect` and of tolerances of HDLC (`cosem.protocol.link.hdlc.Tolerance`):
+            the meter does what those put up with.
+
+    Raises:
+        ConfigurationError: a number out of its range, or a deviation that there is not.
+    """
+
+    seed: int = 0
+    latency: float = 0.0
+    jitter: float = 0.0
+    loss: float = 0.0
+    duplication: float = 0.0
+    damage: float = 0.0
+    truncation: float = 0.0
+    reset: float = 0.0
+    late: float = 0.0
+    late_by: float = 30.0
+    reflection: float = 0.0
+    reboot_after: int = 0
+    clock_drift: float = 0.0
+    counter_back: int = 0
+    wrong_keys: bool = False
+    deviations: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for name in _ODDS:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigurationError(f"{name}: expected odds from 0 to 1, not {getattr(self, name)}")
+        for name in ("latency", "jitter", "late_by"):
+            if not 0 <= getattr(self, name) <= LONGEST:
+                raise ConfigurationError(f"{name}: expected 0 to {LONGEST:g} seconds, not {getattr(self, name)}")
+        for name in ("reboot_after", "counter_back"):
+            if getattr(self, name) < 0:
+                raise ConfigurationError(f"{name}: expected 0 or more, not {getattr(self, name)}")
+        if not abs(self.clock_drift) < 86_400:
+            raise ConfigurationError(f"clock_drift: expected less than a day a day, not {self.clock_drift} seconds")
+        unknown = self.deviations - DEVIATIONS - LINK_DEVIATIONS
+        if unknown:
+            known = ", ".join(sorted(DEVIATIONS) + sorted(LINK_DEVIATIONS))
+            raise ConfigurationError(f"there is no deviation {', '.join(sorted(unknown))}; there are {known}")
+
+    @property
+    def of_line(self) -> bool:
+        """Whether anything happens to octets on their way."""
+        return any((self.latency, self.jitter, self.reboot_after, *(getattr(self, name) for name in _ODDS)))
+
+    def chance(self) -> random.Random:
+        """Return the source of chance of one meter."""
+        return random.Random(self.seed)  # noqa: S311  # chance that can be repeated is the point
+
+    def clock(self, clock: Callable[[], datetime]) -> Callable[[], datetime]:
+        """Return a clock that drifts, right at the moment it is made; the same clock where it does not."""
+        if not self.clock_drift:
+            return clock
+        begun = clock().astimezone(UTC)
+
+        def drifting() -> datetime:
+            now = clock()
+            return now + timedelta(seconds=(now.astimezone(UTC) - begun).total_seconds() * self.clock_drift / 86_400)
+
+        return drifting
+
+    def described(self, association: AssociationDescription) -> AssociationDescription:
+        """Return an association as this meter really has it; ConfigurationError where that gives away lasting keys."""
+        keys = association.keys
+        if keys is None:
+            return association
+        if self.counter_back and not keys.temporary:
+            raise ConfigurationError("counter_back uses invocation counters twice: it takes temporary or demo keys")
+        if self.wrong_keys:
+            keys = replace(keys, encryption=_other(keys.encryption), authentication=_other(keys.authentication))
+        switched: dict[str, Any] = dict.fromkeys(self.deviations & IN_PROTECTION, True)
+        return replace(association, keys=keys, dialect=replace(association.dialect, **switched))
+
+
+WELL_BEHAVED: Final = Faults()
+
+
+def read(table: Table) -> Faults:
+    """Return the faults that a table of TOML describes, by the names of `Faults`; `deviations` is a list of names."""
+    given: dict[str, Any] = {}
+    for field in fields(Faults):
+        if field.name not in table:
+            continue
+        if field.name == "deviations":
+            given[field.name] = frozenset(str(each) for each in table.sequence("deviations"))
+        else:
+            given[field.name] = _READ[type(field.default)](table, field.name)
+    table.finish()
+    return table.guarded(lambda: Faults(**given))
+
+
+def _number(table: Table, key: str) -> float:
+    value = table.given(key, lambda given: given)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise table.refusal(key, "expected a number")
+    return float(value)
+
+
+_READ: Final[dict[type, Callable[[Table, str], object]]] = {
+    float: _number,
+    int: lambda table, key: table.integer(key),
+    bool: lambda table, key: table.boolean(key, default=False),
+}
+
+
+def _other(key: Key) -> Key:
+    """Return a key that differs in every octet."""
+    return Key(bytes(octet ^ 0xFF for octet in key.reveal()))
