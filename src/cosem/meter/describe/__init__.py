@@ -1,0 +1,127 @@
+"""A meter described in TOML: its objects and their values, profiles, logical devices and associations.
+
+    [meter]
+    name = "KFM1020012345678"           # logical device name
+    zone = "Europe/Berlin"
+    template = "household"              # begin with the objects of a household meter; or gama100, gama300
+
+    [[object]]
+    class = "Register"                  # or 3
+    instance = "1.0.1.8.0.255"
+    base_name = 0x0100                  # for clients that use short names; left out, the object gets one
+    value = 12345678                    # or with its type: { long64-unsigned = 12345678 }
+    scaler_unit = [0, "Wh"]
+
+    [[profile]]
+    instance = "1.0.99.1.0.255"
+    columns = ["0.0.1.0.0.255:time", "1.0.1.8.0.255:value"]
+    period = 900
+    entries = 960
+    order = "largest"                   # or smallest, nearest-to-zero, farthest-from-zero, newest-first; left out:
+    sort_by = "1.0.1.8.0.255:value"     # oldest-first. The column that these four sort by
+
+    events = { power_up = 2 }           # an event log: what is noted, by the codes of a companion (see MeterEvent);
+                                        # the code goes into the Data object among its columns
+
+    [[association]]
+    client = 1
+    auth = "gmac"                       # or none, low, sha256, ecdsa
+    protection = "auth+enc"
+    suite = 0                           # or 1, 2
+    encryption_key = "file:ek.hex"      # or env:NAME, or hex
+    authentication_key = "file:ak.hex"
+    # with ecdsa: signing_key = "file:meter.pem", client_signing_key = "file:client-public.pem"
+    # certificate = "file:meter-certificate.pem", told to clients that do not know signing_key yet
+    # for general-ciphering: master_key, agreement_key, client_agreement_key; for messages to many: broadcast_key
+    access = "manage"                   # public, read or manage
+    naming = "ln+sn"                    # by logical names, by short names (sn), or by either; left out: ln
+    compression = true                  # compress in general envelopes of suites 1 and 2 (V.44)
+    users = ["1 Ann", "7 Ben"]          # who of the client's users may come in; left out, nobody is listed
+    gbt_window = 16                     # grant general block transfer, and take so many blocks in a row
+    rules = [{ objects = "1.*.*.8.*.255", access = "read" }]
+
+Attributes of an object are named as the class names them. A structure is a list of its elements, and an array one of
+those: `executed_script = ["0.0.10.0.1.255", 1]`; logical names, dates, times and units are written as text
+(`execution_time = [["00:00:00", "*-*-01"]]`, open fields as `*`), and what may be of any type with its type:
+`{ integer = 0 }`. `writable` names what managing clients may write, and methods such as `reset` of a register that
+otherwise the meter alone runs. A demand register has what it averages as `current_average_value =
+"1.0.1.8.0.255:value"`. Every error names the file, the table and the key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+
+from cosem.errors import ConfigurationError
+from cosem.meter.associations import BY_LOGICAL_NAMES, PUBLIC_ASSOCIATION, PUBLIC_CLIENT
+from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS, offer_association
+from cosem.meter.describe.meter import add_device, meter_from
+from cosem.meter.describe.object import add_object
+from cosem.meter.describe.profile import ORDERS, add_profile
+from cosem.meter.device import Meter, system_clock
+from cosem.protocol.association.counter import CounterStore
+from cosem.protocol.model.table import Table
+
+__all__ = ["DEMO", "GRANTS", "NAMINGS", "ORDERS", "PROTECTIONS", "load", "parse"]
+
+
+def load(
+    path: Path | str,
+    *,
+    counters: CounterStore | None = None,
+    clock: Callable[[], datetime] = system_clock,
+    allow_demo_keys: bool = False,
+) -> Meter:
+    """Return the meter that a TOML file describes.
+
+    Args:
+        path: the file.
+        counters: keeps invocation counters over restarts; needed where keys are described.
+        clock: the true time.
+        allow_demo_keys: accept `keys = "demo"`, the published example keys.
+
+    Raises:
+        ConfigurationError: with file, table and key.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is no UTF-8 text"
+        raise ConfigurationError(f"cannot read {path}: {reason}") from None
+    return parse(text, str(path), counters=counters, clock=clock, allow_demo_keys=allow_demo_keys)
+
+
+def parse(
+    text: str,
+    source: str = "description",
+    *,
+    counters: CounterStore | None = None,
+    clock: Callable[[], datetime] = system_clock,
+    allow_demo_keys: bool = False,
+) -> Meter:
+    """Return the meter that `text` describes; `source` names it in errors (see `load`)."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{source}: {error}") from None
+    whole = Table(source, "", content)
+    meter = meter_from(whole.table("meter"), counters, clock)
+    for table in whole.tables("device"):
+        add_device(meter, table)
+    for table in whole.tables("object"):
+        add_object(meter, table)
+    for table in whole.tables("profile"):
+        add_profile(meter, table)
+    for table in whole.tables("association"):
+        offer_association(meter, table, allow_demo_keys)
+    if meter.described and meter.management.association(PUBLIC_CLIENT) is None:
+        naming = frozenset(chain.from_iterable(each.naming for each in meter.management.associations))
+        meter.offer(replace(PUBLIC_ASSOCIATION, naming=naming or BY_LOGICAL_NAMES))
+    whole.finish()
+    return meter

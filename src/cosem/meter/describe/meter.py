@@ -1,0 +1,49 @@
+"""The tables [meter] and [[device]]: what a meter is called, where it stands, what it begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from cosem.errors import ConfigurationError
+from cosem.meter import gama
+from cosem.meter.demo import furnish
+from cosem.meter.describe.words import named
+from cosem.meter.device import Meter
+from cosem.protocol.association.counter import CounterStore
+from cosem.protocol.crypto.key import octets_from_hex
+from cosem.protocol.model.table import Table
+
+_TEMPLATES: Final[Mapping[str, Callable[[Meter, int], None]]] = {"household": furnish, **gama.TEMPLATES}
+
+
+def meter_from(table: Table, counters: CounterStore | None, clock: Callable[[], datetime]) -> Meter:
+    """Return the meter of [meter], with the objects of its template."""
+    name = table.text("name")
+    title = table.optional("system_title", octets_from_hex)
+    zone = table.optional("zone", _zone) or UTC
+    template = table.optional("template", named(_TEMPLATES))
+    number = table.integer("number", 0)
+    table.finish()
+    meter = table.guarded(lambda: Meter(name, zone=zone, clock=clock, counters=counters, system_title=title))
+    if template is not None:
+        template(meter, number)
+    return meter
+
+
+def add_device(meter: Meter, table: Table) -> None:
+    """Add the logical device of one [[device]]."""
+    sap, name = table.integer("sap"), table.text("name")
+    table.finish()
+    table.guarded(lambda: meter.add_device(sap, name))
+
+
+def _zone(name: str) -> tzinfo:
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # not a name, no such file, no such zone
+        raise ConfigurationError(f"{name!r} is no time zone: write UTC or a name such as Europe/Berlin") from None
