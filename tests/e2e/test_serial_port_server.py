@@ -6,7 +6,7 @@ import asyncio
 import os
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import IO
 
@@ -24,7 +24,7 @@ from lines import serial_line, serial_port_server
 
 
 @contextmanager
-def terminal() -> Iterator[tuple[int, int, str]]:
+def terminal() -> Generator[tuple[int, int, str]]:
     master, slave = os.openpty()
     tty.setraw(slave)
     try:
@@ -56,7 +56,7 @@ async def conversation(stream: Stream, master: int, slave: int) -> None:
         assert octets
         heard += octets
     assert heard == everything
-    stream._busy = 0.0  # nobody wants to wait for 512 octets at 300 baud
+    vars(stream)["_busy"] = 0.0  # nobody wants to wait for 512 octets at 300 baud
     await stream.configure(9600, "7E1")
     assert speed(slave) == termios.B9600
     await stream.send_break(0.05)
@@ -79,9 +79,13 @@ def test_blocking() -> None:
     assert told[-1] == "line 300 8N1"
 
 
-def test_on_asyncio() -> None:
+@pytest.mark.parametrize("framing", ["hdlc", "iec21", "elgama"])
+def test_on_asyncio(framing: str) -> None:
+    meter = "&model=epqs&serial=925948&experimental=yes" if framing == "elgama" else ""
+
     async def scenario(port: int, master: int, slave: int) -> None:
-        await conversation(await open_async(f"hdlc+rfc2217://127.0.0.1:{port}?baud=300"), master, slave)
+        url = f"{framing}+rfc2217://127.0.0.1:{port}?baud=300{meter}"
+        await conversation(await open_async(url), master, slave)
 
     with terminal() as (master, slave, path), serial_port_server(path) as (port, said):
         asyncio.run(scenario(port, master, slave))

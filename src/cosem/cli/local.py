@@ -20,6 +20,7 @@ from cosem.protocol.iec21.message import Check, Command, Option
 from cosem.protocol.iec21.readout import Readout
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.local import reader_settings
+from cosem.protocol.values.maker import maker
 from cosem.protocol.values.obis import Obis
 from cosem.readings.reading import Reading
 from cosem.readings.readout import lines
@@ -64,6 +65,7 @@ def _client(connection: Connection, url: ConnectionUrl) -> LocalClient:
     settings = reader_settings(url)
     if connection.timeout is not None:
         settings = replace(settings, first_octet=connection.timeout)
+    settings = replace(settings, **connection.limits())
     return LocalClient.open(
         url,
         password=secret(connection.password),
@@ -125,6 +127,7 @@ def _show(
             {
                 "url": str(url),
                 "identification": None if readout.identification is None else str(readout.identification),
+                "maker": None if readout.identification is None else maker(readout.identification.manufacturer),
                 "check": readout.check.value,
                 "lines": [_plain(line) for line in found],
                 "refused": [{"asked": asked, "error": plain_error(error)} for asked, error in refused],
@@ -133,6 +136,9 @@ def _show(
     else:
         if readout.identification is not None:
             say(f"meter: {readout.identification}")
+            made = maker(readout.identification.manufacturer)
+            if made is not None:
+                say(f"maker: {made}")
         sound = [line for line in found if line.fault is None]
         if sound:
             put_table(

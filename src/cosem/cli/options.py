@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import ipaddress
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeVar, get_type_hints
 
 import typer
@@ -260,6 +260,24 @@ class Connection:
         float | None,
         typer.Option(metavar="SECONDS", min=0.1, help="How long to wait for each answer.", show_default="10"),
     ] = None
+    first_octet: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.1, help="Silence before an answer begins, at most.", show_default=False),
+    ] = None
+    inter_octet: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.1, help="Silence within an answer, at most.", show_default=False),
+    ] = None
+    whole_answer: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", min=0.1, help="A whole answer, however long its parts keep coming.", show_default=False
+        ),
+    ] = None
+    session: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.1, help="The whole session, from connecting on.", show_default=False),
+    ] = None
     json: Json = False
     verbose: Annotated[
         int,
@@ -274,12 +292,21 @@ class Connection:
 
     def timing(self, url: ConnectionUrl) -> Timing:
         """Return how long to wait in each phase."""
-        usual = profile_of(url).application.timing
-        if self.timeout is None:
-            return usual
-        return Timing(
-            self.timeout, self.timeout, self.timeout, self.timeout, min(usual.release, self.timeout), usual.repeat
-        )
+        usual, seconds = profile_of(url).application.timing, self.timeout
+        if seconds is not None:
+            least = min(usual.release, seconds)
+            usual = replace(usual, connect=seconds, link=seconds, association=seconds, response=seconds, release=least)
+        return replace(usual, **self.limits())
+
+    def limits(self) -> dict[str, Any]:
+        """Return the named time-outs that were given: the fields of `Timing`, and of the settings of a local port."""
+        given = {
+            "first_octet": self.first_octet,
+            "inter_octet": self.inter_octet,
+            "answer": self.whole_answer,
+            "session": self.session,
+        }
+        return {name: seconds for name, seconds in given.items() if seconds is not None}
 
     def entry(self, url: ConnectionUrl) -> Access:
         """Return how to enter the meter; what is unwise about it is said. Raises ConfigurationError."""

@@ -74,7 +74,7 @@ class ElgamaReader:
 
     Args:
         stream: blocks.
-        url: `elgama+tcp` or `elgama+serial`, with model, serial and the permission `experimental=yes`.
+        url: `elgama` over tcp, serial, rfc2217 or modem, with model, serial and the permission `experimental=yes`.
         password: for protected requests.
         settings: how long is waited.
     """
@@ -144,7 +144,7 @@ class ElgamaReader:
 def _checked(url: ConnectionUrl | str) -> ConnectionUrl:
     url = url if isinstance(url, ConnectionUrl) else ConnectionUrl.parse(url)
     if url.framing != "elgama":
-        raise ConfigurationError(f"{url.scheme}: expected elgama+tcp or elgama+serial")
+        raise ConfigurationError(f"{url.scheme}: expected elgama+tcp, +serial, +rfc2217 or +modem")
     return url
 
 

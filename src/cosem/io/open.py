@@ -26,6 +26,8 @@ AVAILABLE = frozenset(
         ("hdlc", "serial"),
         ("elgama", "tcp"),
         ("elgama", "serial"),
+        ("elgama", "rfc2217"),
+        ("elgama", "modem"),
         ("hdlc", "rfc2217"),
         ("hdlc", "modem"),
         ("iec21", "tcp"),

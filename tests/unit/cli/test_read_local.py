@@ -58,6 +58,7 @@ def test_the_readout_as_a_table_and_as_json(cosem: Any, local: str) -> None:
     assert "0-0:42.0.0" in ran.out
     assert "KFm1020012345678" in ran.out
     assert "meter: KFm5MT" in ran.err
+    assert "maker: Shenzhen Kaifa" in ran.err
     told = cosem("read", local, "--json").json
     assert (told["identification"], told["check"], told["refused"]) == ("KFm5MT", "right", [])
     assert {line["code"] for line in told["lines"]} == {"0.9.1", "0.9.2", "0-0:42.0.0"}

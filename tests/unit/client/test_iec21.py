@@ -83,6 +83,31 @@ def run(
     return world.run(main())
 
 
+class Knowing:
+    """A stream that knows why nothing comes."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.read, self.write, self.close, self.now = stream.read, stream.write, stream.close, stream.now
+
+    def explain(self, error: TimedOut, /) -> TimedOut:
+        return TimedOut(error.phase, error.seconds, "the line is cut")
+
+
+def test_what_a_stream_knows_of_a_silence_is_told() -> None:
+    world = World(1)
+
+    async def opener(_: ConnectionUrl, __: float) -> Stream:
+        return Knowing(world.pair()[0])
+
+    async def main() -> None:
+        async with AsyncLocalClient.open(URL, opener=opener) as client:
+            await client.readout()
+
+    with pytest.raises(TimedOut, match="the line is cut"):
+        world.run(main())
+
+
 # -- readouts ---------------------------------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ import os
 import select
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -56,7 +56,7 @@ class ScriptedModem:
 
 
 @contextmanager
-def plugged_in(scripted: ScriptedModem) -> Iterator[str]:
+def plugged_in(scripted: ScriptedModem) -> Generator[str]:
     """Put the modem on a pseudo-terminal."""
     master, slave = os.openpty()
     tty.setraw(slave)
@@ -107,11 +107,15 @@ def test_blocking_with_a_pin(tmp_path: Path) -> None:
     assert not scripted.in_call
 
 
-def test_on_asyncio() -> None:
+ELGAMA = "&model=epqs&serial=925948&experimental=yes"
+
+
+@pytest.mark.parametrize(("framing", "more"), [("hdlc", ""), ("iec21", ""), ("elgama", ELGAMA)])
+def test_on_asyncio(framing: str, more: str) -> None:
     scripted = ScriptedModem(READY)
 
     async def scenario(path: str) -> bytes:
-        return await call(await open_async(f"hdlc+modem://{path}?number=0123"))
+        return await call(await open_async(f"{framing}+modem://{path}?number=0123{more}"))
 
     with plugged_in(scripted) as path:
         assert asyncio.run(scenario(path)) == b"HELLO"

@@ -57,6 +57,7 @@ class Caller(Station[ClientEvent, State]):
         self._spoilt: Checked | None = None  # data that came with a wrong check, should nothing better come
         self._unhappy = 0  # repetitions asked for, or asked of us, in a row
         self._echo = OwnEcho(self.counters)
+        self._began = 0.0
         self._asked = 0.0
         self._heard: float | None = None
         self._patience: float | None = None

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from cosem.errors import CommandRefused, CosemError, DecodeError, LocalProtocolError, RemoteProtocolError
+from cosem.errors import CommandRefused, CosemError, DecodeError, LocalProtocolError, RemoteProtocolError, TimedOut
 from cosem.protocol.iec21.caller import FAST_WAKE_UP, Caller
 from cosem.protocol.iec21.client_events import (
     Answered,
@@ -47,9 +47,10 @@ SEVEN_BITS: Final = bytes(octet & 0x7F for octet in range(256))
 class HandHeldUnit(Caller):
     """One reader at one meter.
 
-    Errors are raised from `receive` and `tick`: TimedOut with the state's word as its phase (OnlyEcho where nothing but
-    our own octets came back), DecodeError for octets that are no message, RemoteProtocolError where the meter does what
-    its mode does not allow. After any of them the engine is idle, and may sign on anew.
+    Errors are raised from `receive` and `tick`: TimedOut with the state's word as its phase, or "whole answer" or
+    "session" (OnlyEcho where nothing but our own octets came back), DecodeError for octets that are no message,
+    RemoteProtocolError where the meter does what its mode does not allow. After any of them the engine is idle, and may
+    sign on anew.
     """
 
     def __init__(self, settings: ClientSettings | None = None) -> None:
@@ -71,13 +72,13 @@ class HandHeldUnit(Caller):
         `Identified` follows; then `ReadoutReceived`, for programming mode `Entered`, for mode E `BinaryEntered`. Meters
         of modes A and B send their data in any case, and take commands behind them.
         """
-        self._begin(option)
+        self._begin(option, now)
         self._sign_ons = self._settings.sign_ons
         self._call(now)
 
     def listen(self, now: float, patience: float | None = None) -> None:
         """Wait for a meter of mode D, `patience` seconds at most; `Identified` and `ReadoutReceived` follow."""
-        self._begin(Option.READOUT)
+        self._begin(Option.READOUT, now)
         self._mode = Mode.D
         self.state = State.LISTENING
         self._patience = patience
@@ -120,6 +121,7 @@ class HandHeldUnit(Caller):
         try:
             self._reader.feed(octets)
             self._go_on(now)
+            self._check_limits(now)
         except CosemError:
             self._give_up()
             raise
@@ -127,10 +129,11 @@ class HandHeldUnit(Caller):
 
     # -- sign-on ----------------------------------------------------------------------------------------------------
 
-    def _begin(self, option: Option) -> None:
+    def _begin(self, option: Option, now: float) -> None:
         if self.state is not State.IDLE:
             raise LocalProtocolError(f"the reader is busy: {self.state.value}")
         self._option = option
+        self._began = now
         self._mode = None
         self._trials = None
         self.identification = None
@@ -286,7 +289,13 @@ class HandHeldUnit(Caller):
     # -- time -------------------------------------------------------------------------------------------------------
 
     def _expiry(self) -> float | None:
-        """When silence means something."""
+        silence, session = self._silence_expires(), self._settings.session
+        if self.state is State.IDLE or not session:
+            return silence
+        return self._began + session if silence is None else min(silence, self._began + session)
+
+    def _silence_expires(self) -> float | None:
+        """Return when silence means something."""
         settings, heard = self._settings, self._heard
         if self.state is State.IDLE:
             return None
@@ -313,11 +322,20 @@ class HandHeldUnit(Caller):
             State.BUSY: self._incomplete,
         }
         try:
+            self._check_limits(now)
             acts.get(self.state, self._silent)(now)
             self._go_on(now)
         except CosemError:
             self._give_up()
             raise
+
+    def _check_limits(self, now: float) -> None:
+        """Give up on a meter that never stops, and on a session that is over its time."""
+        session, answer = self._settings.session, self._settings.answer
+        if self.state is not State.IDLE and session and now >= self._began + session:
+            raise TimedOut("session", session)
+        if self.state in _ANSWERS and self._heard is not None and now >= self._asked + answer:
+            raise TimedOut("whole answer", answer)
 
     def _remind(self, now: float) -> None:
         """Let the meter repeat its last message, so that it knows of us; without that, it has signed off by now."""
@@ -374,3 +392,6 @@ def _bare(data: bytes | None) -> bytes:
         return b""
     begin, end = data.find(b"("), data.rfind(b")")
     return data[begin + 1 : end] if 0 <= begin < end else data
+
+
+_ANSWERS: Final = frozenset({State.READING, State.ENTERING, State.BUSY})

@@ -57,7 +57,8 @@ class ClientSettings(Settings):
     bounds the speed that is asked for; with `follow` False it is asked for and the line stays as it is, for meters
     that do the same. Without `fallback` a meter that stays silent at the new speed is not tried at others.
 
-    An answer must begin after `first_octet` and end after `answer`; the acknowledgement waits for
+    An answer must begin after `first_octet` and end after `answer`, and the session must end after `session`, 0 for
+    never; the acknowledgement waits for
     `acknowledge_delay`, 0.2 to 1.5, and never less than the meter's reaction time. In programming mode the meter signs
     off by itself after `inactivity` of silence; it is reminded of us after `keep_alive`, 0 for never. `sign_ons` is how
     often it is called, until it tells who it is.
@@ -72,6 +73,7 @@ class ClientSettings(Settings):
     acknowledge_delay: float = 0.3
     first_octet: float = 2.5
     answer: float = 300.0
+    session: float = 0.0
     inactivity: float = 60.0
     keep_alive: float = 40.0
     sign_ons: int = 3

@@ -10,7 +10,7 @@
     hdlc+serial:///dev/ttyUSB0?window=1&information=128         agree to no more than that
     hdlc+serial:///dev/ttyUSB0?sign_on=iec21          IEC 62056-21 mode E first
     iec21+tcp://192.0.2.7:2000?parity=software        a serial server that stays 8N1; echo=strip where it echoes
-    hdlc+modem:///dev/ttyUSB0?number=*99%231          by telephone; also pin=env:NAME, init=AT…
+    hdlc+modem:///dev/ttyUSB0?number=*99%231          by telephone, 9600 8N1; also pin=env:NAME, init=AT…
     iec21+serial:///dev/ttyUSB0?address=12345678      IEC 62056-21, the meter with that number
     iec21+tcp://192.0.2.7:8000?data_baud=fixed        through a serial server; its line stays as it is
     tcp://192.0.2.7?gateway=0:4D31                    through a gateway: network 0, device address 4D 31
@@ -163,7 +163,7 @@ class ConnectionUrl:
     @property
     def line(self) -> tuple[int, str]:
         """Speed and character format of the meter's line, also where it is behind a medium that has none itself."""
-        baud, character_format = _SIGN_ON_LINE if self.sign_on else _LINES[self.framing]
+        baud, character_format = _usual_line(self)
         return self.baud or baud, self.format or character_format
 
     @property
@@ -279,6 +279,8 @@ _LINES: Final = {
 """Speed and character format a serial line starts with, by framing."""
 
 _SIGN_ON_LINE: Final = (300, "7E1")
+_MODEM_BAUD: Final = 9600
+"""A modem has a speed of its own and carries octets, whatever the line of the meter is like."""
 
 _EXAMPLES: Final = {
     "wrapper+tcp": "tcp://192.0.2.7:4059?client=16&server=1",
@@ -700,7 +702,7 @@ def _smallest_address_size(url: ConnectionUrl) -> int:
 
 def _defaults(url: ConnectionUrl) -> dict[str, int | str | None]:
     """Return what each parameter is when it is left out."""
-    baud, character_format = _SIGN_ON_LINE if url.sign_on else _LINES[url.framing]
+    baud, character_format = _usual_line(url)
     on_line = url.medium in _BAUD_MEDIA
     return {
         "client": 16,
@@ -722,6 +724,14 @@ def _defaults(url: ConnectionUrl) -> dict[str, int | str | None]:
         "experimental": None,
         **dict.fromkeys(("address", "data_baud", "bcc", "wake")),
     }
+
+
+def _usual_line(url: ConnectionUrl) -> tuple[int, str]:
+    """Return speed and character format where the URL says none."""
+    baud, character_format = _SIGN_ON_LINE if url.sign_on else _LINES[url.framing]
+    if url.medium != "modem":
+        return baud, character_format
+    return _MODEM_BAUD, character_format if (url.parity or "").lower() == "software" else "8N1"
 
 
 def _check_range(url: ConnectionUrl, name: str, value: int, limits: tuple[int, int]) -> None:

@@ -607,10 +607,62 @@ def test_a_meter_that_dribbles_for_ever_ends_with_the_time_of_an_answer() -> Non
     unit.sign_on(0.0)
     unit.receive(b"/KFM5MT100\r\n", 0.5)
     unit.tick(1.0)
-    with pytest.raises(TimedOut, match="readout"):
+    with pytest.raises(TimedOut, match="whole answer phase within 30 s"):
         for step in range(10, 1000):
             unit.receive(b"\x02" if step == 10 else b"1", step / 10)
             unit.tick(step / 10)
+
+
+def signed_on(**settings: Any) -> HandHeldUnit:
+    """A reader that has asked a meter for its data at 1.0, over a connection that has no speed."""
+    unit = HandHeldUnit(ClientSettings(switches=False, fallback=False, repeats=0, **settings))
+    unit.sign_on(0.0)
+    unit.receive(b"/KFM5MT100\r\n", 0.5)
+    unit.tick(1.0)
+    unit.outgoing()
+    return unit
+
+
+def test_the_first_octet_may_take_so_long_and_no_longer() -> None:
+    unit = signed_on(first_octet=2.0)
+    unit.tick(2.999)
+    assert unit.deadline() == 3.0
+    with pytest.raises(TimedOut, match="readout phase within 2 s"):
+        unit.tick(3.0)
+
+
+def test_the_next_octet_may_take_so_long_and_no_longer() -> None:
+    unit = signed_on(inter_octet=0.5)
+    unit.receive(b"\x021.8.0(", 2.0)
+    unit.tick(2.499)
+    unit.receive(b"1", 2.499)
+    assert unit.deadline() == 2.999
+    with pytest.raises(TimedOut, match="readout"):
+        unit.tick(2.999)
+
+
+def test_the_whole_answer_may_take_so_long_and_no_longer() -> None:
+    unit = signed_on(answer=30.0)
+    unit.receive(b"\x021.8.0(", 2.0)
+    unit.receive(b"1", 30.999)  # of a meter that never pauses, so that no time passes without an octet
+    with pytest.raises(TimedOut, match="whole answer phase within 30 s"):
+        unit.receive(b"1", 31.0)
+    assert unit.state is State.IDLE
+
+
+def test_the_session_may_take_so_long_and_no_longer() -> None:
+    unit = signed_on(session=10.0, first_octet=100.0)
+    assert unit.deadline() == 10.0
+    unit.tick(9.999)
+    with pytest.raises(TimedOut, match="session phase within 10 s"):
+        unit.tick(10.0)
+    unit = signed_on(session=10.0)
+    unit.receive(b"\x02", 9.999)
+    with pytest.raises(TimedOut, match="session"):
+        unit.receive(b"1", 10.0)
+    unit.sign_on(20.0)
+    assert unit.outgoing() == [b"/?!\r\n"]  # each session has its own time
+    unit.tick(21.0)
 
 
 def test_a_break_amid_the_sign_on_is_told() -> None:

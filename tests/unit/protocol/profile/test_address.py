@@ -202,6 +202,21 @@ def test_what_the_wire_does_on_its_own() -> None:
     assert str(usual) == "iec21+serial:///dev/ttyUSB0"
 
 
+@pytest.mark.parametrize("framing", ["hdlc", "iec21"])
+def test_a_modem_has_a_line_of_its_own(framing: str) -> None:
+    assert ConnectionUrl.parse(f"{framing}+modem:///dev/ttyUSB0?number=1").line == (9600, "8N1")
+    chosen = ConnectionUrl.parse(f"{framing}+modem:///dev/ttyUSB0?number=1&baud=2400&format=7E1")
+    assert chosen.line == (2400, "7E1")
+    assert ConnectionUrl.parse(str(chosen)) == chosen
+
+
+def test_behind_a_modem_the_sign_on_has_the_parity_that_is_asked_for() -> None:
+    assert ConnectionUrl.parse("hdlc+modem:///dev/ttyUSB0?number=1&sign_on=iec21").line == (9600, "8N1")
+    url = ConnectionUrl.parse("iec21+modem:///dev/ttyUSB0?number=1&parity=software")
+    assert url.line == (9600, "7E1")
+    assert ConnectionUrl.parse(str(url)) == url
+
+
 def test_a_modem_is_told_whom_to_dial() -> None:
     text = "hdlc+modem:///dev/ttyUSB0?number=*99%23&pin=env:SIM&init=AT%26F E0&answer_wait=90"
     url = ConnectionUrl.parse(text)
