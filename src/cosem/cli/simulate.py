@@ -29,6 +29,7 @@ from cosem.meter.clone import Entry, clone
 from cosem.meter.demo import SECURITIES, household
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.elgama import ElgamaServer
+from cosem.meter.faults import of_words
 from cosem.meter.p1 import P1Port
 from cosem.meter.serve import Server
 from cosem.protocol.crypto import suite as suites
@@ -93,6 +94,16 @@ def simulate(
     use_demo_keys: Annotated[
         bool, typer.Option("--demo-keys", help="Use the published example keys; only on loopback.")
     ] = False,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="NAME=VALUE",
+            help="Household meters do something wrong, for testing clients: loss=0.1, late=0.2, reboot_after=3, "
+            "deviation=any_invoke_id and others (see cosem.meter.Faults). Give it several times.",
+            show_default=False,
+        ),
+    ] = None,
     beyond_loopback: Annotated[
         bool, typer.Option("--beyond-loopback", help="Listen where other machines can reach the meters.")
     ] = False,
@@ -132,6 +143,7 @@ def simulate(
       cosem simulate --count 5 --listen hdlc+tcp://127.0.0.1:5000
       cosem simulate --listen p1+tcp://127.0.0.1:5100
       cosem simulate --listen iec21+tcp://127.0.0.1:8000
+      cosem simulate --fault late=0.2 --fault deviation=octets_after_apdu
       cosem simulate --security gmac
       cosem simulate --security ecdsa --suite 2
       cosem simulate meter.toml --listen 'tcp://[::1]:4059'
@@ -144,6 +156,8 @@ def simulate(
         return
     if file is not None and count != 1:
         raise ConfigurationError("a file describes one meter: leave --count out, or the file")
+    if file is not None and fault:
+        raise ConfigurationError("--fault is of household meters: a description says [faults] itself")
     directory = keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
     if file is not None and file.suffix == ".json":
         found, meter = cloned(file, use_demo_keys, directory)
@@ -154,7 +168,7 @@ def simulate(
     else:
         found = make_secrets(security, suite, use_demo_keys, directory)
         meters = [
-            household(number, security=security, keys=found.keys, password=found.password)
+            household(number, security=security, keys=found.keys, password=found.password, faults=of_words(fault or ()))
             for number in range(1, count + 1)
         ]
     if urls[0].framing == "p1" and security != "none":

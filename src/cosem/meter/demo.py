@@ -18,6 +18,7 @@ from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription,
 from cosem.meter.behaviour.clock import standard_offset
 from cosem.meter.behaviour.profile_generic import RECOMPUTED
 from cosem.meter.device import Meter, system_clock
+from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.item import FromSource
 from cosem.meter.objects import Objects
 from cosem.meter.rights import Access, Rights
@@ -48,6 +49,7 @@ def household(
     keys: Keys | None = None,
     password: SharedSecret | None = None,
     counters: CounterStore | None = None,
+    faults: Faults = WELL_BEHAVED,
 ) -> Meter:
     """Return a household electricity meter, different for each `number` and the same for the same one.
 
@@ -55,7 +57,7 @@ def household(
     client 1, `keys` and authenticated encryption, with "ecdsa" the signing keys as `password` as well; client 16 is
     the public client then.
     """
-    meter = Meter(f"KFM{_serial(number)}", zone=zone, clock=clock, counters=counters)
+    meter = Meter(f"KFM{_serial(number)}", zone=zone, clock=clock, counters=counters, faults=faults)
     furnish(meter, number)
     for description in _associations(security, keys, password):
         meter.offer(description)

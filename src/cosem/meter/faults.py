@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -138,6 +139,23 @@ def read(table: Table) -> Faults:
             given[field.name] = _READ[type(field.default)](table, field.name)
     table.finish()
     return table.guarded(lambda: Faults(**given))
+
+
+def of_words(words: Iterable[str]) -> Faults:
+    """Return the faults of words such as `loss=0.1` and `deviation=any_invoke_id`; ConfigurationError for another."""
+    content: dict[str, Any] = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        if name == "deviation":
+            content.setdefault("deviations", []).append(value)
+            continue
+        try:
+            content.update(tomllib.loads(f"{name} = {value}"))
+        except tomllib.TOMLDecodeError:
+            raise ConfigurationError(
+                f"{word!r} is no fault: write one such as loss=0.1 or deviation=any_invoke_id"
+            ) from None
+    return read(Table("faults", "", content))
 
 
 def _number(table: Table, key: str) -> float:

@@ -101,6 +101,16 @@ def test_the_printed_command_follows_the_simulated_p1_port(tmp_path: Path) -> No
     assert name
 
 
+def test_a_misbehaving_meter_is_refused_with_the_reason(tmp_path: Path) -> None:
+    for word, why in (("deviation=octets_after_apdu", "octets"), ("reboot_after=1", "closed")):
+        with simulated(tmp_path, "--fault", word) as (line,):
+            ran = program(tmp_path, *split(line.split("  ", 2)[2])[1:])
+        assert ran.returncode not in (0, 64), ran.stdout
+        assert why in ran.stderr
+    refused = program(tmp_path, "simulate", "--fault", "loss=2")
+    assert (refused.returncode, "odds from 0 to 1" in refused.stderr) == (64, True)
+
+
 def test_a_described_meter_and_an_interrupt(tmp_path: Path) -> None:
     description = tmp_path / "meter.toml"
     description.write_text('[meter]\nname = "TST0000000000001"\ntemplate = "household"\n')

@@ -40,6 +40,10 @@
     gbt_window = 16                     # grant general block transfer, and take so many blocks in a row
     rules = [{ objects = "1.*.*.8.*.255", access = "read" }]
 
+    [faults]                            # what the meter does wrong, for testing clients (see `cosem.meter.faults`)
+    late = 0.1                          # one answer in ten comes when nobody waits for it any more
+    deviations = ["any_invoke_id", "REPEATED_LLC"]
+
 Attributes of an object are named as the class names them. A structure is a list of its elements, and an array one of
 those: `executed_script = ["0.0.10.0.1.255", 1]`; logical names, dates, times and units are written as text
 (`execution_time = [["00:00:00", "*-*-01"]]`, open fields as `*`), and what may be of any type with its type:
@@ -64,6 +68,8 @@ from cosem.meter.describe.meter import add_device, meter_from
 from cosem.meter.describe.object import add_object
 from cosem.meter.describe.profile import ORDERS, add_profile
 from cosem.meter.device import Meter, system_clock
+from cosem.meter.faults import WELL_BEHAVED
+from cosem.meter.faults import read as read_faults
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.model.table import Table
 
@@ -111,7 +117,8 @@ def parse(
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{source}: {error}") from None
     whole = Table(source, "", content)
-    meter = meter_from(whole.table("meter"), counters, clock)
+    faults = read_faults(whole.table("faults")) if "faults" in whole else WELL_BEHAVED
+    meter = meter_from(whole.table("meter"), counters, clock, faults)
     for table in whole.tables("device"):
         add_device(meter, table)
     for table in whole.tables("object"):

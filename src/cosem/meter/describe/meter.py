@@ -12,6 +12,7 @@ from cosem.meter import gama
 from cosem.meter.demo import furnish
 from cosem.meter.describe.words import named
 from cosem.meter.device import Meter
+from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.crypto.key import octets_from_hex
 from cosem.protocol.model.table import Table
@@ -19,15 +20,19 @@ from cosem.protocol.model.table import Table
 _TEMPLATES: Final[Mapping[str, Callable[[Meter, int], None]]] = {"household": furnish, **gama.TEMPLATES}
 
 
-def meter_from(table: Table, counters: CounterStore | None, clock: Callable[[], datetime]) -> Meter:
-    """Return the meter of [meter], with the objects of its template."""
+def meter_from(
+    table: Table, counters: CounterStore | None, clock: Callable[[], datetime], faults: Faults = WELL_BEHAVED
+) -> Meter:
+    """Return the meter of [meter], with the objects of its template; it does wrong what [faults] says."""
     name = table.text("name")
     title = table.optional("system_title", octets_from_hex)
     zone = table.optional("zone", _zone) or UTC
     template = table.optional("template", named(_TEMPLATES))
     number = table.integer("number", 0)
     table.finish()
-    meter = table.guarded(lambda: Meter(name, zone=zone, clock=clock, counters=counters, system_title=title))
+    meter = table.guarded(
+        lambda: Meter(name, zone=zone, clock=clock, counters=counters, system_title=title, faults=faults)
+    )
     if template is not None:
         template(meter, number)
     return meter
