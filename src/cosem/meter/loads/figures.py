@@ -1,0 +1,86 @@
+"""What a load can say of itself: each figure with its unit, scaler and tag, by kind and name (`gas.volume`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from cosem.errors import ConfigurationError
+from cosem.meter.behaviour.clock import standard_offset
+from cosem.meter.item import FromSource
+from cosem.meter.loads import electricity, pipes
+from cosem.meter.loads.course import EPOCH
+from cosem.meter.loads.kind import Figure
+
+KINDS: Final[Mapping[str, Mapping[str, Figure]]] = MappingProxyType({**electricity.KINDS, **pipes.KINDS})
+"""The figures of each kind of load, by name."""
+
+
+class Load:
+    """One load: its seed, and when it began to count. As the `source` of a device it is what `shown` values ask."""
+
+    __slots__ = ("begin", "number")
+
+    def __init__(self, number: int, zone: tzinfo) -> None:
+        self.number = number
+        self.begin = began(zone)
+
+    def seconds(self, time: datetime) -> float:
+        """Return how long it has counted at a time."""
+        return (time - self.begin).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One figure, in steps of a scaler, of whatever load is asked."""
+
+    figure: Figure
+    scaler: int
+
+    def __call__(self, load: Load, time: datetime) -> Any:
+        """Return the value of a load at a local time."""
+        return self.figure.held(load.number, load.seconds(time), self.scaler)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One figure of one load: called with a local time, it answers in steps of its scaler."""
+
+    shown: Shown
+    load: Load
+
+    def __call__(self, time: datetime) -> Any:
+        """Return the value at a time."""
+        return self.shown(self.load, time)
+
+
+@lru_cache(maxsize=64)
+def began(zone: tzinfo) -> datetime:
+    """Return when loads in a zone began to count: the epoch, in local standard time."""
+    return EPOCH - standard_offset(zone, EPOCH.year)
+
+
+def figure(name: str) -> Figure:
+    """Return a figure by kind and name, such as `household.active_import`; ConfigurationError names what there is."""
+    kind, _, rest = name.partition(".")
+    if kind not in KINDS:
+        raise ConfigurationError(f"{name!r}: there is no load of kind {kind!r}, but {', '.join(KINDS)}")
+    if rest not in KINDS[kind]:
+        raise ConfigurationError(f"{name!r}: a {kind} has {', '.join(KINDS[kind])}")
+    return KINDS[kind][rest]
+
+
+def shown(name: str, scaler: int | None = None) -> FromSource:
+    """Return a value that asks the load that is the source of a device; ConfigurationError as of `figure`."""
+    found = figure(name)
+    return FromSource(Shown(found, found.scaler if scaler is None else scaler))
+
+
+def measured(name: str, load: Load, scaler: int | None = None) -> Measured:
+    """Return a value that follows one load, whatever the source of its device; ConfigurationError as of `figure`."""
+    found = figure(name)
+    return Measured(Shown(found, found.scaler if scaler is None else scaler), load)

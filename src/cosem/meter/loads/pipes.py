@@ -1,0 +1,144 @@
+"""Gas, water and heat: volumes, flows and temperatures that agree with each other.
+
+Gas and heat follow how cold it is, over hot water all year. The heat of a volume is what its temperature difference
+carries; that difference stays with a seed, and the flow is hotter when it is colder outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from types import MappingProxyType
+from typing import Any, Final
+
+from cosem.meter.loads.chance import trait
+from cosem.meter.loads.course import Term, by_month, course, data, flowed, temperature
+from cosem.meter.loads.kind import Figure, signed
+from cosem.protocol.values.units import Unit
+
+HEAT_OF_WATER: Final = 1163.0
+"""Wh that a cubic metre of water carries by each kelvin, near room temperature."""
+
+BASE_PRESSURE: Final = 1.01325
+BASE_TEMPERATURE: Final = 273.15
+"""Bar and kelvin to which volumes of gas are converted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """What stays with one seed of a kind."""
+
+    terms: tuple[Term, ...]
+    degrees: float
+    pressure: float
+
+
+@lru_cache(maxsize=4096)
+def pipe(kind: str, seed: int) -> Pipe:
+    """Return what stays with a seed: its size, the temperature of gas or difference of heat, and a pressure in bar."""
+    described: Mapping[str, Any] = data()["kinds"][kind]
+    low, high = described["daily"]
+    daily = low + (high - low) * trait(seed, "daily")
+    parts = zip(described["shapes"], described["parts"], strict=True)
+    return Pipe(
+        tuple((daily * part, course(shape)) for shape, part in parts),
+        (8.0 if kind == "gas" else 15.0) + 12.0 * trait(seed, "degrees"),
+        BASE_PRESSURE + 0.022 + 0.004 * trait(seed, "pressure"),
+    )
+
+
+def _total(kind: str, seed: int, seconds: float) -> float:
+    return flowed(pipe(kind, seed).terms, seed, seconds)[0]
+
+
+def _rate(kind: str, seed: int, seconds: float) -> float:
+    return flowed(pipe(kind, seed).terms, seed, seconds)[1]
+
+
+# -- gas ---------------------------------------------------------------------------------------------------------------
+
+
+def _conversion(seed: int, _: float = 0.0) -> float:
+    of = pipe("gas", seed)
+    return of.pressure / BASE_PRESSURE * BASE_TEMPERATURE / (BASE_TEMPERATURE + of.degrees)
+
+
+def _corrected(seed: int, seconds: float) -> float:
+    return _total("gas", seed, seconds) * _conversion(seed)
+
+
+def _corrected_flow(seed: int, seconds: float) -> float:
+    return _rate("gas", seed, seconds) * _conversion(seed)
+
+
+def _gas_temperature(seed: int, _: float) -> float:
+    return BASE_TEMPERATURE + pipe("gas", seed).degrees
+
+
+def _gas_pressure(seed: int, _: float) -> float:
+    return pipe("gas", seed).pressure
+
+
+# -- heat --------------------------------------------------------------------------------------------------------------
+
+
+def _volume(seed: int, seconds: float) -> float:
+    return _total("heat", seed, seconds) / (HEAT_OF_WATER * pipe("heat", seed).degrees)
+
+
+def _flow(seed: int, seconds: float) -> float:
+    return _rate("heat", seed, seconds) / (HEAT_OF_WATER * pipe("heat", seed).degrees)
+
+
+def _flow_temperature(seed: int, seconds: float) -> float:
+    return 62.0 - 0.8 * min(temperature(seconds), 15.0) + 6.0 * trait(seed, "curve")
+
+
+def _return_temperature(seed: int, seconds: float) -> float:
+    return _flow_temperature(seed, seconds) - pipe("heat", seed).degrees
+
+
+def _difference(seed: int, _: float) -> float:
+    return pipe("heat", seed).degrees
+
+
+# -- water -------------------------------------------------------------------------------------------------------------
+
+
+def _water_temperature(seed: int, seconds: float) -> float:
+    return by_month(data()["climate"]["cold_water"], seconds) + 2.0 * trait(seed, "cellar")
+
+
+KINDS: Final[Mapping[str, Mapping[str, Figure]]] = MappingProxyType(
+    {
+        "gas": MappingProxyType(
+            {
+                "volume": Figure(partial(_total, "gas"), Unit.CUBIC_METRE, -3),
+                "flow": Figure(partial(_rate, "gas"), Unit.CUBIC_METRE_PER_HOUR, -3),
+                "corrected_volume": Figure(_corrected, Unit.CORRECTED_CUBIC_METRE, -3),
+                "corrected_flow": Figure(_corrected_flow, Unit.CORRECTED_CUBIC_METRE_PER_HOUR, -3),
+                "temperature": Figure(_gas_temperature, Unit.KELVIN, -1),
+                "pressure": Figure(_gas_pressure, Unit.BAR, -3),
+            }
+        ),
+        "water": MappingProxyType(
+            {
+                "volume": Figure(partial(_total, "water"), Unit.CUBIC_METRE, -3),
+                "flow": Figure(partial(_rate, "water"), Unit.CUBIC_METRE_PER_HOUR, -3),
+                "temperature": signed(_water_temperature, Unit.DEGREE_CELSIUS, -1),
+            }
+        ),
+        "heat": MappingProxyType(
+            {
+                "energy": Figure(partial(_total, "heat"), Unit.WATT_HOUR),
+                "power": Figure(partial(_rate, "heat"), Unit.WATT),
+                "volume": Figure(_volume, Unit.CUBIC_METRE, -3),
+                "flow": Figure(_flow, Unit.CUBIC_METRE_PER_HOUR, -3),
+                "flow_temperature": signed(_flow_temperature, Unit.DEGREE_CELSIUS, -1),
+                "return_temperature": signed(_return_temperature, Unit.DEGREE_CELSIUS, -1),
+                "temperature_difference": signed(_difference, Unit.KELVIN, -2),
+            }
+        ),
+    }
+)
