@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import ClassVar, Final
 
 from cosem.client.reception import PushEvent, PushReception, Quarantined
-from cosem.errors import ConfigurationError, ConnectionLost, RemoteProtocolError
+from cosem.errors import ConfigurationError, ConnectionLost, RemoteProtocolError, TransportError
 from cosem.io.aio import DatagramStream, ListenLimits, Place, SocketStream
 from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.link import Link
@@ -90,23 +91,36 @@ class PushListener(Place):
                 else:
                     session.tick(now)
             except RemoteProtocolError as error:
-                self._take(session, stream.peer)
+                await self._take(session, stream)
                 self._put(self.reception.set_aside(octets, stream.peer, error))
                 if self._url.medium != "udp":
                     return  # the place in the stream is lost
-            self._take(session, stream.peer)
+            await self._take(session, stream)
             if now >= silent_until:
                 return
 
     def _link(self) -> Link:
         return HdlcListener() if self._url.framing == "hdlc" else WrapperServer(datagram=self._url.medium == "udp")
 
-    def _take(self, session: ListenerSession, source: str) -> None:
-        for event in session.events():
-            if isinstance(event, Heard):
-                self._put(self.reception.receive(event.apdu, source))
-            else:
-                self._put(self.reception.set_aside(b"", source, event.error))
+    async def _take(self, session: ListenerSession, stream: SocketStream | DatagramStream) -> None:
+        for heard in session.events():
+            if not isinstance(heard, Heard):
+                self._put(self.reception.set_aside(b"", stream.peer, heard.error))
+                continue
+            event = self.reception.receive(heard.apdu, stream.peer)
+            self._put(event)
+            await self._confirm(event, heard, session.link, stream)
+
+    async def _confirm(self, event: PushEvent, heard: Heard, link: Link, stream: SocketStream | DatagramStream) -> None:
+        """Tell a meter that wants to know that its push has arrived; over HDLC nobody can, for a listener is silent."""
+        octets = self.reception.confirmation(event)
+        if octets is None or not isinstance(link, WrapperServer):
+            return
+        # The link of a listener is a server's: what it sends goes from its second wPort to its first.
+        link.send(octets, stream.now(), client=heard.server, server=heard.client)
+        with contextlib.suppress(TransportError):  # whoever does not wait for it needs none
+            while confirmation := link.outgoing():
+                await stream.write(confirmation)
 
     def _put(self, event: PushEvent | Quarantined) -> None:
         if len(self._events) >= self._kept:

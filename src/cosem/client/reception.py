@@ -14,12 +14,12 @@ from typing import Final, TypeAlias
 
 from cosem.errors import ConfigurationError, CosemError, RemoteProtocolError, SecurityError
 from cosem.protocol import apdu as apdus
-from cosem.protocol.association.counter import CounterStore, InvocationCounter, RememberedCounter
+from cosem.protocol.apdu.notification import DataNotification, DataNotificationConfirm
+from cosem.protocol.association.counter import CounterStore, InvocationCounter, RememberedCounter, counter_name
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
-from cosem.protocol.association.services import GENERAL_GLOBAL, Notification
+from cosem.protocol.association.services import GENERAL_GLOBAL, Notification, is_confirmed
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key
-from cosem.store.memory import MemoryCounterStore
 
 QUARANTINED: Final = 256
 """How many messages are kept in quarantine; the oldest go first."""
@@ -100,6 +100,17 @@ class PushReception:
         except CosemError as error:
             return self.set_aside(octets, source, error)
 
+    def confirmation(self, event: PushEvent) -> bytes | None:
+        """Return what tells the meter that its push has arrived, protected as pushes must be; None where it asks not.
+
+        Raises SecurityError when the invocation counter is used up.
+        """
+        told = event.notification if isinstance(event, Pushed) else None
+        if not isinstance(event, Pushed) or not isinstance(told, DataNotification) or not is_confirmed(told):
+            return None
+        confirm = DataNotificationConfirm(told.long_invoke_id_and_priority, b"").encode()
+        return self._contexts[event.system_title].protect(confirm, general=True)
+
     def set_aside(self, octets: bytes, source: str, error: CosemError) -> Quarantined:
         """Put into quarantine what is no push, and why."""
         refused = Quarantined(source, octets[:LONGEST_PUSH], error)
@@ -140,6 +151,6 @@ def _context(own_title: bytes, meter: PushingMeter, counters: CounterStore) -> S
         meter.encryption_key,
         meter.authentication_key,
         required=meter.required,
-        counter=InvocationCounter(MemoryCounterStore(), "nothing is sent"),
+        counter=InvocationCounter(counters, counter_name(meter.encryption_key, own_title)),
         received=RememberedCounter(counters, meter.encryption_key, lambda: meter.system_title, each=True),
     )

@@ -265,7 +265,16 @@ class AssociationDescription:
             limits=self.limits,
         )
 
-    def _security(self, title: bytes, peer: bytes, counters: Counters, sap: int) -> SecurityContext:
+    def push_security(self, title: bytes, counters: Counters, sap: int) -> SecurityContext:
+        """Return what protects a push of the logical device `sap` to the client, and opens its confirmation.
+
+        Without `client_title` the confirmation says whose it is. Raises ConfigurationError without keys.
+        """
+        if self.keys is None:
+            raise ConfigurationError(f"client {self.client} has no keys that could protect a push")
+        return self._security(title, self.client_title, counters, sap)
+
+    def _security(self, title: bytes, peer: bytes | None, counters: Counters, sap: int) -> SecurityContext:
         keys = self.keys
         assert keys is not None
         return SecurityContext(
@@ -276,7 +285,7 @@ class AssociationDescription:
             keys.authentication,
             required=self.protection,
             counter=counters.sending(keys, title),
-            received=counters.all_received(keys, peer, sap),
+            received=Received() if peer is None else counters.all_received(keys, peer, sap),
             broadcast_key=keys.broadcast,
             keys=keys.general,
             entropy=secrets.token_bytes,

@@ -21,6 +21,7 @@ from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.item import Item, Refusal, Visit
 from cosem.meter.lockout import DEFAULT_LIMITS, Lockout, LockoutLimits
 from cosem.meter.objects import Objects, declared, held
+from cosem.meter.pushing import Pushes
 from cosem.meter.short_names import ShortNames
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.association.admission import ServerPolicy
@@ -36,6 +37,7 @@ from cosem.protocol.model.classes.access_control import (
 )
 from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.data_storage import ProfileGeneric
+from cosem.protocol.model.classes.push import PushSetup
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.declare import InterfaceClass, object_for
 from cosem.protocol.model.reference import AttributeRef
@@ -280,8 +282,10 @@ class LogicalDevice:
                 profile_generic.catch_up(item, visit)
 
     def note(self, event: MeterEvent, time: datetime | None = None) -> None:
-        """Note an event in the logs that have a code for it."""
-        self._note(self._logs, event, self.meter.time() if time is None else time)
+        """Note an event in the logs that have a code for it, and begin the pushes that it sets off."""
+        time = self.meter.time() if time is None else time
+        self._note(self._logs, event, time)
+        self.meter.noted(self, event, time)
 
     def _note(
         self, logs: Iterable[tuple[Obis, Obis, Mapping[MeterEvent, int]]], event: MeterEvent, time: datetime
@@ -363,7 +367,7 @@ class Meter:
     """
 
     __slots__ = (
-        *("_clock", "_counters", "_lockout", "_lockout_limits", "_shift", "_store"),
+        *("_clock", "_counters", "_lockout", "_lockout_limits", "_pushes", "_shift", "_store"),
         *("chance", "devices", "entropy", "faults", "key_keeper", "system_title", "zone"),
     )
 
@@ -390,6 +394,7 @@ class Meter:
         self._store = counters
         self._counters: Counters | None = None
         self._lockout: Lockout | None = None
+        self._pushes: Pushes | None = None
         self._lockout_limits = lockout
         self.devices = {MANAGEMENT: LogicalDevice(self, MANAGEMENT, name)}
         self.system_title = _title(name) if system_title is None else bytes(system_title)
@@ -487,6 +492,25 @@ class Meter:
         if self._counters is None:
             self._counters = Counters(self._store, self.faults.counter_back)
         return self._counters
+
+    @property
+    def pushes(self) -> Pushes:
+        """What this meter has to push."""
+        if self._pushes is None:
+            self._pushes = Pushes(self)
+        return self._pushes
+
+    @property
+    def has_pushes(self) -> bool:
+        """Whether anything of this meter can push."""
+        return self._pushes is not None or any(
+            item.class_id == PushSetup.class_id for device in self.devices.values() for item in device.items()
+        )
+
+    def noted(self, device: LogicalDevice, event: MeterEvent, time: datetime) -> None:
+        """Begin the pushes that an event in a logical device sets off."""
+        if self._pushes is not None:
+            self._pushes.noted(device, event, time)
 
     @property
     def lockout(self) -> Lockout:

@@ -9,6 +9,8 @@ class MeterEvent(Enum):
     """Something that happens to a meter."""
 
     POWER_UP = "power_up"
+    POWER_DOWN = "power_down"
+    CONNECTED = "connected"
     CLOCK_SET = "clock_set"
     CALENDAR_SWITCHED = "calendar_switched"
     LIMIT_EXCEEDED = "limit_exceeded"

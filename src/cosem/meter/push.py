@@ -1,17 +1,30 @@
 """What a meter sends on its own, outside any association: one-way pushes over any medium (IEC 62056-5-3).
 
-Pushes that an association carries are `ServerSession.notify`. When to push, whereto and how often is not decided here.
+Pushes that an association carries are `ServerSession.notify`. When to push, whereto and how often is not decided here,
+but by push setups (`cosem.meter.pushing`).
 """
 
 from __future__ import annotations
 
+from typing import Final
+
+from cosem.errors import LocalProtocolError, RemoteProtocolError, TimedOut
 from cosem.io.open import open_async
+from cosem.io.stream import Stream
+from cosem.protocol import apdu as apdus
+from cosem.protocol.apdu.notification import DataNotificationConfirm
+from cosem.protocol.association.layers import Envelope, Layer
 from cosem.protocol.association.security import SecurityContext
-from cosem.protocol.association.services import Notification
-from cosem.protocol.link import ServerLink
+from cosem.protocol.association.services import Notification, invoke_id
+from cosem.protocol.link import ApduReceived, ServerLink
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.communication import Station
+
+CONFIRMATION_WAIT: Final = 10.0
+"""Seconds in which a push is confirmed that wants to be."""
+
+_GENERAL: Final = (Layer(Envelope.GENERAL),)
 
 
 class PushSender:
@@ -20,7 +33,8 @@ class PushSender:
     Args:
         link: the meter's end of the lower layers: a wrapper, or HDLC, which sends UI frames.
         client, server: the SAPs between which is pushed.
-        security: protects each push by general-glo under an invocation counter of its own; without, it goes in clear.
+        security: protects each push by general-glo under an invocation counter of its own, and opens what confirms it;
+            without, they go in clear.
     """
 
     def __init__(self, link: ServerLink, client: int, server: int, security: SecurityContext | None = None) -> None:
@@ -38,22 +52,43 @@ class PushSender:
         """
         apdu = notification.encode()
         if self._security is not None:
-            apdu = self._security.protect(apdu, general=True)
+            apdu = self._security.wrap(apdu, _GENERAL)
         self._link.send(apdu, now, client=self._client, server=self._server, unsolicited=True)
 
     def outgoing(self) -> bytes:
         """Drain the octets to be written; over datagrams one datagram a call, until it returns none."""
         return self._link.outgoing()
 
+    def receive(self, octets: bytes, now: float) -> tuple[int, ...]:
+        """Return the invoke-ids of the pushes that are confirmed by what has come.
+
+        Raises:
+            RemoteProtocolError: it is something else.
+            SecurityError: it is not protected as the push was.
+        """
+        self._link.receive(octets, now)
+        events = self._link.events()
+        return tuple(self._confirmed(event.apdu) for event in events if isinstance(event, ApduReceived))
+
+    def _confirmed(self, octets: bytes) -> int:
+        plain = octets if self._security is None else self._security.unprotect(octets).apdu
+        confirm = apdus.decode(plain)
+        if not isinstance(confirm, DataNotificationConfirm):
+            raise RemoteProtocolError(f"{type(confirm).__name__} confirms no push")
+        return invoke_id(confirm) or 0
+
 
 async def push(
     url: ConnectionUrl | str,
     *notifications: Notification,
     security: SecurityContext | None = None,
+    confirmed: bool = False,
+    wait: float = CONFIRMATION_WAIT,
 ) -> None:
     """Send pushes to whoever listens at `url`, whose `client` and `server` are the SAPs between which is pushed.
 
-    Nobody answers. Raises ConnectionFailed or ConnectionLost where the medium tells, and what `PushSender.push` does.
+    Nobody answers, unless they are to be `confirmed`, each within `wait` seconds. Raises ConnectionFailed or
+    ConnectionLost where the medium tells, TimedOut for a confirmation that does not come, and what `PushSender` does.
     """
     place = ConnectionUrl.parse(url) if isinstance(url, str) else url
     link = profile_of(place).lower_layers.server(Station(frozenset((place.server,)), place.physical))
@@ -64,5 +99,19 @@ async def push(
             sender.push(notification, stream.now())
             while octets := sender.outgoing():
                 await stream.write(octets)
+            if confirmed:
+                await _await_confirmation(sender, stream, notification, wait)
     finally:
         await stream.close()
+
+
+async def _await_confirmation(sender: PushSender, stream: Stream, notification: Notification, wait: float) -> None:
+    wanted, until = invoke_id(notification), stream.now() + wait
+    if wanted is None:
+        raise LocalProtocolError(f"{notification.NAME} has no invoke-id by which it could be confirmed")
+    while True:
+        octets = await stream.read(until)
+        if not octets:
+            raise TimedOut("confirmation", wait)
+        if wanted in sender.receive(octets, stream.now()):
+            return

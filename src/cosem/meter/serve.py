@@ -14,8 +14,10 @@ from cosem.io.open import AVAILABLE, open_async
 from cosem.io.stream import Stream
 from cosem.meter.attend import DEFAULT_LIMITS, ConnectionLimits, attend
 from cosem.meter.device import Meter
+from cosem.meter.events import MeterEvent
 from cosem.meter.local import LocalPort
 from cosem.meter.local_port import attend_local
+from cosem.meter.push_sending import PushDispatch
 from cosem.protocol.iec21.message import BlockCheck, Mode
 from cosem.protocol.iec21.settings import WakeUp
 from cosem.protocol.link.hdlc import MOST
@@ -106,6 +108,7 @@ class Server(Place):
         self._timing = timing
         self._connection_limits = connection_limits
         self._line: asyncio.Task[None] | None = None
+        self._dispatch: PushDispatch | None = None
         self._check()
 
     @property
@@ -122,6 +125,8 @@ class Server(Place):
     async def close(self) -> None:
         """Stop serving and close every connection."""
         await super().close()
+        if self._dispatch is not None:
+            await self._dispatch.close()
         if self._line is not None:
             self._line.cancel()
             await asyncio.wait([self._line])
@@ -155,9 +160,14 @@ class Server(Place):
         url = self._url
         if url.medium != "serial":
             await super()._begin()
-            return
-        stream = await open_async(url)
-        self._line = asyncio.create_task(self._serve_line(stream))
+        else:
+            stream = await open_async(url)
+            self._line = asyncio.create_task(self._serve_line(stream))
+        if self.meter.has_pushes:
+            self._dispatch = PushDispatch(self.meter, beyond_loopback=self._beyond_loopback)
+            self._dispatch.start()
+        for device in self.meter.devices.values():
+            device.note(MeterEvent.CONNECTED)
 
     async def _serve_line(self, stream: Stream) -> None:
         """Serve a line for ever: a client that leaves or misbehaves ends its session, not the meter."""

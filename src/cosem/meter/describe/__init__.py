@@ -44,6 +44,12 @@
     late = 0.1                          # one answer in ten comes when nobody waits for it any more
     deviations = ["any_invoke_id", "REPEATED_LLC"]
 
+    [[push]]                            # beside the push setup, an [[object]] of class 40
+    instance = "0.4.25.9.0.255"
+    client = 1                          # whose association protects it; left out: its push_client_sap, else the
+                                        # client of the first pre-established association, else 16
+    on = ["power_up", "limit_exceeded"] # what sets it off (see MeterEvent), beside clients and scripts
+
 Attributes of an object are named as the class names them. A structure is a list of its elements, and an array one of
 those: `executed_script = ["0.0.10.0.1.255", 1]`; logical names, dates, times and units are written as text
 (`execution_time = [["00:00:00", "*-*-01"]]`, open fields as `*`), and what may be of any type with its type:
@@ -67,6 +73,7 @@ from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS,
 from cosem.meter.describe.meter import add_device, meter_from
 from cosem.meter.describe.object import add_object
 from cosem.meter.describe.profile import ORDERS, add_profile
+from cosem.meter.describe.push import add_push
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.faults import WELL_BEHAVED
 from cosem.meter.faults import read as read_faults
@@ -127,6 +134,8 @@ def parse(
         add_profile(meter, table)
     for table in whole.tables("association"):
         offer_association(meter, table, allow_demo_keys)
+    for table in whole.tables("push"):
+        add_push(meter, table)
     if meter.described and meter.management.association(PUBLIC_CLIENT) is None:
         naming = frozenset(chain.from_iterable(each.naming for each in meter.management.associations))
         meter.offer(replace(PUBLIC_ASSOCIATION, naming=naming or BY_LOGICAL_NAMES))

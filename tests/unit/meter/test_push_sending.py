@@ -1,0 +1,252 @@
+"""Pushes of served meters on loopback: by every transport, protected, confirmed, and where nobody may be reached."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from cosem.client.listen import PushListener
+from cosem.client.reception import Pushed, PushingMeter, PushReception, Quarantined
+from cosem.errors import SecurityError, TimedOut
+from cosem.meter import Keys, Meter
+from cosem.meter.associations import AssociationDescription
+from cosem.meter.push import push
+from cosem.meter.push_sending import PushDispatch
+from cosem.meter.pushing import PushEnded
+from cosem.protocol import apdu as apdus
+from cosem.protocol.apdu.notification import DataNotification, DataNotificationConfirm
+from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
+from cosem.protocol.model import Register
+from cosem.protocol.model.classes.push import (
+    MessageType,
+    PushOperationMethod,
+    PushSetup,
+    SendDestinationAndMethod,
+    TransportService,
+)
+from cosem.protocol.values.data import DoubleLongUnsigned, Integer, Structure
+from cosem.protocol.values.obis import Obis
+from cosem.store.memory import MemoryCounterStore
+
+SETUP = PushSetup(Obis("0.4.25.9.0.255"))
+TRANSPORTS = {"tcp": TransportService.TCP, "udp": TransportService.UDP, "hdlc+tcp": TransportService.HDLC}
+CLIENT = 5
+
+
+def run(coroutine: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(asyncio.wait_for(coroutine, 20))
+
+
+def a_meter(keys: Keys | None = None, **values: Any) -> Meter:
+    meter = Meter("KFM1020012345678", counters=MemoryCounterStore())
+    meter.add(Register("1.0.1.8.0.255"), value=DoubleLongUnsigned(4711))
+    if keys is not None:
+        meter.offer(AssociationDescription(client=CLIENT, keys=keys, protection=AUTHENTICATED_ENCRYPTION))
+    wanted = [(3, Obis("1.0.1.8.0.255"), 2, 0, (0, None), [])]
+    meter.add(SETUP, **{"push_object_list": wanted, "push_client_sap": Integer(CLIENT), **values})
+    return meter
+
+
+def reception(meter: Meter, keys: Keys) -> PushReception:
+    known = PushingMeter(
+        system_title=meter.system_title, encryption_key=keys.encryption, authentication_key=keys.authentication
+    )
+    return PushReception(b"HES\0\0\0\0\1", [known], MemoryCounterStore())
+
+
+def begin(meter: Meter, place: str, transport: str = "tcp") -> None:
+    there = SendDestinationAndMethod(TRANSPORTS[transport], place.encode(), MessageType.A_XDR)
+    meter.put(SETUP.send_destination_and_method, there)
+    item = meter.management.find(SETUP.instance)
+    assert item is not None
+    meter.pushes.begin(meter.management, item, meter.time())
+
+
+async def until_ended(meter: Meter) -> PushEnded:
+    while True:
+        await asyncio.sleep(0)
+        for ended in meter.pushes.events():
+            return ended
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_protected_push_arrives(transport: str) -> None:
+    async def main() -> None:
+        keys = Keys.random()
+        meter = a_meter(keys)
+        dispatch = PushDispatch(meter)
+        async with PushListener(f"{transport}://127.0.0.1:0", reception(meter, keys)) as listener:
+            dispatch.start()
+            for counter in (1, 2):
+                begin(meter, f"127.0.0.1:{listener.url.port}", transport)
+                heard = await listener.next()
+                assert isinstance(heard, Pushed), heard
+                assert isinstance(heard.notification, DataNotification)
+                assert heard.notification.body == Structure((DoubleLongUnsigned(4711),))
+                assert (heard.protection, heard.invocation_counter) == (AUTHENTICATED_ENCRYPTION, counter)
+                while meter.pushes.running:
+                    await asyncio.sleep(0)
+        await dispatch.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("title", [None, b"HES\0\0\0\0\1"])
+def test_a_confirmed_push_is_confirmed(transport: str, title: bytes | None) -> None:
+    async def main() -> None:
+        keys = Keys.random()
+        meter = a_meter(push_operation_method=PushOperationMethod.CONFIRMED)
+        meter.offer(
+            AssociationDescription(client=CLIENT, keys=keys, protection=AUTHENTICATED_ENCRYPTION, client_title=title)
+        )
+        dispatch = PushDispatch(meter)
+        async with PushListener(f"{transport}://127.0.0.1:0", reception(meter, keys)) as listener:
+            dispatch.start()
+            begin(meter, f"127.0.0.1:{listener.url.port}", transport)
+            assert isinstance(await listener.next(), Pushed)
+            while meter.pushes.running:
+                await asyncio.sleep(0)
+        assert meter.value(SETUP.last_confirmation_date_time).year == meter.time().year
+        await dispatch.close()
+
+    run(main())
+
+
+class Recorder:
+    """Somebody who takes what is pushed and answers what he is told to."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.answer = answer
+        self.heard = 0
+
+    async def attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        header = await reader.readexactly(8)
+        await reader.readexactly(int.from_bytes(header[6:8], "big"))
+        self.heard += 1
+        if self.answer:
+            writer.write(header[:2] + header[4:6] + header[2:4] + len(self.answer).to_bytes(2, "big") + self.answer)
+        await reader.read()
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", DataNotificationConfirm(0x40FFFFFF, b"").encode(), bytes.fromhex("D80102"), b"\xff"],
+    ids=["silence", "of another push", "an error", "garbage"],
+)
+def test_without_its_confirmation_a_confirmed_push_is_tried_again(answer: bytes) -> None:
+    async def main() -> None:
+        meter = a_meter(push_operation_method=PushOperationMethod.CONFIRMED, number_of_retries=2)
+        dispatch = PushDispatch(meter, confirmation_wait=0.05)
+        somebody = Recorder(answer)
+        server = await asyncio.start_server(somebody.attend, "127.0.0.1", 0)
+        dispatch.start()
+        begin(meter, f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        while meter.pushes.running:
+            await asyncio.sleep(0)
+        assert somebody.heard == 3
+        await dispatch.close()
+        server.close()
+
+    run(main())
+
+
+def test_a_confirmation_without_protection_confirms_nothing() -> None:
+    async def main() -> None:
+        keys = Keys.random()
+        meter = a_meter(keys, push_operation_method=PushOperationMethod.CONFIRMED)
+        association = meter.management.association(CLIENT)
+        assert association is not None
+        security = association.push_security(meter.system_title, meter.counters, 1)
+        notification = DataNotification(0x40000001, b"", Structure(()))
+        somebody = Recorder(DataNotificationConfirm(0x40000001, b"").encode())
+        server = await asyncio.start_server(somebody.attend, "127.0.0.1", 0)
+        place = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(SecurityError):
+            await push(place, notification, security=security, confirmed=True)
+        await push(place, notification, confirmed=True)
+        somebody.answer = b""
+        with pytest.raises(TimedOut, match="confirmation"):
+            await push(place, notification, confirmed=True, wait=0.01)
+        server.close()
+
+    run(main())
+
+
+def test_where_nobody_listens_it_is_tried_as_often_as_it_may() -> None:
+    async def main() -> None:
+        meter = a_meter(number_of_retries=3)
+        begin(meter, "127.0.0.1:9")
+        tried = 0
+        dispatch = PushDispatch(meter)
+        failed = meter.pushes.failed
+
+        def count(*words: Any) -> None:
+            nonlocal tried
+            tried += 1
+            failed(*words)
+
+        meter.pushes.failed = count  # type: ignore[method-assign]
+        dispatch.start()
+        while meter.pushes.running:
+            await asyncio.sleep(0)
+        assert tried == 4
+        await dispatch.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("beyond", [False, True])
+def test_nothing_leaves_loopback_without_leave(beyond: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        meter = a_meter(send_destination_and_method=(TransportService.TCP, b"x", MessageType.A_XDR))
+        dispatch = PushDispatch(meter, beyond_loopback=beyond)
+        begin(meter, "no-such-host.invalid:4059")
+        dispatch.start()
+        while meter.pushes.running:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await dispatch.close()
+
+    run(main())
+    reason = "no-such-host.invalid" if beyond else "can be reached from elsewhere"
+    assert reason in caplog.text
+
+
+def test_a_listener_confirms_only_what_asks_for_it_and_is_known() -> None:
+    keys = Keys.random()
+    meter = a_meter(keys)
+    hears = reception(meter, keys)
+    notes = [DataNotification(number, b"", Structure(())) for number in (0x40000007, 0x00000008)]
+    events: list[Any] = []
+    for note in notes:
+        association = meter.management.association(CLIENT)
+        assert association is not None
+        security = association.push_security(meter.system_title, meter.counters, 1)
+        events.append(hears.receive(security.protect(note.encode(), general=True), "127.0.0.1"))
+    assert [isinstance(event, Pushed) for event in events] == [True, True]
+    confirmation = hears.confirmation(events[0])
+    assert confirmation is not None
+    opened = security.unprotect(confirmation)
+    assert apdus.decode(opened.apdu) == DataNotificationConfirm(0x40000007, b"")
+    assert hears.confirmation(events[1]) is None
+    assert hears.confirmation(hears.receive(notes[0].encode(), "127.0.0.1")) is None
+    assert isinstance(hears.quarantine[-1], Quarantined)
+
+
+def test_a_closed_dispatch_sends_nothing_more() -> None:
+    async def main() -> None:
+        meter = a_meter(randomisation_start_interval=1)
+        dispatch = PushDispatch(meter)
+        dispatch.start()
+        await dispatch.close()
+        await dispatch.close()
+        begin(meter, "127.0.0.1:9")
+        assert meter.pushes.running
+        assert meter.pushes.wake is None
+
+    run(main())
