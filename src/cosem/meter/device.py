@@ -70,7 +70,7 @@ class LogicalDevice:
 
     __slots__ = (
         *("_agenda", "_associations", "_base_names", "_logs", "_objects", "_short_names", "_furnishings"),
-        *("meter", "name", "sap", "source"),
+        *("_replaced", "meter", "name", "sap", "source"),
     )
 
     def __init__(self, meter: Meter, sap: int, name: str) -> None:
@@ -85,6 +85,7 @@ class LogicalDevice:
         self._furnishings: tuple[Furnishing, ...] = (Furnishing(),)
         self._base_names: dict[Obis, int] = {}
         self._short_names: ShortNames | None = None
+        self._replaced = False
 
     # -- describing ---------------------------------------------------------------------------------------------------
 
@@ -155,6 +156,7 @@ class LogicalDevice:
         elif keys is not None and not keys.temporary:
             raise ConfigurationError("these keys outlive the process, and nothing was given that keeps changes")
         self._associations = tuple(changed if each.client == client else each for each in self._associations)
+        self._replaced = True
 
     # -- what the values are ------------------------------------------------------------------------------------------
 
@@ -245,6 +247,11 @@ class LogicalDevice:
         if not EARLIEST <= moment.astimezone(UTC) < LATEST:
             raise Refusal(DataAccessResult.TYPE_UNMATCHED)
         self.meter.set_time(moment)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether all its objects are still those that it shares with others, and what it offers was never replaced."""
+        return self._objects.shared and not self._replaced
 
     @property
     def offers(self) -> bool:
@@ -454,6 +461,11 @@ class Meter:
         """Do and capture what was due until now in all logical devices."""
         for device in self.devices.values():
             device.settle()
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was written to it since it was made of shared objects, and its clock was never set."""
+        return not self._shift and all(device.untouched for device in self.devices.values())
 
     @property
     def described(self) -> bool:

@@ -28,6 +28,7 @@ VERBS = (
     "obis",
     "standards",
     "simulate",
+    "fleet",
     "collect",
     "demo",
     "elgama",

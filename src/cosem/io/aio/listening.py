@@ -8,7 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from cosem.errors import ConnectionFailed, CosemError
 from cosem.io import failure
@@ -18,6 +18,9 @@ from cosem.io.aio.udp import DatagramStream, Endpoint
 
 Handler = Callable[["SocketStream | DatagramStream"], Awaitable[None]]
 """Serves one connection; the stream is closed when it returns."""
+
+BACKLOG: Final = 4096
+"""How many connections wait to be accepted where very many come at once."""
 
 _log = logging.getLogger("cosem.io")
 
@@ -58,6 +61,21 @@ async def listen(host: str, port: int, handler: Handler, limits: ListenLimits | 
     except OSError as error:
         raise _cannot_listen(error, host, port) from error
     return Listener(reception, host, server.sockets[0].getsockname()[1], server.close)
+
+
+async def listen_on(
+    opened: socket.socket, handler: Handler, limits: ListenLimits | None = None, *, whose: Callable[[SocketStream], str]
+) -> Listener:
+    """Accept TCP connections on a socket that is bound already.
+
+    `whose` says to whose account a connection goes, in place of its host; where it says "", the connection is closed
+    before an octet is read of it.
+    """
+    loop = asyncio.get_running_loop()
+    reception = _Reception(handler, limits or ListenLimits(), whose)
+    server = await loop.create_server(lambda: SocketStream(reception.admit_connection), sock=opened, backlog=BACKLOG)
+    host, port = opened.getsockname()[:2]
+    return Listener(reception, host, port, server.close)
 
 
 async def listen_datagrams(host: str, port: int, handler: Handler, limits: ListenLimits | None = None) -> Listener:
@@ -111,11 +129,16 @@ class Listener:
         await self.close()
 
 
+def _host(stream: SocketStream) -> str:
+    return stream.peer or "unknown"
+
+
 class _Reception:
     """Lets connections in while there is room, and sees each to its end."""
 
-    def __init__(self, handler: Handler, limits: ListenLimits) -> None:
+    def __init__(self, handler: Handler, limits: ListenLimits, whose: Callable[[SocketStream], str] = _host) -> None:
         self.handler = handler
+        self._whose = whose
         self.limits = limits
         self.statistics = ListenStatistics()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -128,8 +151,12 @@ class _Reception:
         return False
 
     def admit_connection(self, stream: SocketStream) -> None:
-        if self.has_room(stream.peer):
-            self.serve(stream, stream.peer)
+        account = self._whose(stream)
+        if not account:
+            self.statistics.refused += 1
+            stream.abort()
+        elif self.has_room(account):
+            self.serve(stream, account)
         else:
             stream.abort()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import cast
 
 from cosem.errors import ConnectionFailed, ConnectionLost
 from cosem.io import failure
@@ -97,10 +98,15 @@ class SocketStream(Inbox, asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    @property
+    def local(self) -> str:
+        """The address of this side, to which a peer has come; "" when the connection is gone."""
+        return "" if self._transport is None else host_of(self._transport.get_extra_info("sockname"))
+
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop has transports that do not inherit from it
         self._transport = transport
         self.peer = host_of(transport.get_extra_info("peername"))
         if self._accept is not None:

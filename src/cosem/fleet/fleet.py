@@ -1,0 +1,173 @@
+"""A fleet at its places: every meter reachable, within limits, as long as the fleet is entered."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final, Self
+
+from cosem.errors import ConfigurationError
+from cosem.fleet.limits import FleetLimits
+from cosem.fleet.listening import AddressRange, open_listener, whose
+from cosem.fleet.population import Population
+from cosem.io.aio import DatagramStream, SocketStream
+from cosem.io.aio.listening import Handler, Listener, ListenLimits, listen, listen_on
+from cosem.io.reach import check_place
+from cosem.meter.attend import attend
+from cosem.protocol.profile import profile_of
+from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.timing import ServerTiming
+
+HIGHEST_PORT: Final = 65_535
+SERVED: Final = frozenset({"tcp", "hdlc+tcp"})
+
+
+@dataclass(frozen=True, slots=True)
+class FleetState:
+    """What a fleet is doing, in numbers."""
+
+    meters: int
+    connections: int
+    accepted: int
+    refused: int
+    failed: int
+    internal_errors: int
+    visited: int
+    ready: int
+    changed: int
+
+
+class Fleet:
+    """A population served at a URL: meter n at its address + n, or with `by_port` at its port + n.
+
+    async with Fleet(Population(100_000), "tcp://127.1.0.0:4059") as fleet:
+        print(fleet.url(99_999))
+
+    Args:
+        population: who is served.
+        url: where meter 0 is, tcp or hdlc+tcp; port 0 finds a free one.
+        by_port: a port for each meter, where there is one address only.
+        beyond_loopback: allow ports of an address that other machines can reach.
+        limits: what is taken from outside at most.
+        timing: how long a client may be silent.
+        entropy: gives the asked number of unpredictable octets.
+
+    Raises:
+        ConfigurationError: the URL cannot be served, or reaches beyond loopback without leave, or with demo keys.
+    """
+
+    NAME: ClassVar[str] = "the fleet"
+
+    def __init__(
+        self,
+        population: Population,
+        url: str | ConnectionUrl,
+        *,
+        by_port: bool = False,
+        beyond_loopback: bool = False,
+        limits: FleetLimits | None = None,
+        timing: ServerTiming | None = None,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.population = population
+        self.limits = limits or FleetLimits()
+        self._first = ConnectionUrl.parse(url) if isinstance(url, str) else url
+        if self._first.scheme not in SERVED:
+            raise ConfigurationError(f"a fleet is served by {' or '.join(sorted(SERVED))}, not by {self._first.scheme}")
+        check_place(self._first, population.is_demonstration, beyond_loopback=beyond_loopback)
+        self._addresses = None if by_port else AddressRange(self._first.host, population.count)
+        self._profile = profile_of(self._first)
+        self._timing = timing
+        self._entropy = entropy
+        self._listeners: list[Listener] = []
+        if by_port and self._first.port and self._first.port + population.count - 1 > HIGHEST_PORT:
+            raise ConfigurationError(f"{population.count} ports from {self._first.port} on go beyond {HIGHEST_PORT}")
+
+    def url(self, number: int) -> ConnectionUrl:
+        """Return where a meter is, with the ports that were found."""
+        if not 0 <= number < self.population.count:
+            raise ConfigurationError(f"meter {number}: the fleet has the meters 0 to {self.population.count - 1}")
+        first = self._first
+        if self._addresses is not None:
+            port = self._listeners[0].port if self._listeners else first.port
+            return replace(first, host=self._addresses.address(number), port=port)
+        if self._listeners:
+            return replace(first, port=self._listeners[number].port)
+        return replace(first, port=first.port + number if first.port else 0)
+
+    @property
+    def state(self) -> FleetState:
+        """What it is doing."""
+        counted = [listener.statistics for listener in self._listeners]
+        population = self.population
+        return FleetState(
+            meters=population.count,
+            connections=sum(listener.connections for listener in self._listeners),
+            accepted=sum(each.accepted for each in counted),
+            refused=sum(each.refused for each in counted),
+            failed=sum(each.failed for each in counted),
+            internal_errors=sum(each.internal_errors for each in counted),
+            visited=population.visited,
+            ready=population.ready,
+            changed=population.changed,
+        )
+
+    async def start(self) -> None:
+        """Begin to serve. Raises ConnectionFailed when a port cannot be had."""
+        if self._listeners:
+            raise ConfigurationError("the fleet was started already")
+        try:
+            if self._addresses is not None:
+                await self._listen_at_addresses(self._addresses)
+            else:
+                await self._listen_at_ports()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop serving and close every connection."""
+        while self._listeners:
+            await self._listeners.pop().close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _listen_at_addresses(self, addresses: AddressRange) -> None:
+        async def handle(stream: SocketStream | DatagramStream) -> None:
+            number = addresses.number(stream.local) if isinstance(stream, SocketStream) else None
+            if number is not None:
+                await self._attend(number, stream)
+
+        limits = ListenLimits(
+            connections=self.limits.connections, connections_per_host=self.limits.connections_per_meter
+        )
+        opened = open_listener(self._first.port or 0)
+        self._listeners.append(await listen_on(opened, handle, limits, whose=whose(addresses)))
+
+    async def _listen_at_ports(self) -> None:
+        most = self.limits.connections_per_meter
+        limits = ListenLimits(connections=most, connections_per_host=most)
+        for number in range(self.population.count):
+            port = self._first.port + number if self._first.port else 0
+            self._listeners.append(await listen(self._first.host, port, self._handler(number), limits))
+
+    def _handler(self, number: int) -> Handler:
+        return lambda stream: self._attend(number, stream)
+
+    async def _attend(self, number: int, stream: SocketStream | DatagramStream) -> None:
+        with self.population.visit(number) as meter:
+            await attend(
+                meter,
+                stream,
+                self._profile,
+                peer=stream.peer,
+                timing=self._timing,
+                limits=self.limits.connection,
+                entropy=self._entropy,
+            )

@@ -1,0 +1,169 @@
+"""A fleet on loopback: which meter answers where, who is turned away, and the limits of each meter."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cosem.client.client import AsyncClient
+from cosem.errors import ConfigurationError, ConnectionLost, CosemError
+from cosem.fleet.fleet import Fleet
+from cosem.fleet.keys import FleetKeys
+from cosem.fleet.limits import FleetLimits
+from cosem.fleet.listening import AddressRange, open_listener
+from cosem.fleet.population import Population, PopulationLimits
+from cosem.io.aio import connect_tcp
+from cosem.protocol.crypto.key import Secret
+from cosem.protocol.model import Data, Register
+from cosem.protocol.profile.address import ConnectionUrl
+
+NAME = Data("0.0.42.0.0.255")
+ENERGY = Register("1.0.1.8.0.255")
+
+
+def on_loopback(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(main())
+
+
+async def name_at(url: ConnectionUrl) -> bytes:
+    async with AsyncClient.open(replace(url, client=16)) as client:
+        return bytes(await client.get(NAME.value))
+
+
+@pytest.mark.parametrize("number", [0, 299, 300, 599])
+def test_meter_n_answers_at_the_address_plus_n(number: int) -> None:
+    async def main() -> None:
+        async with Fleet(Population(600), "tcp://127.3.255.0:0") as fleet:
+            assert await name_at(fleet.url(number)) == f"KFM1020{number:09}".encode()
+            assert fleet.state.accepted == 1
+
+    on_loopback(main)
+
+
+def test_an_address_of_nobody_is_closed_without_a_word() -> None:
+    async def main() -> None:
+        async with Fleet(Population(2), "tcp://127.3.0.0:0") as fleet:
+            beyond = replace(fleet.url(1), host="127.3.0.2")
+            with pytest.raises(CosemError):
+                await name_at(beyond)
+            assert (fleet.state.accepted, fleet.state.refused) == (0, 1)
+
+    on_loopback(main)
+
+
+def test_where_the_device_cannot_be_bound_the_address_still_decides() -> None:
+    def refuse(_: socket.socket) -> None:
+        raise PermissionError
+
+    with open_listener(0, bind_device=refuse) as listener:
+        assert listener.getsockname()[0] == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "fits"),
+    [
+        ("127.255.255.254", 2, True),
+        ("127.255.255.254", 3, False),
+        ("192.0.2.1", 1, False),
+        ("::1", 1, False),
+        ("localhost", 1, False),
+    ],
+)
+def test_the_addresses_are_of_loopback_alone(first: str, count: int, fits: bool) -> None:
+    if fits:
+        addresses = AddressRange(first, count)
+        assert addresses.address(count - 1) == "127.255.255.255"
+        assert addresses.number("127.255.255.255") == count - 1
+        assert addresses.number("127.255.255.253") is None
+        assert addresses.number("") is None
+    else:
+        with pytest.raises(ConfigurationError, match="127"):
+            AddressRange(first, count)
+
+
+def test_each_meter_may_have_a_port() -> None:
+    async def main() -> None:
+        async with Fleet(Population(3), "hdlc+tcp://127.0.0.1:0", by_port=True) as fleet:
+            assert len({fleet.url(number).port for number in range(3)}) == 3
+            for number in range(3):
+                assert await name_at(fleet.url(number)) == f"KFM1020{number:09}".encode()
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_so_many_connections_to_one_meter_and_not_one_more(most: int) -> None:
+    async def main() -> None:
+        limits = FleetLimits(connections_per_meter=most)
+        async with Fleet(Population(2), "tcp://127.3.0.0:0", limits=limits) as fleet:
+            url = fleet.url(0)
+            held = [await connect_tcp(url.host, url.port or 0) for _ in range(most)]
+            one_more = await connect_tcp(url.host, url.port or 0)
+            with pytest.raises(ConnectionLost):
+                await one_more.read(None)
+            assert await name_at(fleet.url(1))  # another meter is not concerned
+            assert fleet.state.refused == 1
+            for stream in (*held, one_more):
+                await stream.close()
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_so_many_connections_to_all_and_not_one_more(most: int) -> None:
+    async def main() -> None:
+        async with Fleet(Population(9), "tcp://127.3.0.0:0", limits=FleetLimits(connections=most)) as fleet:
+            streams = [await connect_tcp(fleet.url(n).host, fleet.url(n).port or 0) for n in range(most + 1)]
+            with pytest.raises(ConnectionLost):
+                await streams[-1].read(None)
+            assert (fleet.state.accepted, fleet.state.refused) == (most, 1)
+            for stream in streams:
+                await stream.close()
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize("keys", [FleetKeys.demonstration(), FleetKeys(Secret(bytes(range(100, 132))))])
+def test_counters_outlive_the_meters_that_are_forgotten(keys: FleetKeys) -> None:
+    async def main() -> None:
+        population = Population(2, keys=keys, limits=PopulationLimits(ready=0))
+        async with Fleet(population, "tcp://127.3.0.0:0") as fleet:
+            own = keys.of(population.title(1))
+            client = AsyncClient.open(
+                replace(fleet.url(1), client=1),
+                auth="gmac",
+                ek=own.encryption,
+                ak=own.authentication,
+                system_title=b"CLI00001",
+            )
+            for _ in range(2):
+                async with client:
+                    assert int(await client.get(ENERGY.value)) > 0
+            assert population.ready == 0
+            assert population.counters.of(1).peek("") > 256  # a second lease: nothing was given out twice
+            assert len(population.counters) == 1
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize(
+    ("url", "by_port", "said"),
+    [
+        ("udp://127.1.0.0:4059", False, "tcp"),
+        ("tcp://192.0.2.1:4059", True, "beyond"),
+        ("tcp://127.0.0.1:65535", True, "65535"),
+    ],
+)
+def test_where_no_fleet_is_served(url: str, by_port: bool, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        Fleet(Population(2), url, by_port=by_port)
+
+
+def test_demo_keys_stay_on_loopback() -> None:
+    with pytest.raises(ConfigurationError, match="demo keys"):
+        Fleet(Population(2, keys=FleetKeys.demonstration()), "tcp://192.0.2.1:1", by_port=True, beyond_loopback=True)

@@ -1,0 +1,138 @@
+"""Meters by number: the same for the same seed, made when visited, and remembered as far as they were changed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cosem.errors import ConfigurationError, LocalProtocolError
+from cosem.fleet.counters import FleetCounters
+from cosem.fleet.keys import SECRET_OCTETS, FleetKeys
+from cosem.fleet.kinds import Kinds
+from cosem.fleet.population import Population, PopulationLimits, first_counter
+from cosem.meter.demo import household
+from cosem.protocol.crypto.key import Secret
+from cosem.protocol.model import Register
+
+ENERGY = Register("1.0.1.8.0.255")
+TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def population(count: int = 10, **settings: object) -> Population:
+    return Population(count, clock=lambda: TIME, **settings)  # type: ignore[arg-type]
+
+
+def test_a_meter_measures_what_the_household_of_its_number_measures() -> None:
+    with population().visit(7) as meter:
+        assert meter.name == "KFM1020000000007"
+        assert meter.value(ENERGY.value) == household(7, clock=lambda: TIME).value(ENERGY.value)
+    with population(seed=1).visit(6) as other:
+        assert other.value(ENERGY.value) == household(7, clock=lambda: TIME).value(ENERGY.value)
+
+
+def test_names_and_numbers_belong_together() -> None:
+    meters = population(1000)
+    assert meters.number(meters.name(999)) == 999
+    assert meters.number("KFM1020000001000") is None
+    assert meters.number("ABC1020000000001") is None
+    assert meters.make(999).system_title == meters.title(999) == b"KFM" + (1020000000999).to_bytes(5, "big")
+
+
+@pytest.mark.parametrize("number", [-1, 10])
+def test_beyond_the_last_there_is_no_meter(number: int) -> None:
+    with pytest.raises(ConfigurationError, match="0 to 9"):
+        population().make(number)
+
+
+def test_visitors_at_one_time_meet_the_same_meter() -> None:
+    meters = population()
+    with meters.visit(3) as first, meters.visit(3) as second:
+        assert first is second
+        assert (meters.visited, meters.ready) == (1, 0)
+    assert (meters.visited, meters.ready) == (0, 1)
+
+
+@pytest.mark.parametrize(("visits", "ready"), [(2, 2), (3, 2)])
+def test_only_so_many_are_held_ready(visits: int, ready: int) -> None:
+    meters = population(limits=PopulationLimits(ready=2))
+    for number in range(visits):
+        with meters.visit(number):
+            pass
+    assert meters.ready == ready
+
+
+def test_what_was_changed_is_remembered_past_the_limit() -> None:
+    meters = population(limits=PopulationLimits(ready=0))
+    with meters.visit(1) as meter:
+        meter.put(ENERGY.value, 5)
+    with meters.visit(2) as other:
+        other.set_time(TIME + timedelta(hours=1))
+    with meters.visit(3):
+        pass
+    assert (meters.ready, meters.changed) == (0, 2)
+    with meters.visit(1) as meter:
+        assert meter.value(ENERGY.value) == 5
+    with meters.visit(2) as other:
+        assert other.time() == TIME + timedelta(hours=1)
+
+
+def test_the_keys_of_each_meter_follow_from_the_secret_and_differ() -> None:
+    secret = Secret(bytes(range(SECRET_OCTETS)))
+    one, same = (FleetKeys(secret).of(b"KFM00001") for _ in range(2))
+    other = FleetKeys(secret).of(b"KFM00002")
+    assert one.encryption == same.encryption
+    assert len({each.reveal() for each in (one.encryption, one.authentication, other.encryption)}) == 3
+    # RFC 5869, HKDF-Expand with SHA-256: the first block is HMAC(secret, information, 1).
+    block = hmac.digest(secret.reveal(), b"cosem fleet encryption KFM00001\x01", hashlib.sha256)
+    assert one.encryption.reveal() == block[:16]
+
+
+def test_a_secret_has_32_octets_at_least_and_is_not_shown() -> None:
+    with pytest.raises(ConfigurationError, match="32 octets"):
+        FleetKeys(Secret(bytes(SECRET_OCTETS - 1)))
+    assert "0" * 8 not in repr(FleetKeys(Secret(bytes(SECRET_OCTETS)))._secret)
+
+
+def test_counters_go_on_when_a_meter_is_made_again() -> None:
+    counters = FleetCounters(3, first=100)
+    assert counters.of(1).lease("a-title", 10) == range(100, 110)
+    assert counters.of(1).lease("another-title", 10) == range(110, 120)
+    assert counters.of(2).lease("a-title", 1) == range(100, 101)
+    counters.of(1).raise_to("received-a-title", 7)
+    assert [counters.of(number).peek("received-a-title") for number in (0, 1, 2)] == [0, 7, 0]
+    counters.of(1).raise_to("received-a-title", 6)
+    assert counters.of(1).peek("received-a-title") == 7
+    counters.of(1).forget("received-a-title")
+    assert counters.of(1).peek("received-a-title") == 0
+    with pytest.raises(LocalProtocolError):
+        counters.of(1).forget("a-title")
+    with pytest.raises(LocalProtocolError):
+        counters.of(1).lease("received-a-title", 1)
+
+
+def test_counters_of_lasting_keys_begin_above_those_of_an_earlier_start() -> None:
+    assert first_counter(TIME + timedelta(seconds=5)) == first_counter(TIME) + 5
+    meters = population(first_counter=first_counter(TIME))
+    assert meters.counters.of(0).peek("x") == (TIME - datetime(2020, 1, 1, tzinfo=UTC)).total_seconds()
+
+
+def test_kinds_are_shared_out_by_seed() -> None:
+    assert {Kinds().of(0, number) for number in range(100)} == {"household"}
+    with pytest.raises(ConfigurationError, match="there is household"):
+        Kinds({"teapot": 1})
+    with pytest.raises(ConfigurationError, match="share"):
+        Kinds({"household": -1})
+    with pytest.raises(ConfigurationError, match="at least"):
+        Kinds({"household": 0})
+
+
+@pytest.mark.parametrize(("count", "fits"), [(0, False), (1, True), (1_000_000_001, False)])
+def test_how_many_meters_there_may_be(count: int, fits: bool) -> None:
+    if fits:
+        assert population(count).count == count
+    else:
+        with pytest.raises(ConfigurationError):
+            population(count)
