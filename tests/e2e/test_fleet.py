@@ -17,6 +17,7 @@ from cosem import Client
 from cosem.fleet.listening import AddressRange
 from cosem.protocol.model import Data
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.values.data import OctetString
 from e2e.test_security_suites import environment
 
 NAME = Data("0.0.42.0.0.255")
@@ -52,5 +53,5 @@ def test_a_hundred_thousand_meters_answer_from_the_first_to_the_last(keys: tuple
         addresses = AddressRange(first.host, 100_000)
         for number in (0, 1, 255, 256, 50_000, 65_536, 99_999):
             with Client.open(replace(first, host=addresses.address(number), client=16)) as client:
-                assert bytes(client.get(NAME.value)) == f"KFM1020{number:09}".encode()
+                assert client.get(NAME.value) == OctetString(f"KFM1020{number:09}".encode())
         assert ConnectionUrl.parse(fleet["last"]).host == addresses.address(99_999)

@@ -21,6 +21,7 @@ from cosem.io.aio import connect_tcp
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import Data, Register
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.values.data import OctetString
 
 NAME = Data("0.0.42.0.0.255")
 ENERGY = Register("1.0.1.8.0.255")
@@ -32,7 +33,9 @@ def on_loopback(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 async def name_at(url: ConnectionUrl) -> bytes:
     async with AsyncClient.open(replace(url, client=16)) as client:
-        return bytes(await client.get(NAME.value))
+        name = await client.get(NAME.value)
+        assert isinstance(name, OctetString)
+        return bytes(name)
 
 
 @pytest.mark.parametrize("number", [0, 299, 300, 599])
@@ -143,7 +146,7 @@ def test_counters_outlive_the_meters_that_are_forgotten(keys: FleetKeys) -> None
             )
             for _ in range(2):
                 async with client:
-                    assert int(await client.get(ENERGY.value)) > 0
+                    assert await client.get(ENERGY.value)
             assert population.ready == 0
             assert population.counters.of(1).peek("") > 256  # a second lease: nothing was given out twice
             assert len(population.counters) == 1

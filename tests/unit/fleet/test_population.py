@@ -93,7 +93,7 @@ def test_the_keys_of_each_meter_follow_from_the_secret_and_differ() -> None:
 def test_a_secret_has_32_octets_at_least_and_is_not_shown() -> None:
     with pytest.raises(ConfigurationError, match="32 octets"):
         FleetKeys(Secret(bytes(SECRET_OCTETS - 1)))
-    assert "0" * 8 not in repr(FleetKeys(Secret(bytes(SECRET_OCTETS)))._secret)
+    assert "00" not in repr(FleetKeys(Secret(bytes(SECRET_OCTETS))).of(bytes(8)))
 
 
 def test_counters_go_on_when_a_meter_is_made_again() -> None:
