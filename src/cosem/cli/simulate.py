@@ -25,9 +25,10 @@ from cosem.errors import ConfigurationError, SecurityError, TransportError
 from cosem.io.aio import Place
 from cosem.meter import describe
 from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys, demo_keys
+from cosem.meter.by_companion import ciphered, mechanism_of
 from cosem.meter.clone import Entry, clone
 from cosem.meter.demo import SECURITIES, household
-from cosem.meter.device import Meter, system_clock
+from cosem.meter.device import LogicalDevice, Meter, system_clock
 from cosem.meter.elgama import ElgamaServer
 from cosem.meter.faults import of_words
 from cosem.meter.p1 import P1Port
@@ -36,6 +37,7 @@ from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.elliptic import PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
+from cosem.protocol.model.companion import AssociationRule
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.obis import Obis
 from cosem.store import snapshot as snapshots
@@ -44,6 +46,7 @@ from cosem.store.directory import default_state_directory
 from cosem.store.snapshot import RecordedAssociation
 
 CIPHERED: Final = ("gmac", "ecdsa")
+FIRST_PLACE: Final = "tcp://127.0.0.1:4059"
 HIGHEST_PORT: Final = 0xFFFF
 EXAMPLE: Final = Obis("1.0.1.8.0.255")
 LOGICAL_DEVICE_NAME: Final = Obis("0.0.42.0.0.255")
@@ -70,11 +73,14 @@ def simulate(
     ] = None,
     count: Annotated[int, typer.Option(min=1, max=10_000, help="How many meters; ports count up from the first.")] = 1,
     listen: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            metavar="URL", help="Where: tcp, udp, hdlc+tcp, iec21+tcp, p1+tcp, or a serial line; port 0: any."
+            metavar="URL",
+            help="Where: tcp, udp, hdlc+tcp, iec21+tcp, p1+tcp, or a serial line; port 0: any. Given several times, "
+            "one meter is at all these places.",
+            show_default=FIRST_PLACE,
         ),
-    ] = "tcp://127.0.0.1:4059",
+    ] = None,
     security: Annotated[
         str,
         typer.Option(
@@ -119,6 +125,7 @@ def simulate(
       name = "KFM1020012345678"        # logical device name
       zone = "Europe/Berlin"
       template = "household"           # begin with the objects of a household meter
+      companion = "smr-5.0"            # have the objects and clients that it asks for
 
     \b
       [[object]]
@@ -144,13 +151,17 @@ def simulate(
       cosem simulate --listen p1+tcp://127.0.0.1:5100
       cosem simulate --listen iec21+tcp://127.0.0.1:8000
       cosem simulate --fault late=0.2 --fault deviation=octets_after_apdu
+      cosem simulate --listen tcp://127.0.0.1:4059 --listen iec21+tcp://127.0.0.1:8000
       cosem simulate --security gmac
       cosem simulate --security ecdsa --suite 2
       cosem simulate meter.toml --listen 'tcp://[::1]:4059'
       cosem simulate snapshot.json
       cosem simulate --listen 'elgama+tcp://127.0.0.1:4001?model=epqs&serial=925948&experimental=yes'
     """
-    urls = places(ConnectionUrl.parse(listen), count)
+    given = [ConnectionUrl.parse(each) for each in listen or [FIRST_PLACE]]
+    if len(given) > 1 and (count != 1 or any(each.framing == "elgama" for each in given)):
+        raise ConfigurationError("several places are for one meter of DLMS/COSEM: leave --count out, or name one place")
+    urls = places(given[0], count)
     if urls[0].framing == "elgama":
         simulate_elgama(urls, file, beyond_loopback=beyond_loopback, as_json=json)
         return
@@ -163,17 +174,18 @@ def simulate(
         found, meter = cloned(file, use_demo_keys, directory)
         meters = [meter]
     elif file is not None:
-        found = Secrets()
-        meters = [describe.load(file, counters=default_counter_store(), allow_demo_keys=use_demo_keys)]
+        found, meter = described(file, use_demo_keys, directory)
+        meters = [meter]
     else:
         found = make_secrets(security, suite, use_demo_keys, directory)
         meters = [
             household(number, security=security, keys=found.keys, password=found.password, faults=of_words(fault or ()))
             for number in range(1, count + 1)
         ]
-    if urls[0].framing == "p1" and security != "none":
+    if any(each.framing == "p1" for each in given) and security != "none":
         raise ConfigurationError("a simulated P1 port speaks in clear: leave --security out")
-    servers = [_served(meter, url, beyond_loopback) for meter, url in zip(meters, urls, strict=True)]
+    served = [*zip(meters, urls, strict=True), *((meters[0], url) for url in given[1:])]
+    servers = [_served(meter, url, beyond_loopback) for meter, url in served]
     for notice in dict.fromkeys(notice for server in servers for notice in server.notices):
         say(f"notice: {notice}")
     _run(servers, lambda: announce(servers, found, as_json=json))
@@ -255,6 +267,26 @@ def make_secrets(security: str, suite: int | None, use_demo_keys: bool, director
     peer = private_file(directory / "meter-public.hex", Secret(meter.public.octets))
     options += ("--signing-key", f"file:{own}", "--peer-signing-key", f"file:{peer}")
     return Secrets(keys=made, password=Signatures(meter, client.public), options=options)
+
+
+def described(file: Path, use_demo_keys: bool, directory: Path) -> tuple[Secrets, Meter]:
+    """Return the meter of a description, and the secrets of the first client where they are made anew for it."""
+    made: dict[int, Secrets] = {}
+
+    def secrets_of(rule: AssociationRule) -> tuple[SharedSecret | None, Keys | None]:
+        place, mechanism = directory / f"client-{rule.client}", mechanism_of(rule)
+        found = make_secrets("gmac", rule.suite, use_demo_keys, place) if ciphered(rule) else Secrets()
+        if mechanism.secret:
+            low = make_secrets("low", None, False, place)
+            found = Secrets(found.keys, low.password, found.options + low.options)
+        made[rule.client] = (
+            replace(found, options=(*found.options, "--auth", mechanism.name)) if found.options else found
+        )
+        return found.password, found.keys
+
+    counters = default_counter_store()
+    meter = describe.load(file, counters=counters, allow_demo_keys=use_demo_keys, secrets=secrets_of)
+    return made.get(_shown(meter.management).client, Secrets()), meter
 
 
 def cloned(
@@ -346,8 +378,7 @@ def _described(server: Server | P1Port, found: Secrets) -> dict[str, Any]:
     if isinstance(server, P1Port):
         place = str(server.url)
         return {"meter": server.meter.name, "url": place, "client": None, "command": f"cosem listen {quote(place)}"}
-    offered = server.meter.management.associations
-    association = next((each for each in offered if each.client != PUBLIC_CLIENT), offered[0])
+    association = _shown(server.meter.management)
     if server.url.framing == "iec21":
         command = " ".join(("cosem read", quote(str(server.url))))
         return {"meter": server.meter.name, "url": str(server.url), "client": association.client, "command": command}
@@ -356,6 +387,12 @@ def _described(server: Server | P1Port, found: Secrets) -> dict[str, Any]:
     example = EXAMPLE if server.meter.management.find(EXAMPLE) is not None else LOGICAL_DEVICE_NAME
     command = " ".join(("cosem read", *map(quote, (str(url), str(example), *options))))
     return {"meter": server.meter.name, "url": str(url), "client": association.client, "command": command}
+
+
+def _shown(device: LogicalDevice) -> AssociationDescription:
+    """Return the association that the printed command uses."""
+    offered = device.associations
+    return next((each for each in offered if each.client != PUBLIC_CLIENT and not each.pre_established), offered[0])
 
 
 def _placeholders(association: AssociationDescription) -> tuple[str, ...]:

@@ -4,6 +4,7 @@
     name = "KFM1020012345678"           # logical device name
     zone = "Europe/Berlin"
     template = "household"              # begin with the objects of a household meter; or gama100, gama300
+    companion = "smr-5.0"               # have what it asks for: one that comes along, or a file ("my-operator.toml")
 
     [[object]]
     class = "Register"                  # or 3
@@ -50,6 +51,10 @@
                                         # client of the first pre-established association, else 16
     on = ["power_up", "limit_exceeded"] # what sets it off (see MeterEvent), beside clients and scripts
 
+A meter with a companion has its objects, and its associations with keys that are made anew, unless a table here
+describes them: an [[object]] or [[profile]] takes the place of the companion's, and what an [[association]] leaves out
+is what the companion says of that client (see `cosem.meter.by_companion`).
+
 Attributes of an object are named as the class names them. A structure is a list of its elements, and an array one of
 those: `executed_script = ["0.0.10.0.1.255", 1]`; logical names, dates, times and units are written as text
 (`execution_time = [["00:00:00", "*-*-01"]]`, open fields as `*`), and what may be of any type with its type:
@@ -64,13 +69,15 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from cosem.errors import ConfigurationError
 from cosem.meter.associations import BY_LOGICAL_NAMES, PUBLIC_ASSOCIATION, PUBLIC_CLIENT
+from cosem.meter.by_companion import Secrets, furnish_by, made_anew, offers_of
 from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS, offer_association
-from cosem.meter.describe.meter import add_device, meter_from
+from cosem.meter.describe.meter import add_device, companion_from, meter_from
 from cosem.meter.describe.object import add_object
 from cosem.meter.describe.profile import ORDERS, add_profile
 from cosem.meter.describe.push import add_push
@@ -89,6 +96,7 @@ def load(
     counters: CounterStore | None = None,
     clock: Callable[[], datetime] = system_clock,
     allow_demo_keys: bool = False,
+    secrets: Secrets = made_anew,
 ) -> Meter:
     """Return the meter that a TOML file describes.
 
@@ -97,6 +105,7 @@ def load(
         counters: keeps invocation counters over restarts; needed where keys are described.
         clock: the true time.
         allow_demo_keys: accept `keys = "demo"`, the published example keys.
+        secrets: gives passwords and keys to associations of a companion that the file does not describe.
 
     Raises:
         ConfigurationError: with file, table and key.
@@ -107,7 +116,15 @@ def load(
     except (OSError, UnicodeDecodeError) as problem:
         reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is no UTF-8 text"
         raise ConfigurationError(f"cannot read {path}: {reason}") from None
-    return parse(text, str(path), counters=counters, clock=clock, allow_demo_keys=allow_demo_keys)
+    return parse(
+        text,
+        str(path),
+        counters=counters,
+        clock=clock,
+        allow_demo_keys=allow_demo_keys,
+        secrets=secrets,
+        folder=path.parent,
+    )
 
 
 def parse(
@@ -117,23 +134,34 @@ def parse(
     counters: CounterStore | None = None,
     clock: Callable[[], datetime] = system_clock,
     allow_demo_keys: bool = False,
+    secrets: Secrets = made_anew,
+    folder: Path = Path(),
 ) -> Meter:
-    """Return the meter that `text` describes; `source` names it in errors (see `load`)."""
+    """Return the meter that `text` describes; `source` names it in errors, files are in `folder` (see `load`)."""
     try:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{source}: {error}") from None
     whole = Table(source, "", content)
     faults = read_faults(whole.table("faults")) if "faults" in whole else WELL_BEHAVED
-    meter = meter_from(whole.table("meter"), counters, clock, faults)
+    table = whole.table("meter")
+    known = companion_from(table, folder)
+    meter = meter_from(table, counters, clock, faults)
     for table in whole.tables("device"):
         add_device(meter, table)
     for table in whole.tables("object"):
         add_object(meter, table)
+    if known is not None:
+        whole.guarded(partial(furnish_by, known, meter.management, profiles=False))
     for table in whole.tables("profile"):
         add_profile(meter, table)
+    if known is not None:
+        whole.guarded(partial(furnish_by, known, meter.management, profiles=True))
     for table in whole.tables("association"):
-        offer_association(meter, table, allow_demo_keys)
+        offer_association(meter, table, allow_demo_keys, known)
+    if known is not None:
+        described = {each.client for each in meter.management.associations} if meter.management.offers else set[int]()
+        meter.offer(*(each for each in offers_of(known, secrets) if each.client not in described))
     for table in whole.tables("push"):
         add_push(meter, table)
     if meter.described and meter.management.association(PUBLIC_CLIENT) is None:

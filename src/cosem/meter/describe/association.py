@@ -16,8 +16,9 @@ from cosem.meter.associations import (
     Keys,
     demo_keys,
 )
+from cosem.meter.by_companion import CompanionRights, access_of, ciphered, mechanism_of
 from cosem.meter.describe.words import device_of, named
-from cosem.meter.device import Meter
+from cosem.meter.device import MANAGEMENT, Meter
 from cosem.meter.rights import Access, Rights, Rule
 from cosem.protocol.association.context import Naming
 from cosem.protocol.association.layers import GeneralKeys
@@ -26,6 +27,7 @@ from cosem.protocol.crypto import mechanism as mechanisms
 from cosem.protocol.crypto.key import octets_from_hex
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
 from cosem.protocol.model.classes.access_control import GREATEST_USER, User
+from cosem.protocol.model.companion import Companion
 from cosem.protocol.model.rights import AttributeAccess
 from cosem.protocol.model.table import Table
 from cosem.protocol.values.obis import ObisPattern
@@ -49,24 +51,31 @@ NAMINGS: Final[Mapping[str, frozenset[Naming]]] = {
 DEMO: Final = "demo"
 
 
-def offer_association(meter: Meter, table: Table, allow_demo_keys: bool) -> None:
-    """Offer the association of one [[association]]."""
+def offer_association(meter: Meter, table: Table, allow_demo_keys: bool, known: Companion | None = None) -> None:
+    """Offer the association of one [[association]]; what it leaves out is what a companion says of that client."""
     device = device_of(meter, table)
     client = table.integer("client")
     table.name(f"client {client}")
-    name = table.text("name", "")
-    mechanism = table.converted("auth", mechanisms.named, MECHANISMS[0])
+    rule = None if known is None or device.sap != MANAGEMENT else known.association(client)
+    name = table.text("name", "" if rule is None else rule.name)
+    mechanism = table.converted("auth", mechanisms.named, MECHANISMS[0] if rule is None else mechanism_of(rule))
     secret = _secret(table, mechanism)
     certificate = table.optional("certificate", credentials.certificate)
     keys = _keys(table, allow_demo_keys)
-    protection = table.converted("protection", named(PROTECTIONS), Protection.NONE)
+    protected = AUTHENTICATED_ENCRYPTION if rule is not None and ciphered(rule) else Protection.NONE
+    protection = table.converted("protection", named(PROTECTIONS), protected)
     usual = Access.PUBLIC if client == PUBLIC_CLIENT and not mechanism.identifier else Access.READ
+    if known is not None and rule is not None:
+        usual = access_of(known, rule)
     access = table.converted("access", named({each.value: each for each in Access}), usual)
     naming = table.converted("naming", named(NAMINGS), BY_LOGICAL_NAMES)
-    rules = tuple(_rule(rule) for rule in table.tables("rules"))
+    rules = tuple(_rule(each) for each in table.tables("rules"))
+    rights = Rights(access, rules)
+    if known is not None and rule is not None:
+        rights = CompanionRights(access, rules, companion=known, whose=rule.name)
     pdu_size = table.integer("max_receive_pdu_size", 1024)
     window = table.integer("gbt_window", 0)
-    pre_established = table.boolean("pre_established", False)
+    pre_established = table.boolean("pre_established", rule is not None and rule.pre_established)
     client_title = table.optional("client_title", octets_from_hex)
     broadcast = table.given("broadcast", _methods) if "broadcast" in table else frozenset[tuple[int, int]]()
     compression = table.boolean("compression", False)
@@ -83,7 +92,7 @@ def offer_association(meter: Meter, table: Table, allow_demo_keys: bool) -> None
                 certificate=certificate,
                 keys=keys,
                 protection=protection,
-                rights=Rights(access, rules),
+                rights=rights,
                 naming=naming,
                 max_receive_pdu_size=pdu_size,
                 general_block_window=window,

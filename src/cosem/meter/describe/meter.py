@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -15,9 +16,26 @@ from cosem.meter.device import Meter
 from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.crypto.key import octets_from_hex
+from cosem.protocol.model import companion as companions
+from cosem.protocol.model.companion import Companion
 from cosem.protocol.model.table import Table
 
+_SUFFIX: Final = ".toml"
 _TEMPLATES: Final[Mapping[str, Callable[[Meter, int], None]]] = {"household": furnish, **gama.TEMPLATES}
+
+
+def companion_from(table: Table, folder: Path) -> Companion | None:
+    """Return the companion of [meter]: one that comes with the package, or a TOML file beside the description."""
+    return table.optional("companion", lambda name: _companion(name, folder))
+
+
+def _companion(name: str, folder: Path) -> Companion:
+    if not name.endswith(_SUFFIX):
+        return companions.companion(name)
+    try:
+        return companions.load((folder / name).read_text("utf-8"), name)
+    except (OSError, UnicodeDecodeError) as problem:
+        raise ConfigurationError(f"cannot read {name}: {problem}") from None
 
 
 def meter_from(
