@@ -284,7 +284,7 @@ def _held(kind: type, value: int, scaler: int) -> Data:
     return cast("Data", kind(steps if kind.LOW <= steps <= kind.HIGH else 0))
 
 
-def _typed(type_name: str | None, value: object) -> object:
+def _typed(type_name: str | None, value: Any) -> object:
     if type_name is None:
         return value
     kind: Any = type(blank_of(type_name))
