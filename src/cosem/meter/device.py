@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar, cast
 from cosem.errors import ConfigurationError, LocalProtocolError
 from cosem.meter import behaviour as behaviours
 from cosem.meter.agenda import Agenda
+from cosem.meter.alarms import Alarms
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, Furnishing, KeyKeeper
 from cosem.meter.behaviour import association_ln, association_sn, data, profile_generic, sap_assignment, security_setup
 from cosem.meter.events import MeterEvent
@@ -69,7 +70,7 @@ class LogicalDevice:
     """One logical device: a name, a SAP, its objects and the associations it offers."""
 
     __slots__ = (
-        *("_agenda", "_associations", "_base_names", "_logs", "_objects", "_short_names", "_furnishings"),
+        *("_agenda", "_alarms", "_associations", "_base_names", "_logs", "_objects", "_short_names", "_furnishings"),
         *("_replaced", "meter", "name", "sap", "source"),
     )
 
@@ -80,6 +81,7 @@ class LogicalDevice:
         self.source: Any = None
         self._objects = Objects()
         self._agenda: Agenda | None = None
+        self._alarms: tuple[Alarms, ...] = ()
         self._logs: tuple[tuple[Obis, Obis, Mapping[MeterEvent, int]], ...] = ()
         self._associations: tuple[AssociationDescription, ...] = ()
         self._furnishings: tuple[Furnishing, ...] = (Furnishing(),)
@@ -117,6 +119,12 @@ class LogicalDevice:
             raise ConfigurationError(f"{log!r}: an event log captures the Data object that holds the code of the event")
         self._logs += ((log.instance, code, codes),)
         self._note(self._logs[-1:], MeterEvent.POWER_UP, self.meter.time())
+
+    def alarm(self, alarms: Alarms) -> None:
+        """Raise alarms from now on, first that the meter has power; ConfigurationError where an object is missing."""
+        alarms.attach(self)
+        self._alarms += (alarms,)
+        alarms.noted(self, MeterEvent.POWER_UP, self.meter.time())
 
     def put_in(self, item: Item) -> None:
         """Put a ready-made object into the device; ConfigurationError for a second one of that name."""
@@ -289,9 +297,11 @@ class LogicalDevice:
                 profile_generic.catch_up(item, visit)
 
     def note(self, event: MeterEvent, time: datetime | None = None) -> None:
-        """Note an event in the logs that have a code for it, and begin the pushes that it sets off."""
+        """Note an event in the logs that have a code for it, raise its alarms, and begin the pushes it sets off."""
         time = self.meter.time() if time is None else time
         self._note(self._logs, event, time)
+        for alarms in self._alarms:
+            alarms.noted(self, event, time)
         self.meter.noted(self, event, time)
 
     def _note(

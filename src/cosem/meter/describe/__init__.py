@@ -51,6 +51,14 @@
                                         # client of the first pre-established association, else 16
     on = ["power_up", "limit_exceeded"] # what sets it off (see MeterEvent), beside clients and scripts
 
+    [[alarms]]                          # see `cosem.meter.alarms`; all but the first two may be left out
+    register = "0.0.97.98.0.255"        # a Data object, as filter and descriptor
+    bits = { power_up = 2 }             # by the companion
+    filter = "0.0.97.98.10.255"
+    descriptor = "0.0.97.98.20.255"
+    push = "0.4.25.9.0.255"             # what is pushed for an alarm that is new
+    reset = "zeros"                     # or ones: which bits of what a client writes reset an alarm
+
 A meter with a companion has its objects, and its associations with keys that are made anew, unless a table here
 describes them: an [[object]] or [[profile]] takes the place of the companion's, and what an [[association]] leaves out
 is what the companion says of that client (see `cosem.meter.by_companion`).
@@ -76,6 +84,7 @@ from pathlib import Path
 from cosem.errors import ConfigurationError
 from cosem.meter.associations import BY_LOGICAL_NAMES, PUBLIC_ASSOCIATION, PUBLIC_CLIENT
 from cosem.meter.by_companion import Secrets, furnish_by, made_anew, offers_of
+from cosem.meter.describe.alarms import add_alarms
 from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS, offer_association
 from cosem.meter.describe.meter import add_device, companion_from, meter_from
 from cosem.meter.describe.object import add_object
@@ -164,6 +173,8 @@ def parse(
         meter.offer(*(each for each in offers_of(known, secrets) if each.client not in described))
     for table in whole.tables("push"):
         add_push(meter, table)
+    for table in whole.tables("alarms"):
+        add_alarms(meter, table)
     if meter.described and meter.management.association(PUBLIC_CLIENT) is None:
         naming = frozenset(chain.from_iterable(each.naming for each in meter.management.associations))
         meter.offer(replace(PUBLIC_ASSOCIATION, naming=naming or BY_LOGICAL_NAMES))
