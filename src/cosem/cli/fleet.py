@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -18,11 +19,14 @@ from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.options import Json
 from cosem.cli.report import put, put_json, say
 from cosem.errors import ConfigurationError, TransportError
+from cosem.fleet.clock import VirtualClock
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.inventory import FORMS, Inventory
 from cosem.fleet.keys import FleetKeys
+from cosem.fleet.ledger import Ledger
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.population import Population, first_counter
+from cosem.fleet.scenario import Director, load
 from cosem.io.credentials import password
 
 SPARE: Final = 64
@@ -64,6 +68,24 @@ def fleet(
         typer.Option(min=1, help="How many connections at once. Left out: up to 20000, as the system allows."),
     ] = None,
     per_meter: Annotated[int, typer.Option("--per-meter", min=1, help="How many of them to one meter.")] = 4,
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%dT%H:%M:%S%z"],
+            metavar="TIME",
+            help="When virtual time begins, such as 2026-03-29T00:00:00+0100. Left out: now.",
+            show_default=False,
+        ),
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0, help="Virtual seconds in a real one.")] = 1.0,
+    scenario: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What happens: outages of regions, in TOML.", show_default=False),
+    ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write down each answer, a JSON object a line.", show_default=False),
+    ] = None,
     beyond_loopback: Annotated[
         bool, typer.Option("--beyond-loopback", help="With --by-port: listen where other machines can reach.")
     ] = False,
@@ -81,16 +103,19 @@ def fleet(
       cosem fleet --count 100 --by-port --listen hdlc+tcp://127.0.0.1:5000
       cosem fleet --count 100000 --secret file:fleet.secret --inventory fleet.csv
     """
+    clock = VirtualClock(start, speed=speed)
     served = Fleet(
-        _population(count, seed, secret, use_demo_keys),
+        _population(count, seed, secret, use_demo_keys, clock),
         listen,
         by_port=by_port,
         beyond_loopback=beyond_loopback,
         limits=FleetLimits(connections=allow_files(connections), connections_per_meter=per_meter),
+        director=None if scenario is None else Director(load(scenario), count, seed),
     )
     if inventory is not None:
         _write_inventory(Inventory(served, with_keys=with_keys), inventory)
         return
+    served.ledger = None if ledger is None else Ledger(ledger)
     try:
         run(_serve(served, lambda: _announce(served, as_json=json)))
     except TransportError as error:
@@ -98,7 +123,11 @@ def fleet(
         raise Ended(NOT_CONNECTED) from None
     except KeyboardInterrupt:
         pass  # where the system has no signal handlers of the event loop
-    say("stopped")
+    finally:
+        if served.ledger is not None:
+            served.ledger.close()
+    state = asdict(served.state)
+    say("stopped: " + ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in state.items() if value))
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -132,7 +161,7 @@ def allow_files(connections: int | None) -> int:
     return wished
 
 
-def _population(count: int, seed: int, secret: str | None, use_demo_keys: bool) -> Population:
+def _population(count: int, seed: int, secret: str | None, use_demo_keys: bool, clock: VirtualClock) -> Population:
     if secret is not None and use_demo_keys:
         raise ConfigurationError("--secret or --demo-keys, not both")
     keys = None
@@ -141,7 +170,7 @@ def _population(count: int, seed: int, secret: str | None, use_demo_keys: bool) 
     elif use_demo_keys:
         keys = FleetKeys.demonstration()
     first = 0 if secret is None else first_counter(datetime.now(UTC))
-    return Population(count, seed=seed, keys=keys, first_counter=first)
+    return Population(count, seed=seed, keys=keys, first_counter=first, clock=clock)
 
 
 def _write_inventory(inventory: Inventory, path: Path) -> None:

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import ClassVar, Final, Self
 
 from cosem.errors import ConfigurationError
+from cosem.fleet.clock import VirtualClock
+from cosem.fleet.ledger import Ledger, answers
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.listening import AddressRange, open_listener, whose
 from cosem.fleet.population import Population
+from cosem.fleet.scenario import Director, Happening, What
 from cosem.io.aio import DatagramStream, SocketStream
 from cosem.io.aio.listening import Handler, Listener, ListenLimits, listen, listen_on
 from cosem.io.reach import check_place
-from cosem.meter.attend import attend
+from cosem.meter.attend import Witness, attend
+from cosem.meter.device import Meter
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.session import SapPair
 from cosem.protocol.profile.timing import ServerTiming
 
 HIGHEST_PORT: Final = 65_535
+
+LOOK_AGAIN: Final = 1.0
+"""Real seconds after which the scenario is looked at again, for virtual time may have been stepped."""
+
 SERVED: Final = frozenset({"tcp", "hdlc+tcp"})
 
 
@@ -36,6 +48,10 @@ class FleetState:
     visited: int
     ready: int
     changed: int
+    dark: int
+    last_gasps: int
+    power_ups: int
+    answers: int
 
 
 class Fleet:
@@ -52,6 +68,8 @@ class Fleet:
         limits: what is taken from outside at most.
         timing: how long a client may be silent.
         entropy: gives the asked number of unpredictable octets.
+        director: lets a scenario happen; a meter without power is not reached.
+        ledger: where everything that is answered is written down.
 
     Raises:
         ConfigurationError: the URL cannot be served, or reaches beyond loopback without leave, or with demo keys.
@@ -69,6 +87,8 @@ class Fleet:
         limits: FleetLimits | None = None,
         timing: ServerTiming | None = None,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
+        director: Director | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.population = population
         self.limits = limits or FleetLimits()
@@ -80,6 +100,11 @@ class Fleet:
         self._profile = profile_of(self._first)
         self._timing = timing
         self._entropy = entropy
+        self.director = director
+        self.ledger = ledger
+        self._happened: Counter[str] = Counter()
+        self._open: dict[int, set[SocketStream | DatagramStream]] = {}
+        self._directing: asyncio.Task[None] | None = None
         self._listeners: list[Listener] = []
         if by_port and self._first.port and self._first.port + population.count - 1 > HIGHEST_PORT:
             raise ConfigurationError(f"{population.count} ports from {self._first.port} on go beyond {HIGHEST_PORT}")
@@ -111,6 +136,10 @@ class Fleet:
             visited=population.visited,
             ready=population.ready,
             changed=population.changed,
+            dark=0 if self.director is None else self.director.dark,
+            last_gasps=self._happened[What.LAST_GASP.value],
+            power_ups=self._happened[What.POWER_UP.value],
+            answers=self._happened["answers"],
         )
 
     async def start(self) -> None:
@@ -125,9 +154,27 @@ class Fleet:
         except BaseException:
             await self.close()
             raise
+        if self.director is not None:
+            self._directing = asyncio.create_task(self._direct(self.director))
+
+    def happen(self, now: datetime) -> list[Happening]:
+        """Let happen what the scenario has for the time until now: connections to meters that lose power break."""
+        if self.director is None:
+            return []
+        said = self.director.tick(now)
+        self._happened.update(each.what.value for each in said)
+        for number, streams in self._open.items():
+            if not self.director.powered(number):
+                for stream in streams:
+                    stream.abort()
+        return said
 
     async def close(self) -> None:
         """Stop serving and close every connection."""
+        if self._directing is not None:
+            self._directing.cancel()
+            await asyncio.wait([self._directing])
+            self._directing = None
         while self._listeners:
             await self._listeners.pop().close()
 
@@ -137,6 +184,13 @@ class Fleet:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
+
+    async def _direct(self, director: Director) -> None:
+        clock = self.population.clock
+        while (due := director.deadline()) is not None:
+            left = clock.until(due) if isinstance(clock, VirtualClock) else (due - clock()).total_seconds()
+            await asyncio.sleep(min(max(left, 0.0), LOOK_AGAIN))
+            self.happen(clock())
 
     async def _listen_at_addresses(self, addresses: AddressRange) -> None:
         async def handle(stream: SocketStream | DatagramStream) -> None:
@@ -161,13 +215,33 @@ class Fleet:
         return lambda stream: self._attend(number, stream)
 
     async def _attend(self, number: int, stream: SocketStream | DatagramStream) -> None:
-        with self.population.visit(number) as meter:
-            await attend(
-                meter,
-                stream,
-                self._profile,
-                peer=stream.peer,
-                timing=self._timing,
-                limits=self.limits.connection,
-                entropy=self._entropy,
-            )
+        if self.director is not None and not self.director.powered(number):
+            stream.abort()
+            return
+        streams = self._open.setdefault(number, set())
+        streams.add(stream)
+        try:
+            with self.population.visit(number) as meter:
+                await attend(
+                    meter,
+                    stream,
+                    self._profile,
+                    peer=stream.peer,
+                    timing=self._timing,
+                    limits=self.limits.connection,
+                    entropy=self._entropy,
+                    witness=self._witness(meter) if self.ledger is not None else None,
+                )
+        finally:
+            streams.discard(stream)
+            if not streams:
+                self._open.pop(number, None)
+
+    def _witness(self, meter: Meter) -> Witness:
+        def witness(pair: SapPair, request: object, response: object) -> None:
+            for answer in answers(meter.time(), meter.name, pair.client, request, response):
+                self._happened["answers"] += 1
+                if self.ledger is not None:
+                    self.ledger.record(answer)
+
+        return witness

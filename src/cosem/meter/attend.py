@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cosem.errors import ConnectionLost, CosemError, RemoteProtocolError, SecurityError, TimedOut
 from cosem.io.stream import Stream
@@ -35,6 +36,9 @@ class ConnectionLimits:
 
 DEFAULT_LIMITS = ConnectionLimits()
 
+Witness: TypeAlias = Callable[[SapPair, object, object], None]
+"""Given between which SAPs, a request and its response."""
+
 
 async def attend(
     meter: Meter,
@@ -47,6 +51,7 @@ async def attend(
     timing: ServerTiming | None = None,
     limits: ConnectionLimits = DEFAULT_LIMITS,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
+    witness: Witness | None = None,
 ) -> None:
     """Serve `meter` on `stream` until the client leaves, breaks the protocol or is silent for too long.
 
@@ -56,6 +61,7 @@ async def attend(
         physical: the lower HDLC address.
         parameters: what is agreed to on HDLC at most.
         entropy: gives the asked number of unpredictable octets.
+        witness: is told what was answered to each request.
 
     Raises:
         CosemError: why the connection ended, unless it ended in good order. The stream is the caller's to close.
@@ -63,7 +69,7 @@ async def attend(
     timing = timing or profile.application.server_timing
     link = deviant(profile.lower_layers.server(meter.station(physical, parameters)), meter.faults)
     stream = faulty(stream, meter)
-    connection = _Connection(meter, link, peer, timing, limits, entropy)
+    connection = _Connection(meter, link, peer, timing, limits, entropy, witness)
     try:
         await connection.serve(stream)
     finally:
@@ -75,7 +81,7 @@ class _Connection:
 
     __slots__ = (
         *("_entropy", "_idle", "_limits", "_meter", "_negotiated", "_now", "_offered", "_peer", "_refusals"),
-        "_session",
+        *("_session", "_witness"),
     )
 
     def __init__(
@@ -86,7 +92,9 @@ class _Connection:
         timing: ServerTiming,
         limits: ConnectionLimits,
         entropy: Callable[[int], bytes],
+        witness: Witness | None,
     ) -> None:
+        self._witness = witness
         self._meter = meter
         self._peer = peer
         self._limits = limits
@@ -167,6 +175,8 @@ class _Connection:
         if association.pre_established and association.ciphered:
             self._meter.keep()  # no association request comes first, whose counter would stand for all that follow
         response = dispatch.answer(device.visit(association, negotiated), event.apdu)
+        if self._witness is not None:
+            self._witness(pair, event.apdu, response)
         self._session.respond(pair, response, now)
 
     def _open(self, pair: SapPair) -> ServerAssociation:

@@ -6,17 +6,22 @@ import asyncio
 import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cosem.client.client import AsyncClient
 from cosem.errors import ConfigurationError, ConnectionLost, CosemError
+from cosem.fleet.clock import VirtualClock
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.keys import FleetKeys
+from cosem.fleet.ledger import Ledger, read
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.listening import AddressRange, open_listener
 from cosem.fleet.population import Population, PopulationLimits
+from cosem.fleet.scenario import Director, Outage, Scenario
 from cosem.io.aio import connect_tcp
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import Data, Register
@@ -170,3 +175,36 @@ def test_where_no_fleet_is_served(url: str, by_port: bool, said: str) -> None:
 def test_demo_keys_stay_on_loopback() -> None:
     with pytest.raises(ConfigurationError, match="demo keys"):
         Fleet(Population(2, keys=FleetKeys.demonstration()), "tcp://192.0.2.1:1", by_port=True, beyond_loopback=True)
+
+
+def test_an_outage_breaks_connections_and_what_is_answered_is_written_down(tmp_path: Path) -> None:
+    async def main() -> None:
+        begin = datetime(2026, 3, 1, 8, tzinfo=UTC)
+        clock = VirtualClock(begin - timedelta(hours=1), speed=0)
+        outage = Outage(at=begin, length=timedelta(hours=1), region=0, last_gasp=1.0)
+        director = Director(Scenario(outages=(outage,), regions=2), 10)
+        with Ledger(tmp_path / "ledger") as ledger:
+            population = Population(10, clock=clock)
+            async with Fleet(population, "tcp://127.3.0.0:0", director=director, ledger=ledger) as fleet:
+                assert await name_at(fleet.url(0))
+                held = await connect_tcp(fleet.url(0).host, fleet.url(0).port or 0)
+                await asyncio.sleep(0.01)
+                clock.step(timedelta(hours=1, seconds=30))
+                assert len(fleet.happen(clock.now())) == 5
+                with pytest.raises(ConnectionLost):
+                    await held.read(None)
+                with pytest.raises(CosemError):
+                    await name_at(fleet.url(4))
+                assert await name_at(fleet.url(5))
+                clock.step(timedelta(hours=1))
+                assert len(fleet.happen(clock.now())) == 5
+                assert await name_at(fleet.url(4))
+                state = fleet.state
+                assert (state.dark, state.last_gasps, state.power_ups, state.answers) == (0, 5, 5, 3)
+                await held.close()
+        said = list(read(tmp_path / "ledger"))
+        assert [each.meter[-1] for each in said] == ["0", "5", "4"]
+        assert {(each.client, each.reference) for each in said} == {(16, "1/0.0.42.0.0.255/2")}
+        assert said[1].time == begin + timedelta(seconds=30)
+
+    on_loopback(main)
