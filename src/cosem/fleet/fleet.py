@@ -230,6 +230,7 @@ class Fleet:
                     timing=self._timing,
                     limits=self.limits.connection,
                     entropy=self._entropy,
+                    recognise=stream.recognise if isinstance(stream, SocketStream) else None,
                     witness=self._witness(meter) if self.ledger is not None else None,
                 )
         finally:

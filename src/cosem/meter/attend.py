@@ -52,6 +52,7 @@ async def attend(
     limits: ConnectionLimits = DEFAULT_LIMITS,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
     witness: Witness | None = None,
+    recognise: Callable[[], None] | None = None,
 ) -> None:
     """Serve `meter` on `stream` until the client leaves, breaks the protocol or is silent for too long.
 
@@ -62,6 +63,7 @@ async def attend(
         parameters: what is agreed to on HDLC at most.
         entropy: gives the asked number of unpredictable octets.
         witness: is told what was answered to each request.
+        recognise: called when a client has opened an association.
 
     Raises:
         CosemError: why the connection ended, unless it ended in good order. The stream is the caller's to close.
@@ -69,7 +71,7 @@ async def attend(
     timing = timing or profile.application.server_timing
     link = deviant(profile.lower_layers.server(meter.station(physical, parameters)), meter.faults)
     stream = faulty(stream, meter)
-    connection = _Connection(meter, link, peer, timing, limits, entropy, witness)
+    connection = _Connection(meter, link, peer, timing, limits, entropy, witness, recognise)
     try:
         await connection.serve(stream)
     finally:
@@ -81,7 +83,7 @@ class _Connection:
 
     __slots__ = (
         *("_entropy", "_idle", "_limits", "_meter", "_negotiated", "_now", "_offered", "_peer", "_refusals"),
-        *("_session", "_witness"),
+        *("_recognise", "_session", "_witness"),
     )
 
     def __init__(
@@ -93,8 +95,10 @@ class _Connection:
         limits: ConnectionLimits,
         entropy: Callable[[int], bytes],
         witness: Witness | None,
+        recognise: Callable[[], None] | None,
     ) -> None:
         self._witness = witness
+        self._recognise = recognise
         self._meter = meter
         self._peer = peer
         self._limits = limits
@@ -149,6 +153,8 @@ class _Connection:
             self._serve(pair, event, now)
         elif isinstance(event, Associated):
             self._negotiated[pair] = event.negotiated
+            if self._recognise is not None:
+                self._recognise()
             self._meter.keep()
             if self._meter.lockout:
                 self._meter.lockout.succeeded(self._peer, pair.client, pair.server)

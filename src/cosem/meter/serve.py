@@ -154,6 +154,7 @@ class Server(Place):
             parameters=self._parameters,
             timing=self._timing,
             limits=self._connection_limits,
+            recognise=stream.recognise if isinstance(stream, SocketStream) else None,
         )
 
     async def _begin(self) -> None:

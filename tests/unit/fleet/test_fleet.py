@@ -43,6 +43,13 @@ async def name_at(url: ConnectionUrl) -> bytes:
         return bytes(name)
 
 
+async def associated(url: ConnectionUrl) -> AsyncClient:
+    """Come in and stay: whoever has opened an association keeps his place."""
+    client = AsyncClient.open(replace(url, client=16))
+    await client.connect()
+    return client
+
+
 @pytest.mark.parametrize("number", [0, 299, 300, 599])
 def test_meter_n_answers_at_the_address_plus_n(number: int) -> None:
     async def main() -> None:
@@ -110,14 +117,14 @@ def test_so_many_connections_to_one_meter_and_not_one_more(most: int) -> None:
         limits = FleetLimits(connections_per_meter=most)
         async with Fleet(Population(2), "tcp://127.3.0.0:0", limits=limits) as fleet:
             url = fleet.url(0)
-            held = [await connect_tcp(url.host, url.port or 0) for _ in range(most)]
+            held = [await associated(url) for _ in range(most)]
             one_more = await connect_tcp(url.host, url.port or 0)
             with pytest.raises(ConnectionLost):
                 await one_more.read(None)
             assert await name_at(fleet.url(1))  # another meter is not concerned
             assert fleet.state.refused == 1
-            for stream in (*held, one_more):
-                await stream.close()
+            for each in (*held, one_more):
+                await each.close()
 
     on_loopback(main)
 
@@ -126,12 +133,13 @@ def test_so_many_connections_to_one_meter_and_not_one_more(most: int) -> None:
 def test_so_many_connections_to_all_and_not_one_more(most: int) -> None:
     async def main() -> None:
         async with Fleet(Population(9), "tcp://127.3.0.0:0", limits=FleetLimits(connections=most)) as fleet:
-            streams = [await connect_tcp(fleet.url(n).host, fleet.url(n).port or 0) for n in range(most + 1)]
+            held = [await associated(fleet.url(n)) for n in range(most)]
+            one_more = await connect_tcp(fleet.url(most).host, fleet.url(most).port or 0)
             with pytest.raises(ConnectionLost):
-                await streams[-1].read(None)
+                await one_more.read(None)
             assert (fleet.state.accepted, fleet.state.refused) == (most, 1)
-            for stream in streams:
-                await stream.close()
+            for each in (*held, one_more):
+                await each.close()
 
     on_loopback(main)
 

@@ -27,7 +27,12 @@ _log = logging.getLogger("cosem.io")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenLimits:
-    """How many connections a listener accepts; more are closed at once and counted."""
+    """How many connections a listener accepts.
+
+    Where there is no room, a newcomer takes the place of the stranger who has been there longest: of whoever has not
+    been let in yet (`SocketStream.recognise`). So those who only hold connections open keep nobody else out. Where all
+    have been let in, the newcomer is closed at once and counted.
+    """
 
     connections: int = 1024
     connections_per_host: int = 8
@@ -41,6 +46,8 @@ class ListenStatistics:
 
     accepted: int = 0
     refused: int = 0
+    displaced: int = 0
+    """Strangers whose place somebody else needed."""
     failed: int = 0
     """Connections that ended with one of the suite's own errors: the peer's fault or the medium's."""
     internal_errors: int = 0
@@ -143,9 +150,11 @@ class _Reception:
         self.statistics = ListenStatistics()
         self.tasks: set[asyncio.Task[None]] = set()
         self._by_host: Counter[str] = Counter()
+        self._present: dict[SocketStream | DatagramStream, str] = {}
+        """Whose account each stream is on, in the order in which they came; those displaced are gone at once."""
 
     def has_room(self, host: str) -> bool:
-        if len(self.tasks) < self.limits.connections and self._by_host[host] < self.limits.connections_per_host:
+        if len(self._present) < self.limits.connections and self._by_host[host] < self.limits.connections_per_host:
             return True
         self.statistics.refused += 1
         return False
@@ -155,7 +164,11 @@ class _Reception:
         if not account:
             self.statistics.refused += 1
             stream.abort()
-        elif self.has_room(account):
+            return
+        full = self._by_host[account] >= self.limits.connections_per_host
+        if full or len(self._present) >= self.limits.connections:
+            self._displace(account if full else None)
+        if self.has_room(account):
             self.serve(stream, account)
         else:
             stream.abort()
@@ -163,9 +176,26 @@ class _Reception:
     def serve(self, stream: SocketStream | DatagramStream, host: str) -> None:
         self.statistics.accepted += 1
         self._by_host[host] += 1
+        self._present[stream] = host
         task = asyncio.get_running_loop().create_task(self._serve(stream))
         self.tasks.add(task)
         task.add_done_callback(lambda done: self._ended(done, stream, host))
+
+    def _displace(self, account: str | None) -> None:
+        """Close the connection of the stranger who came first, on one account or on any."""
+        for stream, host in self._present.items():
+            if account in (None, host) and isinstance(stream, SocketStream) and not stream.recognised:
+                self.statistics.displaced += 1
+                self._leave(stream)
+                stream.abort()
+                return
+
+    def _leave(self, stream: SocketStream | DatagramStream) -> None:
+        host = self._present.pop(stream, None)
+        if host is not None:
+            self._by_host[host] -= 1
+            if not self._by_host[host]:
+                del self._by_host[host]
 
     async def _serve(self, stream: SocketStream | DatagramStream) -> None:
         try:
@@ -177,9 +207,7 @@ class _Reception:
         """Count how a connection ended. One connection's error, whatever it is, must not end the others."""
         stream.abort()  # a task that is cancelled before its first step never comes to close it
         self.tasks.discard(task)
-        self._by_host[host] -= 1
-        if not self._by_host[host]:
-            del self._by_host[host]
+        self._leave(stream)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, CosemError):
             self.statistics.failed += 1

@@ -45,7 +45,7 @@ async def connect_tcp(host: str, port: int, timeout: float = CONNECT_TIMEOUT) ->
 class SocketStream(Inbox, asyncio.Protocol):
     """A Stream over a TCP connection, ours or accepted; `peer` is the other side's host."""
 
-    __slots__ = ("_accept", "_ended", "_gate", "_is_over", "_paused", "_transport", "peer")
+    __slots__ = ("_accept", "_ended", "_gate", "_is_over", "_paused", "_transport", "peer", "recognised")
 
     def __init__(self, accept: Callable[[SocketStream], None] | None = None) -> None:
         super().__init__()
@@ -56,6 +56,12 @@ class SocketStream(Inbox, asyncio.Protocol):
         self._ended: asyncio.Future[None] | None = None
         self._is_over = False
         self.peer = ""
+        self.recognised = False
+        """Whether the peer has been let in; a listener that is full displaces others."""
+
+    def recognise(self) -> None:
+        """Note that the peer has been let in."""
+        self.recognised = True
 
     async def read(self, deadline: float | None, /) -> bytes:
         while not self._chunks:

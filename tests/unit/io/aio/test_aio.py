@@ -272,6 +272,7 @@ async def test_datagrams_that_nobody_reads_are_dropped() -> None:
 @running
 async def test_limits_of_a_listener() -> None:
     async def hold(stream: Any) -> None:
+        stream.recognise()
         with contextlib.suppress(ConnectionLost):
             await stream.read(None)
 
@@ -295,6 +296,41 @@ async def test_limits_of_a_listener() -> None:
         assert (listener.statistics.accepted, listener.statistics.refused) == (2, 1)
         for stream in streams:
             await stream.close()
+
+
+@pytest.mark.parametrize("limits", [aio.ListenLimits(connections_per_host=2), aio.ListenLimits(connections=2)])
+def test_a_newcomer_takes_the_place_of_the_stranger_who_came_first(limits: aio.ListenLimits) -> None:
+    async def scenario() -> None:
+        let_in: list[Any] = []
+
+        async def hold(stream: Any) -> None:
+            let_in.append(stream)
+            with contextlib.suppress(ConnectionLost):
+                await stream.read(None)
+
+        async with await aio.listen("127.0.0.1", 0, hold, limits) as listener:
+            streams = []
+            for number in range(2):
+                streams.append(await aio.connect_tcp("127.0.0.1", listener.port))
+                while len(let_in) == number:
+                    await asyncio.sleep(0)
+            let_in[0].recognise()  # now the second is the stranger who came first
+            streams.append(await aio.connect_tcp("127.0.0.1", listener.port))
+            with pytest.raises(ConnectionLost):
+                await streams[1].read(soon(streams[1]))
+            while len(let_in) == 2:
+                await asyncio.sleep(0)
+            for known in let_in:
+                known.recognise()
+            streams.append(await aio.connect_tcp("127.0.0.1", listener.port))
+            with pytest.raises(ConnectionLost):
+                await streams[3].read(soon(streams[3]))
+            seen = listener.statistics
+            assert (seen.accepted, seen.displaced, seen.refused) == (3, 1, 1)
+            for stream in streams:
+                await stream.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
 
 
 def test_one_connection_that_fails_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
