@@ -116,7 +116,7 @@ def test_silence_and_too_many_connections_are_ended() -> None:
         server = Server(
             meter(),
             "tcp://127.0.0.1:0",
-            limits=ListenLimits(connections_per_host=1),
+            limits=ListenLimits(connections_per_host=1, grace=0),
             timing=ServerTiming(idle=0.05),
         )
         async with server:

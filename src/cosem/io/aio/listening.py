@@ -29,13 +29,15 @@ _log = logging.getLogger("cosem.io")
 class ListenLimits:
     """How many connections a listener accepts.
 
-    Where there is no room, a newcomer takes the place of the stranger who has been there longest: of whoever has not
-    been let in yet (`SocketStream.recognise`). So those who only hold connections open keep nobody else out. Where all
-    have been let in, the newcomer is closed at once and counted.
+    Where there is no room, a newcomer takes the place of the stranger who has been there longest, and for longer than
+    `grace`: of whoever has not been let in yet (`SocketStream.recognise`). So those who only hold connections open keep
+    nobody else out. Where all have been let in, the newcomer is closed at once and counted.
     """
 
     connections: int = 1024
     connections_per_host: int = 8
+    grace: float = 2.0
+    """Seconds that a newcomer has to be let in before somebody else may take his place."""
     idle: float = 180.0
     """Seconds after which a silent datagram peer is forgotten."""
 
@@ -150,8 +152,8 @@ class _Reception:
         self.statistics = ListenStatistics()
         self.tasks: set[asyncio.Task[None]] = set()
         self._by_host: Counter[str] = Counter()
-        self._present: dict[SocketStream | DatagramStream, str] = {}
-        """Whose account each stream is on, in the order in which they came; those displaced are gone at once."""
+        self._present: dict[SocketStream | DatagramStream, tuple[str, float]] = {}
+        """On whose account each stream is and since when, in that order; those displaced are gone at once."""
 
     def has_room(self, host: str) -> bool:
         if len(self._present) < self.limits.connections and self._by_host[host] < self.limits.connections_per_host:
@@ -176,14 +178,18 @@ class _Reception:
     def serve(self, stream: SocketStream | DatagramStream, host: str) -> None:
         self.statistics.accepted += 1
         self._by_host[host] += 1
-        self._present[stream] = host
-        task = asyncio.get_running_loop().create_task(self._serve(stream))
+        loop = asyncio.get_running_loop()
+        self._present[stream] = host, loop.time()
+        task = loop.create_task(self._serve(stream))
         self.tasks.add(task)
         task.add_done_callback(lambda done: self._ended(done, stream, host))
 
     def _displace(self, account: str | None) -> None:
         """Close the connection of the stranger who came first, on one account or on any."""
-        for stream, host in self._present.items():
+        latest = asyncio.get_running_loop().time() - self.limits.grace
+        for stream, (host, since) in self._present.items():
+            if since > latest:
+                return
             if account in (None, host) and isinstance(stream, SocketStream) and not stream.recognised:
                 self.statistics.displaced += 1
                 self._leave(stream)
@@ -191,8 +197,8 @@ class _Reception:
                 return
 
     def _leave(self, stream: SocketStream | DatagramStream) -> None:
-        host = self._present.pop(stream, None)
-        if host is not None:
+        if stream in self._present:
+            host, _ = self._present.pop(stream)
             self._by_host[host] -= 1
             if not self._by_host[host]:
                 del self._by_host[host]

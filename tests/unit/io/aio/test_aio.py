@@ -298,7 +298,9 @@ async def test_limits_of_a_listener() -> None:
             await stream.close()
 
 
-@pytest.mark.parametrize("limits", [aio.ListenLimits(connections_per_host=2), aio.ListenLimits(connections=2)])
+@pytest.mark.parametrize(
+    "limits", [aio.ListenLimits(connections_per_host=2, grace=0), aio.ListenLimits(connections=2, grace=0)]
+)
 def test_a_newcomer_takes_the_place_of_the_stranger_who_came_first(limits: aio.ListenLimits) -> None:
     async def scenario() -> None:
         let_in: list[Any] = []
@@ -327,6 +329,26 @@ def test_a_newcomer_takes_the_place_of_the_stranger_who_came_first(limits: aio.L
                 await streams[3].read(soon(streams[3]))
             seen = listener.statistics
             assert (seen.accepted, seen.displaced, seen.refused) == (3, 1, 1)
+            for stream in streams:
+                await stream.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+@pytest.mark.parametrize(("grace", "displaced"), [(0.0, 1), (60.0, 0)])
+def test_a_stranger_has_his_time_to_be_let_in(grace: float, displaced: int) -> None:
+    async def hold(stream: Any) -> None:
+        with contextlib.suppress(ConnectionLost):
+            await stream.read(None)
+
+    async def scenario() -> None:
+        limits = aio.ListenLimits(connections=1, grace=grace)
+        async with await aio.listen("127.0.0.1", 0, hold, limits) as listener:
+            streams = [await aio.connect_tcp("127.0.0.1", listener.port) for _ in range(2)]
+            loser = streams[0 if displaced else 1]
+            with pytest.raises(ConnectionLost):
+                await loser.read(soon(loser))
+            assert (listener.statistics.displaced, listener.statistics.refused) == (displaced, 1 - displaced)
             for stream in streams:
                 await stream.close()
 
