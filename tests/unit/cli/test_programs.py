@@ -46,8 +46,9 @@ def program(state: Path, *words: str, cwd: Path | None = None) -> subprocess.Com
 @contextmanager
 def simulated(state: Path, *words: str, ends_with: signal.Signals = signal.SIGTERM) -> Iterator[list[str]]:
     """Run `cosem simulate` and give the lines it prints; it must end cleanly when it is asked to."""
+    place = () if "--listen" in words else ("--listen", "tcp://127.0.0.1:0")
     process = subprocess.Popen(
-        [sys.executable, "-m", "cosem", "simulate", "--listen", "tcp://127.0.0.1:0", *words],
+        [sys.executable, "-m", "cosem", "simulate", *place, *words],
         env=environment(state),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
