@@ -12,7 +12,7 @@ from cosem.errors import ConfigurationError, CosemError, TimedOut
 from cosem.io.aio import DatagramStream, ListenLimits, Place, SocketStream
 from cosem.io.open import AVAILABLE, open_async
 from cosem.io.stream import Stream
-from cosem.meter.attend import DEFAULT_LIMITS, ConnectionLimits, attend
+from cosem.meter.attend import DEFAULT_LIMITS, ConnectionLimits, Witness, attend
 from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
 from cosem.meter.local import LocalPort
@@ -77,6 +77,7 @@ class Server(Place):
         timing: how long a client may be silent.
         connection_limits: what each connection may use.
         port: how the meter behaves at its local port, where the URL is of IEC 62056-21 or has its sign-on.
+        witness: is told what was answered to each request.
 
     Raises:
         ConfigurationError: the URL cannot be served, or reaches beyond loopback without leave, or with demo keys.
@@ -94,6 +95,7 @@ class Server(Place):
         timing: ServerTiming | None = None,
         connection_limits: ConnectionLimits = DEFAULT_LIMITS,
         port: LocalPort | None = None,
+        witness: Witness | None = None,
     ) -> None:
         super().__init__(url, beyond_loopback=beyond_loopback, limits=limits)
         self.meter = meter
@@ -107,6 +109,7 @@ class Server(Place):
         self._parameters = parameters(self._url) if self._url.framing == "hdlc" else MOST
         self._timing = timing
         self._connection_limits = connection_limits
+        self._witness = witness
         self._line: asyncio.Task[None] | None = None
         self._dispatch: PushDispatch | None = None
         self._check()
@@ -154,6 +157,7 @@ class Server(Place):
             parameters=self._parameters,
             timing=self._timing,
             limits=self._connection_limits,
+            witness=self._witness,
             recognise=stream.recognise if isinstance(stream, SocketStream) else None,
         )
 
@@ -185,6 +189,7 @@ class Server(Place):
                             physical=self._url.physical,
                             parameters=self._parameters,
                             timing=self._timing,
+                            witness=self._witness,
                         )
                 except TimedOut:
                     continue
