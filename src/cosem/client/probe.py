@@ -54,6 +54,12 @@ ON_IP: Final = 60.0
 ON_A_LINE: Final = 300.0
 """Seconds that a probe takes at most."""
 
+LINES: Final = frozenset({"serial", "rfc2217", "modem"})
+"""Media that end in a serial line, and get the time of one."""
+
+SWITCHABLE: Final = frozenset({"serial", "rfc2217"})
+"""Lines whose speed and format follow us; that of a telephone stays, and each attempt on it is a call."""
+
 CLIENTS: Final = (16, 1, 32, 48)
 """Clients in the order in which they are tried: public, management, reading, configuration."""
 
@@ -194,7 +200,7 @@ def target_of(text: str) -> ConnectionUrl:
 
 def plan(target: ConnectionUrl) -> tuple[Attempt, ...]:
     """Return what is tried at a place, in this order."""
-    return _plan_on_a_line(target) if target.medium == "serial" else _plan_on_ip(target)
+    return _plan_on_a_line(target) if target.medium in SWITCHABLE else _plan_on_ip(target)
 
 
 async def probe(
@@ -221,7 +227,7 @@ async def probe(
     Raises:
         ConfigurationError: the place cannot be opened in any way that is tried.
     """
-    limit = seconds or (ON_A_LINE if target.medium == "serial" else ON_IP)
+    limit = seconds or (ON_A_LINE if target.medium in LINES else ON_IP)
     return await _Probe(opener, tell, entry, limit, now).run(tuple(attempts or plan(target)))
 
 
@@ -230,7 +236,7 @@ async def probe(
 
 def _plan_on_ip(target: ConnectionUrl) -> tuple[Attempt, ...]:
     def over(framing: str) -> ConnectionUrl:
-        return ConnectionUrl(framing=framing, medium=target.medium, host=target.host, port=target.port or DEFAULT_PORT)
+        return _framed(target, framing, port=target.port or (None if target.medium in LINES else DEFAULT_PORT))
 
     if target.medium == "udp":
         return (Attempt("the wrapper", over("wrapper"), tuple(map(_wrapper_question, SAPS)), 1.5),)
@@ -255,9 +261,7 @@ def _plan_on_ip(target: ConnectionUrl) -> tuple[Attempt, ...]:
 
 def _plan_on_a_line(target: ConnectionUrl) -> tuple[Attempt, ...]:
     def over(framing: str, baud: int, character_format: str) -> ConnectionUrl:
-        return ConnectionUrl(
-            framing=framing, medium=target.medium, path=target.path, baud=baud, format=character_format
-        )
+        return _framed(target, framing, baud=baud, format=character_format)
 
     public = tuple(_link_question(16, each) for each in ADDRESSES)
     others = tuple(_link_question(client, each) for client in (1, 32) for each in ADDRESSES[:8])
@@ -550,7 +554,7 @@ class _Probe:
 
     def _failure(self, attempts: tuple[Attempt, ...]) -> NotFound:
         heard = tuple(dict.fromkeys(self._heard))
-        on_a_line = bool(attempts) and attempts[0].url.medium == "serial"
+        on_a_line = bool(attempts) and attempts[0].url.medium in LINES
         silence = ("the line", NOTHING_ON_A_LINE) if on_a_line else ("framing", NOTHING_ON_IP)
         judged = (
             (Speech.NOISE in heard, ("the line" if on_a_line else "framing", NOISE)),
@@ -581,6 +585,7 @@ def _framed(url: ConnectionUrl, framing: str, **others: Any) -> ConnectionUrl:
     """Return the same place under another framing, with the line as it is."""
     line: dict[str, Any] = {"baud": url.baud, "format": url.format}
     place: dict[str, Any] = {"medium": url.medium, "host": url.host, "port": url.port, "path": url.path}
+    place |= {"number": url.number, "pin": url.pin, "init": url.init, "answer_wait": url.answer_wait}
     return ConnectionUrl(framing=framing, **{**place, **line, **others})
 
 
@@ -591,7 +596,7 @@ def _line_of(heard: Recognised) -> dict[str, str]:
 
 
 def _layer_below(url: ConnectionUrl) -> str:
-    return "serial line" if url.medium == "serial" else f"transport ({url.medium.upper()})"
+    return "serial line" if url.medium in LINES else f"transport ({url.medium.upper()})"
 
 
 def _neighbour(speech: Speech) -> Meaning:

@@ -62,7 +62,14 @@ class Place:
         return self.world.run(probe(target_of(target), self.open, self.told.append, **words))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("target", "limit"), [("192.0.2.7", ON_IP), ("/dev/ttyUSB0", ON_A_LINE)])
+RFC2217 = "hdlc+rfc2217://192.0.2.7:2217"
+MODEM = "hdlc+modem:///dev/ttyUSB0?number=12345"
+
+
+@pytest.mark.parametrize(
+    ("target", "limit"),
+    [("192.0.2.7", ON_IP), ("/dev/ttyUSB0", ON_A_LINE), (RFC2217, ON_A_LINE), (MODEM, ON_A_LINE)],
+)
 def test_silence_ends_in_time_with_three_causes(target: str, limit: float) -> None:
     place = Place()
     found = place.probe(target)
@@ -77,6 +84,23 @@ def test_the_plan_alone_takes_no_more_than_the_time_there_is(target: str) -> Non
     place = target_of(target)
     whole = sum(each.wait * len(each.questions) for each in plan(place))
     assert whole < (ON_IP if place.medium == "tcp" else ON_A_LINE) * 0.9
+
+
+def test_a_serial_port_server_is_tried_at_all_speeds_and_formats() -> None:
+    def lines(target: str) -> list[tuple[str, int, str]]:
+        return [(each.name, *each.url.line) for each in plan(target_of(target))]
+
+    assert lines(RFC2217) == lines("/dev/ttyUSB0")
+    place = Place()
+    place.probe(RFC2217)
+    assert {url.place for url in place.opened} == {"192.0.2.7:2217"}
+    assert {(url.baud, url.format) for url in place.opened} >= {(300, "7E1"), (2400, "8N1"), (115200, "8N1")}
+
+
+def test_a_modem_dials_the_number_each_time() -> None:
+    place = Place()
+    place.probe(MODEM)
+    assert {(url.medium, url.number) for url in place.opened} == {("modem", "12345")}
 
 
 def test_the_time_is_what_was_given() -> None:
