@@ -184,6 +184,10 @@ class RingOfSecrets:
         """Return what agrees on secrets with a key."""
         return self._private(name, KeyKind.AGREEMENT)
 
+    def key(self, name: KeyName) -> Key:
+        """Return a symmetric key itself, for what cannot be done by the ring; a ring of hardware has no such method."""
+        return self._key(name, SYMMETRIC)
+
     def _key(self, name: KeyName, kinds: frozenset[KeyKind]) -> Key:
         key = operation(name, kinds, self._secret(name))
         assert isinstance(key, Key)
