@@ -5,6 +5,8 @@ The operations are one JSON list of lists and run in one session, in order:
     ["read", class_id, obis, attribute]         one GET; a register is scaled when its attribute 3 was read before
     ["list", [[class_id, obis, attribute], …]]  GET with list
     ["objects"]                                 the object list of the current association
+    ["everything"]                              … and then every attribute of it that may be read, in the peer's order:
+                                                {"class obis attribute": "" or what went wrong}
     ["profile", obis]                           capture objects, then the whole buffer
     ["entries", obis, first, count]             … the rows by number, counted from 1
     ["range", obis, start, end]                 … the rows between two times, ISO 8601
@@ -215,6 +217,23 @@ class Session:
             }
             for item in found
         ]
+
+    def everything(self) -> dict:
+        self.client.parseObjects(self.exchange(self.client.getObjectsRequest()).data, True, False)
+        found: dict = {}
+        for item in self.client.objects:
+            first = [3] if int(item.objectType) == 7 else []  # the peer cannot read rows before their columns
+            for index in [*first, *(each for each in item.getAttributeIndexToRead(True) if each not in first)]:
+                if not access(item).get(str(index), 1) & 1:
+                    continue
+                try:
+                    reply = self.exchange(self.client.read(item, index))
+                    self.client.updateValue(item, index, reply.value)
+                    wrong = ""
+                except Exception as error:  # a refusal, or what the peer cannot make of the value
+                    wrong = f"{type(error).__name__}: {error}"
+                found[f"{int(item.objectType)} {item.logicalName} {index}"] = wrong
+        return found
 
     def profile(self, obis: str) -> dict:
         return self.rows(obis, lambda profile: self.client.read(profile, 2))
