@@ -1,4 +1,4 @@
-"""Prints one table: each work, what it costs us, and how many times more CPU time each peer takes for the same octets.
+"""Prints two tables: how many times our CPU time each peer takes for the same octets, and what each sends over HDLC.
 
 Every library runs in a process of its own under its own interpreter; the rounds are interleaved, the ratio of a line is
 the median over the rounds, and all must first agree on the result. Ratios are to be trusted, times depend on the day.
@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import octets
+from benchmarks import octets, wire
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = ROOT / "benchmarks" / "workers"
@@ -72,12 +72,18 @@ def main() -> int:
         rows = [measured(line, workers, options) for line in chosen(LINES, options.only)]
         limit = [limited(workers, options) for _ in chosen((LIMIT,), options.only)]
     limit += [imported(line, options.rounds) for line in chosen(IMPORTS, options.only)]
+    progress("over HDLC")
+    sent = wire.table() if options.only in (None, wire.NAME) else []
+    progress("")
     if options.json:
-        json.dump({"lines": rows, "limits": limit}, sys.stdout, indent=2)
+        json.dump({"lines": rows, "limits": limit, wire.NAME: sent}, sys.stdout, indent=2)
         print()
     else:
-        print_table(rows, limit, options.rounds)
-    return 1 if any(row["disagreement"] for row in rows) else 0
+        if rows or limit:
+            print_table(rows, limit, options.rounds)
+        if sent:
+            wire.print_table(sent)
+    return 1 if any(row["disagreement"] for row in (*rows, *sent)) else 0
 
 
 def share_one_core() -> None:
@@ -300,7 +306,7 @@ def duration(seconds: float | None) -> str:
 
 def progress(text: str) -> None:
     if sys.stderr.isatty():
-        print(f"\r\x1b[K{text} …", end="", file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{text and text + ' …'}", end="", file=sys.stderr, flush=True)
 
 
 def chosen(lines: tuple[Line, ...], only: str | None) -> list[Line]:
@@ -311,7 +317,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--slice", type=float, default=50, metavar="MS", help="CPU time of one worker in one round")
-    parser.add_argument("--only", metavar="WORK", help="one work by its name, such as hdlc or session")
+    parser.add_argument("--only", metavar="WORK", help="one work by its name, such as hdlc, session or wire")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 

@@ -67,6 +67,16 @@ class Exchange:
         return self.session.association.negotiated
 
     @property
+    def longest_request(self) -> int | None:
+        """How long a request may be to reach the meter in one turn, None for any: several short ones cost no more.
+
+        What does not go out at once is acknowledged piece by piece, and an answer as long comes back likewise.
+        """
+        association, turn = self.session.association, self.session.link.octets_in_a_turn
+        limits = [association.longest_request, None if turn is None else association.longest_within(turn)]
+        return min((each for each in limits if each is not None), default=None)
+
+    @property
     def tolerated(self) -> Counter[str]:
         """How often each deviation of the meter was put up with, by the name of its switch, link and association."""
         found = Counter(self.session.association.tolerated)
@@ -175,9 +185,11 @@ class Exchange:
             await self._drop()
 
     async def _leave(self) -> None:
-        association = self.session.association
+        association, link = self.session.association, self.session.link
+        # Where the end of the link ends the association, RLRQ would be a round trip that says nothing more.
+        silent = association.settings.dialect.no_release_request or link.ends_associations
         with suppress(CosemError):
-            if self.open and self.negotiated is not None and not association.settings.dialect.no_release_request:
+            if self.open and self.negotiated is not None and not silent:
                 self.session.release(self.stream.now())
                 await self._until(Released)
                 self._associated = False

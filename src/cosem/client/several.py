@@ -9,7 +9,7 @@
 
 A service with list comes before ACCESS because an item costs less in it (10 octets against 11 to ask for an attribute,
 1 against 2 beside the answer) and because it has blocks of its own for what is long. More than LIST_LENGTH things, and
-things that would not fit into what the meter takes, go in several requests. A meter that negotiates a form and then
+things that would not fit into what the meter takes, or into one turn of the line, go in several requests. A meter that negotiates a form and then
 refuses it is asked in the next best one, now and later on; an ACTION is not repeated, unless the meter said that it
 does not know the service.
 """
@@ -276,8 +276,8 @@ class Several:
         while len(answers) < len(items):
             form, piece = self._best(items[len(answers) :][:most], break_on_error)
             request = form.make(self._association, piece, break_on_error)
-            if len(piece) > 1 and not self._fits(request):
-                most = len(piece) // 2
+            if len(piece) > 1 and (fitting := self._fitting(request, len(piece))) < len(piece):
+                most = fitting
                 continue
             try:
                 answer = (await self.exchange.request(request)).apdu
@@ -319,9 +319,10 @@ class Several:
             allowed = self._allowed[request] = negotiated.allows(needed)
         return allowed and request not in self._refused
 
-    def _fits(self, request: Request) -> bool:
-        longest = self._association.longest_request
-        return longest is None or len(request.encode()) <= longest
+    def _fitting(self, request: Request, things: int) -> int:
+        """Return how many of so many things to ask for at once: all, or about as many as fit."""
+        longest, octets = self.exchange.longest_request, len(request.encode())
+        return things if longest is None or octets <= longest else max(1, min(things - 1, things * longest // octets))
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,8 +112,8 @@ class ShortNames(Several):
             else:
                 piece = self._piece(first, steps[len(answers) :][:most])
                 request = _request(piece)
-                if len(piece) > 1 and not self._fits(request):
-                    most = len(piece) // 2
+                if len(piece) > 1 and (fitting := self._fitting(request, len(piece))) < len(piece):
+                    most = fitting
                     continue
                 try:
                     answer = (await self.exchange.request(request)).apdu

@@ -351,6 +351,10 @@ class ClientAssociation:
         assert self.negotiated is not None, "asked while the association is open"
         return self._longest
 
+    def longest_within(self, octets: int) -> int | None:
+        """Return how many octets a request may have for its envelope to have no more than `octets`; None for any."""
+        return longest_plain(octets, protected=self._protected, envelope=self._overhead)
+
     @property
     def progress(self) -> int:
         """Grows while blocks of general block transfer bring an exchange on, although no APDU is whole yet."""

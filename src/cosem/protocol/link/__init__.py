@@ -105,6 +105,16 @@ class ClientLink(Link, Protocol):
         """Whether nothing but our own octets has come back since we last spoke."""
         ...
 
+    @property
+    def ends_associations(self) -> bool:
+        """Whether the peer is told when the link ends, and ends the association over it too."""
+        ...
+
+    @property
+    def octets_in_a_turn(self) -> int | None:
+        """How long an APDU may be to go out before the peer speaks again; None where nobody has turns."""
+        ...
+
     def connect(self, now: float) -> None:
         """Bring the link up; `LinkConnected` follows."""
         ...

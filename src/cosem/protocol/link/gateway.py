@@ -48,6 +48,17 @@ class GatewayClient:
         """Whether nothing but our own octets has come back."""
         return self._link.echoed
 
+    @property
+    def ends_associations(self) -> bool:
+        """The link ends at the gateway; the device behind it hears nothing of that."""
+        return False
+
+    @property
+    def octets_in_a_turn(self) -> int | None:
+        """How long an APDU may be to go out at once, behind the prefix."""
+        longest = self._link.octets_in_a_turn
+        return None if longest is None else longest - len(self._address.request(b"\x00")) + 1
+
     def connect(self, now: float) -> None:
         """Bring the link to the gateway up."""
         self._link.connect(now)

@@ -177,6 +177,8 @@ class WrapperClient(_Wrapper):
     progressed: float = 0.0
     echoed: bool = False
     awaiting: bool = False
+    ends_associations: bool = False
+    octets_in_a_turn: int | None = None
 
     def __init__(
         self, client: int, server: int, *, datagram: bool = False, settings: WrapperSettings = CLIENT_SETTINGS

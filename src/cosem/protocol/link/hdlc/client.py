@@ -128,6 +128,17 @@ class HdlcClient:
         """Tell whether nothing but our own octets has come back since we last spoke."""
         return self._echoed and not self._answered
 
+    @property
+    def ends_associations(self) -> bool:
+        """Tell that DISC ends the association too; all stations were never connected."""
+        return not self._server.broadcast
+
+    @property
+    def octets_in_a_turn(self) -> int | None:
+        """Return how long an APDU may be to go out in one window."""
+        agreed = self._transfer.agreed
+        return agreed.window_transmit * agreed.maximum_information_transmit - llc.SIZE
+
     def connect(self, now: float) -> None:
         """Send SNRM; with all stations there is nothing to connect."""
         if self.state is not State.DISCONNECTED:
