@@ -1,4 +1,4 @@
-"""Our client over HDLC as it comes: does the operations it is given and prints what it read, in the form of the peers."""
+"""Our client over HDLC as it comes: does the operations it is given, and prints what it read as the peers do."""
 
 import json
 import sys

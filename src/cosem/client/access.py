@@ -85,6 +85,7 @@ class Access:
         delta_values: let the meter send the rows of profiles in deltas (see `cosem.protocol.codec.delta`).
         pre_established: the association is there without being opened, with what is known of the meter.
         naming: whether objects are referred to by logical or by short names.
+        always_release: ask for the release of an unprotected association over HDLC too, where DISC ends it anyhow.
     """
 
     mechanism: Mechanism = MECHANISMS[0]
@@ -115,6 +116,7 @@ class Access:
     delta_values: bool = False
     pre_established: PreEstablished | None = None
     naming: Naming = Naming.LOGICAL_NAMES
+    always_release: bool = False
 
     def __post_init__(self) -> None:
         self.dialect.check(self.permitted)
@@ -318,7 +320,8 @@ class AccessWords(TypedDict, total=False):
     so that another maker's meter may have others.
     gbt_window: propose general block transfer, and take so many blocks in a row (1 to 63; with 0, as usual, it is off).
     pre_established: the association is there without being opened. meter_title: the meter's system title, where the
-    meter cannot tell it itself. naming: ln for logical names, as usual, or sn for short names.
+    meter cannot tell it itself. naming: ln for logical names, as usual, or sn for short names. always_release: send
+    RLRQ before DISC in an unprotected association over HDLC too.
     """
 
     auth: str | Mechanism | None
@@ -353,6 +356,7 @@ class AccessWords(TypedDict, total=False):
     naming: str | Naming
     delta_values: bool
     compression: bool
+    always_release: bool
 
 
 def access(**words: Unpack[AccessWords]) -> Access:
@@ -423,6 +427,7 @@ def access(**words: Unpack[AccessWords]) -> Access:
         naming=_naming(words.get("naming", Naming.LOGICAL_NAMES)),
         delta_values=words.get("delta_values", False),
         compression=words.get("compression", False),
+        always_release=words.get("always_release", False),
     )
 
 

@@ -171,7 +171,8 @@ class _Connection(Conveniences):
         stream = await self._opener(url, self.timing.connect)
         if url.sign_on is not None:
             await sign_on(stream, url)
-        exchange = Exchange(session, stream, datagrams=self.communication.lower_layers.datagrams)
+        datagrams = self.communication.lower_layers.datagrams
+        exchange = Exchange(session, stream, datagrams=datagrams, always_release=entry.always_release)
         try:
             await exchange.connect()
             negotiated = await exchange.associate()

@@ -50,9 +50,12 @@ class Exchange:
     whoever waits for notifications holds the line meanwhile.
     """
 
-    def __init__(self, session: ClientSession, stream: Stream, *, datagrams: bool = False) -> None:
+    def __init__(
+        self, session: ClientSession, stream: Stream, *, datagrams: bool = False, always_release: bool = False
+    ) -> None:
         self.session = session
         self.stream = stream
+        self.always_release = always_release
         self.notifications: deque[Notified] = deque(maxlen=NOTIFICATIONS_KEPT)
         self.open = True
         self._turn = _Turn(stream)
@@ -185,11 +188,8 @@ class Exchange:
             await self._drop()
 
     async def _leave(self) -> None:
-        association, link = self.session.association, self.session.link
-        # Where the end of the link ends the association, RLRQ would be a round trip that says nothing more.
-        silent = association.settings.dialect.no_release_request or link.ends_associations
         with suppress(CosemError):
-            if self.open and self.negotiated is not None and not silent:
+            if self.open and self.negotiated is not None and self._asks_for_release:
                 self.session.release(self.stream.now())
                 await self._until(Released)
                 self._associated = False
@@ -199,6 +199,18 @@ class Exchange:
                 self.session.disconnect(self.stream.now())
                 await self._until(Disconnected)
         await self._drop()
+
+    @property
+    def _asks_for_release(self) -> bool:
+        """Whether RLRQ goes before the end of the link.
+
+        Where that end ends the association too, RLRQ is a round trip that says nothing more, and one that not every
+        meter answers; only in a protected association it says who leaves.
+        """
+        association, link = self.session.association, self.session.link
+        if association.settings.dialect.no_release_request:
+            return False
+        return association.protected or self.always_release or not link.ends_associations
 
     async def _until(self, wanted: type[E]) -> E:
         session, stream = self.session, self.stream

@@ -9,9 +9,9 @@
 
 A service with list comes before ACCESS because an item costs less in it (10 octets against 11 to ask for an attribute,
 1 against 2 beside the answer) and because it has blocks of its own for what is long. More than LIST_LENGTH things, and
-things that would not fit into what the meter takes, or into one turn of the line, go in several requests. A meter that negotiates a form and then
-refuses it is asked in the next best one, now and later on; an ACTION is not repeated, unless the meter said that it
-does not know the service.
+things that would not fit into what the meter takes, or into one turn of the line, go in several requests. A meter that
+negotiates a form and then refuses it is asked in the next best one, now and later on; an ACTION is not repeated, unless
+the meter said that it does not know the service.
 """
 
 from __future__ import annotations

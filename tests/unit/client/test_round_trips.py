@@ -15,6 +15,7 @@ from cosem.meter.attend import attend
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.protocol.dialect import Dialect
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
@@ -66,8 +67,54 @@ def described() -> Meter:
     meter.offer(
         AssociationDescription(client=16),
         AssociationDescription(client=1, mechanism=MECHANISMS[5], keys=keys, protection=AUTHENTICATED_ENCRYPTION),
+        AssociationDescription(client=33, pre_established=True),
     )
     return meter
+
+
+HDLC = "hdlc+tcp://192.0.2.1:4059?client={}"
+
+
+def list_read(url: str, words: dict[str, Any]) -> tuple[int, int]:
+    """Return how often a client spoke to read ten registers and leave, and how often the meter answered."""
+    world = World(1)
+    near, far = world.pair(latency=0.3)
+    counted, place = Counted(near), ConnectionUrl.parse(url)
+
+    async def opener(_url: ConnectionUrl, _seconds: float) -> Stream:
+        return counted
+
+    async def read() -> list[Any]:
+        entry = access(counters=MemoryCounterStore(), **words)
+        async with AsyncClient(place, entry, opener=opener, entropy=world.random.randbytes) as client:
+            return await client.many([register.value for register in REGISTERS])
+
+    world.spawn(attend(described(), far, profile_of(place), entropy=world.random.randbytes))
+    assert world.run(read()) == [1000 + number for number in range(10)]
+    return counted.asked, counted.answered
+
+
+@pytest.mark.parametrize(
+    ("client_address", "words", "round_trips"),
+    [
+        pytest.param(16, {}, 4, id="SNRM, AARQ, list, DISC"),
+        pytest.param(16, {"always_release": True}, 5, id="SNRM, AARQ, list, RLRQ, DISC"),
+        pytest.param(1, SECURED, 6, id="SNRM, AARQ, proof, list, RLRQ, DISC"),
+        pytest.param(1, {**SECURED, "dialect": Dialect(no_release_request=True)}, 5, id="no RLRQ for that meter"),
+        pytest.param(33, {"pre_established": True}, 3, id="SNRM, list, DISC"),
+        pytest.param(33, {"pre_established": True, "always_release": True}, 3, id="nothing that could be released"),
+    ],
+)
+def test_over_hdlc_the_end_of_the_link_is_that_of_an_unprotected_association(
+    client_address: int, words: dict[str, Any], round_trips: int
+) -> None:
+    assert list_read(HDLC.format(client_address), words) == (round_trips, round_trips)
+
+
+@pytest.mark.parametrize(("information", "round_trips"), [(106, 5), (107, 4)])
+def test_a_list_that_does_not_go_out_in_one_window_is_asked_for_in_several(information: int, round_trips: int) -> None:
+    # GET-Request-With-List of ten: four octets before the items, ten for each; behind the LLC of three. 107 in all.
+    assert list_read(HDLC.format(16) + f"&window=1&information={information}", {}) == (round_trips, round_trips)
 
 
 @pytest.mark.parametrize(

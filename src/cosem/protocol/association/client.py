@@ -351,9 +351,9 @@ class ClientAssociation:
         assert self.negotiated is not None, "asked while the association is open"
         return self._longest
 
-    def longest_within(self, octets: int) -> int | None:
-        """Return how many octets a request may have for its envelope to have no more than `octets`; None for any."""
-        return longest_plain(octets, protected=self._protected, envelope=self._overhead)
+    def longest_within(self, octets: int) -> int:
+        """Return how many octets a request may have for its envelope to have no more than `octets`."""
+        return octets - (self._overhead if self._protected else 0)
 
     @property
     def progress(self) -> int:

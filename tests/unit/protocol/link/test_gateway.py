@@ -8,6 +8,7 @@ from cosem.errors import ConfigurationError, DecodeError, RemoteProtocolError
 from cosem.protocol.apdu.gateway import GatewayAddress
 from cosem.protocol.link import ApduReceived, LinkConnected
 from cosem.protocol.link.gateway import GatewayClient
+from cosem.protocol.link.hdlc import HdlcAddress, HdlcClient
 from cosem.protocol.link.wrapper import WrapperClient
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
@@ -77,3 +78,18 @@ def test_a_url_leads_through_a_gateway() -> None:
 def test_urls_that_lead_nowhere(url: str) -> None:
     with pytest.raises(ConfigurationError, match="gateway"):
         ConnectionUrl.parse(url)
+
+
+def test_the_prefix_takes_its_part_of_a_turn() -> None:
+    inner = HdlcClient(16, HdlcAddress.of(1, 17))
+    link = GatewayClient(inner, DEVICE)
+    assert inner.octets_in_a_turn == 125
+    assert link.octets_in_a_turn == 125 - len(bytes.fromhex("e603024d31"))
+    assert GatewayClient(WrapperClient(16, 1), DEVICE).octets_in_a_turn is None
+
+
+def test_the_end_of_the_link_to_the_gateway_ends_no_association_behind_it() -> None:
+    inner = HdlcClient(16, HdlcAddress.of(1, 17))
+    assert inner.ends_associations
+    assert not GatewayClient(inner, DEVICE).ends_associations
+    assert not WrapperClient(16, 1).ends_associations

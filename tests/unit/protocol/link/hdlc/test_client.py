@@ -932,3 +932,36 @@ class TestTimers:
         client.tick(21.0)
         with pytest.raises(TimedOut):
             client.tick(22.0)
+
+
+def in_windows():
+    """A client whose meter sends 256 octets in windows of 3 frames and takes 200 octets in windows of 2."""
+    client = HdlcClient(16, HdlcAddress.of(1, 17), Parameters(512, 512, 7, 7))
+    client.connect(0.0)
+    client.outgoing()
+    client.receive(encode(OWN, PEER, UA, bytes.fromhex("81801405020100060200c8070400000003080400000002")), 0.0)
+    client.events()
+    return client
+
+
+class TestTurns:
+    @pytest.mark.parametrize(("opened", "octets", "frames"), [(connected, 125, 1), (in_windows, 397, 2)])
+    def test_what_a_window_holds_goes_out_at_once(self, opened, octets, frames):
+        client = opened()
+        assert client.octets_in_a_turn == octets
+        client.send(bytes(octets), 0.0)
+        assert [frame.segmented for frame in said(client)] == [True] * (frames - 1) + [False]
+
+    @pytest.mark.parametrize(("opened", "frames"), [(connected, 1), (in_windows, 2)])
+    def test_one_octet_more_waits_for_the_meter(self, opened, frames):
+        client = opened()
+        client.send(bytes(client.octets_in_a_turn + 1), 0.0)
+        assert [frame.segmented for frame in said(client)] == [True] * frames
+        client.receive(ready(frames), 0.1)
+        assert [frame.segmented for frame in said(client)] == [False]
+
+    def test_disc_ends_associations(self, client):
+        assert client.ends_associations
+
+    def test_all_stations_were_never_connected(self):
+        assert not HdlcClient(16, HdlcAddress.of(0x7F)).ends_associations
