@@ -79,7 +79,7 @@ def test_the_commands_do_what_they_are_shown_to_do() -> None:
             words = shlex.split(command.format(port=port))[1:]
             if words[1].startswith("examples/"):
                 continue  # these have tests of their own
-            if words[0] == "listen":
+            if words[0] in ("listen", "simulate"):
                 with running([sys.executable, "-m", "cosem", *words], "stop with Ctrl-C"):
                     continue  # it goes on until it is told to stop
             done = run(sys.executable, "-m", "cosem", *words)

@@ -8,7 +8,7 @@ import secrets
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,8 +21,10 @@ import typer
 from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.options import Json
 from cosem.cli.report import put, put_json, say
+from cosem.cli.spot import Spot, spots
 from cosem.errors import ConfigurationError, SecurityError, TransportError
 from cosem.io.aio import Place
+from cosem.io.aio.pseudo_terminal import PseudoTerminal
 from cosem.meter import describe
 from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys, demo_keys
 from cosem.meter.by_companion import ciphered, mechanism_of
@@ -31,8 +33,10 @@ from cosem.meter.demo import SECURITIES, household
 from cosem.meter.device import LogicalDevice, Meter, system_clock
 from cosem.meter.elgama import ElgamaServer
 from cosem.meter.faults import of_words
+from cosem.meter.one_way import SpeakingPort
 from cosem.meter.p1 import P1Port
 from cosem.meter.serve import Server
+from cosem.meter.tic import TicPort
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.elliptic import PrivateKey, entropy_octets
 from cosem.protocol.crypto.key import Secret
@@ -48,6 +52,7 @@ from cosem.store.snapshot import RecordedAssociation
 CIPHERED: Final = ("gmac", "ecdsa")
 FIRST_PLACE: Final = "tcp://127.0.0.1:4059"
 HIGHEST_PORT: Final = 0xFFFF
+_SPEAKING: Final[Mapping[str, Callable[..., Server | SpeakingPort]]] = {"p1": P1Port, "tic": TicPort}
 EXAMPLE: Final = Obis("1.0.1.8.0.255")
 LOGICAL_DEVICE_NAME: Final = Obis("0.0.42.0.0.255")
 """What the printed command reads: energy where the meter counts it, else what every meter has."""
@@ -76,8 +81,9 @@ def simulate(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="Where: tcp, udp, hdlc+tcp, iec21+tcp, p1+tcp, or a serial line; port 0: any. Given several times, "
-            "one meter is at all these places.",
+            help="Where: tcp, udp, or hdlc, iec21, p1, tic over +tcp (port 0: any), over a serial line, or over +pty: "
+            "a serial line that it opens itself, between two pseudo-terminals. Given several times, one meter is at "
+            "all these places.",
             show_default=FIRST_PLACE,
         ),
     ] = None,
@@ -150,6 +156,8 @@ def simulate(
       cosem simulate --count 5 --listen hdlc+tcp://127.0.0.1:5000
       cosem simulate --listen p1+tcp://127.0.0.1:5100
       cosem simulate --listen iec21+tcp://127.0.0.1:8000
+      cosem simulate --listen iec21+pty:
+      cosem simulate --listen tic+pty:
       cosem simulate --fault late=0.2 --fault deviation=octets_after_apdu
       cosem simulate --listen tcp://127.0.0.1:4059 --listen iec21+tcp://127.0.0.1:8000
       cosem simulate --security gmac
@@ -158,37 +166,46 @@ def simulate(
       cosem simulate snapshot.json
       cosem simulate --listen 'elgama+tcp://127.0.0.1:4001?model=epqs&serial=925948&experimental=yes'
     """
-    given = [ConnectionUrl.parse(each) for each in listen or [FIRST_PLACE]]
-    if len(given) > 1 and (count != 1 or any(each.framing == "elgama" for each in given)):
-        raise ConfigurationError("several places are for one meter of DLMS/COSEM: leave --count out, or name one place")
-    urls = places(given[0], count)
-    if urls[0].framing == "elgama":
-        simulate_elgama(urls, file, beyond_loopback=beyond_loopback, as_json=json)
-        return
-    if file is not None and count != 1:
-        raise ConfigurationError("a file describes one meter: leave --count out, or the file")
-    if file is not None and fault:
-        raise ConfigurationError("--fault is of household meters: a description says [faults] itself")
-    directory = keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
-    if file is not None and file.suffix == ".json":
-        found, meter = cloned(file, use_demo_keys, directory)
-        meters = [meter]
-    elif file is not None:
-        found, meter = described(file, use_demo_keys, directory)
-        meters = [meter]
-    else:
-        found = make_secrets(security, suite, use_demo_keys, directory)
-        meters = [
-            household(number, security=security, keys=found.keys, password=found.password, faults=of_words(fault or ()))
-            for number in range(1, count + 1)
-        ]
-    if any(each.framing == "p1" for each in given) and security != "none":
-        raise ConfigurationError("a simulated P1 port speaks in clear: leave --security out")
-    served = [*zip(meters, urls, strict=True), *((meters[0], url) for url in given[1:])]
-    servers = [_served(meter, url, beyond_loopback) for meter, url in served]
-    for notice in dict.fromkeys(notice for server in servers for notice in server.notices):
-        say(f"notice: {notice}")
-    _run(servers, lambda: announce(servers, found, as_json=json))
+    with spots(listen or [FIRST_PLACE]) as given:
+        several = len(given) > 1
+        if several and (count != 1 or any(each.url.framing == "elgama" for each in given)):
+            raise ConfigurationError(
+                "several places are for one meter of DLMS/COSEM: leave --count out, or name one place"
+            )
+        urls = places(given[0].url, count)
+        if urls[0].framing == "elgama":
+            simulate_elgama(urls, file, beyond_loopback=beyond_loopback, as_json=json)
+            return
+        if file is not None and count != 1:
+            raise ConfigurationError("a file describes one meter: leave --count out, or the file")
+        if file is not None and fault:
+            raise ConfigurationError("--fault is of household meters: a description says [faults] itself")
+        directory = keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
+        if file is not None and file.suffix == ".json":
+            found, meter = cloned(file, use_demo_keys, directory)
+            meters = [meter]
+        elif file is not None:
+            found, meter = described(file, use_demo_keys, directory)
+            meters = [meter]
+        else:
+            found = make_secrets(security, suite, use_demo_keys, directory)
+            faults = of_words(fault or ())
+            meters = [
+                household(number, security=security, keys=found.keys, password=found.password, faults=faults)
+                for number in range(1, count + 1)
+            ]
+        if any(each.url.framing in _SPEAKING for each in given) and security != "none":
+            raise ConfigurationError("a simulated port that only speaks does so in clear: leave --security out")
+        served = [(meter, replace(given[0], url=url)) for meter, url in zip(meters, urls, strict=True)]
+        served += [(meters[0], each) for each in given[1:]]
+        servers = [(_served(meter, spot, beyond_loopback), spot) for meter, spot in served]
+        for notice in dict.fromkeys(notice for server, _ in servers for notice in server.notices):
+            say(f"notice: {notice}")
+        _run(
+            [server for server, _ in servers],
+            lambda: announce(servers, found, as_json=json),
+            [each.line for each in given if each.line is not None],
+        )
 
 
 def simulate_elgama(urls: Sequence[ConnectionUrl], file: Path | None, *, beyond_loopback: bool, as_json: bool) -> None:
@@ -209,9 +226,9 @@ def _announce_elgama(servers: Sequence[ElgamaServer], *, as_json: bool) -> None:
     _print_lines(lines, as_json=as_json)
 
 
-def _run(servers: Sequence[Place], started: Callable[[], None]) -> None:
+def _run(servers: Sequence[Place], started: Callable[[], None], lines: Sequence[PseudoTerminal] = ()) -> None:
     try:
-        asyncio.run(serve(servers, started))
+        asyncio.run(serve(servers, started, lines))
     except TransportError as error:
         say(f"error: cannot listen: {error}")
         raise Ended(NOT_CONNECTED) from None
@@ -220,9 +237,9 @@ def _run(servers: Sequence[Place], started: Callable[[], None]) -> None:
     say("stopped")
 
 
-def _served(meter: Meter, url: ConnectionUrl, beyond_loopback: bool) -> Server | P1Port:
-    kind = P1Port if url.framing == "p1" else Server
-    return kind(meter, url, beyond_loopback=beyond_loopback)
+def _served(meter: Meter, spot: Spot, beyond_loopback: bool) -> Server | SpeakingPort:
+    made = _SPEAKING.get(spot.url.framing, Server)
+    return made(meter, spot.url, beyond_loopback=beyond_loopback or spot.local)
 
 
 def places(first: ConnectionUrl, count: int) -> list[ConnectionUrl]:
@@ -345,7 +362,7 @@ def private_file(path: Path, secret: Secret) -> Path:
     return path
 
 
-async def serve(servers: Sequence[Place], started: Callable[[], None]) -> None:
+async def serve(servers: Sequence[Place], started: Callable[[], None], lines: Sequence[PseudoTerminal] = ()) -> None:
     """Serve until the process is asked to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -353,15 +370,17 @@ async def serve(servers: Sequence[Place], started: Callable[[], None]) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as running:
+        for line in lines:
+            await running.enter_async_context(line)
         for server in servers:
             await running.enter_async_context(server)
         started()
         await stop.wait()
 
 
-def announce(servers: Sequence[Server | P1Port], found: Secrets, *, as_json: bool) -> None:
-    """Print one line for each meter: its name, its URL, and the command that reads it."""
-    _print_lines([_described(server, found) for server in servers], as_json=as_json)
+def announce(servers: Sequence[tuple[Server | SpeakingPort, Spot]], found: Secrets, *, as_json: bool) -> None:
+    """Print one line for each meter: its name, the URL where it is found, and the command that reads it."""
+    _print_lines([_described(each, spot.seen(each.url), found) for each, spot in servers], as_json=as_json)
 
 
 def _print_lines(lines: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -374,15 +393,15 @@ def _print_lines(lines: list[dict[str, Any]], *, as_json: bool) -> None:
     say("stop with Ctrl-C")
 
 
-def _described(server: Server | P1Port, found: Secrets) -> dict[str, Any]:
-    if isinstance(server, P1Port):
-        place = str(server.url)
+def _described(server: Server | SpeakingPort, url: ConnectionUrl, found: Secrets) -> dict[str, Any]:
+    if isinstance(server, SpeakingPort):
+        place = str(url)
         return {"meter": server.meter.name, "url": place, "client": None, "command": f"cosem listen {quote(place)}"}
     association = _shown(server.meter.management)
-    if server.url.framing == "iec21":
-        command = " ".join(("cosem read", quote(str(server.url))))
-        return {"meter": server.meter.name, "url": str(server.url), "client": association.client, "command": command}
-    url = replace(server.url, client=association.client)
+    if url.framing == "iec21":
+        command = " ".join(("cosem read", quote(str(url))))
+        return {"meter": server.meter.name, "url": str(url), "client": association.client, "command": command}
+    url = replace(url, client=association.client)
     options = found.options or _placeholders(association)
     example = EXAMPLE if server.meter.management.find(EXAMPLE) is not None else LOGICAL_DEVICE_NAME
     command = " ".join(("cosem read", *map(quote, (str(url), str(example), *options))))

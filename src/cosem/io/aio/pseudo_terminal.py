@@ -35,7 +35,7 @@ class PseudoTerminal:
                 os.set_blocking(controller, False)
             self.near, self.far = (os.ttyname(device) for _, device in self._ends)
         except OSError as error:
-            self._close()
+            self.close()
             raise ConfigurationError(f"no pseudo-terminal can be opened: {error.strerror}") from None
 
     async def __aenter__(self) -> Self:
@@ -49,9 +49,10 @@ class PseudoTerminal:
         loop = asyncio.get_running_loop()
         for controller, _device in self._ends:
             loop.remove_reader(controller)
-        self._close()
+        self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Give up both ends; a second time does nothing."""
         ends, self._ends = self._ends, []
         for end in ends:
             for descriptor in end:
