@@ -112,7 +112,7 @@ def _ours(port: int, asked: Operations) -> list[str | Path]:
 
 def _gurux(port: int, asked: Operations) -> list[str | Path]:
     """Like its maker's own reader, which leaves an unprotected association over HDLC by DISC alone."""
-    words = ("--framing=hdlc", "--disconnect-only", f"--client={CLIENT}", "127.0.0.1", str(port), json.dumps(asked))
+    words = ("--framing=hdlc", "--leave-by=disc", f"--client={CLIENT}", "127.0.0.1", str(port), json.dumps(asked))
     return [PEERS_PYTHON, "-I", DRIVERS / "gurux_client.py", *words]
 
 

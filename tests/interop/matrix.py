@@ -31,7 +31,13 @@ FEATURES: Final = (
     *("ACCESS", "general block transfer", "delta values"),
     *("Read", "Read in blocks", "Write", "Write in blocks", "parameterized access", "InformationReport"),
     *("DataNotification", "DataNotification-Confirm", "EventNotification"),
-    *("unconfirmed services", "broadcast", "pre-established association", "gateway prefix"),
+    *(
+        "unconfirmed services",
+        "unconfirmed services in HDLC",
+        "broadcast",
+        "pre-established association",
+        "gateway prefix",
+    ),
     *("ciphering with suite 0", "ciphering with suite 1", "ciphering with suite 2"),
     *("dedicated key", "broadcast key", "general-glo-ciphering", "general-ded-ciphering"),
     *("general-ciphering, identified key", "general-ciphering, wrapped key"),
@@ -108,7 +114,14 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
             Cell("DataNotification-Confirm", peer, role): "it does not know the service"
             for peer, role in (("pydlms-client", "client"), ("pydlms-client", "server"), ("gurux-dlms", "server"))
         },
-        Cell("unconfirmed services", "pydlms-client", "client"): "its meter answers requests that want no answer",
+        **{
+            Cell(feature, "pydlms-client", "client"): "its meter answers requests that want no answer"
+            for feature in ("unconfirmed services", "unconfirmed services in HDLC")
+        },
+        Cell("unconfirmed services in HDLC", "gurux-dlms", "server"): (
+            "its client counts the RR that acknowledges such a request as an answer, and the N(R) of its next frame is "
+            "that of an I frame it never got; the one request, and leaving by DISC, work"
+        ),
         Cell("broadcast", "pydlms-client", "client"): (
             "its meter takes what all stations are told for its own and answers D80102, since nothing was opened"
         ),
@@ -146,8 +159,10 @@ CANNOT: Final[Mapping[Cell, str]] = MappingProxyType(
             Cell(feature, "dlms-cosem", "server"): "it does not know the service"
             for feature in ("DataNotification-Confirm", "EventNotification")
         },
-        Cell("unconfirmed services", "dlms-cosem", "server"): "its client makes confirmed requests alone",
-        Cell("broadcast", "dlms-cosem", "server"): "its client makes confirmed requests alone",
+        **{
+            Cell(feature, "dlms-cosem", "server"): "its client makes confirmed requests alone"
+            for feature in ("unconfirmed services", "unconfirmed services in HDLC", "broadcast")
+        },
         Cell("compression", "dlms-cosem", "server"): "it knows the bit of compression and compresses nothing",
         **{
             Cell(

@@ -57,18 +57,32 @@ def described() -> Meter:
 
 
 @pytest.mark.parametrize(
-    ("key", "shift"),
+    ("key", "shift", "framing", "scheme"),
     [
-        pytest.param(TO_MANY, 600, marks=asks("pydlms-client", "server", "broadcast", "unconfirmed services")),
-        pytest.param(EK, 0, marks=asks("pydlms-client", "server", "broadcast")),
+        pytest.param(
+            *(TO_MANY, 600, "wrapper", "tcp"),
+            marks=asks("pydlms-client", "server", "broadcast", "unconfirmed services"),
+        ),
+        pytest.param(
+            *(TO_MANY, 600, "hdlc", "hdlc+tcp"), marks=asks("pydlms-client", "server", "unconfirmed services in HDLC")
+        ),
+        pytest.param(*(EK, 0, "wrapper", "tcp"), marks=asks("pydlms-client", "server", "broadcast")),
     ],
 )
-def test_pydlms_shifts_the_clocks_of_all(pydlms: Any, key: str, shift: int) -> None:
+def test_pydlms_shifts_the_clocks_of_all(pydlms: Any, key: str, shift: int, framing: str, scheme: str) -> None:
     """shift_time with a long of 600 seconds; the clock is that of both devices, and is read in the association."""
     meter = described()
-    words = {"client": 1, "mechanism": 5, "ek": EK, "ak": AK, "title": TITLE, "context": {"broadcast_key": key}}
+    words = {
+        "client": 1,
+        "framing": framing,
+        "mechanism": 5,
+        "ek": EK,
+        "ak": AK,
+        "title": TITLE,
+        "context": {"broadcast_key": key},
+    }
     operations = [["call", "broadcast_action", CLOCK, 8, 6, {"data": "100258"}], ["get", CLOCK, 8, 2]]
-    with served(meter) as port:
+    with served(meter, scheme) as port:
         answer = pydlms(port, operations, **words)
     assert answer["results"][0] == {"value": None} and "value" in answer["results"][1], answer
     assert meter.time() - NOON == timedelta(seconds=shift)

@@ -241,3 +241,26 @@ def test_writing_and_running_without_an_answer(gurux: Any, auth: str) -> None:
     assert answer["results"][4]["value"]["raw"] == 12_345_678
     assert meter.time() - before == timedelta(minutes=10)
     assert answer["released"]
+
+
+@pytest.mark.parametrize("auth", ["none", "gmac"])
+def test_writing_without_an_answer_in_hdlc(gurux: Any, auth: str) -> None:
+    """The meter acknowledges the I frame and says no more.
+
+    The peer takes that RR for an answer: the N(R) of its next I frame is one too high, which the meter rejects. So the
+    meter is asked what it was told, and not the peer, which leaves by DISC.
+    """
+    meter = described()
+    meter.add(Data(TEXT), value=OctetString(b"text"), writable=("value",))
+    keys = Keys(Key(bytes.fromhex(EK)), Key(bytes.fromhex(AK)), temporary=True)
+    more = {"mechanism": MECHANISMS[5], "keys": keys, "protection": AUTHENTICATED_ENCRYPTION} if auth == "gmac" else {}
+    meter.offer(AssociationDescription(client=5, rights=Rights(Access.MANAGE), **more))
+    operations = [["tell", 1, "write", 1, TEXT, 2, "OCTET_STRING", b"told".hex()]]
+    words = {"client": 5, "framing": "hdlc", "auth": auth, "leave_by": "disc", **SECRETS[auth]}
+    with served(meter, "hdlc+tcp") as port:
+        answer = gurux(port, operations, **words)
+        if auth == "none":
+            assert "refused" in gurux(port, [*operations, ["read", 1, TEXT, 2]], **words)["results"][1]
+    assert "error" not in answer, answer["error"]
+    assert answer["results"] == [{"value": None, "exchanges": 1}]
+    assert meter.value(Data(TEXT).value) == OctetString(b"told")

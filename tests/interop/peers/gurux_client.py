@@ -175,7 +175,7 @@ class Session:
         return negotiated
 
     def release(self) -> bool:
-        request = None if self.options.unopened or self.options.disconnect_only else self.client.releaseRequest()
+        request = None if self.options.unopened or self.options.leave_by == "disc" else self.client.releaseRequest()
         if request:
             self.exchange(request)
         if self.options.framing == "hdlc":
@@ -330,7 +330,7 @@ class Session:
         if octets is not None:
             self.exchanges += 1
             self.socket.sendall(octets)
-        if self.silent:
+        if self.silent and self.options.framing != "hdlc":  # there it goes in an I frame, and the meter acknowledges it
             return
         self.received.clear()
         notify = GXReplyData()
@@ -422,7 +422,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--peer-signing-key", help="public key of the meter, an uncompressed point in hex")
     parser.add_argument("--meter-title", help="hex; known beforehand, where no association is opened")
     parser.add_argument("--unopened", help="anything: the association is there without being opened")
-    parser.add_argument("--disconnect-only", action="store_true", help="leave without RLRQ")
+    parser.add_argument("--leave-by", choices=("rlrq", "disc"), default="rlrq", help="disc: without RLRQ")
     parser.add_argument("--user", type=int, help="the number of who uses the client")
     parser.add_argument("--timeout", type=float, default=10.0)
     return parser.parse_args()
