@@ -20,7 +20,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PROJECT = ROOT / ".venv"
 PEERS = ROOT / ".peers"
 PEER_SETS = ROOT / "tests" / "interop" / "peers"
-EXTRAS = "cli,serial,columns,sml,fleet"
+EXTRAS = "cli,serial,columns,sml,gateway,fleet"
 OLDEST = (3, 11)
 
 

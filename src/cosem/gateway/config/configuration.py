@@ -65,7 +65,7 @@ class Iec21Job:
 
 @dataclass(frozen=True, slots=True)
 class ElgamaJob:
-    """What is read of a meter of Elgama: `job` names the data set, `tag` the value in it."""
+    """What is read of a meter of Elgama: `job` names the data set, `tag` the value in it (see `elgama_jobs`)."""
 
     job: str
     tag: str

@@ -18,12 +18,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
 from cosem import danger
 from cosem.client.access import Access, access
 from cosem.danger import Weakness
 from cosem.errors import ConfigurationError
 from cosem.gateway.config.reference import Reference
+from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.crypto.key import Secret
+from cosem.protocol.crypto.mechanism import Mechanism, manufacturer_specific
 from cosem.protocol.crypto.ring import KeyKind
 from cosem.protocol.dialect import STANDARD, dialect_of
 from cosem.protocol.elgama import gama, models
@@ -51,6 +55,16 @@ MECHANISMS: Final = MappingProxyType(
     }
 )
 """The words of the column `auth`, and what the client calls them."""
+
+
+def _aes(challenge: bytes, secret: bytes) -> bytes:
+    """Return a challenge under AES-128 with the secret, block by block: what meters that say `High` mostly mean."""
+    encryptor = Cipher(algorithms.AES(secret.ljust(16, b"\0")), modes.ECB()).encryptor()  # noqa: S305 - it is theirs
+    return encryptor.update(challenge + bytes(-len(challenge) % 16)) + encryptor.finalize()
+
+
+HIGH: Final = manufacturer_specific(_aes)
+"""Mechanism 2, which belongs to the manufacturer, with the function that most of them have (IS 15959 too)."""
 
 WEAK: Final = MappingProxyType({"HighMd5": Weakness.MD5_AUTHENTICATION, "HighSha1": Weakness.SHA1_AUTHENTICATION})
 
@@ -204,13 +218,16 @@ class DlmsParameters(LineParameters):
         fastest = str(self.baudrate) if self.baudrate in BAUD_RATES.values() else None
         return ConnectionUrl(**self.place_of("hdlc"), **addresses, sign_on="iec21", data_baud=fastest)
 
-    def access(self) -> Access:
-        """Return how the device is entered, with what the references lead to now. Raises ConfigurationError."""
+    def access(self, counters: CounterStore | None = None) -> Access:
+        """Return how the device is entered, with what the references lead to now. Raises ConfigurationError.
+
+        Invocation counters are leased from `counters`; left out, from those of this user.
+        """
 
         def found(reference: Reference | None, read: Callable[[Reference], R]) -> R | None:
             return None if reference is None else read(reference)
 
-        auth = MECHANISMS[self.auth]
+        auth: str | Mechanism = HIGH if self.auth == "High" else MECHANISMS[self.auth]
         # A password does nothing in these; the column is filled all the same where a form asks for it.
         needless = auth in ("none", "gmac", "ecdsa")
         return access(
@@ -234,7 +251,8 @@ class DlmsParameters(LineParameters):
             counter_object=self.counter_object or None,
             user=self.user,
             naming=self.type.lower(),
-            dialect=dialect_of(self.dialect) if self.dialect else STANDARD,
+            dialect=dialect_of(*self.dialect.split("/", 1)) if self.dialect else STANDARD,
+            counters=counters,
             permitted=self.permitted,
         )
 
@@ -243,6 +261,8 @@ class DlmsParameters(LineParameters):
 class Iec21Parameters(LineParameters):
     """A device of IEC 62056-21. `serialnumber` "" calls any meter, by `/?!`; `t2` are milliseconds."""
 
+    poll_delay_ms: int = 200
+    serial_close_delay: int = 400
     serialnumber: str = "1"
     type: str = "C"
     t2: int = 300
@@ -266,8 +286,9 @@ class ElgamaParameters(LineParameters):
     `use_time` 1 takes the time of the meter for its values, 0 that of the system.
     """
 
-    id: int = 0
-    meter_model: int = 0
+    id: int
+    meter_model: int
+    serial_close_delay: int = 400
     use_time: int = 0
     password: Reference | None = None
     client_address: int | None = None
