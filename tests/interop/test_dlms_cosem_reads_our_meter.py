@@ -12,6 +12,7 @@ from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.protocol.link.hdlc.fcs import check_sequence
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.data import DoubleLongUnsigned, OctetString
 from interop.matrix import asks
@@ -100,3 +101,17 @@ def test_a_session(dlms_cosem: Any, framing: str, entry: dict[str, Any]) -> None
     assert shifted == {"value": None}
     assert absent["failed"] == "DataResultError"
     assert answer["released"]
+
+
+@pytest.mark.interop(feature="HDLC", peer="dlms-cosem", role="server")
+def test_a_frame_check_that_ends_in_a_flag(dlms_cosem: Any) -> None:
+    # One frame in 256 is such a one, wherever there are random octets in it; this text makes one of it.
+    text = OctetString(b"10000235")
+    meter = Meter("KFM1020012345678")
+    meter.add(Data(TEXT), value=text)
+    header = bytes.fromhex("A017210352")
+    header += check_sequence(header)
+    assert check_sequence(header + bytes.fromhex("E6E700C401C1000908") + text)[-1:] == b"\x7e"
+    with served(meter, "hdlc+tcp") as port:
+        answer = dlms_cosem(port, [["get", 1, TEXT, 2]], framing="hdlc", client=16)
+    assert answer == {"results": [{"value": "0908" + text.hex().upper()}], "released": True}

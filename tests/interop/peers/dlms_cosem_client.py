@@ -29,6 +29,7 @@ from dlms_cosem import cosem, enumerations, security
 from dlms_cosem.client import ActionError, DataResultError, DlmsClient
 from dlms_cosem.cosem.capture_object import CaptureObject
 from dlms_cosem.cosem.selective_access import RangeDescriptor
+from dlms_cosem.hdlc.frames import HDLC_FLAG
 from dlms_cosem.io import BlockingTcpIO, HdlcTransport, TcpTransport
 
 
@@ -59,6 +60,17 @@ def main() -> int:
     return 0
 
 
+class Hdlc(HdlcTransport):
+    """Their transport, which takes the closing flag behind a frame check that ends in 7E for an opening one and waits
+    for ever; here only a flag before which nothing has come opens a frame."""
+
+    def recv_frame(self) -> bytes:
+        octets = self.io.recv_until(HDLC_FLAG)
+        if octets == HDLC_FLAG and not self.hdlc_connection.buffer:
+            octets += self.io.recv_until(HDLC_FLAG)
+        return octets
+
+
 def connection(given: dict) -> DlmsClient:
     password = given.get("password", "").encode()
     authentication = {
@@ -67,7 +79,7 @@ def connection(given: dict) -> DlmsClient:
         "gmac": security.HighLevelSecurityGmacAuthentication,
         "aes": lambda: security.HighLevelSecurityCommonAuthentication(secret=password),
     }[given.get("auth", "none")]()
-    transport = HdlcTransport if given.get("framing") == "hdlc" else TcpTransport
+    transport = Hdlc if given.get("framing") == "hdlc" else TcpTransport
     medium = BlockingTcpIO(given.get("host", "127.0.0.1"), given["port"])
     octets = {"ek": "encryption_key", "ak": "authentication_key", "title": "client_system_title"}
     return DlmsClient(
