@@ -80,9 +80,9 @@ def connect_udp(host: str, port: int) -> DatagramStream:
     return DatagramStream(opened)
 
 
-def open_serial(path: str, baud: int, character_format: str = "8N1") -> SerialStream:
+def open_serial(path: str, baud: int, character_format: str = "8N1", rs485: str | None = None) -> SerialStream:
     """Open a serial port for this program alone. Raises ConnectionFailed, or ConfigurationError without pyserial."""
-    return SerialStream(open_port(path, baud, character_format))
+    return SerialStream(open_port(path, baud, character_format, rs485))
 
 
 def open_file(path: str) -> FileStream:

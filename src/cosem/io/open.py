@@ -57,7 +57,7 @@ def open_raw(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stre
 
 def _open_blocking(url: ConnectionUrl, timeout: float) -> Stream:
     if url.medium in ("serial", "modem"):
-        return blocking.open_serial(url.path, *_opened(url))
+        return blocking.open_serial(url.path, *_opened(url), url.rs485)
     assert url.port is not None
     if url.medium == "udp":
         return blocking.connect_udp(url.host, url.port)
@@ -84,7 +84,7 @@ async def _open_async(url: ConnectionUrl, timeout: float) -> Stream:
     from cosem.io import aio  # here, as asyncio is half of what a blocking program would wait for at its start
 
     if url.medium in ("serial", "modem"):
-        return await aio.open_serial(url.path, *_opened(url))
+        return await aio.open_serial(url.path, *_opened(url), url.rs485)
     assert url.port is not None
     if url.medium == "udp":
         return await aio.connect_udp(url.host, url.port)

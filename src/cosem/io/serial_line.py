@@ -6,7 +6,7 @@ import errno
 import functools
 import importlib
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from cosem.errors import ConfigurationError, ConnectionFailed, ConnectionLost
 from cosem.io import failure
@@ -23,6 +23,7 @@ class SerialPort(Protocol):
     parity: str
     stopbits: int
     break_condition: bool
+    rs485_mode: Any
 
     @property
     def in_waiting(self) -> int: ...
@@ -36,8 +37,12 @@ class SerialPort(Protocol):
     def close(self) -> None: ...
 
 
-def open_port(path: str, baud: int, character_format: str) -> SerialPort:
-    """Open a serial port for this program alone.
+RS485_LEVELS: Final = {"yes": True, "inverted": False}
+"""The level of RTS while we send, by the word of a connection URL; while we listen it is the other."""
+
+
+def open_port(path: str, baud: int, character_format: str, rs485: str | None = None) -> SerialPort:
+    """Open a serial port for this program alone; with `rs485` its RTS steers an RS-485 transceiver.
 
     Raises ConnectionFailed that says what to try, and ConfigurationError when pyserial is missing or refuses the speed.
     """
@@ -60,7 +65,23 @@ def open_port(path: str, baud: int, character_format: str) -> SerialPort:
         if _number(error) == errno.EINVAL:
             raise ConfigurationError(f"{path} cannot run at {baud} baud {character_format}") from error
         raise ConnectionFailed(_why_not_opened(path, error)) from error
+    if rs485 is not None:
+        _steer(port, path, RS485_LEVELS[rs485])
     return port
+
+
+def _steer(port: SerialPort, path: str, sending: bool) -> None:
+    """Let the driver of the port set RTS to one level while octets leave, and to the other before and after."""
+    settings = importlib.import_module("serial.rs485").RS485Settings
+    refusals: tuple[type[Exception], ...] = (ValueError, NotImplementedError, *line_errors())
+    try:
+        port.rs485_mode = settings(rts_level_for_tx=sending, rts_level_for_rx=not sending)
+    except refusals as error:
+        port.close()
+        raise ConfigurationError(
+            f"{path} cannot steer RS-485 by RTS: {_words(error)}; most USB adapters find the direction by themselves, "
+            "so leave rs485 out"
+        ) from error
 
 
 def configure_port(port: SerialPort, baud: int, character_format: str) -> None:

@@ -10,6 +10,7 @@
     hdlc+serial:///dev/ttyUSB0?window=1&information=128         agree to no more than that
     hdlc+serial:///dev/ttyUSB0?sign_on=iec21          IEC 62056-21 mode E first
     iec21+tcp://192.0.2.7:2000?parity=software        a serial server that stays 8N1; echo=strip where it echoes
+    hdlc+serial:///dev/ttyS1?rs485=yes                RS-485: RTS is on while we send; rs485=inverted where it is off
     hdlc+modem:///dev/ttyUSB0?number=*99%231          by telephone, 9600 8N1; also pin=env:NAME, init=AT…
     iec21+serial:///dev/ttyUSB0?address=12345678      IEC 62056-21, the meter with that number
     iec21+tcp://192.0.2.7:8000?data_baud=fixed        through a serial server; its line stays as it is
@@ -56,8 +57,10 @@ class ConnectionUrl:
     `server` is the wrapper port or the upper (logical device) HDLC address, `physical` the lower HDLC address.
     `gateway` is network:address of a device behind a gateway, as `GatewayAddress` prints it.
     `parity` is `software` where the line stays 8N1 and the eighth bit is the parity, `echo` is `strip` where what is
-    sent comes back. A modem dials `number` and waits `answer_wait` seconds for the answer; `pin` says where its PIN is
-    to be found (`env:NAME`, `file:PATH`), and `init` is a command of the user's own.
+    sent comes back. `rs485` lets RTS steer the direction of a port with an RS-485 transceiver that does not do it by
+    itself: on while we send (`yes`), or off (`inverted`). A modem dials `number` and waits `answer_wait` seconds for
+    the answer; `pin` says where its PIN is to be found (`env:NAME`, `file:PATH`), and `init` is a command of the user's
+    own.
     `model`, `serial` and the permission `experimental` belong to the byte protocol of Elgama, which is EXPERIMENTAL and
     refused without it.
     `address`, `data_baud`, `bcc` and `wake` are of IEC 62056-21: whom the sign-on calls; `auto`, the highest speed that
@@ -88,6 +91,7 @@ class ConnectionUrl:
     gateway: str | None = None
     parity: str | None = None
     echo: str | None = None
+    rs485: str | None = None
     number: str | None = None
     pin: str | None = None
     init: str | None = None
@@ -142,6 +146,7 @@ class ConnectionUrl:
             gateway=words.get("gateway"),
             parity=words.get("parity"),
             echo=words.get("echo"),
+            rs485=words.get("rs485"),
             number=words.get("number"),
             pin=words.get("pin"),
             init=words.get("init"),
@@ -201,6 +206,8 @@ class ConnectionUrl:
             parts.append(f"parity of {self.line[1]} made and checked here")
         if self.echo is not None:
             parts.append("its echo taken away")
+        if self.rs485 is not None:
+            parts.append(f"RS-485 with RTS {'off' if self.rs485 == 'inverted' else 'on'} while sending")
         if self.number is not None:
             parts.append(f"dials {self.number}")
         if self.sign_on is not None:
@@ -321,8 +328,12 @@ _UPPER_AND_LOWER: Final = {1: (0x7F, -1), 2: (0x7F, 0x7F), 4: (0x3FFF, 0x3FFF)}
 SOFTWARE_FORMATS: Final = frozenset({"7E1", "7O1", "7M1", "7S1", "8N1"})
 """Character formats that a line of 8N1 can carry, with the parity as its eighth bit; 8N1 as it is."""
 
-_WIRE_WORDS: Final = {"parity": ("hardware", "software"), "echo": ("keep", "strip")}
-"""What is meant where nothing is said, and the other word."""
+_WIRE_WORDS: Final = {
+    "parity": ("hardware", "software"),
+    "echo": ("keep", "strip"),
+    "rs485": ("no", "yes", "inverted"),
+}
+"""What is meant where nothing is said, and the other words."""
 
 _DIALLED: Final = re.compile(r"[0-9+*#A-DPTWptw,!@-]{1,60}")
 _COMMAND: Final = re.compile(r"[Aa][Tt][!-~ ]{0,120}")
@@ -385,6 +396,7 @@ _PARAMETERS: Final[dict[str, _Parameter]] = {
     "gateway": _Parameter(frozenset({"wrapper", "hdlc"}), _ALL_MEDIA, False),
     "parity": _Parameter(_LINE_FRAMINGS, _STREAMS, False),
     "echo": _Parameter(_LINE_FRAMINGS, _STREAMS, False),
+    "rs485": _Parameter(_LINE_FRAMINGS, frozenset({"serial"}), False),
     "number": _Parameter(_ALL_FRAMINGS, _MODEM, False),
     "pin": _Parameter(_ALL_FRAMINGS, _MODEM, False),
     "init": _Parameter(_ALL_FRAMINGS, _MODEM, False),
@@ -571,14 +583,15 @@ def _settle_line(url: ConnectionUrl) -> None:
 def _settle_wire(url: ConnectionUrl) -> None:
     """What the wire does on its own, and how a modem gets there."""
     kind = (url.framing, url.medium)
-    for name in ("parity", "echo", "number", "pin", "init", "answer_wait"):
+    for name in ("parity", "echo", "rs485", "number", "pin", "init", "answer_wait"):
         if getattr(url, name) is not None and not _PARAMETERS[name].takes_part(*kind):
             raise _refusal(f"{name} is not a parameter of {url.framing}+{url.medium}", kind)
-    for name, (usual, other) in _WIRE_WORDS.items():
-        word = getattr(url, name)
-        if word is not None and word.lower() not in (usual, other):
-            raise _refusal(f"{name}={_shown(word)}: it is {usual} or {other}", kind)
-        _settle(url, name, other if word is not None and word.lower() == other else None)
+    for name, known in _WIRE_WORDS.items():
+        given = getattr(url, name)
+        word = known[0] if given is None else given.lower()
+        if word not in known:
+            raise _refusal(f"{name}={_shown(given)}: it is {', '.join(known[:-1])} or {known[-1]}", kind)
+        _settle(url, name, None if word == known[0] else word)
     if url.parity is not None and url.line[1] not in SOFTWARE_FORMATS:
         raise _refusal(
             f"format={url.line[1]}: parity=software makes {', '.join(sorted(SOFTWARE_FORMATS))} of a line of 8N1", kind
@@ -715,7 +728,7 @@ def _defaults(url: ConnectionUrl) -> dict[str, int | str | None]:
         "address_size": _smallest_address_size(url) if url.framing == "hdlc" else None,
         "baud": baud if on_line else None,
         "format": character_format if on_line else None,
-        **dict.fromkeys(("parity", "echo", "number", "pin", "init", "answer_wait")),
+        **dict.fromkeys(("parity", "echo", "rs485", "number", "pin", "init", "answer_wait")),
         "sign_on": None,
         "mode": "auto" if url.framing == "iec21" else None,
         "gateway": None,

@@ -168,6 +168,8 @@ def test_printed_in_one_form(text: str, printed: str) -> None:
         ("iec21+serial:///dev/ttyUSB0?parity=software&format=8E1", "7E1"),
         ("tcp://meter?parity=software", "parity"),
         ("hdlc+udp://meter?echo=strip", "echo"),
+        ("hdlc+tcp://meter?rs485=yes", "rs485"),
+        ("hdlc+serial:///dev/ttyS1?rs485=rts", "no, yes or inverted"),
         ("hdlc+serial:///dev/ttyUSB0?echo=yes", "echo"),
         ("hdlc+serial:///dev/ttyUSB0?number=123", "number"),
         ("hdlc+modem:///dev/ttyUSB0?number=12;34", "number"),
@@ -197,9 +199,17 @@ def test_what_the_wire_does_on_its_own() -> None:
     assert (server.parity, server.echo, server.line, server.baud) == ("software", "strip", (300, "7E1"), None)
     assert str(server) == "iec21+tcp://192.0.2.7:2000?parity=software&echo=strip"
     assert "parity of 7E1 made and checked here, its echo taken away" in server.interpreted()
-    usual = ConnectionUrl.parse("iec21+serial:///dev/ttyUSB0?parity=hardware&echo=keep")
-    assert (usual.parity, usual.echo) == (None, None)
+    usual = ConnectionUrl.parse("iec21+serial:///dev/ttyUSB0?parity=hardware&echo=keep&rs485=NO")
+    assert (usual.parity, usual.echo, usual.rs485) == (None, None, None)
     assert str(usual) == "iec21+serial:///dev/ttyUSB0"
+
+
+@pytest.mark.parametrize(("word", "level"), [("yes", "on"), ("inverted", "off")])
+def test_the_direction_of_rs485(word: str, level: str) -> None:
+    steered = ConnectionUrl.parse(f"hdlc+serial:///dev/ttyS1?rs485={word.upper()}")
+    assert steered.rs485 == word
+    assert str(steered) == f"hdlc+serial:///dev/ttyS1?rs485={word}"
+    assert f"RS-485 with RTS {level} while sending" in steered.interpreted()
 
 
 @pytest.mark.parametrize("framing", ["hdlc", "iec21"])
@@ -277,6 +287,8 @@ def _urls(draw: st.DrawFn) -> ConnectionUrl:
             fields["sign_on"] = draw(st.sampled_from([None, "iec21", "none"]))
     if framing != "wrapper" and medium not in ("udp", "file"):
         fields["echo"] = draw(st.sampled_from([None, "strip", "keep"]))
+    if medium == "serial" and framing != "wrapper":
+        fields["rs485"] = draw(st.sampled_from([None, "no", "yes", "inverted"]))
     if medium == "modem":
         fields["number"] = draw(st.none() | st.from_regex(r"[0-9+*#,]{1,20}", fullmatch=True))
         fields["init"] = draw(st.none() | st.from_regex(r"AT[ -~]{0,20}", fullmatch=True))
