@@ -106,11 +106,13 @@ _CONTEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class AssociationLimits:
-    """Bounds that hold whatever a peer claims; sizes in octets, `blocks` and `transfer_seconds` for one transfer.
+    """Bounds that hold whatever a peer claims; sizes in octets, `blocks` for one transfer.
 
-    `listed` are the items of one list, and `response` what the values answered to it may have before the items that are
-    left are refused. `repeats` is how often in a row lost blocks of general block transfer are asked for or sent again
-    without effect. `confirmations` are pushes that wait to be confirmed until an exchange is over.
+    `transfer_seconds` are what a client waits for a whole transfer, and a meter for the next block of one: how long the
+    whole takes follows from the line and from `blocks`. `listed` are the items of one list, and `response` what the
+    values answered to it may have before the items that are left are refused. `repeats` is how often in a row lost
+    blocks of general block transfer are asked for or sent again without effect. `confirmations` are pushes that wait to
+    be confirmed until an exchange is over.
     """
 
     smallest_pdu: int = 64

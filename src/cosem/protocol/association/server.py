@@ -277,6 +277,12 @@ class ServerAssociation:
         arriving = self._arriving is not None or self._read_or_write.collecting
         return arriving or (self._blocks is not None and self._blocks.collecting)
 
+    @property
+    def progress(self) -> int:
+        """Changes with every block that brings a request on, whatever service it is of; a block again does not."""
+        joined = self._read_or_write.joined if self._arriving is None else self._arriving.number
+        return joined + (0 if self._blocks is None else self._blocks.progress)
+
     def give_up(self) -> None:
         """Forget a request whose rest does not come, in whatever blocks it comes."""
         self._end_exchange()

@@ -104,6 +104,11 @@ class ServerBlocks:
         """True while a request is there in part."""
         return self._arriving is not None
 
+    @property
+    def joined(self) -> int:
+        """How many blocks of the request are there."""
+        return 0 if self._arriving is None else self._arriving[1].number
+
     def forget(self) -> None:
         """Give up what is under way."""
         self._arriving = self._leaving = None

@@ -388,12 +388,13 @@ class ServerSession:
     def _hand_over(
         self, pair: SapPair, association: ServerAssociation, apdu: bytes, now: float, *, broadcast: bool = False
     ) -> None:
+        progress = association.progress
         association.receive(apdu, broadcast=broadcast)
         if not association.answering:
             self.link.acknowledge(now, client=pair.client, server=pair.server)
         if not association.transferring:
             self._transfers.pop(pair, None)
-        elif pair not in self._transfers:
+        elif pair not in self._transfers or association.progress != progress:
             self._transfers[pair] = now + association.limits.transfer_seconds
         if association.state is State.AUTHENTICATING:
             self._unproved.setdefault(pair, now + self._timing.proof)

@@ -6,8 +6,10 @@ import pytest
 
 from cosem.errors import TimedOut
 from cosem.protocol.apdu import DataNotification
-from cosem.protocol.apdu.block import BlockControl, GeneralBlockTransfer
+from cosem.protocol.apdu.action import ActionRequestWithFirstPblock, ActionRequestWithPblock, MethodDescriptor
+from cosem.protocol.apdu.block import BlockControl, DataBlockSA, GeneralBlockTransfer
 from cosem.protocol.apdu.get import AttributeDescriptor, GetRequestNormal, GetResponseNormal
+from cosem.protocol.apdu.set import SetRequestWithDatablock, SetRequestWithFirstDatablock
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import (
@@ -143,18 +145,52 @@ def test_a_transfer_may_not_get_older_than_the_limit(seconds: float, ends: float
     assert client.deadline() == ends
 
 
-def test_a_meter_forgets_a_request_whose_rest_does_not_come() -> None:
+def blocks_of(kind: str) -> list[bytes]:
+    """Return three parts of a request that has more, as this service sends them."""
+    raw = b"\x09\x82"
+    if kind == "general":
+        return [GeneralBlockTransfer(BlockControl.STREAMING | 16, n, 0, b"\xc1\x01").encode() for n in (1, 2, 3)]
+    if kind == "set":
+        first = SetRequestWithFirstDatablock(0xC1, ENERGY, None, DataBlockSA(False, 1, raw))
+        return [first.encode()] + [SetRequestWithDatablock(0xC1, DataBlockSA(False, n, raw)).encode() for n in (2, 3)]
+    method = MethodDescriptor(3, Obis("1.0.1.8.0.255"), 1)
+    action = ActionRequestWithFirstPblock(0xC1, method, DataBlockSA(False, 1, raw))
+    return [action.encode()] + [ActionRequestWithPblock(0xC1, DataBlockSA(False, n, raw)).encode() for n in (2, 3)]
+
+
+def to_meter(apdu: bytes) -> bytes:
+    return b"".join(number.to_bytes(2, "big") for number in (1, 16, 1, len(apdu))) + apdu
+
+
+@pytest.mark.parametrize("kind", ["general", "set", "action"])
+def test_a_meter_waits_so_long_for_each_next_block_however_long_the_whole_takes(kind: str) -> None:
     _, server = opened(limits=AssociationLimits(transfer_seconds=30.0))
-    first = GeneralBlockTransfer(BlockControl.STREAMING | 16, 1, 0, b"\xc1\x01").encode()
-    octets = b"".join(number.to_bytes(2, "big") for number in (1, 16, 1, len(first))) + first
-    server.receive(octets, 5.0)
-    server.receive(octets, 20.0)
-    assert server.deadline() == 35.0
-    server.tick(34.9)
+    for second, block in zip((5.0, 34.0, 63.0), blocks_of(kind), strict=True):
+        server.receive(to_meter(block), second)
+        assert server.deadline() == second + 30.0
+    server.tick(92.9)
     assert server.associations[PAIR].transferring
-    server.tick(35.0)
+    server.tick(93.0)
     assert not server.associations[PAIR].transferring
-    assert server.deadline() == 140.0  # nothing but the idle time
+    assert server.deadline() == 63.0 + ServerTiming().idle  # nothing but the idle time
+
+
+def test_a_block_again_keeps_no_request_alive() -> None:
+    _, server = opened(limits=AssociationLimits(transfer_seconds=30.0))
+    first = blocks_of("general")[0]
+    server.receive(to_meter(first), 5.0)
+    server.receive(to_meter(first), 20.0)
+    assert server.deadline() == 35.0
+
+
+def test_a_request_that_was_forgotten_is_not_gone_on_with() -> None:
+    _, server = opened(limits=AssociationLimits(transfer_seconds=30.0))
+    first, second, _ = blocks_of("set")
+    server.receive(to_meter(first), 5.0)
+    server.outgoing()
+    server.tick(35.0)
+    server.receive(to_meter(second), 35.1)
+    assert server.outgoing()[8:].hex() == "c501c112"  # no-long-set-in-progress
 
 
 @pytest.mark.parametrize(("windows", "spoken"), [((1, 1), 11), ((7, 7), 2)])
