@@ -8,10 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 
 from cosem.errors import CosemError, DecodeError
+from cosem.gateway.northbound import Point
+from cosem.gateway.northbound.iec104.apdu import FrameReader as MasterReader
+from cosem.gateway.northbound.iec104.station import Station, StationSettings
+from cosem.gateway.value import CommandResult, NumberType
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.acse import AssociationRequest, AssociationResponse, ReleaseRequest, ReleaseResponse
 from cosem.protocol.apdu.get import GetRequestNormal
@@ -227,6 +232,21 @@ def local_port(octets: bytes) -> None:
     device.tick(now + 500.0)
 
 
+def iec104(octets: bytes) -> None:
+    """A control system of IEC 60870-5-104: answers are frames, and only commands are obeyed."""
+    kinds = (NumberType.DIGITAL, NumberType.FLOAT, NumberType.SIGNED16, NumberType.UNSIGNED32, NumberType.BITSTRING)
+    points = [Point(kind.value, "meter", "", kind, writable=True) for kind in kinds]
+    station = Station(points, StationSettings(answers=8, commands=2), time=lambda: datetime(2026, 11, 26, tzinfo=UTC))
+    conversation = station.converse(0.0)
+    with suppress(CosemError):
+        for wanted in conversation.receive(octets, 0.0):
+            assert wanted.command.signal in {kind.value for kind in kinds}
+            conversation.obeyed(wanted, CommandResult(True), 0.0)
+        conversation.tick(min(conversation.deadline(), 9.0))
+    MasterReader().take(conversation.outgoing())
+    conversation.close()
+
+
 BOUNDARIES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
     {
         "data": data,
@@ -246,6 +266,7 @@ BOUNDARIES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
         "tic": tic,
         "sml": sml,
         "elgama": elgama,
+        "iec104": iec104,
     }
 )
 
