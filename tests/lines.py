@@ -53,6 +53,38 @@ def serial_line(answer: Answer = lambda _: None) -> Iterator[tuple[str, str]]:
             os.close(descriptor)
 
 
+@contextmanager
+def shared_line(stations: int) -> Iterator[tuple[str, list[str]]]:
+    """Give the name of a client's end of a line, and of the ends of so many stations: each hears all others."""
+    ends = [os.openpty() for _ in range(stations + 1)]
+    for _, slave in ends:
+        tty.setraw(slave)
+    stop_read, stop_write = os.pipe()
+    masters = [master for master, _ in ends]
+
+    def carry() -> None:
+        while True:
+            ready, _, _ = select.select([*masters, stop_read], [], [])
+            if stop_read in ready:
+                return
+            for end in ready:
+                octets = os.read(end, 4096)
+                for other in masters:
+                    if other != end:
+                        os.write(other, octets)
+
+    wire = threading.Thread(target=carry)
+    wire.start()
+    try:
+        client, *others = (os.ttyname(slave) for _, slave in ends)
+        yield client, others
+    finally:
+        os.write(stop_write, b"x")
+        wire.join()
+        for descriptor in (stop_read, stop_write, *(each for pair in ends for each in pair)):
+            os.close(descriptor)
+
+
 def dialled(octets: bytes) -> bytes | None:
     """Answer as a modem that gets through to everybody; the escape sequence ends the call."""
     words = {b"AT": b"\r\nOK\r\n", b"AT" + b"D": b"\r\nCONNECT 9600\r\n", b"++": b"\r\nOK\r\n"}

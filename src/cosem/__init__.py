@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from cosem.client.client import AsyncClient, Client
     from cosem.errors import CosemError
+    from cosem.io.bus import Bus
     from cosem.meter.device import Meter
     from cosem.meter.serve import serve
     from cosem.protocol.model.classes.access_control import AssociationLN, SecuritySetup
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _OWNERS: Final = {
     "AssociationLN": "cosem.protocol.model.classes.access_control",
     "AsyncClient": "cosem.client.client",
+    "Bus": "cosem.io.bus",
     "Client": "cosem.client.client",
     "Clock": "cosem.protocol.model.classes.time_and_event",
     "CosemError": "cosem.errors",
@@ -53,6 +55,7 @@ _OWNERS: Final = {
 __all__ = [
     "AssociationLN",
     "AsyncClient",
+    "Bus",
     "Client",
     "Clock",
     "CosemError",

@@ -59,6 +59,7 @@ def run(plan: Plan, store: ReadingStore) -> list[Collected]:
                 plan.targets,
                 store,
                 at_once=plan.at_once,
+                gap=plan.gap,
                 finished=lambda _: advance(),
                 ways=lambda target: default_profile_ways(str(target.url)),
             )

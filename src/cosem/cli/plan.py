@@ -17,6 +17,7 @@ from cosem.client.collect import AT_ONCE, Target, WantedProfile
 from cosem.client.resolve import check
 from cosem.errors import ConfigurationError
 from cosem.io import credentials
+from cosem.io.bus import GAP
 from cosem.protocol.association.context import Naming
 from cosem.protocol.model.classes.data_storage import ProfileGeneric
 from cosem.protocol.model.reference import Reference, parse_reference
@@ -29,6 +30,7 @@ from cosem.protocol.values.obis import Obis
 FORM: Final = """
     store = "readings.sqlite"           # beside this file, unless the path is absolute
     at_once = 32                        # meters talked to at the same time
+    gap_milliseconds = 50               # of silence before a turn, where several meters share a line
 
     [defaults]                          # for every meter that does not say otherwise
     security = "street"
@@ -71,6 +73,7 @@ class Plan:
 
     store: Path
     at_once: int
+    gap: float
     targets: tuple[Target, ...]
 
 
@@ -96,6 +99,9 @@ def load(path: Path) -> Plan:
     at_once = whole.integer("at_once", AT_ONCE)
     if at_once < 1:
         raise whole.refusal("at_once", "at least one meter at a time")
+    gap = whole.integer("gap_milliseconds", round(GAP * 1000))
+    if gap < 0:
+        raise whole.refusal("gap_milliseconds", "from 0 on")
     security = _securities(whole, content, path.parent)
     defaults = _defaults(whole)
     tables = whole.tables("meter")
@@ -107,7 +113,7 @@ def load(path: Path) -> Plan:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise whole.refusal("meter", f"there are two meters named {twice!r}")
-    return Plan(store, at_once, targets)
+    return Plan(store, at_once, gap / 1000, targets)
 
 
 def _defaults(whole: Table) -> _Defaults:

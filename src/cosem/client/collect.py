@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 from cosem.client.access import Access
-from cosem.client.client import AsyncClient
+from cosem.client.client import AsyncClient, Opener
 from cosem.client.profile import Ways
 from cosem.client.resolve import Answer, ObjectDirectory, read_references
 from cosem.errors import ConfigurationError, CosemError, LocalProtocolError, ServiceError, ShapeError
+from cosem.io.bus import GAP, Bus, line_of, shareable
 from cosem.protocol.model.classes.data_storage import ProfileGeneric
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.reference import Reference
@@ -98,6 +99,7 @@ async def collect(
     store: ReadingStore,
     *,
     at_once: int = AT_ONCE,
+    gap: float = GAP,
     finished: Callable[[Collected], None] | None = None,
     now: Callable[[], datetime] = system_time,
     ways: Callable[[Target], Ways] = lambda target: {},
@@ -108,6 +110,7 @@ async def collect(
         targets: the meters.
         store: where readings go; each piece is stored as soon as it has come.
         at_once: how many meters are talked to at the same time.
+        gap: seconds of silence before a turn on a line that several meters share.
         finished: told of each meter when it is done.
         now: the time that attributes are read at.
         ways: gives what is known of how the profiles of a meter are had, and takes what is learnt.
@@ -115,13 +118,17 @@ async def collect(
     Raises:
         ConfigurationError: the store cannot be written; failures of meters are in what is returned.
     """
+    targets = list(targets)
     room = asyncio.Semaphore(at_once)
     # A serial line, and most gateways and meters, serve one client at a time.
     turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+    lines = _shared_lines(targets, gap)
 
     async def one(target: Target) -> Collected:
-        async with turns[target.url.place], room:
-            collected = await _Collection(target, store, now, ways(target)).run()
+        place = target.url.place
+        opener = lines[place].opener if place in lines else None
+        async with turns[place], room:
+            collected = await _Collection(target, store, now, ways(target), opener).run()
         if finished is not None:
             finished(collected)
         return collected
@@ -133,6 +140,20 @@ async def collect(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for line in lines.values():
+            await line.aclose()
+
+
+def _shared_lines(targets: Sequence[Target], gap: float) -> dict[str, Bus]:
+    """Return the lines with several meters, by place: all of them HDLC, at one speed."""
+    found: defaultdict[str, list[ConnectionUrl]] = defaultdict(list)
+    for target in targets:
+        found[target.url.place].append(target.url)
+    return {
+        place: Bus.asyncio(urls[0], gap=gap)
+        for place, urls in found.items()
+        if len(urls) > 1 and all(map(shareable, urls)) and len(set(map(line_of, urls))) == 1
+    }
 
 
 class _SessionOver(Exception):
@@ -142,11 +163,19 @@ class _SessionOver(Exception):
 class _Collection:
     """The collection of one meter under way."""
 
-    def __init__(self, target: Target, store: ReadingStore, now: Callable[[], datetime], ways: Ways) -> None:
+    def __init__(
+        self,
+        target: Target,
+        store: ReadingStore,
+        now: Callable[[], datetime],
+        ways: Ways,
+        opener: Opener | None,
+    ) -> None:
         self._target = target
         self._store = store
         self._now = now
         self._ways = ways
+        self._opener = opener
         self._failures: list[Failure] = []
         self._stored = Stored(0, 0, 0)
 
@@ -154,7 +183,7 @@ class _Collection:
         target = self._target
         lost = False
         try:
-            client = AsyncClient.open(target.url, entry=target.entry, timing=target.timing)
+            client = AsyncClient.open(target.url, entry=target.entry, timing=target.timing, opener=self._opener)
             client.ways = self._ways
             await client.connect()
         except CosemError as error:

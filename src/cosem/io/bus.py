@@ -6,7 +6,8 @@
 
 A turn is one exchange: a question and its whole answer. Nobody speaks in the turn of another, nor within `gap` seconds
 after the last octet on the line: stations on two wires need that time to let go of it. Each client keeps its own
-connection meanwhile; the stations tell them apart by their addresses.
+connection meanwhile; the stations tell them apart by their addresses. Tasks do the same with `Bus.asyncio` and
+`AsyncClient`. A client that comes to a line which was lost meanwhile opens it anew.
 """
 
 from __future__ import annotations
@@ -34,6 +35,17 @@ LONGEST_BABBLE: Final = 20
 """Gaps that are waited for on a line that does not fall silent, before somebody speaks all the same."""
 
 Open: TypeAlias = Callable[[ConnectionUrl, float], Coroutine[Any, Any, Stream]]
+
+
+def line_of(url: ConnectionUrl) -> tuple[object, ...]:
+    """Return what must be the same for URLs to be of one line; the meters on it differ in their addresses alone."""
+    dialled = (url.number, url.pin, url.init, url.answer_wait)
+    return (url.medium, url.place, url.baud, url.format, url.parity, url.echo, url.rs485, *dialled)
+
+
+def shareable(url: ConnectionUrl) -> bool:
+    """Tell whether several clients can take turns: HDLC has addresses, and leaves the speed of the line as it is."""
+    return url.framing == "hdlc" and url.sign_on is None and url.medium != "udp"
 
 
 class Turn(Protocol):
@@ -85,17 +97,26 @@ class Bus:
     async def opener(self, url: ConnectionUrl, seconds: float = CONNECT_TIMEOUT) -> Stream:
         """Give a client its stream; for the `opener` of a client.
 
-        Raises ConfigurationError when the client wants to go elsewhere, and what opening the line raises.
+        Raises ConfigurationError when the client wants to go elsewhere or to sign on, which changes the speed for all,
+        and what opening the line raises.
         """
-        if (url.place, url.baud, url.format) != (self.url.place, self.url.baud, self.url.format):
-            raise ConfigurationError(f"{url} is not on the line {self.url}: place, baud and format must be the same")
+        if line_of(url) != line_of(self.url):
+            raise ConfigurationError(
+                f"{url} is not on the line {self.url}: place, baud, format and what the line does must be the same"
+            )
+        if not shareable(url):
+            raise ConfigurationError(f"{url} cannot share a line: only HDLC without a sign-on takes turns")
         await self.turn.acquire()
         try:
-            if self._line is None:
-                self._line = await self._open(self.url, seconds)
-            return BusStream(self, self._line)
+            return BusStream(self, await self.line(seconds))
         finally:
             self.turn.release()
+
+    async def line(self, seconds: float = CONNECT_TIMEOUT) -> Stream:
+        """Return the line, opened where it is not; for whoever has the turn."""
+        if self._line is None:
+            self._line = await self._open(self.url, seconds)
+        return self._line
 
     async def aclose(self) -> None:
         """Let go of the line; clients that still hold a stream of it get ConnectionLost."""
@@ -136,6 +157,8 @@ class BusStream:
         self.stream = line
         self._bus = bus
         self._closed = False
+        self._new = True
+        """Nothing was said yet, so that another line is as good."""
 
     def now(self) -> float:
         return self.stream.now()
@@ -147,7 +170,7 @@ class BusStream:
         try:
             bus.counters["turns"] += 1
             if not self._closed:
-                await self._silence()
+                await self._silence_or_another_line()
         except BaseException:
             bus.turn.release()
             raise
@@ -174,6 +197,15 @@ class BusStream:
 
     async def close(self) -> None:
         self._closed = True
+
+    async def _silence_or_another_line(self) -> None:
+        new, self._new = self._new, False
+        try:
+            await self._silence()
+        except ConnectionLost:
+            if not new:
+                raise
+            self.stream = await self._bus.line()
 
     async def _silence(self) -> None:
         for _ in range(LONGEST_BABBLE):

@@ -161,6 +161,7 @@ def test_a_collection_goes_on_where_the_last_one_ended(written: Any, cosem: Cose
         ("[security.s]\nencryption_key = 'file:nowhere'\n", "cannot read the file"),
         ("[security.s]\nauth = 'gmac'\n", "ek"),
         ("[security.s]\ninvocation_counter = 'x'\n", 'expected a number, or "read"'),
+        ("gap_milliseconds = -1\n[[meter]]\nname = 'a'\nurl = 'tcp://a'", "from 0 on"),
         ("at_once = 0\n[[meter]]\nname = 'a'\nurl = 'tcp://a'", "at least one"),
         ("[[meter]", "plan.toml: "),
     ],

@@ -112,13 +112,50 @@ def test_a_line_that_is_lost_is_opened_anew() -> None:
     assert len(far) == 2
 
 
+def test_a_client_that_comes_to_a_line_that_is_gone_opens_it_anew() -> None:
+    """Nobody was there to notice; one that has spoken on it is told."""
+    world, bus, far = simulated()
+
+    async def talk() -> None:
+        old, new = await bus.opener(URL), await bus.opener(URL)
+        assert isinstance(old, Shared)
+        assert isinstance(new, Shared)
+        await old.take_turn()
+        old.give_turn()
+        far[0].reset()
+        await new.take_turn()
+        await new.write(b"hello")
+        assert await far[1].read(world.now() + 1.0) == b"hello"
+        new.give_turn()
+        with pytest.raises(ConnectionLost):
+            await old.take_turn()
+        await new.take_turn()  # the turn was given back
+
+    world.run(talk())
+    assert len(far) == 2
+
+
 @pytest.mark.parametrize(
-    "elsewhere", ["hdlc+serial:///dev/ttyUSB1", "hdlc+serial:///dev/ttyUSB0?baud=300", "hdlc+tcp://meter"]
+    "elsewhere",
+    [
+        "hdlc+serial:///dev/ttyUSB1",
+        "hdlc+serial:///dev/ttyUSB0?baud=300",
+        "hdlc+serial:///dev/ttyUSB0?rs485=yes",
+        "hdlc+serial:///dev/ttyUSB0?echo=strip",
+        "hdlc+tcp://meter",
+    ],
 )
 def test_elsewhere(elsewhere: str) -> None:
     world, bus, _ = simulated()
     with pytest.raises(ConfigurationError, match="is not on the line"):
         world.run(bus.opener(ConnectionUrl.parse(elsewhere)))
+
+
+@pytest.mark.parametrize("alone", ["hdlc+serial:///dev/ttyUSB0?sign_on=iec21", "iec21+serial:///dev/ttyUSB0"])
+def test_who_changes_the_speed_shares_no_line(alone: str) -> None:
+    bus = Bus.blocking(alone)
+    with pytest.raises(ConfigurationError, match="cannot share a line"):
+        run(bus.opener(ConnectionUrl.parse(alone)))
 
 
 def test_gaps_that_are_none() -> None:
