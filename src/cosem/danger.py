@@ -21,6 +21,7 @@ class Weakness(Enum):
 
     ANY_INVOKE_ID = "answers with any invoke-id: a late answer can be taken for that to another request"
     FOREIGN_STATION = "answers of or to other HDLC stations: whoever is on the line can answer for the meter"
+    REPLAYED_TELEGRAM = "P1 telegrams whose counter does not grow: whoever has recorded one can send it again"
     EMPTY_SYSTEM_TITLE = "messages without a system title: which meter sent them is a matter of configuration"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from datetime import tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,9 +12,12 @@ from cosem.cli.failure import NOT_CONNECTED, SESSION_LOST, SOME_FAILED, Ended
 from cosem.cli.report import json_text, put, say
 from cosem.cli.telegrams import LocalZone, headings, plain, quality, set_aside, show
 from cosem.client.follow import Follower, reader_for
+from cosem.client.reconnect import Reconnecting
+from cosem.danger import NOTHING, Weakness, allow
 from cosem.errors import ConfigurationError, ConnectionLost, TransportError
 from cosem.io import blocking
 from cosem.io.open import hear_blocking
+from cosem.io.stream import Stream
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.iec21 import Discarded
 from cosem.protocol.iec21.p1 import PUBLISHED_AUTHENTICATION_KEY, P1Keys, Telegram
@@ -56,15 +60,38 @@ def named_zone(name: str | None) -> tzinfo:
         raise ConfigurationError(f"--zone {name!r} is not known: write a name such as Europe/Amsterdam") from None
 
 
-def follow(place: str, keys: P1Keys | None, zone: tzinfo, count: int | None, *, as_json: bool) -> None:
-    """Show what a meter says until Ctrl-C, or `count` telegrams; then say how good the line was."""
+def follow(
+    place: str,
+    keys: P1Keys | None,
+    zone: tzinfo,
+    count: int | None,
+    *,
+    any_counter: bool,
+    reconnect: bool,
+    as_json: bool,
+) -> None:
+    """Show what a meter says until Ctrl-C, or `count` telegrams; then say how good the line was.
+
+    A line that falls away is opened again with `reconnect`, unless it is a file; that of the beginning is not.
+    """
     url = ConnectionUrl.parse(place)
-    reader = reader_for(url, keys)
+    reader = reader_for(url, keys, allow(Weakness.REPLAYED_TELEGRAM) if any_counter else NOTHING)
+    if any_counter:
+        say(f"warning: {Weakness.REPLAYED_TELEGRAM.value}")
     try:
-        follower = Follower(hear_blocking(url), reader)
+        stream = hear_blocking(url)
     except TransportError as error:
         say(f"error: could not connect: {error}")
         raise Ended(NOT_CONNECTED) from None
+    follower: Follower | Reconnecting
+    if not reconnect or url.medium == FROM_FILE:
+        follower = Follower(stream, reader)
+    else:
+
+        async def open_again() -> Stream:
+            return hear_blocking(url)
+
+        follower = Reconnecting(stream, reader, open_again, _pause, _tell)
     say(f"following {url}; stop with Ctrl-C")
     try:
         sound = _follow(follower, zone, count, as_json=as_json, ends=url.medium == FROM_FILE)
@@ -78,7 +105,15 @@ def follow(place: str, keys: P1Keys | None, zone: tzinfo, count: int | None, *, 
         raise Ended(SOME_FAILED)
 
 
-def _follow(follower: Follower, zone: tzinfo, count: int | None, *, as_json: bool, ends: bool) -> bool:
+async def _pause(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def _tell(error: TransportError, seconds: float) -> None:
+    say(f"the line fell away: {error}; it is opened again in {seconds:g} s")
+
+
+def _follow(follower: Follower | Reconnecting, zone: tzinfo, count: int | None, *, as_json: bool, ends: bool) -> bool:
     """Return whether any telegram could be believed; `ends` when it is no fault that there are no more."""
     told = sound = 0
     while count is None or told < count:

@@ -69,6 +69,22 @@ def listen(
             metavar="NAME", help="Zone of a P1 or TIC meter, as Europe/Amsterdam.", show_default="this machine's"
         ),
     ] = None,
+    any_counter: Annotated[
+        bool,
+        typer.Option(
+            "--any-counter",
+            help="Believe encrypted P1 telegrams whose invocation counter does not grow: for a meter that begins anew "
+            "after a loss of power. Whoever has recorded a telegram can send it again then.",
+        ),
+    ] = False,
+    reconnect: Annotated[
+        bool,
+        typer.Option(
+            "--reconnect/--no-reconnect",
+            help="Open the line of a P1, TIC or SML meter again when it falls away, after 1 s at first and after 60 s "
+            "in the end; or end.",
+        ),
+    ] = True,
     json: Json = False,
 ) -> None:
     """Listen for what meters push until Ctrl-C; each push is one line.
@@ -77,7 +93,8 @@ def listen(
     Everything else is set aside: it is told on stderr, or with --json by `"verified": false`, and never as a value.
 
     Of a meter that only speaks each telegram is shown, or with --json one object for each; the quality of the line is
-    told at the end. An encrypted P1 telegram needs --ek, and --ak where the meter does not use the published one.
+    told at the end. An encrypted P1 telegram needs --ek, and --ak where the meter does not use the published one; one
+    whose invocation counter does not grow is an old one, and is set aside.
 
     \b
     Examples:
@@ -98,8 +115,18 @@ def listen(
         raise ConfigurationError("--seconds goes with --raw; pushes are counted with --count")
     ek, ak = key("--ek", encryption_key), key("--ak", authentication_key)
     if is_one_way(url):
-        follow(url, p1_keys(ek, ak, meter or []), named_zone(zone), count, as_json=json)
+        follow(
+            url,
+            p1_keys(ek, ak, meter or []),
+            named_zone(zone),
+            count,
+            any_counter=any_counter,
+            reconnect=reconnect,
+            as_json=json,
+        )
         return
+    if any_counter:
+        raise ConfigurationError("--any-counter goes with encrypted P1; the counters of pushes always grow")
     if zone is not None:
         raise ConfigurationError("--zone goes with p1 and tic; pushes tell their time themselves")
     titles = [_title(text) for text in meter or ()]

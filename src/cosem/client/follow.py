@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final, Protocol, TypeAlias
 
+from cosem.danger import NOTHING, Weakness
 from cosem.errors import ConfigurationError, ConnectionLost
 from cosem.io import blocking
 from cosem.io.open import hear_async, hear_blocking
 from cosem.io.software_parity import SoftwareParity
 from cosem.io.stream import Stream
 from cosem.protocol.iec21 import Discarded
-from cosem.protocol.iec21.p1 import P1Keys, P1Reader, Telegram
+from cosem.protocol.iec21.p1 import P1Keys, P1Reader, P1Settings, Telegram
 from cosem.protocol.iec21.tic import Frame, TicReader
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.readings import p1, sml, tic
@@ -109,14 +110,18 @@ async def follow_async(url: ConnectionUrl | str, keys: P1Keys | None = None) -> 
         await follower.stream.close()
 
 
-def reader_for(url: ConnectionUrl, keys: P1Keys | None = None) -> TelegramReader:
-    """Return what understands the framing of a URL. Raises ConfigurationError."""
+def reader_for(
+    url: ConnectionUrl, keys: P1Keys | None = None, permitted: frozenset[Weakness] = NOTHING
+) -> TelegramReader:
+    """Return what understands the framing of a URL; `permitted` as in `P1Settings`. Raises ConfigurationError."""
     make = _READERS.get(url.framing)
     if make is None:
         raise ConfigurationError(f"{url.scheme} is not followed: that is for {', '.join(_READERS)}")
     if keys is not None and url.framing != "p1":
         raise ConfigurationError(f"keys are for P1; {url.framing} is never encrypted")
-    return make(keys)
+    if permitted and url.framing != "p1":
+        raise ConfigurationError(f"counters are of encrypted P1; {url.framing} has none")
+    return make(keys, P1Settings(permitted=permitted))
 
 
 def lines_of(heard: Heard, zone: tzinfo, received: datetime, meter: str | None = None) -> list[Line]:
@@ -128,8 +133,8 @@ def lines_of(heard: Heard, zone: tzinfo, received: datetime, meter: str | None =
     return sml.lines(heard, received, meter)
 
 
-_READERS: Final[Mapping[str, Callable[[P1Keys | None], TelegramReader]]] = {
+_READERS: Final[Mapping[str, Callable[[P1Keys | None, P1Settings], TelegramReader]]] = {
     "p1": P1Reader,
-    "tic": lambda _: TicReader(),
-    "sml": lambda _: SmlReader(),
+    "tic": lambda _keys, _settings: TicReader(),
+    "sml": lambda _keys, _settings: SmlReader(),
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Final
 
-from cosem.errors import ShapeError
+from cosem.errors import DecodeError, ShapeError
 from cosem.protocol.iec21.moment import Moment, p1_moment
 from cosem.protocol.iec21.p1 import Telegram, hexadecimal_text
 from cosem.protocol.iec21.telegram import DataSet, Value
@@ -23,8 +23,8 @@ def readings(telegram: Telegram, zone: tzinfo, received: datetime, meter: str | 
     """Return what a telegram says, in its order; lines that make no readings are left out (`lines` tells them).
 
     `zone` is the meter's: its telegrams give local time. `received` is the time of what has none of its own in a
-    telegram without clock. `meter` is left out for the equipment identifier in the telegram. Raises the DecodeError of
-    a telegram whose check is wrong.
+    telegram without clock. `meter` is left out for the equipment identifier in the telegram. Raises the error of a
+    telegram none of whose values may be believed.
     """
     if telegram.error is not None:
         raise telegram.error
@@ -105,7 +105,7 @@ def _line(telegram: Telegram, group: Sequence[DataSet], scene: _Scene) -> Line:
     line = Line(code=first.address, text=text, meaning=meaning)
     broken = telegram.error or next((each.error for each in group if each.error is not None), None)
     if broken is not None:
-        return replace(line, fault=broken.reason)
+        return replace(line, fault=broken.reason if isinstance(broken, DecodeError) else str(broken))
     if obis is None:
         return replace(line, fault=f"{first.address!r} is no OBIS code" if first.address else "values without address")
     values = [value for each in group for value in each.values]

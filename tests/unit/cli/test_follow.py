@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cosem.cli import follow
+from cosem.cli.failure import SESSION_LOST
 from cosem.cli.telegrams import LocalZone
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.iec21.p1 import P1Keys, seal, telegram
@@ -88,6 +92,69 @@ def test_encrypted_p1(cosem: Any, said: Any, tmp_path: Path) -> None:
     assert "1500" in ran.out
 
 
+def test_an_encrypted_telegram_that_was_there_before(cosem: Any, said: Any, tmp_path: Path) -> None:
+    octets = seal(
+        telegram("ISK5", [("1-0:1.8.0", "000001.500*kWh")]), P1Keys(encryption_key=Key.from_hex(EK)), b"KFM12345", 9
+    )
+    (tmp_path / "ek").write_text(EK)
+    (tmp_path / "ek").chmod(0o600)
+    words = ("listen", said(octets * 2), "--ek", f"file:{tmp_path / 'ek'}", "--json")
+    first, again = map(json.loads, cosem(*words).out.splitlines())
+    assert (first["verified"], first["readings"][0]["value"]) == (True, 1500)
+    assert (again["verified"], again["check"], again["readings"]) == (False, "replayed", [])
+    assert "counter 9" in str(again["error"])
+    ran = cosem(*words, "--any-counter")
+    assert [json.loads(line)["verified"] for line in ran.out.splitlines()] == [True, True]
+    assert "send it again" in ran.err
+    assert "2 telegrams" in ran.err
+
+
+@pytest.fixture
+def coming_and_going() -> Iterator[str]:
+    """A meter that says one telegram to whoever comes, and goes."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(P1.encode("latin-1"))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"p1+tcp://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+
+
+def test_a_line_that_falls_away_is_opened_again(
+    cosem: Any, coming_and_going: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(follow, "_pause", pause)
+    ran = cosem("listen", coming_and_going, "--count", 3, "--json")
+    assert ran.code == 0
+    assert [json.loads(line)["line"]["reconnections"] for line in ran.out.splitlines()] == [0, 1, 2]
+    assert waited == [1.0, 1.0]
+    assert ran.err.count("the line fell away") == 2
+    assert "opened again in 1 s" in ran.err
+    assert "2 reconnections" in ran.err
+
+
+def test_or_it_is_not(cosem: Any, coming_and_going: str) -> None:
+    ran = cosem("listen", coming_and_going, "--count", 3, "--json", "--no-reconnect")
+    assert ran.code == SESSION_LOST
+    assert ran.out.count("\n") == 1
+    assert "the session was lost" in ran.err
+
+
 def test_tic_and_sml(cosem: Any, said: Any) -> None:
     ran = cosem("listen", said(STANDARD.encode("latin-1"), "tic"), "--zone", "Europe/Paris")
     assert ran.code == 0
@@ -110,6 +177,8 @@ def test_tic_and_sml(cosem: Any, said: Any) -> None:
         (["p1+file://-", "--ek", EK, "--meter", "xyz"], "16 hex digits"),
         (["p1+file://-", "--ek", EK, "--meter", "12" * 8, "--meter", "13" * 8], "one --meter"),
         (["tic+file://-", "--ek", EK], "never encrypted"),
+        (["tic+file://-", "--any-counter"], "encrypted P1"),
+        (["tcp://127.0.0.1:0", "--any-counter"], "--any-counter"),
         (["tcp://127.0.0.1:0", "--zone", "UTC"], "--zone"),
     ],
 )

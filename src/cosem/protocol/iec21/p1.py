@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import Final, TypeAlias
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from cosem.danger import NOTHING, Weakness
 from cosem.errors import ConfigurationError, DecodeError, SecurityError
 from cosem.protocol.codec.crc import crc16_arc
 from cosem.protocol.crypto.gcm import TAG_OCTETS, nonce, unseal
@@ -47,10 +48,15 @@ BELGIAN_VERSION: Final = Obis("0.0.96.1.4.255")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class P1Settings:
-    """Limits of one reader. `silence` is how many seconds may pass within a telegram without an octet."""
+    """Limits of one reader. `silence` is how many seconds may pass within a telegram without an octet.
+
+    `permitted` may hold `Weakness.REPLAYED_TELEGRAM`: sealed telegrams count whatever their invocation counter, as of a
+    meter that begins anew after each loss of power.
+    """
 
     telegram_octets: int = 16384
     silence: float | None = 2.0
+    permitted: frozenset[Weakness] = NOTHING
 
     def __post_init__(self) -> None:
         if self.telegram_octets < 64:
@@ -85,6 +91,9 @@ class Check(Enum):
     """It has no CRC, as meters before DSMR 4 send it; each line stands for itself."""
     WRONG = "wrong"
     """Its CRC is wrong, or is missing in a version that has one: none of its values may be believed."""
+    REPLAYED = "replayed"
+    """It was sealed with an invocation counter that is not above that of the telegram before: it is an old one, sent
+    again by whoever recorded it, and none of its values may be believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +120,13 @@ class Telegram:
     seal: Seal | None = None
 
     @property
-    def error(self) -> DecodeError | None:
+    def error(self) -> DecodeError | SecurityError | None:
         """Why none of the values may be believed; None where nothing speaks against the telegram as a whole."""
+        if self.check is Check.REPLAYED and self.seal is not None:
+            return SecurityError(
+                f"the invocation counter {self.seal.invocation_counter} was there before, or a higher one: "
+                "the telegram is an old one, sent again"
+            )
         if self.check is not Check.WRONG:
             return None
         if self.crc is None:
@@ -207,7 +221,9 @@ class P1Reader(OneWayReader[Telegram]):
     """Finds telegrams in the octets of a line, whatever stands between them; see `cosem.protocol.iec21` for the verbs.
 
     `counters` counts telegrams by their check, octets skipped between them, and what was discarded. Memory is bounded
-    by `telegram_octets`, and each octet is looked at a bounded number of times.
+    by `telegram_octets`, and each octet is looked at a bounded number of times. A sealed telegram whose invocation
+    counter is not above the last of that system title is marked `Check.REPLAYED`; with the permission for it
+    (`P1Settings.permitted`) it is taken, and counted in `counters_that_did_not_grow`.
     """
 
     LAYER = LAYER
@@ -218,6 +234,8 @@ class P1Reader(OneWayReader[Telegram]):
         super().__init__(self._settings.telegram_octets, self._settings.silence)
         self._keys = keys
         self._sealed: _Envelope | None = None
+        self._last: dict[bytes, int] = {}
+        """The highest invocation counter of each system title that the key of the meter has opened."""
 
     def _step(self) -> bool:
         if not self._begun:
@@ -289,8 +307,22 @@ class P1Reader(OneWayReader[Telegram]):
             self.counters["telegrams_not_opened"] += 1
             self._events.append(Discarded(octets, error))
         else:
-            self._put(telegram)
+            self._put(self._judged(telegram))
         return True
+
+    def _judged(self, telegram: Telegram) -> Telegram:
+        """Return a telegram that was opened, marked where its counter does not grow."""
+        seal = telegram.seal
+        if seal is None:
+            return telegram
+        last = self._last.get(seal.system_title, -1)
+        self._last[seal.system_title] = max(last, seal.invocation_counter)
+        if seal.invocation_counter > last:
+            return telegram
+        self.counters["counters_that_did_not_grow"] += 1
+        if telegram.error is not None or Weakness.REPLAYED_TELEGRAM in self._settings.permitted:
+            return telegram
+        return replace(telegram, check=Check.REPLAYED)
 
     def _take(self, size: int, end: re.Match[bytes]) -> None:
         octets, crc = bytes(self._buffer[:size]), end["crc"]  # before the buffer changes, into which the match looks

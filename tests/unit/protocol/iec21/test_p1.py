@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from cosem.danger import Weakness, allow
 from cosem.errors import ConfigurationError, CosemError, DecodeError, RemoteProtocolError, SecurityError
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.iec21 import Discarded
@@ -338,3 +339,50 @@ def test_keys_are_not_shown() -> None:
     assert KEY.reveal().hex() not in repr(P1Keys(encryption_key=KEY))
     with pytest.raises(ConfigurationError):
         P1Keys(encryption_key=KEY, system_title=b"short")
+
+
+@pytest.mark.parametrize(
+    ("second", "check"),
+    [(8, Check.REPLAYED), (9, Check.REPLAYED), (10, Check.RIGHT), (0, Check.REPLAYED), (0xFFFFFFFF, Check.RIGHT)],
+)
+def test_the_counter_of_what_is_sealed_must_grow(second: int, check: Check) -> None:
+    keys = P1Keys(encryption_key=KEY)
+    reader = P1Reader(keys)
+    for counter in (9, second):
+        reader.receive(seal(GOOD.strip(), keys, TITLE, counter), 0.0)
+    first, again = reader.events()
+    assert isinstance(first, Telegram) and isinstance(again, Telegram)
+    assert first.check is Check.RIGHT
+    assert again.check is check
+    assert reader.counters["telegrams_with_check_replayed"] == (check is Check.REPLAYED)
+    assert (again.error is not None) is (check is Check.REPLAYED)
+    if again.error is not None:
+        assert isinstance(again.error, SecurityError)
+        assert f"counter {second} was there before, or a higher one" in str(again.error)
+
+
+def test_the_highest_counter_counts_and_each_meter_has_its_own() -> None:
+    keys = P1Keys(encryption_key=KEY)
+    reader = P1Reader(keys)
+    for title, counter in ((TITLE, 9), (TITLE, 3), (TITLE, 8), (b"OTHER123", 9), (TITLE, 10)):
+        reader.receive(seal(GOOD.strip(), keys, title, counter), 0.0)
+    found = [each.check for each in reader.events() if isinstance(each, Telegram)]
+    assert found == [Check.RIGHT, Check.REPLAYED, Check.REPLAYED, Check.RIGHT, Check.RIGHT]
+
+
+def test_what_does_not_verify_moves_no_counter() -> None:
+    keys, others = P1Keys(encryption_key=KEY), P1Keys(encryption_key=Key(bytes(16)))
+    reader = P1Reader(keys)
+    reader.receive(seal(GOOD.strip(), others, TITLE, 0xFFFFFFFF) + seal(GOOD.strip(), keys, TITLE, 1), 0.0)
+    forged, found = reader.events()
+    assert isinstance(forged, Discarded)
+    assert isinstance(found, Telegram) and found.check is Check.RIGHT
+
+
+def test_a_counter_that_does_not_grow_is_taken_where_that_is_permitted() -> None:
+    keys = P1Keys(encryption_key=KEY)
+    reader = P1Reader(keys, P1Settings(permitted=allow(Weakness.REPLAYED_TELEGRAM)))
+    for counter in (9, 9, 8, 10):
+        reader.receive(seal(GOOD.strip(), keys, TITLE, counter), 0.0)
+    assert [each.check for each in reader.events() if isinstance(each, Telegram)] == [Check.RIGHT] * 4
+    assert reader.counters["counters_that_did_not_grow"] == 2
