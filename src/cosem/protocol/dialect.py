@@ -15,7 +15,13 @@ from cosem.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Tolerated deviations; the defaults are what the standard says, or what so many do that refusing helps nobody."""
+    """Tolerated deviations; the defaults are what the standard says, or what so many do that refusing helps nobody.
+
+    Deviations with a place of their own are switched there: `bcc` of a connection URL and the identification of IEC
+    62056-21, tags that are not verified (`cosem.danger`), the types of values (`cosem.protocol.model.shape.TOLERANCES`,
+    a date-time with and without its tag among them). Lines without unit or with a fault, blocks out of order and
+    classes that nobody knows are never fatal: they are handed out with what is wrong, or as raw Data.
+    """
 
     any_invoke_id: bool = False
     """Take an answer whose invoke-id is not that of the request (meters with a fixed invoke-id; a switch of the driver

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from cosem import AsyncClient, Data, Meter
-from cosem.client.explain import DISCONNECTED, ECHO, REFUSES_CONNECTION, REJECTED, SILENT, UNREACHABLE, explain
+from cosem.client.explain import DISCONNECTED, ECHO, HUNG_UP, REFUSES_CONNECTION, REJECTED, SILENT, UNREACHABLE, explain
 from cosem.client.several import refusal, refused_action
 from cosem.errors import (
     AssociationRejected,
     ConnectionFailed,
+    ConnectionLost,
     CosemError,
     OnlyEcho,
     RemoteProtocolError,
@@ -87,6 +88,62 @@ def test_what_an_aare_means(diagnostic: int, cause: str) -> None:
     assert any(each.startswith(cause) for each in found.causes)
 
 
+@pytest.mark.parametrize("diagnostic", [*AcseServiceUser, *AcseServiceProvider])
+def test_every_diagnostic_of_an_aare_is_explained_from_its_octets(
+    diagnostic: AcseServiceUser | AcseServiceProvider,
+) -> None:
+    source = "A1" if isinstance(diagnostic, AcseServiceUser) else "A2"
+    error = rejected(f"{REJECTION[:-10]}{source}030201{int(diagnostic):02X}")
+    assert explain(error) == MEANINGS[type(diagnostic), int(diagnostic)]
+
+
+@pytest.mark.parametrize("state", list(StateError))
+@pytest.mark.parametrize("code", list(ServiceErrorCode))
+def test_every_exception_response_is_explained_from_its_octets(state: StateError, code: ServiceErrorCode) -> None:
+    """The reason of the service tells more than the state, unless it says only that there is one."""
+    counter = "00000007" if code is ServiceErrorCode.INVOCATION_COUNTER_ERROR else ""
+    response: Any = apdus.decode(bytes.fromhex(f"D8{int(state):02X}{int(code):02X}{counter}"))
+    telling = code not in (ServiceErrorCode.OPERATION_NOT_POSSIBLE, ServiceErrorCode.OTHER_REASON)
+    told: IntEnum = code if telling else state
+    assert explain(ServiceRefused("refused", response)) == MEANINGS[type(told), int(told)]
+    assert meaning(code) == MEANINGS[ServiceErrorCode, int(code)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"), [(int(kind), number) for kind, row in SERVICE_ERRORS.items() for number in range(len(row))]
+)
+def test_every_confirmed_service_error_is_explained_from_its_octets(kind: int, number: int) -> None:
+    response: Any = apdus.decode(bytes((0x0E, 5, kind, number)))
+    assert explain(ServiceRefused("refused", response)) == SERVICE_ERRORS[Kind(kind)][number] is not None
+
+
+@pytest.mark.parametrize("result", [each for each in DataAccessResult if each])
+def test_every_result_of_an_attribute_is_explained(result: DataAccessResult) -> None:
+    assert explain(refusal(result, None)) == MEANINGS[DataAccessResult, int(result)]
+
+
+@pytest.mark.parametrize("result", [each for each in ActionResult if each])
+def test_every_result_of_a_method_is_explained(result: ActionResult) -> None:
+    assert explain(refused_action(result, None)) == MEANINGS[ActionResult, int(result)]
+
+
+WRITTEN = {
+    **{f"FRMR {name}": each for name, each in REJECTED},
+    **{f"silence in {phase}": each for phase, each in SILENT.items()},
+    **{str(kind): each for kind, row in SERVICE_ERRORS.items() for each in row if each is not None},
+    "DM to SNRM": REFUSES_CONNECTION,
+    "DM later": DISCONNECTED,
+    "echo": ECHO,
+    "hung up": HUNG_UP,
+    "unreachable": UNREACHABLE,
+}
+
+
+@pytest.mark.parametrize("row", list(WRITTEN))
+def test_what_is_said_of_the_link_and_of_silence_is_whole_too(row: str) -> None:
+    test_a_meaning_is_whole((row, WRITTEN[row]))
+
+
 def test_the_confirmed_service_error_in_an_aare_tells_more_than_its_diagnostic() -> None:
     found = explain(rejected("611FA109060760857405080101A203020101A305A103020101BE0604040E010601"))
     assert found is not None
@@ -155,22 +212,35 @@ def test_dm_to_snrm_and_dm_later() -> None:
     assert explain(gone.value) is DISCONNECTED
 
 
-@pytest.mark.parametrize(("bits", "row"), [(4, 0), (8, 1), (2, 2), (1, 3)])
-def test_frmr(bits: int, row: int) -> None:
+REASONS = {
+    "undefined_control": 1,
+    "information_not_permitted": 2,
+    "information_too_long": 4,
+    "invalid_receive_sequence": 8,
+}
+"""The bits W, X, Y and Z of FRMR."""
+
+
+def test_every_reason_of_frmr_has_a_row() -> None:
+    assert {name for name, _ in REJECTED} == set(REASONS)
+
+
+@pytest.mark.parametrize(("name", "expected"), REJECTED)
+def test_frmr(name: str, expected: object) -> None:
     client = link()
     with pytest.raises(RemoteProtocolError) as caught:
-        client.receive(frame(FRMR | FINAL, bytes((0x10, 0x00, bits))), 0)
-    assert explain(caught.value) is REJECTED[row][1]
+        client.receive(frame(FRMR | FINAL, bytes((0x10, 0x00, REASONS[name]))), 0)
+    assert explain(caught.value) is expected
 
 
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (TimedOut("link"), SILENT["link"]),
-        (TimedOut("association"), SILENT["association"]),
-        (TimedOut("response"), SILENT["response"]),
+        *((TimedOut(phase), expected) for phase, expected in SILENT.items()),
         (OnlyEcho("link"), ECHO),
+        (ConnectionLost("the peer closed the connection"), HUNG_UP),
         (ConnectionFailed("refused"), UNREACHABLE),
+        (TimedOut("release"), None),
     ],
 )
 def test_silence(error: CosemError, expected: object) -> None:

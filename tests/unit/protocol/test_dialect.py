@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext, suppress
 from dataclasses import fields
 from typing import Any
 
@@ -18,6 +19,8 @@ from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import Associated, ClientSettings, Response
 from cosem.protocol.dialect import FOREIGN, STANDARD, Dialect, dialect_of, known_dialects, option_of
+from cosem.protocol.link import ApduReceived
+from cosem.protocol.link.hdlc import ClientSettings as LinkSettings
 from cosem.protocol.link.hdlc import HdlcAddress, HdlcClient
 from cosem.protocol.link.hdlc.frame import FINAL, UA, encode
 from cosem.protocol.link.hdlc.settings import Tolerance
@@ -173,6 +176,55 @@ def test_a_wrong_frame_check_sequence(tolerant: bool) -> None:
     client.receive(damaged_answer(), 0)
     assert bool(client.events()) is tolerant
     assert client.counters["frame_check_failures"] == 1
+
+
+LLC = bytes.fromhex("E6E700")
+OWN, METER = b"\x21", b"\x02\x23"
+
+
+def answer(
+    information: bytes = LLC + GET_RESPONSE, *, to: bytes = OWN, of: bytes = METER, acknowledged: int = 1
+) -> bytes:
+    """The first I frame of a meter, as the answer to the first of ours."""
+    return encode(to, of, acknowledged << 5 | FINAL, information)
+
+
+def damaged(frame: bytes) -> bytes:
+    return frame[:-3] + bytes((frame[-3] ^ 0xFF,)) + frame[-2:]
+
+
+DEVIANT = {
+    Tolerance.MISSING_LLC: answer(GET_RESPONSE),
+    Tolerance.REPEATED_LLC: answer(LLC + LLC + GET_RESPONSE),
+    Tolerance.OTHER_ADDRESS_SIZE: answer(of=b"\x00\x02\x00\x23"),
+    Tolerance.OTHER_SERVER: answer(of=b"\x02\x25"),
+    Tolerance.OTHER_CLIENT: answer(to=b"\x23"),
+    Tolerance.WRONG_ACKNOWLEDGEMENT: answer(acknowledged=6),
+    Tolerance.LONG_INFORMATION: answer(LLC + GET_RESPONSE + bytes(128)),
+    Tolerance.DAMAGED_INFORMATION: damaged(answer()),
+}
+"""What a meter says that deviates in this alone."""
+
+
+def test_every_tolerance_of_the_link_has_its_deviation() -> None:
+    assert set(DEVIANT) == {each for each in Tolerance if each}
+
+
+@pytest.mark.parametrize("tolerance", list(DEVIANT))
+@pytest.mark.parametrize("on", [False, True])
+def test_every_tolerance_of_the_link_with_both_settings(tolerance: Tolerance, on: bool) -> None:
+    settings = LinkSettings(tolerances=tolerance if on else ~tolerance)
+    client = HdlcClient(16, HdlcAddress.of(1, 17), settings=settings)
+    client.connect(0)
+    client.receive(encode(OWN, METER, UA | FINAL), 0)
+    client.send(b"\xc0", 0)
+    client.outgoing()
+    client.events()
+    with nullcontext() if on else suppress(RemoteProtocolError):
+        client.receive(DEVIANT[tolerance], 0)
+    taken = [event for event in client.events() if isinstance(event, ApduReceived)]
+    assert len(taken) == on
+    assert client.counters[f"tolerated_{str(tolerance.name).lower()}"] == on
 
 
 def test_a_client_takes_the_dialect_down_to_its_link_and_counts() -> None:

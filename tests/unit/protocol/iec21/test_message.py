@@ -83,6 +83,22 @@ def test_identifications_of_meters(
     assert found.encode() == line.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
+RATES = {
+    **dict(zip("0123456", (300, 600, 1200, 2400, 4800, 9600, 19200), strict=True)),
+    **dict(zip("ABCDEF", (600, 1200, 2400, 4800, 9600, 19200), strict=True)),
+    **dict.fromkeys("789GHI"),
+}
+"""By the baud character; the standard reserves those without a rate."""
+
+
+@pytest.mark.parametrize("option", ["", "\\2"])
+@pytest.mark.parametrize("character", sorted(RATES))
+def test_every_baud_character_with_and_without_an_option(character: str, option: str) -> None:
+    found = Identification.decode(f"/KFM{character}{option}MT100\r\n".encode())
+    assert (found.baud, found.enhanced, found.words) == (character, option[1:], "MT100")
+    assert found.baud_rate == RATES[character]
+
+
 @pytest.mark.parametrize(
     "line", [b"/\r\n", b"/AB5x\r\n", b"/1235x\r\n", b"/ABC\r\n", b"ABC5\r\n", b"/?!\r\n", b"/ABC5"]
 )

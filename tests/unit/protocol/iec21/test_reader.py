@@ -125,3 +125,10 @@ def test_a_block_that_lacks_only_its_end() -> None:
     assert unfinished.message == Block(b"1.8.0(1)\r\n!\r\n")
     assert unfinished.check is Check.WRONG
     assert reader(b"\x021.8.0(1)\r\n").unfinished() is None
+
+
+@pytest.mark.parametrize("garbage", [b"\x00", b"\xff\x7f", b"!\r\n", b"xyz" * 30])
+def test_what_follows_the_check_of_a_block_harms_neither_it_nor_the_next(garbage: bytes) -> None:
+    found = reader(Block(b"1.8.0(1)\r\n").encode() + garbage + Block(b"2.8.0(2)\r\n").encode())
+    assert found.message() == Checked(Block(b"1.8.0(1)\r\n"), Check.RIGHT)
+    assert found.message() == Checked(Block(b"2.8.0(2)\r\n"), Check.RIGHT)
