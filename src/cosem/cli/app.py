@@ -24,6 +24,7 @@ from cosem.cli import (
     elgama,
     events,
     fleet,
+    gateway,
     image,
     listen,
     obis,
@@ -144,6 +145,7 @@ for name, verb in (
     ("elgama", elgama.elgama),
 ):
     app.command(name)(verb)
+app.add_typer(gateway.app)
 app.command("set", cls=Valued)(set_.set_)
 app.command("act", cls=Valued)(act.act)
 app.command("collect", help=collect.HELP)(collect.collect)

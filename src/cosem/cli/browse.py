@@ -112,7 +112,7 @@ def browse(
             _put_tree(device, values=not no_values)
     if snapshot is not None:
         _keep(found, snapshot, keep_identity=keep_identity)
-    _end(connection, found)
+    end(connection, found)
 
 
 def plain(device: BrowsedDevice) -> dict[str, Any]:
@@ -363,7 +363,8 @@ def _keep(devices: Iterable[BrowsedDevice], path: Path, *, keep_identity: bool) 
     say(f"serve it: cosem simulate {path}")
 
 
-def _end(connection: Connection, devices: Sequence[BrowsedDevice]) -> None:
+def end(connection: Connection, devices: Sequence[BrowsedDevice]) -> None:
+    """Explain what failed, and end with its exit code where something did."""
     """Say what failed, and end with its exit code."""
     own = [device.views[-1] for device in devices]
     codes: list[int] = []

@@ -37,7 +37,7 @@ def read_local(
         raise ConfigurationError("--programming takes a command that reads (R5, R1 …), and what to read with it: 1.8.0")
     if option is not None and option not in tuple(Option):
         raise ConfigurationError(f"--option {option!r}: 0 is the usual readout, 6 to 9 are those of the manufacturer")
-    with _client(connection, url) as client:
+    with local_client(connection, url) as client:
         try:
             if programming is None:
                 readout = client.readout(Option(option or Option.READOUT))
@@ -58,7 +58,7 @@ def read_local(
         raise Ended(SOME_FAILED)
 
 
-def _client(connection: Connection, url: ConnectionUrl) -> LocalClient:
+def local_client(connection: Connection, url: ConnectionUrl) -> LocalClient:
     if connection.verbose >= ECHO:
         say(f"url:        {url}")
         say(f"understood: {url.interpreted()}")

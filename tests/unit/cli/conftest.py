@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -17,16 +18,17 @@ from typer.testing import CliRunner
 
 from cosem import Clock, Data, Meter, ProfileGeneric, Register, Unit
 from cosem.cli.app import app
-from cosem.meter import Access, AssociationDescription, Keys, Rights, serving
+from cosem.meter import Access, AssociationDescription, Keys, LocalPort, Rights, serving
 from cosem.meter.demo import household
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.key import Key, Secret
-from cosem.protocol.crypto.mechanism import MECHANISMS
-from cosem.protocol.values.data import LongUnsigned, Utf8String
+from cosem.protocol.crypto.mechanism import MECHANISMS, named
+from cosem.protocol.values.data import LongUnsigned, OctetString, Utf8String
 
 EK = "5A1B2C3D4E5F60718293A4B5C6D7E8F9"
 AK = "C4B1E07A93D25F6884AA10F7362B9ED3"
 PASSWORD = "s3cret-of-the-meter"
+LOCAL_PASSWORD = "12345678"
 HOSTILE = "\x1b[2J[bold]=cmd\u202e"
 
 
@@ -154,3 +156,35 @@ def nobody() -> str:
     """A place where nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def _described() -> Meter:
+    meter = Meter("KFm1020012345678")
+    meter.add(Register("1.0.1.8.0.255"), value=12_345_678, scaler_unit=(0, Unit.WATT_HOUR))
+    meter.add(Data("0.0.96.1.1.255"), value=OctetString(b"text"))
+    meter.offer(
+        AssociationDescription(client=16, rights=Rights(Access.PUBLIC)),
+        AssociationDescription(client=32, mechanism=named("low"), secret=Secret(LOCAL_PASSWORD.encode())),
+    )
+    return meter
+
+
+@pytest.fixture
+def local() -> Iterator[str]:
+    """The URL of a meter whose local port reads out two objects, of which the public client may see one."""
+    ready: Queue[str] = Queue()
+    ended = threading.Event()
+    port = LocalPort(identification="KFm5MT", settings={"reaction": 0.02})
+
+    async def run() -> None:
+        async with serving(_described(), "iec21+tcp://127.0.0.1:0", port=port) as server:
+            ready.put(str(server.url))
+            await asyncio.to_thread(ended.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    try:
+        yield ready.get(timeout=30)
+    finally:
+        ended.set()
+        thread.join()

@@ -2,54 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
-import pytest
-
-from cosem import Data, Meter, Register, Unit
-from cosem.meter import Access, AssociationDescription, LocalPort, Rights, serving
-from cosem.protocol.crypto.key import Secret
-from cosem.protocol.crypto.mechanism import named
-from cosem.protocol.values.data import OctetString
-
 PASSWORD = "12345678"
-
-
-def described() -> Meter:
-    meter = Meter("KFm1020012345678")
-    meter.add(Register("1.0.1.8.0.255"), value=12_345_678, scaler_unit=(0, Unit.WATT_HOUR))
-    meter.add(Data("0.0.96.1.1.255"), value=OctetString(b"text"))
-    meter.offer(
-        AssociationDescription(client=16, rights=Rights(Access.PUBLIC)),
-        AssociationDescription(client=32, mechanism=named("low"), secret=Secret(PASSWORD.encode())),
-    )
-    return meter
-
-
-@pytest.fixture
-def local() -> Iterator[str]:
-    """The URL of a meter whose local port reads out two objects, of which the public client may see one."""
-    ready: Queue[str] = Queue()
-    ended = threading.Event()
-    port = LocalPort(identification="KFm5MT", settings={"reaction": 0.02})
-
-    async def run() -> None:
-        async with serving(described(), "iec21+tcp://127.0.0.1:0", port=port) as server:
-            ready.put(str(server.url))
-            await asyncio.to_thread(ended.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    try:
-        yield ready.get(timeout=30)
-    finally:
-        ended.set()
-        thread.join()
 
 
 def test_the_readout_as_a_table_and_as_json(cosem: Any, local: str) -> None:

@@ -23,7 +23,8 @@ class Limits:
     """What is read at most; whatever is larger is said and not read.
 
     `file_octets` are those of the file, `unpacked_octets` those of all parts of a workbook, `rows` and `columns` are of
-    a sheet, `merged_cells` of a workbook, `characters` of a cell.
+    a sheet, `empty_rows` what may lie between two rows of a workbook, `merged_cells` of a workbook, `characters` of a
+    cell.
     """
 
     file_octets: int = 32 << 20
@@ -32,6 +33,7 @@ class Limits:
     sheets: int = 50
     rows: int = 200_000
     columns: int = 128
+    empty_rows: int = 1000
     merged_cells: int = 100_000
     characters: int = 4096
 

@@ -342,7 +342,7 @@ def _references(found: Entry, values: dict[str, Any], columns: tuple[Column, ...
         except CosemError as refused:
             if reference.written_out or (text.startswith(KEYRING) and column.name == "password"):
                 found.fault(column.name, str(refused), column.kind.allowed)
-            else:
+            elif values["enable"]:
                 found.warn(column.name, f"{refused}: as long as that is so, the device is not entered")
             continue
         if reference.written_out and column.name not in _PUBLIC:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from cosem.gateway.config.book import Cell, Row, Sheet
 from cosem.gateway.config.columns import Column
 from cosem.gateway.config.finding import DriverName, Fault, Notice, Place
+from cosem.gateway.config.reference import REFERENCES
 
 NOBODY: Final[frozenset[DriverName]] = frozenset()
 HIDDEN: Final = "(not shown)"
@@ -59,7 +60,8 @@ class Entry:
         """Return where a column of this row is."""
         heading = self.headings.get(column, column)
         found = self.row.cells.get(heading)
-        shown = "" if found is None else HIDDEN if column in self.secret else found.shown
+        hidden = column in self.secret and found is not None and not found.text.startswith(REFERENCES)
+        shown = "" if found is None else HIDDEN if hidden else found.shown
         return Place(self.sheet, self.row.number, heading, shown)
 
     def text(self, column: str) -> str:

@@ -51,7 +51,7 @@ def read_workbook(path: Path, wanted: frozenset[str], limits: Limits = USUAL) ->
                 continue
             spans = merged.get(_part(sheet), {})
             try:
-                sheets[name.lower()], noticed = table(name, _rows(sheet, spans, limits), limits)
+                sheets[name.lower()], noticed = table(name, _rows(sheet, name, spans, limits, reported), limits)
                 reported += noticed
             except Unreadable as refused:
                 reported.append(Reported(name, 0, str(refused), fatal=True))
@@ -68,10 +68,18 @@ def _part(sheet: Any) -> str:
     return str(getattr(sheet, _PART, "")).lstrip("/")
 
 
-def _rows(sheet: Any, spans: Spans, limits: Limits) -> Iterator[tuple[int, list[Cell]]]:
+def _rows(
+    sheet: Any, name: str, spans: Spans, limits: Limits, reported: list[Reported]
+) -> Iterator[tuple[int, list[Cell]]]:
     sheet.reset_dimensions()  # what the file says of its size need not be so
+    empty = 0
     for number, row in enumerate(sheet.iter_rows(max_col=limits.columns + 1), start=1):
-        if not row:
+        # Empty rows are made up until the next one that is there, of one cell again and again
+        empty = empty + 1 if not row or (row[0].value is None and row.count(row[0]) == len(row)) else 0
+        if empty > limits.empty_rows:
+            reported.append(Reported(name, number, f"{empty} rows are empty: what may follow is not read"))
+            return
+        if empty:
             continue
         cells = [_cell(each, limits) for each in row]
         if number in spans and any(each.text for each in cells):
