@@ -13,7 +13,8 @@ from cosem.cli.layers import Dissector, Finding, with_titles
 from cosem.cli.options import Json, key, private_key, public_key
 from cosem.cli.paste import Part, parts
 from cosem.cli.report import escaped, put, put_json, say
-from cosem.cli.telegrams import LocalZone, headings, pasted, plain, set_aside, show, telegrams_in
+from cosem.cli.telegrams import headings, pasted, plain, set_aside, show, telegrams_in
+from cosem.cli.zone import LocalZone
 from cosem.client.follow import Heard
 from cosem.errors import ConfigurationError
 from cosem.protocol.association.layers import GeneralKeys

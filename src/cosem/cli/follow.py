@@ -6,11 +6,11 @@ import sys
 import time
 from datetime import tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cosem.cli.failure import NOT_CONNECTED, SESSION_LOST, SOME_FAILED, Ended
 from cosem.cli.report import json_text, put, say
-from cosem.cli.telegrams import LocalZone, headings, plain, quality, set_aside, show
+from cosem.cli.telegrams import headings, plain, quality, set_aside, show
+from cosem.cli.zone import LocalZone
 from cosem.client.follow import Follower, reader_for
 from cosem.client.reconnect import Reconnecting
 from cosem.danger import NOTHING, Weakness, allow
@@ -24,6 +24,8 @@ from cosem.protocol.iec21.p1 import PUBLISHED_AUTHENTICATION_KEY, P1Keys, Telegr
 from cosem.protocol.profile.address import ONE_WAY, ConnectionUrl
 
 FROM_FILE: Final = "file"
+LOCAL_TIMES: Final = ("p1", "tic")
+"""Framings of meters that tell local time and not which."""
 
 
 def is_one_way(url: str) -> bool:
@@ -48,16 +50,6 @@ def p1_keys(encryption_key: Key | None, authentication_key: Key | None, titles: 
         authentication_key=authentication_key or PUBLISHED_AUTHENTICATION_KEY,
         system_title=title,
     )
-
-
-def named_zone(name: str | None) -> tzinfo:
-    """Return a zone by its name, and that of this machine where there is none."""
-    if name is None:
-        return LocalZone()
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ConfigurationError(f"--zone {name!r} is not known: write a name such as Europe/Amsterdam") from None
 
 
 def follow(
@@ -93,6 +85,8 @@ def follow(
 
         follower = Reconnecting(stream, reader, open_again, _pause, _tell)
     say(f"following {url}; stop with Ctrl-C")
+    if url.framing in LOCAL_TIMES and isinstance(zone, LocalZone):
+        say(zone.taken)
     try:
         sound = _follow(follower, zone, count, as_json=as_json, ends=url.medium == FROM_FILE)
     except ConnectionLost as error:

@@ -9,10 +9,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from cosem.cli.failure import NOT_CONNECTED, Ended
-from cosem.cli.follow import follow, is_one_way, named_zone, p1_keys
+from cosem.cli.follow import follow, is_one_way, p1_keys
 from cosem.cli.options import Json, key
 from cosem.cli.overhear import overhear
 from cosem.cli.report import escaped, json_text, octets_text, plain_error, plain_value, put, say, value_text
+from cosem.cli.zone import named_zone
 from cosem.client.listen import PushListener
 from cosem.client.reception import Pushed, PushEvent, PushingMeter, PushReception
 from cosem.errors import ConfigurationError, TransportError
@@ -66,7 +67,9 @@ def listen(
     zone: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help="Zone of a P1 or TIC meter, as Europe/Amsterdam.", show_default="this machine's"
+            metavar="NAME",
+            help="Zone of a P1 or TIC meter, whose times tell none, as Europe/Amsterdam.",
+            show_default="this machine's",
         ),
     ] = None,
     any_counter: Annotated[

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from cosem.cli.failure import SOME_FAILED, Ended, Phase, complain, exit_code
 from cosem.cli.options import Connection, secret
 from cosem.cli.report import plain_error, put_json, put_table, say
 from cosem.cli.session import ECHO, TRACE
+from cosem.cli.zone import LocalZone
 from cosem.client.iec21 import LocalClient
 from cosem.errors import CommandRefused, ConfigurationError, CosemError
 from cosem.io.capture import Recorder
@@ -22,7 +23,7 @@ from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.local import reader_settings
 from cosem.protocol.values.maker import maker
 from cosem.protocol.values.obis import Obis
-from cosem.readings.reading import Reading
+from cosem.readings.reading import Quality, Reading
 from cosem.readings.readout import lines
 from cosem.readings.telegram import Line
 
@@ -30,7 +31,12 @@ READS = re.compile(r"R[0-9]")
 
 
 def read_local(
-    connection: Connection, url: ConnectionUrl, wanted: Sequence[str], programming: str | None, option: str | None
+    connection: Connection,
+    url: ConnectionUrl,
+    wanted: Sequence[str],
+    programming: str | None,
+    option: str | None,
+    zone: tzinfo,
 ) -> None:
     """Read the whole readout or those lines of it that are wanted; with `programming` each by a command of its own."""
     if programming is not None and not (READS.fullmatch(programming) and wanted):
@@ -49,11 +55,14 @@ def read_local(
         except CosemError as error:
             complain(error, Phase.CONNECTING, url)
             raise Ended(exit_code(error, Phase.CONNECTING)) from None
-    found = lines(readout, UTC, datetime.now(UTC))
+    found = lines(readout, zone, datetime.now(UTC))
     if programming is None and wanted:
         found, missing = _chosen(found, wanted)
         refused += [(each, CosemError("the readout has no such line")) for each in missing]
     _show(url, readout, found, refused, as_json=connection.json)
+    readings = [reading for line in found for reading in line.readings]
+    if isinstance(zone, LocalZone) and any(Quality.ZONE_ASSUMED & reading.quality for reading in readings):
+        say(zone.taken)
     if refused or readout.fault is not None or any(line.fault for line in found):
         raise Ended(SOME_FAILED)
 
@@ -142,7 +151,9 @@ def _show(
         sound = [line for line in found if line.fault is None]
         if sound:
             put_table(
-                ("code", "name", "value", "unit"), [row for line in sound for row in _rows(line)], right=("value",)
+                ("code", "name", "value", "unit", "time"),
+                [row for line in sound for row in _rows(line)],
+                right=("value",),
             )
     if readout.fault is not None:
         say(f"error: nothing of this readout can be believed: {readout.fault}")
@@ -154,10 +165,14 @@ def _show(
         say(f"error: {asked}: {error}")
 
 
-def _rows(line: Line) -> list[tuple[str, str, str, str]]:
+def _rows(line: Line) -> list[tuple[str, str, str, str, str]]:
     if not line.readings:
-        return [(line.code, line.meaning, line.text, "")]
-    return [(line.code, line.meaning, *_shown(reading)) for reading in line.readings]
+        return [(line.code, line.meaning, line.text, "", "")]
+    return [(line.code, line.meaning, *_shown(reading), _time(reading.time)) for reading in line.readings]
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="seconds")
 
 
 def _shown(reading: Reading) -> tuple[str, str]:

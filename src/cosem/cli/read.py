@@ -11,6 +11,7 @@ from cosem.cli.local import read_local
 from cosem.cli.options import Connection, connected
 from cosem.cli.report import plain_error, plain_value, put_json, put_table, say, type_name, value_text
 from cosem.cli.session import session
+from cosem.cli.zone import named_zone
 from cosem.client.explain import explain
 from cosem.client.resolve import Answer, ObjectDirectory, check, read_references
 from cosem.errors import ConfigurationError, CosemError, DataAccessError, ShapeError
@@ -43,11 +44,23 @@ Option = Annotated[
     str | None,
     typer.Option(metavar="0|6|7|8|9", help="At a local port: which readout; 6 to 9 are of the manufacturer."),
 ]
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="At a local port: zone of the meter, whose times tell none, as Europe/Vilnius.",
+        show_default="this machine's",
+    ),
+]
 
 
 @connected
 def read(
-    connection: Connection, references: References = None, programming: Programming = None, option: Option = None
+    connection: Connection,
+    references: References = None,
+    programming: Programming = None,
+    option: Option = None,
+    zone: Zone = None,
 ) -> None:
     """Read attributes. A register is shown as value × 10^scaler with its unit.
 
@@ -64,10 +77,12 @@ def read(
     """
     url = connection.address()
     if url.framing == "iec21":
-        read_local(connection, url, references or (), programming, option)
+        read_local(connection, url, references or (), programming, option, named_zone(zone))
         return
-    if programming is not None or option is not None:
-        raise ConfigurationError("--programming and --option are for the local port of a meter: iec21+serial://…")
+    if programming is not None or option is not None or zone is not None:
+        raise ConfigurationError(
+            "--programming, --option and --zone are for the local port of a meter: iec21+serial://…"
+        )
     if not references:
         raise ConfigurationError("say what to read, such as 1.8.0; cosem browse URL shows what there is")
     wanted = [parse_reference(text) for text in references]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 from cosem.cli.report import escaped, plain_error, put, say
@@ -21,26 +20,6 @@ from cosem.readings.telegram import Line
 HEADINGS: Final = ("time", "code", "value", "unit", "what it is")
 SHOWN: Final = 64
 """Octets that are shown of what was no telegram; --json gives all of them."""
-
-
-class LocalZone(tzinfo):
-    """The zone of this machine, daylight saving time included."""
-
-    def utcoffset(self, dt: datetime | None) -> timedelta:
-        return timedelta(seconds=self._local(dt).tm_gmtoff)
-
-    def dst(self, dt: datetime | None) -> timedelta:
-        return timedelta(hours=1) if self._local(dt).tm_isdst > 0 else timedelta()
-
-    def tzname(self, dt: datetime | None) -> str:
-        return self._local(dt).tm_zone
-
-    @staticmethod
-    def _local(dt: datetime | None) -> time.struct_time:
-        try:
-            return time.localtime(None if dt is None else dt.replace(tzinfo=None).timestamp())
-        except (OverflowError, OSError, ValueError):  # a time that this system does not count
-            return time.localtime()
 
 
 def headings() -> None:

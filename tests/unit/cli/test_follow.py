@@ -14,7 +14,7 @@ import pytest
 
 from cosem.cli import follow
 from cosem.cli.failure import SESSION_LOST
-from cosem.cli.telegrams import LocalZone
+from cosem.cli.zone import LocalZone
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.iec21.p1 import P1Keys, seal, telegram
 from cosem.protocol.iec21.tic import Group, frame
@@ -70,6 +70,13 @@ def test_a_damaged_telegram_is_set_aside(cosem: Any, said: Any) -> None:
     assert "123456780" not in ran.out
     assert "CRC" in ran.err
     assert ran.code == 1
+
+
+def test_whose_time_is_meant_is_said(cosem: Any, said: Any) -> None:
+    note = "taken for that of this machine"
+    assert note in cosem("listen", said(P1.encode("latin-1"))).err
+    assert note not in cosem("listen", said(P1.encode("latin-1")), "--zone", "Europe/Amsterdam").err
+    assert note not in cosem("listen", said(bytes.fromhex(SML), "sml")).err
 
 
 def test_count_ends_it(cosem: Any, said: Any) -> None:

@@ -20,6 +20,20 @@ def test_the_readout_as_a_table_and_as_json(cosem: Any, local: str) -> None:
     assert {line["code"] for line in told["lines"]} == {"0.9.1", "0.9.2", "0-0:42.0.0"}
 
 
+def test_whose_time_is_meant_is_said(cosem: Any, local: str) -> None:
+    note = "taken for that of this machine"
+    assert note in cosem("read", local).err
+    ran = cosem("read", local, "--zone", "Asia/Tokyo", "--json")
+    assert note not in ran.err
+    times = {each["time"][-6:] for line in ran.json["lines"] for each in line["readings"]}
+    assert times == {"+09:00"}
+    assert "+09:00" in cosem("read", local, "--zone", "Asia/Tokyo").out
+    ran = cosem("read", local, "--zone", "Nowhere")
+    assert (ran.code, "Europe/Amsterdam" in ran.err) == (64, True)
+    ran = cosem("read", "tcp://127.0.0.1:1", "1.8.0", "--zone", "Asia/Tokyo")
+    assert (ran.code, "local port" in ran.err) == (64, True)
+
+
 def test_one_line_of_it_and_one_that_is_not_there(cosem: Any, local: str) -> None:
     ran = cosem("read", local, "0-0:42.0.0", "1.8.0")
     assert ran.code == 1
