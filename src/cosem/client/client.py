@@ -55,6 +55,7 @@ class _Connection(Conveniences):
         *,
         opener: Opener | None = None,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
+        warns: bool = True,
     ) -> None:
         self.url = url
         self.entry = entry
@@ -64,7 +65,7 @@ class _Connection(Conveniences):
         self._entropy = entropy
         self.ways = {}
         self._counter: InvocationCounter | None = None
-        self._warned = False
+        self._warned = not warns
 
     @classmethod
     def open(
@@ -74,6 +75,7 @@ class _Connection(Conveniences):
         timing: Timing | None = None,
         entry: Access | None = None,
         opener: Opener | None = None,
+        warns: bool = True,
         **words: Unpack[AccessWords],
     ) -> Self:
         """Return a client for `url`; enter it (`with`) or call `connect` to reach the meter.
@@ -83,12 +85,13 @@ class _Connection(Conveniences):
             timing: how long to wait in each phase.
             entry: how to enter, complete; otherwise it is made of `words` (see `AccessWords`).
             opener: gives the stream for a URL; by default the one the URL names. For media of your own, and for taps.
+            warns: say with a SecurityWarning what is weak about the entry; False where somebody was told otherwise.
 
         Raises:
             ConfigurationError: something does not fit; nothing was sent.
         """
         parsed = url if isinstance(url, ConnectionUrl) else ConnectionUrl.parse(url)
-        return cls(parsed, access(**words) if entry is None else entry, timing, opener=opener)
+        return cls(parsed, access(**words) if entry is None else entry, timing, opener=opener, warns=warns)
 
     @operation
     async def connect(self) -> Negotiated:

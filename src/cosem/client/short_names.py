@@ -7,7 +7,7 @@ A method is run by a read with its parameter, which has a result, or by a write 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple, TypeAlias
 
@@ -62,6 +62,7 @@ class ShortNames(Several):
     def __init__(self, exchange: Exchange) -> None:
         super().__init__(exchange)
         self._listed: dict[Obis, list[ObjectListElementSN]] | None = None
+        self._told: dict[tuple[int, Obis], ObjectListElementSN] = {}
 
     @property
     def at_once(self) -> int:
@@ -72,6 +73,17 @@ class ShortNames(Several):
         """Return all objects that the association shows; it does not tell the rights to them."""
         listed = await self._object_list()
         return tuple(ObjectListElement(each.class_id, each.version, each.logical_name) for each in listed)
+
+    @property
+    def known(self) -> tuple[ObjectListElementSN, ...]:
+        """The objects whose base names are known, from the meter's list or because they were told."""
+        listed = [] if self._listed is None else [each for found in self._listed.values() for each in found]
+        return (*self._told.values(), *listed)
+
+    def know(self, objects: Iterable[ObjectListElementSN]) -> None:
+        """Take base names that are known already; the meter's list is read only for what is not among them."""
+        for each in objects:
+            self._told.setdefault((each.class_id, each.logical_name), each)
 
     async def octets(self, reference: AttributeRef[Any]) -> bytes:
         """Read one attribute as the octets of its Data, undecoded."""
@@ -179,6 +191,9 @@ class ShortNames(Several):
         reserved = RESERVED.get((class_id, instance))
         if reserved == CURRENT_ASSOCIATION:
             return reserved, None
+        told = self._told.get((class_id, instance))
+        if told is not None:
+            return told.base_name, told.version
         if self._listed is None:
             self._listed = {}
             try:

@@ -57,10 +57,7 @@ _EPQM: Final[Mapping[str, DataSet]] = MappingProxyType(
     }
 )
 _GAMA: Final[Mapping[str, DataSet]] = MappingProxyType(
-    {
-        "registers": DataSet((), "an OBIS code or a short name such as 0x3A08", r".+"),
-        "clock": DataSet((), "local time", "local time"),
-    }
+    {"registers": DataSet((), "an OBIS code or a short name such as 0x3A08", r".+"), "clock": _CLOCK}
 )
 
 DATA_SETS: Final[Mapping[str, Mapping[str, DataSet]]] = MappingProxyType(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from cosem.gateway.config import Signal
 from cosem.gateway.value import Command, CommandResult, Sample
 
 
@@ -20,8 +21,11 @@ class Driver(Protocol):
         """
         ...
 
-    async def backfill(self, since: datetime, until: datetime) -> Sequence[Sample]:
-        """Read what profile and event signals recorded between two times; nothing where the device has none."""
+    async def backfill(self, signals: Sequence[Signal], since: datetime, until: datetime) -> Sequence[Sample]:
+        """Read what the profiles and logs of some signals recorded after one time and up to another, in its order.
+
+        Nothing where the device has none. Raises CosemError where it was not reached.
+        """
         ...
 
     async def obey(self, command: Command) -> CommandResult:

@@ -1,0 +1,122 @@
+"""Which class serves which kind of output, and what of its row it takes."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from types import MappingProxyType
+from typing import Final, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cosem.errors import ConfigurationError
+from cosem.gateway.config import OutputRow
+from cosem.gateway.northbound import Output, iec104
+
+T = TypeVar("T")
+
+
+def output_of(row: OutputRow) -> Output:
+    """Return the output of a row. Raises ConfigurationError for an option it does not have, or a package missing."""
+    make = MAKERS.get(row.kind)
+    if make is None:
+        raise ConfigurationError(f"{row.name}: there is no output {row.kind}; there are {', '.join(MAKERS)}")
+    options = Options(row)
+    made = make(row, options)
+    options.finish()
+    return made
+
+
+class Options:
+    """The options of a row, each taken once by name and kind."""
+
+    def __init__(self, row: OutputRow) -> None:
+        self._row = row
+        self._left = dict(row.options)
+
+    def take(self, name: str, read: Callable[[str], T], default: T) -> T:
+        """Return an option, or its default. Raises ConfigurationError for what it cannot be."""
+        text = self._left.pop(name, None)
+        if text is None:
+            return default
+        try:
+            return read(text)
+        except (ValueError, ZoneInfoNotFoundError):
+            raise ConfigurationError(f"{self._row.name}: option {name} = {text!r} cannot be used") from None
+
+    def finish(self) -> None:
+        """Refuse what nobody took."""
+        if self._left:
+            raise ConfigurationError(f"{self._row.name}: {self._row.kind} has no option {', '.join(self._left)}")
+
+
+def host_and_port(row: OutputRow, port: int) -> tuple[str, int]:
+    """Return where an output is or listens; loopback, and the usual port of its protocol, unless the row says more."""
+    host, colon, number = row.address.rpartition(":")
+    if not row.address:
+        return "127.0.0.1", port
+    if not colon or "]" in number:
+        host, number = row.address, str(port)
+    return host.strip("[]") or "127.0.0.1", int(number)
+
+
+def server_tls(row: OutputRow) -> ssl.SSLContext | None:
+    """Return how an output that is connected to speaks TLS; with `ca`, clients must show a certificate of it."""
+    if not row.tls:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, row)
+    if row.ca:
+        context.load_verify_locations(row.ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def client_tls(row: OutputRow) -> ssl.SSLContext | None:
+    """Return how an output that connects speaks TLS."""
+    if not row.tls:
+        return None
+    context = ssl.create_default_context(cafile=row.ca or None)
+    if row.certificate:
+        _load(context, row)
+    return context
+
+
+def _load(context: ssl.SSLContext, row: OutputRow) -> None:
+    key = None if row.key is None else row.key.text.removeprefix("file:")
+    try:
+        context.load_cert_chain(row.certificate, key)
+    except (OSError, ssl.SSLError) as problem:
+        raise ConfigurationError(f"{row.name}: certificate or key cannot be read: {problem}") from problem
+
+
+def switch(text: str) -> bool:
+    """Read yes or no."""
+    words = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
+    if text.lower() not in words:
+        raise ValueError
+    return words[text.lower()]
+
+
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Read networks with commas between them."""
+    return tuple(ip_network(each.strip()) for each in text.split(","))
+
+
+def _iec104(row: OutputRow, options: Options) -> Output:
+    host, port = host_and_port(row, iec104.SECURE_PORT if row.tls else iec104.PORT)
+    usual = iec104.StationSettings()
+    settings = iec104.StationSettings(
+        common_address=options.take("common_address", int, usual.common_address),
+        zone=options.take("zone", ZoneInfo, usual.zone),
+        waiting=options.take("waiting", int, usual.waiting),
+        select_first=options.take("select_first", switch, usual.select_first),
+        select_time=options.take("select_time", float, usual.select_time),
+        tagged_interrogation=options.take("tagged_interrogation", switch, usual.tagged_interrogation),
+        command_offset=options.take("command_offset", int, usual.command_offset),
+    )
+    return iec104.Iec104Output(host, port, settings, tls=server_tls(row), masters=options.take("masters", networks, ()))
+
+
+MAKERS: Final[Mapping[str, Callable[[OutputRow, Options], Output]]] = MappingProxyType({"iec104": _iec104})

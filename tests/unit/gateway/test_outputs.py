@@ -1,0 +1,82 @@
+"""From rows of Outputs to outputs: addresses, options and TLS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+
+from certified import certified
+from cosem.errors import ConfigurationError
+from cosem.gateway.config import OutputRow
+from cosem.gateway.config.reference import Reference
+from cosem.gateway.northbound.iec104 import Iec104Output
+from cosem.gateway.outputs import client_tls, host_and_port, output_of, server_tls
+
+
+def row(**given: Any) -> OutputRow:
+    options = MappingProxyType(given.pop("options", {}))
+    return OutputRow(**{"kind": "iec104", "name": "scada", "options": options, **given})
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("", ("127.0.0.1", 2404)),
+        ("0.0.0.0:1", ("0.0.0.0", 1)),
+        ("192.0.2.7", ("192.0.2.7", 2404)),
+        ("[::1]:99", ("::1", 99)),
+        ("[::1]", ("::1", 2404)),
+        (":99", ("127.0.0.1", 99)),
+    ],
+)
+def test_addresses(address: str, place: tuple[str, int]) -> None:
+    assert host_and_port(row(address=address), 2404) == place
+
+
+def test_an_output_with_all_its_options() -> None:
+    options = {
+        "common_address": "7", "zone": "Europe/Vilnius", "waiting": "10", "select_first": "yes", "select_time": "5",
+        "tagged_interrogation": "1", "command_offset": "1000", "masters": "192.0.2.0/24, 2001:db8::/32",
+    }  # fmt: skip
+    made = output_of(row(address="127.0.0.1:0", options=options))
+    assert isinstance(made, Iec104Output)
+    assert (made.host, made.port, made.buffered) == ("127.0.0.1", 0, False)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"common_addres": "7"}, "no option common_addres"),
+        ({"common_address": "seven"}, "common_address = 'seven'"),
+        ({"common_address": "65535"}, "65535 is not within"),
+        ({"zone": "Europe/Nowhere"}, "zone"),
+        ({"select_first": "perhaps"}, "select_first"),
+        ({"masters": "192.0.2.7/24"}, "masters"),
+    ],
+)
+def test_options_that_cannot_be(options: dict[str, str], reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        output_of(row(options=options))
+
+
+def test_a_kind_that_there_is_not() -> None:
+    with pytest.raises(ConfigurationError, match="there is no output fax"):
+        output_of(row(kind="fax"))
+
+
+def test_tls(tmp_path: Path) -> None:
+    certified(tmp_path)
+    files = {"certificate": str(tmp_path / "certificate.pem"), "key": Reference(f"file:{tmp_path / 'key.pem'}")}
+    assert server_tls(row()) is None
+    assert client_tls(row()) is None
+    served = server_tls(row(tls=True, ca=str(tmp_path / "certificate.pem"), **files))
+    assert served is not None
+    assert served.verify_mode.name == "CERT_REQUIRED"
+    connecting = client_tls(row(tls=True, ca=str(tmp_path / "certificate.pem"), **files))
+    assert connecting is not None
+    assert connecting.check_hostname
+    with pytest.raises(ConfigurationError, match="scada: certificate or key"):
+        server_tls(row(tls=True, certificate=str(tmp_path / "none.pem")))
