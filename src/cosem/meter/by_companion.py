@@ -9,36 +9,35 @@ taken.
 from __future__ import annotations
 
 import secrets
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, cast
 
 from cosem.errors import ConfigurationError, CosemError
 from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys
+from cosem.meter.behaviour.demand import DEFAULT_PERIOD
+from cosem.meter.behaviour.profile_history import HISTORY
 from cosem.meter.blank import blank, blank_of
 from cosem.meter.device import LogicalDevice
+from cosem.meter.feed import REGISTERS, Feed, Held, seed_of
 from cosem.meter.item import Item
-from cosem.meter.loads import Load, Measured, figure, measured
-from cosem.meter.loads.codes import figure_of
+from cosem.meter.loads import Measured
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.classes.access_control import AssociationLN, AssociationSN, SecuritySetup
-from cosem.protocol.model.classes.data_storage import DemandRegister, ExtendedRegister, ProfileGeneric, Register
+from cosem.protocol.model.classes.data_storage import DemandRegister, ProfileGeneric, Register, ScalerUnit
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.companion import AssociationRule, Companion, ObjectRule
 from cosem.protocol.model.declare import InterfaceClass, object_for
 from cosem.protocol.model.rights import AttributeAccess, MethodAccess
 from cosem.protocol.model.shape import ANY
-from cosem.protocol.values.data import BitString, Data, DoubleLongUnsigned, Number, OctetString
+from cosem.protocol.values.data import BitString, Data, DoubleLongUnsigned, Integer, Number, OctetString
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
 
-REGISTERS: Final = (Register.class_id, ExtendedRegister.class_id, DemandRegister.class_id)
 _OF_ASSOCIATIONS: Final = frozenset({AssociationSN.class_id, AssociationLN.class_id, SecuritySetup.class_id})
 """Classes of the objects that every association has of its own."""
 
@@ -97,13 +96,18 @@ class CompanionRights(Rights):
         return rule.attributes[index].access_of(self.whose, self._listed)
 
 
-def furnish_by(known: Companion, device: LogicalDevice, *, profiles: bool | None = None) -> None:
+def furnish_by(
+    known: Companion, device: LogicalDevice, *, profiles: bool | None = None, feed: Feed | None = None
+) -> None:
     """Put the objects of a companion into a logical device, as far as they are not there yet.
 
-    With `profiles`, profiles alone, and without, all others: their columns must be there first.
+    With `profiles`, profiles alone, and without, all others: their columns must be there first. Registers show what
+    `feed` has for them, left out that of a household of its own.
 
     Raises ConfigurationError where the device has an object of another class in the place of one.
     """
+    past = feed is not None
+    feed = feed or Feed("household", seed_of(device), device.meter)
     rules = sorted(known.objects, key=lambda rule: _is_profile(rule.class_id))
     for rule in rules:
         instance = _instance(rule)
@@ -111,7 +115,7 @@ def furnish_by(known: Companion, device: LogicalDevice, *, profiles: bool | None
             continue
         present = device.find(instance)
         if present is None:
-            _add(device, rule, instance)
+            _add(device, rule, instance, feed, past)
         elif present.class_id != rule.class_id and known.rule(instance, present.class_id) is None:
             raise ConfigurationError(
                 f"{instance}: {known.name} has it in class {rule.class_id}, not {present.class_id}"
@@ -193,7 +197,7 @@ def _is_profile(class_id: int) -> bool:
     return class_id == ProfileGeneric.class_id
 
 
-def _add(device: LogicalDevice, rule: ObjectRule, instance: Obis) -> None:
+def _add(device: LogicalDevice, rule: ObjectRule, instance: Obis, feed: Feed, past: bool) -> None:
     address = object_for(rule.class_id, rule.version, instance)
     declared = address.declared_attributes
     values: dict[str, Any] = {
@@ -201,7 +205,10 @@ def _add(device: LogicalDevice, rule: ObjectRule, instance: Obis) -> None:
         for index, each in rule.attributes.items()
         if each.value is not None and index in declared
     }
-    values.update(_usual(device, address, rule))
+    values.update(_usual(device, address, rule, feed))
+    if past and _is_profile(rule.class_id) and values.get("capture_period", _PERIODS.get(_family(instance))):
+        values.setdefault("capture_period", _PERIODS.get(_family(instance)))
+        values["buffer"] = HISTORY
     writable = [
         declared[index].name
         for index, each in rule.attributes.items()
@@ -217,30 +224,41 @@ def _add(device: LogicalDevice, rule: ObjectRule, instance: Obis) -> None:
             item.values[index] = blank_of(cast("Any", said).type) if typed else blank(attribute.shape)
 
 
-def _usual(device: LogicalDevice, address: InterfaceClass, rule: ObjectRule) -> dict[str, object]:
+def _usual(device: LogicalDevice, address: InterfaceClass, rule: ObjectRule, feed: Feed) -> dict[str, object]:
     """Return what cannot be left blank: values of registers with scaler and unit, columns of profiles, names."""
     if rule.class_id in REGISTERS:
-        name = figure_of(address.instance)
-        flows = None if name is None else figure(name)
-        unit = rule.unit or (flows.unit if flows else catalogue.lookup(address.instance).unit) or Unit.NO_UNIT
-        scaler = rule.scaler if rule.scaler is not None else flows.scaler if flows and flows.unit is unit else 0
-        named = "current_average_value" if rule.class_id == DemandRegister.class_id else "value"
-        if named != "value":
-            return {"scaler_unit": (scaler, unit)}
-        said = rule.attributes.get(2)
-        kind = DoubleLongUnsigned if said is None or said.type is None else type(blank_of(said.type))
-        if name is not None and flows is not None and flows.unit is unit and issubclass(kind, Number):
-            load = Load(zlib.crc32(device.name.encode()), device.zone)
-            return {
-                "value": Held(measured(name, load, scaler), cast("type[Number]", kind)),
-                "scaler_unit": (scaler, unit),
-            }
-        return {"value": _held(kind, _USUAL.get(unit, 0), scaler), "scaler_unit": (scaler, unit)}
+        return _of_register(address, rule, feed)
     if _is_profile(rule.class_id):
         return {"capture_objects": tuple(_columns(device, address.instance))}
     if address.instance in _NAMED:
         return {"value": OctetString(device.name.encode())}
     return {}
+
+
+def _of_register(address: InterfaceClass, rule: ObjectRule, feed: Feed) -> dict[str, object]:
+    """Return what the load has where it is in the unit of the companion, and else what is usual."""
+    said = rule.attributes.get(2)
+    kind = DoubleLongUnsigned if said is None or said.type is None else type(blank_of(said.type))
+    fed = feed.values(address, None, DEFAULT_PERIOD) if issubclass(kind, Number) else {}
+    scaler, unit = cast("tuple[int, Unit]", fed.get("scaler_unit", (0, None)))
+    if fed and rule.unit in (None, unit):
+        scaler = scaler if rule.scaler is None else rule.scaler
+        fed = feed.values(address, ScalerUnit(Integer(scaler), unit), DEFAULT_PERIOD)
+        value = fed.get("value")
+        return fed if not isinstance(value, Measured) else {**fed, "value": Held(value, cast("type[Number]", kind))}
+    unit = rule.unit or unit or catalogue.lookup(address.instance).unit or Unit.NO_UNIT
+    scaler = rule.scaler if rule.scaler is not None else 0
+    if rule.class_id == DemandRegister.class_id:
+        return {"scaler_unit": (scaler, unit)}
+    return {"value": _held(kind, _USUAL.get(unit, 0), scaler), "scaler_unit": (scaler, unit)}
+
+
+_PERIODS: Final = {(99, 1): 900, (99, 2): 86_400}
+"""Seconds between the rows of load profiles, by value groups C and D, where the companion leaves them open."""
+
+
+def _family(instance: Obis) -> tuple[int, int]:
+    return instance.octets[2], instance.octets[3]
 
 
 _NAMED: Final = frozenset({Obis("0.0.96.1.0.255"), Obis("0.0.96.1.1.255")})
@@ -262,18 +280,6 @@ def _columns(device: LogicalDevice, profile: Obis) -> Iterator[object]:
         groups = item.instance.octets
         if item.class_id == Register.class_id and groups[2] in (1, 2) and groups[3] == 8 and groups[5] == 255:
             yield Register(item.instance).value
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What flows, in the type that the companion asks for; what is too much for it is the most that it holds."""
-
-    of: Measured
-    kind: type[Number]
-
-    def __call__(self, time: datetime) -> Number:
-        """Return the value at a time."""
-        return self.kind(min(max(int(self.of(time)), self.kind.LOW), self.kind.HIGH))
 
 
 def _held(kind: type, value: int, scaler: int) -> Data:

@@ -58,6 +58,9 @@ EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """Between these the clock can be set."""
 
+MOST_SHIFTS: Final = 64
+"""How many settings of its clock a meter remembers, to know what was measured before."""
+
 C = TypeVar("C", bound=InterfaceClass)
 
 
@@ -384,7 +387,7 @@ class Meter:
     """
 
     __slots__ = (
-        *("_clock", "_counters", "_lockout", "_lockout_limits", "_pushes", "_shift", "_store"),
+        *("_clock", "_counters", "_lockout", "_lockout_limits", "_pushes", "_shift", "_shifts", "_store"),
         *("chance", "devices", "entropy", "faults", "key_keeper", "system_title", "zone"),
     )
 
@@ -408,6 +411,7 @@ class Meter:
         self.entropy = entropy
         self._clock = faults.clock(clock)
         self._shift = timedelta()
+        self._shifts: tuple[tuple[datetime, timedelta], ...] = ()
         self._store = counters
         self._counters: Counters | None = None
         self._lockout: Lockout | None = None
@@ -464,8 +468,18 @@ class Meter:
         self.settle()
         before = self.time()
         self._shift = moment - self._clock()
+        self._shifts = (*self._shifts, (moment.astimezone(UTC), self._shift))[-MOST_SHIFTS:]
         for device in self.devices.values():
             device.restart(before)
+
+    def true_time_of(self, shown: datetime) -> datetime:
+        """Return the true time at which the clock shows a time, or did last, as far as its settings are known."""
+        for since, shift in reversed(self._shifts):
+            if since <= shown:
+                return shown - shift
+        if not self._shifts:
+            return shown - self._shift
+        return shown if len(self._shifts) < MOST_SHIFTS else shown - self._shifts[0][1]
 
     def settle(self) -> None:
         """Do and capture what was due until now in all logical devices."""

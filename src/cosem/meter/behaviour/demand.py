@@ -61,10 +61,18 @@ class Named:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """What grows, in steps of a scaler; as what a demand register averages, its growth per hour."""
+
+    of: Asked
+    scaler: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """What is averaged, and since when periods are counted; `kept` is the last average until the first one ends."""
 
-    source: Named | FromSource | Asked
+    source: Named | Growth | FromSource | Asked
     began: datetime | None = None
     kept: Data = None
 
@@ -136,6 +144,10 @@ def _average(visit: Visit, item: Item, begin: datetime, end: datetime) -> Data:
                 sum_of_time = (ask(end) - ask(begin)) * 3600
             else:
                 sum_of_time = _summed(begin, end, item, ask)
+        elif isinstance(source, Growth):
+            scaler = source.scaler - _scaler(visit, item, _CURRENT)
+            grown = cast("Any", source.of(_at(visit, end).time)) - cast("Any", source.of(_at(visit, begin).time))
+            sum_of_time = grown * 3600
         else:
             scaler = 0
             sum_of_time = _summed(begin, end, item, lambda time: answered(source, _at(visit, time)))
@@ -211,14 +223,14 @@ def _adopt(item: Item, given: dict[int, object]) -> None:
     item.values.setdefault(_STATUS, None)
 
 
-def _named(source: Any) -> Named | FromSource | Asked | None:
+def _named(source: Any) -> Named | Growth | FromSource | Asked | None:
     if isinstance(source, AttributeRef):
         return Named(source.class_id, source.instance, source.index)
     if isinstance(source, str):
         reference = parse_reference(source)
         return Named(reference.class_id or 0, reference.instance, reference.member)
-    if callable(source) or isinstance(source, FromSource):
-        return cast("FromSource | Asked", source)
+    if callable(source) or isinstance(source, FromSource | Growth):
+        return cast("Growth | FromSource | Asked", source)
     return None
 
 

@@ -42,6 +42,10 @@ class Recomputed:
     needs no memory and has a history from the beginning.
     """
 
+    def source(self, entries: int) -> Source:
+        """Return where the rows of one profile come from."""
+        return RecomputedRows()
+
 
 RECOMPUTED: Final = Recomputed()
 
@@ -277,7 +281,7 @@ def _adopt(item: Item, given: dict[int, Any]) -> None:
     elif isinstance(buffer, Recomputed):
         if not period:
             raise ConfigurationError("capture_period: a recomputed profile needs one")
-        source = RecomputedRows()
+        source = buffer.source(entries)
     elif callable(buffer) or isinstance(buffer, FromSource):
         source = AskedRows(buffer)
     else:

@@ -8,7 +8,7 @@ is not for a client to erase: scripts run `reset`, a client only where the descr
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, cast
@@ -55,14 +55,20 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What a register has counted of what is asked, with the device's source and the local time."""
+    """What a register has counted of what is asked, with the device's source and the local time.
+
+    Until it was reset or switched for the first time it holds what `before` says, where that is given.
+    """
 
     of: FromSource | Asked
     stretches: tuple[Stretch, ...] = (Stretch(_BEGINNING, 0, 0, True),)
+    before: Asked | None = None
 
     def __call__(self, source: Any, time: datetime) -> Any:
         """Return what the register holds at a time, of the type of what is asked."""
         stretch = next((each for each in reversed(self.stretches) if each.since <= time), None)
+        if self.before is not None and stretch is not None and stretch.since == _BEGINNING:
+            return self.before(time)
         asked = cast("Any", self.of.ask(source, time) if isinstance(self.of, FromSource) else self.of(time))
         if stretch is None:
             return type(asked)(self.stretches[0].total)
@@ -76,6 +82,23 @@ class Counted:
         stretch = Stretch(since, asked, present, self.stretches[-1].counts if counts is None else counts)
         return replace(self, stretches=(*self.stretches, stretch)[-MOST_STRETCHES:])
 
+    @property
+    def switched(self) -> bool | None:
+        """Whether it counts at present; None where nobody has said so yet."""
+        return None if self.before is not None and len(self.stretches) == 1 else self.stretches[-1].counts
+
+
+@dataclass(frozen=True, slots=True)
+class SinceReset:
+    """What is asked with the time of the last reset, None before the first one, and the local time."""
+
+    of: Callable[[datetime | None, datetime], object]
+    since: datetime | None = None
+
+    def __call__(self, time: datetime) -> object:
+        """Return the value at a time."""
+        return self.of(None if self.since is not None and self.since > time else self.since, time)
+
 
 def counted(item: Item) -> Counted | None:
     """Return what a register counts; None when its value is given once and for all."""
@@ -88,6 +111,8 @@ def counted(item: Item) -> Counted | None:
 def _reset(visit: Visit, item: Item, _: Data) -> Data:
     """Set the value to zero, which stands for the default value."""
     own = visit.device.owned(item)
+    if _begin_anew(visit, own, _VALUE):
+        return None
     present = cast("Any", own.read(visit, _VALUE))
     if isinstance(present, bool) or not isinstance(present, int | float):
         raise Refusal(DataAccessResult.OTHER_REASON)
@@ -99,8 +124,19 @@ def _reset(visit: Visit, item: Item, _: Data) -> Data:
 def _reset_extended(visit: Visit, item: Item, argument: Data) -> Data:
     """As of a register; the time of the reset is the capture time."""
     _reset(visit, item, argument)
-    visit.device.owned(item).values[_CAPTURE_TIME] = OctetString(DateTime.from_datetime(visit.time).octets)
+    own = visit.device.owned(item)
+    if not _begin_anew(visit, own, _CAPTURE_TIME):
+        own.values[_CAPTURE_TIME] = OctetString(DateTime.from_datetime(visit.time).octets)
     return None
+
+
+def _begin_anew(visit: Visit, own: Item, index: int) -> bool:
+    """Tell whether a value is asked since the last reset, which is now then."""
+    held = own.values.get(index)
+    if not isinstance(held, SinceReset):
+        return False
+    own.values[index] = replace(held, since=visit.time.astimezone(UTC))
+    return True
 
 
 # -- which registers count ---------------------------------------------------------------------------------------------
@@ -121,7 +157,7 @@ def _let_count(visit: Visit, register: ObjectDefinition, counts: bool) -> None:
     if found is None or found.class_id not in (Register.class_id, ExtendedRegister.class_id):
         return
     counting = counted(found)
-    if counting is None or counting.stretches[-1].counts is counts:
+    if counting is None or counting.switched is counts:
         return
     try:
         visit.device.owned(found).values[_VALUE] = FromSource(counting.changed(visit, counts))

@@ -6,6 +6,10 @@
     template = "household"              # begin with the objects of a household meter; or gama100, gama300
     companion = "smr-5.0"               # have what it asks for: one that comes along, or a file ("my-operator.toml")
 
+    [load]                              # what flows there: registers without a value show it by their OBIS codes
+    kind = "household"                  # or heat_pump, shop, pv; gas, water and heat are known with any of them
+    seed = 7                            # left out, it follows from the name
+
     [[object]]
     class = "Register"                  # or 3
     instance = "1.0.1.8.0.255"
@@ -59,6 +63,12 @@
     push = "0.4.25.9.0.255"             # what is pushed for an alarm that is new
     reset = "zeros"                     # or ones: which bits of what a client writes reset an alarm
 
+With a load a profile with a period has rows from before the meter began, computed when they are read, and captures
+from then on; with `past = false` it begins empty, and with `recomputed = true` it never captures. Demand registers,
+last averages and maxima (value groups D 4 to 6) follow the same energy. Tariff registers of a register activation
+count the total while its mask has them, so that an activity calendar switches them by scripts; before the meter began,
+they hold what the load has for day and night.
+
 A meter with a companion has its objects, and its associations with keys that are made anew, unless a table here
 describes them: an [[object]] or [[profile]] takes the place of the companion's, and what an [[association]] leaves out
 is what the companion says of that client (see `cosem.meter.by_companion`).
@@ -86,6 +96,7 @@ from cosem.meter.associations import BY_LOGICAL_NAMES, PUBLIC_ASSOCIATION, PUBLI
 from cosem.meter.by_companion import Secrets, furnish_by, made_anew, offers_of
 from cosem.meter.describe.alarms import add_alarms
 from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS, offer_association
+from cosem.meter.describe.load import feed_from
 from cosem.meter.describe.meter import add_device, companion_from, meter_from
 from cosem.meter.describe.object import add_object
 from cosem.meter.describe.profile import ORDERS, add_profile
@@ -93,6 +104,7 @@ from cosem.meter.describe.push import add_push
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.faults import WELL_BEHAVED
 from cosem.meter.faults import read as read_faults
+from cosem.meter.feed import feed_device
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.model.table import Table
 
@@ -156,16 +168,20 @@ def parse(
     table = whole.table("meter")
     known = companion_from(table, folder)
     meter = meter_from(table, counters, clock, faults)
+    feed = feed_from(meter, whole.table("load")) if "load" in whole else None
     for table in whole.tables("device"):
         add_device(meter, table)
     for table in whole.tables("object"):
         add_object(meter, table)
     if known is not None:
-        whole.guarded(partial(furnish_by, known, meter.management, profiles=False))
+        whole.guarded(partial(furnish_by, known, meter.management, profiles=False, feed=feed))
+    if feed is not None:
+        for device in meter.devices.values():
+            whole.guarded(partial(feed_device, device, feed))
     for table in whole.tables("profile"):
-        add_profile(meter, table)
+        add_profile(meter, table, past=feed is not None)
     if known is not None:
-        whole.guarded(partial(furnish_by, known, meter.management, profiles=True))
+        whole.guarded(partial(furnish_by, known, meter.management, profiles=True, feed=feed))
     for table in whole.tables("association"):
         offer_association(meter, table, allow_demo_keys, known)
     if known is not None:

@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from cosem.errors import ConfigurationError
 from cosem.meter.behaviour.profile_generic import DEFAULT_ENTRIES, RECOMPUTED
+from cosem.meter.behaviour.profile_history import HISTORY
 from cosem.meter.describe.words import device_of, named
 from cosem.meter.device import LogicalDevice, Meter
 from cosem.meter.events import MeterEvent
@@ -26,8 +27,11 @@ ORDERS: Final[Mapping[str, SortMethod]] = {
 }
 
 
-def add_profile(meter: Meter, table: Table) -> None:
-    """Add the profile of one [[profile]]; its columns must be there."""
+def add_profile(meter: Meter, table: Table, *, past: bool = False) -> None:
+    """Add the profile of one [[profile]]; its columns must be there.
+
+    With `past` it has rows from before the meter began, where it captures on time and in the order of time.
+    """
     device = device_of(meter, table)
     instance = table.text("instance")
     address = table.guarded(lambda: ProfileGeneric(instance))
@@ -42,6 +46,9 @@ def add_profile(meter: Meter, table: Table) -> None:
     if "sort_by" in table:
         values["sort_object"] = table.given("sort_by", lambda given: _column(device, str(given)))
     base_name = table.optional_integer("base_name")
+    in_time = values["sort_method"] in (SortMethod.FIRST_IN_FIRST_OUT, SortMethod.LAST_IN_FIRST_OUT)
+    if table.boolean("past", past and in_time and values["capture_period"] != 0):
+        values["buffer"] = HISTORY
     if table.boolean("recomputed", False):
         values["buffer"] = RECOMPUTED
     codes = table.given("events", _codes) if "events" in table else None

@@ -14,6 +14,9 @@ ELECTRICITY, COOLING, HEAT, GAS, COLD_WATER, HOT_WATER = 1, 5, 6, 7, 8, 9
 POWER, ENERGY = 7, 8
 """Instantaneous values and time integrals of electricity (value group D)."""
 
+AVERAGE, LAST_AVERAGE, MAXIMUM = 4, 5, 6
+"""The current and the last average, and the largest, of averaging scheme 1 (value group D)."""
+
 
 def figure_of(code: Obis, kind: str = "household") -> str | None:
     """Return the name of the figure that a code stands for, None where no load has it.
@@ -23,6 +26,14 @@ def figure_of(code: Obis, kind: str = "household") -> str | None:
     a, _, c, d, e, f = code.octets
     found = _FIGURES.get((a, c, d, e)) if f == 255 else None
     return f"{kind}.{found}" if found is not None and a == ELECTRICITY else found
+
+
+def energy_of(code: Obis, kind: str = "household") -> str | None:
+    """Return the name of the energy whose averages a code stands for, None where it stands for none."""
+    a, b, c, d, e, f = code.octets
+    if a != ELECTRICITY or d not in (AVERAGE, LAST_AVERAGE, MAXIMUM) or e:
+        return None
+    return figure_of(Obis.of(a, b, c, ENERGY, e, f), kind)
 
 
 def _electricity() -> Mapping[tuple[int, int, int, int], str]:

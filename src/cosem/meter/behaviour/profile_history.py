@@ -1,0 +1,106 @@
+"""Profiles with a past: rows from before the meter began are computed when they are read, those since then captured.
+
+What is written, set or without power shows in the rows since the meter began; its past costs no memory, and a part of
+it no more than that part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, overload
+
+from cosem.meter.behaviour.profile_generic import CapturedRows, Profile, Recomputed, Row, Rows
+from cosem.meter.item import Visit
+
+
+class History(Recomputed):
+    """As the value of `buffer`: as full as it can be from the beginning, and captured from then on."""
+
+    def source(self, entries: int) -> HistoryRows:
+        """Return where the rows of one profile come from."""
+        return HistoryRows(entries)
+
+
+HISTORY: Final = History()
+
+
+class HistoryRows(CapturedRows):
+    """Rows that are captured, behind those that would have been before."""
+
+    __slots__ = ("_began",)
+
+    def __init__(self, entries: int) -> None:
+        super().__init__((), entries)
+        self._began: datetime | None = None
+
+    def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
+        captured = super().rows(profile, visit, start, end)
+        places = profile.entries - len(captured)
+        if self._began is None or places <= 0:
+            return captured
+        step = timedelta(seconds=profile.period)
+        last, first = self._began, self._began - (places - 1) * step
+        if start is not None:
+            first += max(-(-(start.astimezone(UTC) - first) // step), 0) * step
+        if end is not None and end.astimezone(UTC) < last:
+            last += -(-(end.astimezone(UTC) - last) // step) * step
+        return ComputedRows(profile, visit, first, max((last - first) // step + 1, 0), captured)
+
+    def count(self, profile: Profile, visit: Visit) -> int:
+        captured = super().count(profile, visit)
+        return captured if self._began is None else profile.entries
+
+    def catch_up(self, profile: Profile, visit: Visit) -> None:
+        begins = self._captured is None
+        super().catch_up(profile, visit)
+        if begins:
+            self._began = self._captured
+
+    def reset(self) -> None:
+        """Forget the past as well."""
+        super().reset()
+        self._began = None
+
+
+class ComputedRows(Sequence[Row]):
+    """Rows for times at equal distances, computed when they are looked at, and captured ones behind them."""
+
+    __slots__ = ("_captured", "_computed", "_first", "_places", "_profile", "_visit")
+
+    def __init__(
+        self,
+        profile: Profile,
+        visit: Visit,
+        first: datetime,
+        computed: int,
+        captured: Rows,
+        places: range | None = None,
+    ) -> None:
+        self._profile = profile
+        self._visit = visit
+        self._first = first
+        self._computed = computed
+        self._captured = captured
+        self._places = range(computed + len(captured)) if places is None else places
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> ComputedRows: ...
+
+    def __getitem__(self, place: int | slice) -> Row | ComputedRows:
+        if isinstance(place, int):
+            return self._row(self._places[place])
+        places = self._places[place]
+        return ComputedRows(self._profile, self._visit, self._first, self._computed, self._captured, places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def _row(self, place: int) -> Row:
+        if place >= self._computed:
+            return self._captured[place - self._computed]
+        time = self._first + timedelta(seconds=place * self._profile.period)
+        return self._profile.row(self._visit.at(time.astimezone(self._visit.time.tzinfo)))

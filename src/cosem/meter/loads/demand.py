@@ -1,0 +1,97 @@
+"""Averages of a load over blocks of time: the last one, and the largest of a month or since it was reset.
+
+Blocks begin at multiples of the period of the local standard day, and averages are the growth of what a register of
+the energy shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+from cosem.meter.loads.figures import Load, figure
+from cosem.protocol.values.data import DoubleLongUnsigned
+
+HOUR: Final = 3600
+CHUNK: Final = 96
+"""Blocks whose maximum is reckoned once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The averages of an energy of a load, such as `household.active_import`, in steps of a scaler."""
+
+    energy: str
+    load: Load
+    period: int
+    scaler: int = 0
+
+    def last(self, time: datetime) -> Any:
+        """Return the average of the block that ended last."""
+        return self._told(_grown(self.energy, self.load.number, self.period, self._number(time) - 1))
+
+    def maximum(self, since: datetime | None, time: datetime) -> Any:
+        """Return the largest average of the blocks that began since a time, or in the present month, and have ended."""
+        return self._told(self._largest(since, time)[0])
+
+    def moment(self, since: datetime | None, time: datetime) -> datetime:
+        """Return when the block with the largest average ended, else since when there was none."""
+        number = self._largest(since, time)[1]
+        if number is None:
+            return self._since(since, time)
+        back = self.load.seconds(time) - (number + 1) * self.period
+        return (time.astimezone(UTC) - timedelta(seconds=back)).astimezone(time.tzinfo)
+
+    def _largest(self, since: datetime | None, time: datetime) -> tuple[float, int | None]:
+        begin = self.load.seconds(self._since(since, time))
+        first = max(int(-(-begin // self.period)), 0)
+        return _largest(self.energy, self.load.number, self.period, first, self._number(time))
+
+    @staticmethod
+    def _since(since: datetime | None, time: datetime) -> datetime:
+        if since is None or since > time:
+            return time.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
+        return since.astimezone(time.tzinfo)
+
+    def _number(self, time: datetime) -> int:
+        return int(self.load.seconds(time) // self.period)
+
+    def _told(self, grown: float) -> Any:
+        return DoubleLongUnsigned(int(grown * HOUR / self.period * 10.0**-self.scaler))
+
+
+def _grown(energy: str, seed: int, period: int, number: int) -> float:
+    worth = figure(energy).worth
+    return worth(seed, (number + 1) * period) - worth(seed, number * period)
+
+
+def _largest(energy: str, seed: int, period: int, first: int, end: int) -> tuple[float, int | None]:
+    """Return how much was the most that came in one of some blocks, and in which one first."""
+    best: tuple[float, int | None] = (0.0, None)
+    while first < end:
+        until = min((first // CHUNK + 1) * CHUNK, end)
+        whole = until - first == CHUNK
+        found = _of_chunk(energy, seed, period, first) if whole else _of_blocks(energy, seed, period, first, until)
+        if found[0] > best[0]:
+            best = found
+        first = until
+    return best
+
+
+def _of_blocks(energy: str, seed: int, period: int, first: int, end: int) -> tuple[float, int | None]:
+    worth = figure(energy).worth
+    best: tuple[float, int | None] = (0.0, None)
+    before = worth(seed, first * period)
+    for number in range(first, end):
+        after = worth(seed, (number + 1) * period)
+        if after - before > best[0]:
+            best = (after - before, number)
+        before = after
+    return best
+
+
+@lru_cache(maxsize=4096)
+def _of_chunk(energy: str, seed: int, period: int, first: int) -> tuple[float, int | None]:
+    return _of_blocks(energy, seed, period, first, first + CHUNK)
