@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import tzinfo
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from cosem.cli.options import Json, key, private_key, public_key
 from cosem.cli.paste import Part, parts
 from cosem.cli.report import escaped, put, put_json, say
 from cosem.cli.telegrams import headings, pasted, plain, set_aside, show, telegrams_in
-from cosem.cli.zone import LocalZone
+from cosem.cli.zone import LocalZone, named_zone
 from cosem.client.follow import Heard
 from cosem.errors import ConfigurationError
 from cosem.protocol.association.layers import GeneralKeys
@@ -22,6 +23,7 @@ from cosem.protocol.codec.dissect import as_dict, render
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.iec21 import Discarded
 from cosem.protocol.iec21.p1 import PUBLISHED_AUTHENTICATION_KEY, P1Keys, Telegram
+from cosem.protocol.iec21.tic import Frame
 from cosem.protocol.values.system_title import TITLE_OCTETS
 
 STANDARD_INPUT = "-"
@@ -79,6 +81,14 @@ def decode(
             show_default=False,
         ),
     ] = None,
+    zone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Zone of a P1 or TIC meter, whose times tell none, as Europe/Amsterdam.",
+            show_default="this machine's",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Decode octets: HDLC frames, wrapped APDUs, APDUs with or without LLC header, or Data; the layer is guessed.
@@ -97,7 +107,7 @@ def decode(
     own, authentication = key("--key", encryption_key), key("--auth-key", authentication_key)
     heard = pasted(text)
     if heard:
-        show_pasted(heard, as_json=json)
+        show_pasted(heard, named_zone(zone), as_json=json)
         return
     dissector = Dissector(
         own,
@@ -109,7 +119,7 @@ def decode(
     every = parts(text)
     heard = [each for part in every for each in telegrams_in(part.octets, _p1_keys(own, authentication))]
     if heard:
-        show_pasted(heard, as_json=json)
+        show_pasted(heard, named_zone(zone), as_json=json)
         return
     found = [(part, dissector.dissect(part.octets)) for part in every]
     findings = [each for _, those in found for each in those]
@@ -124,9 +134,10 @@ def decode(
         raise Ended(SOME_FAILED)
 
 
-def show_pasted(heard: list[Heard | Discarded], *, as_json: bool) -> None:
+def show_pasted(heard: list[Heard | Discarded], zone: tzinfo, *, as_json: bool) -> None:
     """Show telegrams, and of those whose check is wrong what they say all the same."""
-    zone = LocalZone()
+    if isinstance(zone, LocalZone) and any(isinstance(each, Telegram | Frame) for each in heard):
+        say(zone.taken)
     if as_json:
         put_json({"telegrams": [plain(each, zone) for each in heard]})
     else:

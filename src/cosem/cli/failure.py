@@ -28,6 +28,7 @@ from cosem.errors import (
     TransportError,
 )
 from cosem.protocol.apdu.exception import ExceptionResponse, ServiceErrorCode
+from cosem.protocol.dialect import known_of
 from cosem.protocol.profile.address import ConnectionUrl
 
 ALL_READ: Final = 0
@@ -36,6 +37,9 @@ NOT_CONNECTED: Final = 2
 SESSION_LOST: Final = 3
 BAD_USAGE: Final = 64
 INTERRUPTED: Final = 130
+
+DEVIATIONS: Final = (RemoteProtocolError, SecurityError, ShapeError, TimedOut, ConnectionLost)
+"""What goes wrong where a meter does something its own way."""
 
 
 class Phase(Enum):
@@ -63,8 +67,13 @@ def exit_code(error: CosemError, phase: Phase = Phase.CONNECTED) -> int:
     return SOME_FAILED if isinstance(error, ServiceError | ShapeError | LocalProtocolError) else SESSION_LOST
 
 
-def complain(error: CosemError, phase: Phase = Phase.CONNECTED, url: ConnectionUrl | None = None) -> None:
-    """Say on stderr what failed, in which layer, what was expected and what to try."""
+def complain(
+    error: CosemError, phase: Phase = Phase.CONNECTED, url: ConnectionUrl | None = None, maker: str = ""
+) -> None:
+    """Say on stderr what failed, in which layer, what was expected, what to try, and which dialects may help.
+
+    `maker` are the FLAG letters of whoever made the meter, where that is known.
+    """
     if isinstance(error, ConfigurationError | LocalProtocolError) or phase is Phase.PREPARING:
         say(f"error: {error}")
         return
@@ -80,6 +89,9 @@ def complain(error: CosemError, phase: Phase = Phase.CONNECTED, url: ConnectionU
         for number, cause in enumerate(known.causes):
             say(f"  {'likely:' if not number else '':9} {cause}")
     say(f"  try:      {advice.remedy}")
+    if isinstance(error, DEVIATIONS):
+        for each in known_of(maker):
+            say(f"  known:    meters of {each.maker} that deviate: --dialect {each.name} ({each.source})")
 
 
 class Advice(NamedTuple):

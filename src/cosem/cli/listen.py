@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import Counter
 from typing import Annotated, Any, Final
 
 import typer
 
 from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.follow import follow, is_one_way, p1_keys
-from cosem.cli.options import Json, key
+from cosem.cli.options import AllowOption, DialectOption, Json, allowed, dialect_option, key
 from cosem.cli.overhear import overhear
 from cosem.cli.report import escaped, json_text, octets_text, plain_error, plain_value, put, say, value_text
 from cosem.cli.zone import named_zone
@@ -88,6 +89,8 @@ def listen(
             "in the end; or end.",
         ),
     ] = True,
+    dialect: DialectOption = None,
+    allow: AllowOption = None,
     json: Json = False,
 ) -> None:
     """Listen for what meters push until Ctrl-C; each push is one line.
@@ -144,7 +147,11 @@ def listen(
         raise ConfigurationError("say with --meter whose keys these are")
     else:
         say("notice: without --meter and keys nothing is believed, and all is set aside")
-    reception = PushReception(client_system_title(), meters, default_counter_store())
+    reception = PushReception(
+        *(client_system_title(), meters, default_counter_store()),
+        dialect=dialect_option(dialect, allow),
+        permitted=allowed(allow),
+    )
     try:
         asyncio.run(_listen(url, reception, count, beyond_loopback, as_json=json))
     except TransportError as error:
@@ -156,6 +163,7 @@ async def _listen(url: str, reception: PushReception, count: int | None, beyond:
     async with PushListener(url, reception, beyond_loopback=beyond) as listener:
         say(f"listening at {listener.url}; stop with Ctrl-C")
         told = 0
+        shown: Counter[str] = Counter()
         while count is None or told < count:
             event = await listener.next()
             told += 1
@@ -164,6 +172,9 @@ async def _listen(url: str, reception: PushReception, count: int | None, beyond:
             else:
                 _show(event)
             sys.stdout.flush()
+            for name, times in sorted((reception.tolerated - shown).items()):
+                say(f"tolerated: {name.replace('_', ' ')}, {times} times")
+            shown = reception.tolerated
 
 
 def _show(event: PushEvent) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -12,6 +12,7 @@ from cosem.cli.failure import SOME_FAILED, Ended, Phase, complain, exit_code
 from cosem.cli.options import Connection, secret
 from cosem.cli.report import plain_error, put_json, put_table, say
 from cosem.cli.session import ECHO, TRACE
+from cosem.cli.telegrams import quality
 from cosem.cli.zone import LocalZone
 from cosem.client.iec21 import LocalClient
 from cosem.errors import CommandRefused, ConfigurationError, CosemError
@@ -59,7 +60,7 @@ def read_local(
     if programming is None and wanted:
         found, missing = _chosen(found, wanted)
         refused += [(each, CosemError("the readout has no such line")) for each in missing]
-    _show(url, readout, found, refused, as_json=connection.json)
+    _show(url, readout, found, refused, client.counters, as_json=connection.json)
     readings = [reading for line in found for reading in line.readings]
     if isinstance(zone, LocalZone) and any(Quality.ZONE_ASSUMED & reading.quality for reading in readings):
         say(zone.taken)
@@ -128,6 +129,7 @@ def _show(
     readout: Readout,
     found: list[Line],
     refused: list[tuple[str, CosemError]],
+    counters: Mapping[str, int],
     *,
     as_json: bool,
 ) -> None:
@@ -138,6 +140,7 @@ def _show(
                 "identification": None if readout.identification is None else str(readout.identification),
                 "maker": None if readout.identification is None else maker(readout.identification.manufacturer),
                 "check": readout.check.value,
+                "line": {name: count for name, count in counters.items() if count},
                 "lines": [_plain(line) for line in found],
                 "refused": [{"asked": asked, "error": plain_error(error)} for asked, error in refused],
             }
@@ -163,6 +166,8 @@ def _show(
                 say(f"error: {line.code or line.text}: {line.fault}; the line says {line.text}")
     for asked, error in refused:
         say(f"error: {asked}: {error}")
+    if any(counters.values()):
+        say(f"line: {quality(counters)}")
 
 
 def _rows(line: Line) -> list[tuple[str, str, str, str, str]]:

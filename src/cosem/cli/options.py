@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeVar, get_type_hints
 
@@ -46,6 +46,27 @@ _ACCESS: Final = "Access to the meter"
 _KEY: Final = "file:PATH, env:NAME or hex"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables and text.")]
+
+
+DialectOption = Annotated[
+    str | None,
+    typer.Option(
+        "--dialect",
+        metavar="MAKER[/MODEL]",
+        help="Put up with what meters of this maker are known for: its three letters, and a model, as LGZ/ZMF100.",
+        show_default=False,
+    ),
+]
+
+AllowOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow",
+        metavar="WEAKNESS",
+        help=f"Permit a dialect what weakens identity: {', '.join(map(option_of, DIALECT_WEAKNESSES))}.",
+        show_default=False,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,22 +258,8 @@ class Connection:
     delta_values: Annotated[
         bool, typer.Option("--delta-values", help="Let the meter send the rows of profiles in deltas.")
     ] = False
-    dialect: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MAKER[/MODEL]",
-            help="Put up with what meters of this maker are known for: its three letters, and a model, as LGZ/ZMF100.",
-            show_default=False,
-        ),
-    ] = None
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="WEAKNESS",
-            help=f"Permit a dialect what weakens identity: {', '.join(map(option_of, DIALECT_WEAKNESSES))}.",
-            show_default=False,
-        ),
-    ] = None
+    dialect: DialectOption = None
+    allow: AllowOption = None
     demo_keys: Annotated[
         bool, typer.Option("--demo-keys", help="Use the published example keys; only for a meter on this machine.")
     ] = False
@@ -340,32 +347,9 @@ class Connection:
             naming=self.naming,
             delta_values=self.delta_values,
             compression=self.compression,
-            dialect=self._dialect(),
-            permitted=permitted(self.auth, self.protection) | self._allowed(),
+            dialect=dialect_option(self.dialect, self.allow),
+            permitted=permitted(self.auth, self.protection) | allowed(self.allow),
         )
-
-    def _allowed(self) -> frozenset[Weakness]:
-        """Return what --allow permits, after saying what it costs."""
-        words = {option_of(each): each for each in DIALECT_WEAKNESSES}
-        unknown = [each for each in self.allow or () if each not in words]
-        if unknown:
-            raise ConfigurationError(f"--allow {unknown[0]!r} is not known; write one of {', '.join(words)}")
-        found = danger.allow(*(words[each] for each in self.allow or ()))
-        for weakness in found:
-            say(f"warning: {weakness.value}")
-        return found
-
-    def _dialect(self) -> Dialect:
-        if self.dialect is None:
-            if self.allow:
-                raise ConfigurationError("--allow goes with --dialect")
-            return STANDARD
-        maker, _, model = self.dialect.partition("/")
-        found = dialect_of(maker, model)
-        if found == STANDARD:
-            makers = ", ".join(sorted({f"{each.maker}/{each.model}".rstrip("/") for each in known_dialects()}))
-            raise ConfigurationError(f"no dialect is known of {self.dialect!r}; there are {makers}")
-        return found
 
     def _keys(self, url: ConnectionUrl) -> tuple[Key | None, Key | None]:
         if not self.demo_keys:
@@ -493,3 +477,29 @@ def _named(option: str, read: Callable[[], T]) -> T:
         return read()
     except ConfigurationError as error:
         raise ConfigurationError(f"{option}: {error}") from None
+
+
+def allowed(words: Sequence[str] | None) -> frozenset[Weakness]:
+    """Return what --allow permits, after saying what it costs."""
+    known = {option_of(each): each for each in DIALECT_WEAKNESSES}
+    unknown = [each for each in words or () if each not in known]
+    if unknown:
+        raise ConfigurationError(f"--allow {unknown[0]!r} is not known; write one of {', '.join(known)}")
+    found = danger.allow(*(known[each] for each in words or ()))
+    for weakness in found:
+        say(f"warning: {weakness.value}")
+    return found
+
+
+def dialect_option(text: str | None, allow: Sequence[str] | None) -> Dialect:
+    """Return the dialect that --dialect names."""
+    if text is None:
+        if allow:
+            raise ConfigurationError("--allow goes with --dialect")
+        return STANDARD
+    maker, _, model = text.partition("/")
+    found = dialect_of(maker, model)
+    if found == STANDARD:
+        makers = ", ".join(sorted({each.name for each in known_dialects()}))
+        raise ConfigurationError(f"no dialect is known of {text!r}; there are {makers}")
+    return found

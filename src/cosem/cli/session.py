@@ -37,7 +37,7 @@ def session(connection: Connection) -> Generator[Client, None, None]:
         except ConfigurationError:
             raise
         except CosemError as error:
-            complain(error, Phase.CONNECTING, url)
+            complain(error, Phase.CONNECTING, url, _maker(client.entry.meter_title))
             raise Ended(exit_code(error, Phase.CONNECTING)) from None
         try:
             if connection.verbose >= ECHO:
@@ -47,7 +47,7 @@ def session(connection: Connection) -> Generator[Client, None, None]:
         except ConfigurationError:
             raise
         except CosemError as error:
-            complain(error, Phase.CONNECTED, url)
+            complain(error, Phase.CONNECTED, url, _maker(negotiated.peer_title))
             raise Ended(exit_code(error)) from None
         finally:
             if connection.verbose >= ECHO and client.services is not None:
@@ -105,3 +105,8 @@ async def _traced(url: ConnectionUrl, seconds: float) -> Stream:
 
 def _words(name: str) -> str:
     return name.lower().replace("_", " ").replace("|", " and ")
+
+
+def _maker(title: bytes | None) -> str:
+    """Return the letters that a system title begins with."""
+    return "" if title is None else title[:3].decode("latin-1")

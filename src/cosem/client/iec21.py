@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -60,6 +61,8 @@ class _LocalPort:
         self.settings = settings
         self.identification: Identification | None = None
         """Who the meter is, once it has told."""
+        self.counters: Counter[str] = Counter()
+        """How often what happened on the line: damage, repetitions, and what was put up with, by name."""
         self._opener = self.open_stream if opener is None else opener
         self._exchange: LocalExchange | None = None
 
@@ -214,7 +217,11 @@ class _LocalPort:
         return entered.operand
 
     async def _dial(self) -> LocalExchange:
-        return LocalExchange(HandHeldUnit(self.settings), await self._opener(self.url, CONNECT_TIMEOUT))
+        unit = HandHeldUnit(self.settings)
+        stream = await self._opener(self.url, CONNECT_TIMEOUT)
+        unit.counters.update(self.counters)
+        self.counters = unit.counters
+        return LocalExchange(unit, stream)
 
     async def _leave(self) -> None:
         exchange, self._exchange = self._exchange, None

@@ -73,6 +73,9 @@ class LocalExchange:
                         break
             for event in unit.events():
                 self._raise(event)
+        except TimedOut as error:
+            await self.drop()
+            raise explained(error, stream) from None
         except BaseException:
             await self.drop()
             raise

@@ -7,11 +7,12 @@ else goes into quarantine, where a person may look at it; it is never a value.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from cosem.danger import NOTHING, Weakness
 from cosem.errors import ConfigurationError, CosemError, RemoteProtocolError, SecurityError
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.notification import DataNotification, DataNotificationConfirm
@@ -20,6 +21,7 @@ from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protec
 from cosem.protocol.association.services import GENERAL_GLOBAL, Notification, is_confirmed
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.key import Key
+from cosem.protocol.dialect import STANDARD, Dialect
 
 QUARANTINED: Final = 256
 """How many messages are kept in quarantine; the oldest go first."""
@@ -74,22 +76,40 @@ class PushReception:
         system_title: our own, 8 octets.
         meters: those whose pushes are believed.
         counters: keeps the last counter of each, so that nothing is taken twice, after a restart either.
+        dialect: what the meters do their own way.
+        permitted: weaknesses from `cosem.danger` that the dialect may have.
         kept: how many messages are kept in `quarantine`.
     """
 
     def __init__(
-        self, system_title: bytes, meters: Iterable[PushingMeter], counters: CounterStore, *, kept: int = QUARANTINED
+        self,
+        system_title: bytes,
+        meters: Iterable[PushingMeter],
+        counters: CounterStore,
+        *,
+        dialect: Dialect = STANDARD,
+        permitted: frozenset[Weakness] = NOTHING,
+        kept: int = QUARANTINED,
     ) -> None:
+        dialect.check(permitted)
+        self._dialect = dialect
+        self._after_apdu = 0
         self._meters: dict[bytes, PushingMeter] = {}
         self._contexts: dict[bytes, SecurityContext] = {}
         for meter in meters:
             if meter.system_title in self._meters:
                 raise ConfigurationError(f"the meter {meter.system_title.hex().upper()} is described twice")
             self._meters[meter.system_title] = meter
-            self._contexts[meter.system_title] = _context(system_title, meter, counters)
+            self._contexts[meter.system_title] = _context(system_title, meter, counters, dialect)
         self.quarantine: deque[Quarantined] = deque(maxlen=kept)
         self.refused = 0
         """How many messages went into quarantine since the beginning."""
+
+    @property
+    def tolerated(self) -> Counter[str]:
+        """How often each deviation of the meters was put up with, by the name of its switch."""
+        found = sum((each.tolerated for each in self._contexts.values()), Counter[str]())
+        return found + Counter(octets_after_apdu=self._after_apdu)
 
     def receive(self, octets: bytes, source: str) -> PushEvent:
         """Take one APDU from `source`, in the words by which sources of meters are described."""
@@ -125,7 +145,11 @@ class PushReception:
         opened = self._contexts[meter.system_title].unprotect(octets)
         if not opened.protection & meter.required:
             raise SecurityError("an error in clear is no push")
-        notification = apdus.decode(opened.apdu)
+        apdu = opened.apdu
+        if self._dialect.octets_after_apdu:
+            apdu = apdus.first_of(apdu)
+            self._after_apdu += len(apdu) < len(opened.apdu)
+        notification = apdus.decode(apdu)
         if not isinstance(notification, Notification):
             raise RemoteProtocolError(f"{type(notification).__name__} is no push")
         return Pushed(meter.system_title, source, notification, opened.protection, opened.counter)
@@ -138,12 +162,14 @@ class PushReception:
                 raise SecurityError(f"nobody knows a meter {octets[2 : 2 + TITLE_OCTETS].hex().upper()}")
             return meter
         known = [meter for meter in self._meters.values() if source in meter.sources]
+        if octets[:2] == bytes((GENERAL_GLOBAL, 0)) and self._dialect.empty_system_title and len(self._meters) == 1:
+            known = list(self._meters.values())  # the tag tells whether it is of the only one there is
         if len(known) != 1:
             raise SecurityError(f"the message names no meter, and {len(known)} are known to push from {source}")
         return known[0]
 
 
-def _context(own_title: bytes, meter: PushingMeter, counters: CounterStore) -> SecurityContext:
+def _context(own_title: bytes, meter: PushingMeter, counters: CounterStore, dialect: Dialect) -> SecurityContext:
     return SecurityContext(
         meter.suite,
         own_title,
@@ -153,4 +179,5 @@ def _context(own_title: bytes, meter: PushingMeter, counters: CounterStore) -> S
         required=meter.required,
         counter=InvocationCounter(counters, counter_name(meter.encryption_key, own_title)),
         received=RememberedCounter(counters, meter.encryption_key, lambda: meter.system_title, each=True),
+        dialect=dialect,
     )

@@ -114,6 +114,11 @@ class KnownDialect:
     dialect: Dialect
     source: str
 
+    @property
+    def name(self) -> str:
+        """As it is written at the command line: `LGZ/ZMF100`."""
+        return f"{self.maker}/{self.model}".rstrip("/")
+
     def means(self, maker: str, model: str) -> bool:
         """Tell whether it is about meters of that maker and model."""
         return self.maker == maker.upper() and self.model.upper() in model.upper()
@@ -124,6 +129,11 @@ def known_dialects() -> tuple[KnownDialect, ...]:
     """Return every line of `dialects.toml`. Raises ConfigurationError for a field that there is not."""
     text = resources.files("cosem.protocol").joinpath("dialects.toml").read_text("utf-8")
     return tuple(map(_known, tomllib.loads(text)["dialect"]))
+
+
+def known_of(maker: str) -> tuple[KnownDialect, ...]:
+    """Return what is known of any meters of a maker, by its FLAG letters."""
+    return tuple(each for each in known_dialects() if each.maker == maker.upper())
 
 
 def dialect_of(maker: str, model: str = "") -> Dialect:

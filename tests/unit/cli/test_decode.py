@@ -344,3 +344,13 @@ def test_general_ciphering_and_signing_open_with_their_keys(
     if options and "signed" not in name:
         closed = cosem("decode", general(name))
         assert "some of this is ciphered" in closed.err
+
+
+def test_the_zone_of_a_telegram_is_named_or_said(cosem: Cosem) -> None:
+    cases = [json.loads(line) for line in (VECTORS / "tic.jsonl").read_text(encoding="utf-8").splitlines()]
+    text = next(each["text"] for each in cases if each["id"] == "linkytic-standard")
+    assert "taken for that of this machine" in cosem("decode", given=text).err
+    ran = cosem("decode", "--zone", "Asia/Tokyo", given=text)
+    assert "taken for" not in ran.err
+    ran = cosem("decode", "--zone", "Nowhere", given=text)
+    assert (ran.code, "--zone 'Nowhere'" in ran.err) == (64, True)

@@ -127,3 +127,18 @@ def test_without_keys_nothing_is_believed(cosem: Callable[..., Any], place: Queu
 )
 def test_what_cannot_be_listened_for(cosem: Callable[..., Any], words: list[str]) -> None:
     assert cosem("listen", *words).code == 64
+
+
+def test_a_dialect_is_permitted_and_what_is_put_up_with_is_told(
+    cosem: Callable[..., Any], place: Queue[str], keys: list[str]
+) -> None:
+    words = ("--dialect", "EGM/G35", "--allow", "empty-system-title")
+    sender = pushing(place, security())
+    ran = cosem("listen", "tcp://127.0.0.1:0", *keys, "--count", "1", *words)
+    sender.join()
+    assert ran.code == 0
+    assert "warning: messages without a system title" in ran.err
+    refused = cosem("listen", "tcp://127.0.0.1:0", *keys, *words[:2])
+    assert (refused.code, "--allow empty-system-title" in refused.err) == (64, True)
+    refused = cosem("listen", "tcp://127.0.0.1:0", *keys, "--dialect", "XXX")
+    assert (refused.code, "no dialect is known" in refused.err) == (64, True)

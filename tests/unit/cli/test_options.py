@@ -9,7 +9,6 @@ import pytest
 from cosem.cli.options import Connection
 from cosem.client.iec21 import LocalClient
 from cosem.protocol.profile import profile_of
-from unit.cli.test_read_local import local as local  # the meter of these tests too
 
 NAMED: dict[str, Any] = {"first_octet": 1.5, "inter_octet": 0.25, "whole_answer": 30.0, "session": 60.0}
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import reduce
+from operator import xor
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 PASSWORD = "12345678"
 
@@ -18,6 +26,39 @@ def test_the_readout_as_a_table_and_as_json(cosem: Any, local: str) -> None:
     told = cosem("read", local, "--json").json
     assert (told["identification"], told["check"], told["refused"]) == ("KFm5MT", "right", [])
     assert {line["code"] for line in told["lines"]} == {"0.9.1", "0.9.2", "0-0:42.0.0"}
+    assert told["line"] == {}
+    assert "line:" not in ran.err
+
+
+def test_what_was_put_up_with_on_the_line_is_shown(cosem: Any, noisy: str) -> None:
+    ran = cosem("read", noisy)
+    assert ran.code == 0
+    assert "line: 7 skipped octets" in ran.err
+    assert cosem("read", noisy, "--json").json["line"] == {"skipped_octets": 7}
+
+
+@pytest.fixture
+def noisy() -> Iterator[str]:
+    """A meter of mode A whose identification comes behind a line of noise."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(100)
+                    body = b"1.8.0(123.4*kWh)\r\n!\r\n\x03"
+                    check = reduce(xor, body)
+                    connection.sendall(b"noise\r\n/KFM0MT\r\n\x02" + body + bytes([check]))
+                    connection.recv(100)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield f"iec21+tcp://127.0.0.1:{listener.getsockname()[1]}?mode=A"
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
 
 
 def test_whose_time_is_meant_is_said(cosem: Any, local: str) -> None:

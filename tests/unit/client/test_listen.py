@@ -10,6 +10,7 @@ import pytest
 
 from cosem.client.listen import PushListener
 from cosem.client.reception import Pushed, PushingMeter, PushReception, Quarantined
+from cosem.danger import NOTHING, Weakness, allow
 from cosem.errors import ConfigurationError
 from cosem.io.aio import connect_tcp, connect_udp
 from cosem.meter.push import push
@@ -18,6 +19,7 @@ from cosem.protocol.apdu.notification import DataNotification
 from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.crypto.key import Key
+from cosem.protocol.dialect import Dialect
 from cosem.store.memory import MemoryCounterStore
 
 EK, AK = Key(bytes(range(16))), Key(bytes(range(0xD0, 0xE0)))
@@ -147,3 +149,57 @@ def test_where_nothing_is_heard(url: str) -> None:
             PushListener(url, reception())
 
     run(main())
+
+
+PADDED = DataNotification.decode(PUSH).encode() + b"\x00\x00"
+"""A push with octets behind it, as some meters send them."""
+
+
+def sealed(apdu: bytes, *, titled: bool = True) -> bytes:
+    """Return an APDU in a general-glo envelope, with the title of the meter or with an empty one."""
+    octets = security().protect(apdu, general=True)
+    return octets if titled else octets[:1] + b"\x00" + octets[2 + len(TITLE) :]
+
+
+@pytest.mark.parametrize(
+    ("octets", "dialect", "permitted", "name"),
+    [
+        (sealed(PADDED), Dialect(octets_after_apdu=True), NOTHING, "octets_after_apdu"),
+        (
+            sealed(notification().encode(), titled=False),
+            Dialect(empty_system_title=True),
+            allow(Weakness.EMPTY_SYSTEM_TITLE),
+            "empty_system_title",
+        ),
+    ],
+)
+def test_what_meters_do_their_own_way_is_taken_where_it_is_asked_for(
+    octets: bytes, dialect: Dialect, permitted: frozenset[Weakness], name: str
+) -> None:
+    assert isinstance(reception().receive(octets, "192.0.2.7"), Quarantined)
+    meter = PushingMeter(system_title=TITLE, encryption_key=EK, authentication_key=AK)
+    lenient = PushReception(b"HES\0\0\0\0\1", [meter], MemoryCounterStore(), dialect=dialect, permitted=permitted)
+    heard = lenient.receive(octets, "192.0.2.7")
+    assert isinstance(heard, Pushed)
+    assert (heard.system_title, heard.notification) == (TITLE, notification())
+    assert lenient.tolerated == {name: 1}
+    lenient.receive(sealed(notification().encode()), "192.0.2.7")
+    assert lenient.tolerated == {name: 1}
+
+
+def test_an_empty_title_is_of_nobody_where_there_are_two() -> None:
+    meters = [PushingMeter(system_title=each, encryption_key=EK, authentication_key=AK) for each in (TITLE, STRANGER)]
+    permitted = allow(Weakness.EMPTY_SYSTEM_TITLE)
+    lenient = PushReception(
+        *(b"HES\0\0\0\0\1", meters, MemoryCounterStore()),
+        dialect=Dialect(empty_system_title=True),
+        permitted=permitted,
+    )
+    heard = lenient.receive(sealed(notification().encode(), titled=False), "192.0.2.7")
+    assert isinstance(heard, Quarantined)
+    assert "names no meter" in str(heard.error)
+
+
+def test_what_weakens_identity_has_to_be_permitted() -> None:
+    with pytest.raises(ConfigurationError, match="empty-system-title"):
+        PushReception(b"HES\0\0\0\0\1", [], MemoryCounterStore(), dialect=Dialect(empty_system_title=True))

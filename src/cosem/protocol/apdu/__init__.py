@@ -52,6 +52,7 @@ from cosem.protocol.apdu.choice import (
     SetResponse,
     decode,
     encode,
+    first_of,
     kind_of,
 )
 from cosem.protocol.apdu.ciphered import (
@@ -244,5 +245,6 @@ __all__ = [
     "decode",
     "dissect",
     "encode",
+    "first_of",
     "kind_of",
 ]

@@ -147,6 +147,18 @@ def kind_of(octets: Octets) -> type[Wire] | None:
     return _KINDS.get(bytes(octets[:2])) or _KINDS.get(bytes(octets[:1]))
 
 
+def first_of(octets: bytes, limits: Limits = DEFAULT) -> bytes:
+    """Return an APDU without what stands behind it; all octets where it is none that is known, or not whole."""
+    kind = kind_of(octets)
+    if kind is None:
+        return octets
+    try:
+        _, end = kind.decode_from(octets, 0, limits)
+    except DecodeError:
+        return octets
+    return octets[:end]
+
+
 _CHOICES: dict[int, tuple[str, tuple[type[Wire], ...]]] = {
     0xC0: ("get-request", (GetRequestNormal, GetRequestNext, GetRequestWithList)),
     0xC4: ("get-response", (GetResponseNormal, GetResponseWithDatablock, GetResponseWithList)),

@@ -436,15 +436,9 @@ class ClientAssociation:
 
     def _alone(self, octets: bytes) -> bytes:
         """Return an APDU without what stands behind it."""
-        kind = apdus.kind_of(octets)
-        if kind is None:
-            return octets
-        try:
-            _, end = kind.decode_from(octets, 0, self._limits)
-        except DecodeError:
-            return octets
-        self.tolerated["octets_after_apdu"] += end < len(octets)
-        return octets[:end]
+        found = apdus.first_of(octets, self._limits)
+        self.tolerated["octets_after_apdu"] += len(found) < len(octets)
+        return found
 
     def _joined(self, blocks: GeneralBlocks, octets: bytes) -> bytes | None:
         try:
