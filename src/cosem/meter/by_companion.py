@@ -28,6 +28,7 @@ from cosem.protocol.crypto.key import Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.classes.access_control import AssociationLN, AssociationSN, SecuritySetup
+from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.data_storage import DemandRegister, ProfileGeneric, Register, ScalerUnit
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.companion import AssociationRule, Companion, ObjectRule
@@ -268,9 +269,16 @@ EVENT_LOGS: Final = (99, 98)
 """Value groups C and D of event logs."""
 
 
+LOAD_PROFILES: Final = 99
+"""Value group C of profiles; the status of the load profile with a D is 0.0.96.10.D.255."""
+
+
 def _columns(device: LogicalDevice, profile: Obis) -> Iterator[object]:
     yield Clock().time
     octets = profile.octets
+    status = device.find(Obis.of(0, 0, 96, 10, octets[3])) if octets[2] == LOAD_PROFILES else None
+    if status is not None and status.class_id == DataObject.class_id:
+        yield DataObject(status.instance).value
     if (octets[2], octets[3]) == EVENT_LOGS:
         code = device.find(Obis.of(0, 0, 96, 11, octets[4]))
         if code is not None:

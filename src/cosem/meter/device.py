@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from cosem.errors import ConfigurationError, LocalProtocolError
 from cosem.meter import behaviour as behaviours
@@ -69,12 +69,20 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
+class Listener(Protocol):
+    """Somebody who is told of the events of a logical device."""
+
+    def attach(self, device: LogicalDevice) -> None: ...
+
+    def noted(self, device: LogicalDevice, event: MeterEvent, time: datetime) -> None: ...
+
+
 class LogicalDevice:
     """One logical device: a name, a SAP, its objects and the associations it offers."""
 
     __slots__ = (
-        *("_agenda", "_alarms", "_associations", "_base_names", "_logs", "_objects", "_short_names", "_furnishings"),
-        *("_replaced", "meter", "name", "sap", "source"),
+        *("_agenda", "_associations", "_base_names", "_listeners", "_logs", "_objects", "_short_names"),
+        *("_furnishings", "_replaced", "meter", "name", "sap", "source"),
     )
 
     def __init__(self, meter: Meter, sap: int, name: str) -> None:
@@ -84,7 +92,7 @@ class LogicalDevice:
         self.source: Any = None
         self._objects = Objects()
         self._agenda: Agenda | None = None
-        self._alarms: tuple[Alarms, ...] = ()
+        self._listeners: tuple[Listener, ...] = ()
         self._logs: tuple[tuple[Obis, Obis, Mapping[MeterEvent, int]], ...] = ()
         self._associations: tuple[AssociationDescription, ...] = ()
         self._furnishings: tuple[Furnishing, ...] = (Furnishing(),)
@@ -123,10 +131,14 @@ class LogicalDevice:
         self._logs += ((log.instance, code, codes),)
         self._note(self._logs[-1:], MeterEvent.POWER_UP, self.meter.time())
 
+    def listen(self, listener: Listener) -> None:
+        """Tell somebody of events from now on; ConfigurationError where an object of his is missing."""
+        listener.attach(self)
+        self._listeners += (listener,)
+
     def alarm(self, alarms: Alarms) -> None:
         """Raise alarms from now on, first that the meter has power; ConfigurationError where an object is missing."""
-        alarms.attach(self)
-        self._alarms += (alarms,)
+        self.listen(alarms)
         alarms.noted(self, MeterEvent.POWER_UP, self.meter.time())
 
     def put_in(self, item: Item) -> None:
@@ -238,6 +250,10 @@ class LogicalDevice:
             self.settle()
         return Visit(self, self.meter.time(), association, negotiated)
 
+    def reading(self, time: datetime) -> Visit:
+        """Return what the meter itself reads with at a time, without doing what was due."""
+        return Visit(self, time)
+
     def security_setup_name(self, association: AssociationDescription | None) -> bytes:
         """Return the logical name of the security set-up that an association uses, zeros where it uses none."""
         if association is None or not association.ciphered:
@@ -303,8 +319,8 @@ class LogicalDevice:
         """Note an event in the logs that have a code for it, raise its alarms, and begin the pushes it sets off."""
         time = self.meter.time() if time is None else time
         self._note(self._logs, event, time)
-        for alarms in self._alarms:
-            alarms.noted(self, event, time)
+        for listener in self._listeners:
+            listener.noted(self, event, time)
         self.meter.noted(self, event, time)
 
     def _note(
@@ -328,6 +344,11 @@ class LogicalDevice:
         if self._agenda is not None:
             self._agenda.clock_set(self, before)
         self.note(MeterEvent.CLOCK_SET)
+
+    @property
+    def objects(self) -> Objects:
+        """The objects of the device itself, without those that every device has."""
+        return self._objects
 
     @property
     def timed(self) -> tuple[Item, ...]:
@@ -471,6 +492,12 @@ class Meter:
         self._shifts = (*self._shifts, (moment.astimezone(UTC), self._shift))[-MOST_SHIFTS:]
         for device in self.devices.values():
             device.restart(before)
+
+    @property
+    def last_setting(self) -> timedelta:
+        """By how much the clock was moved when it was set last."""
+        before = self._shifts[-2][1] if len(self._shifts) > 1 else timedelta()
+        return self._shift - before
 
     def true_time_of(self, shown: datetime) -> datetime:
         """Return the true time at which the clock shows a time, or did last, as far as its settings are known."""

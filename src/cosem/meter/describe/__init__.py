@@ -63,6 +63,10 @@
     push = "0.4.25.9.0.255"             # what is pushed for an alarm that is new
     reset = "zeros"                     # or ones: which bits of what a client writes reset an alarm
 
+    [[status]]                          # what happened in the period of each row, see `cosem.meter.profile_status`
+    register = "0.0.96.10.1.255"        # a Data object among the columns of the profile
+    bits = { data_not_valid = 2, daylight_saving = 3, clock_adjusted = 5, power_down = 7 }
+
 With a load a profile with a period has rows from before the meter began, computed when they are read, and captures
 from then on; with `past = false` it begins empty, and with `recomputed = true` it never captures. Demand registers,
 last averages and maxima (value groups D 4 to 6) follow the same energy. Tariff registers of a register activation
@@ -101,6 +105,7 @@ from cosem.meter.describe.meter import add_device, companion_from, meter_from
 from cosem.meter.describe.object import add_object
 from cosem.meter.describe.profile import ORDERS, add_profile
 from cosem.meter.describe.push import add_push
+from cosem.meter.describe.status import add_status, add_statuses_of
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.faults import WELL_BEHAVED
 from cosem.meter.faults import read as read_faults
@@ -191,6 +196,9 @@ def parse(
         add_push(meter, table)
     for table in whole.tables("alarms"):
         add_alarms(meter, table)
+    described_statuses = {add_status(meter, table) for table in whole.tables("status")}
+    if known is not None:
+        whole.guarded(partial(add_statuses_of, known, meter.management, described_statuses))
     if meter.described and meter.management.association(PUBLIC_CLIENT) is None:
         naming = frozenset(chain.from_iterable(each.naming for each in meter.management.associations))
         meter.offer(replace(PUBLIC_ASSOCIATION, naming=naming or BY_LOGICAL_NAMES))
