@@ -20,7 +20,7 @@ CONSTRAINTS = ROOT / "constraints.txt"
 PROJECT = ROOT / ".venv"
 PEERS = ROOT / ".peers"
 PEER_SETS = ROOT / "tests" / "interop" / "peers"
-EXTRAS = "cli,serial,columns,sml,gateway,fleet"
+EXTRAS = "cli,serial,columns,sml,gateway,opcua,fleet"
 OLDEST = (3, 11)
 
 
@@ -44,6 +44,7 @@ def make_all() -> None:
         pip(PROJECT, "install", "--group", f"{ROOT}/pyproject.toml:{group}")
     for requirements in sorted(PEER_SETS.glob("*.txt")):
         make(PEERS / requirements.stem, [requirements, CONSTRAINTS], install_peers)
+    want_mosquitto()
 
 
 def make(place: Path, sources: list[Path], install) -> None:  # type: ignore[no-untyped-def]
@@ -127,6 +128,16 @@ def need_venv() -> None:
     say(f"installing the Debian package {package}")
     run("apt-get", "update", "-qq")
     run("apt-get", "install", "-y", "-qq", package)
+
+
+def want_mosquitto() -> None:
+    """The broker that tests start for themselves; who may not install it is told by the tests that need it."""
+    places = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
+    if shutil.which("mosquitto", path=places) or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    say("installing the Debian package mosquitto")
+    run("apt-get", "update", "-qq")
+    run("apt-get", "install", "-y", "-qq", "mosquitto")
 
 
 def run(*words: str | Path) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from types import MappingProxyType
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cosem.errors import ConfigurationError
 from cosem.gateway.config import OutputRow
 from cosem.gateway.northbound import Output, iec104
+
+if TYPE_CHECKING:
+    from cosem.gateway.northbound import mqtt
 
 T = TypeVar("T")
 
@@ -119,4 +123,57 @@ def _iec104(row: OutputRow, options: Options) -> Output:
     return iec104.Iec104Output(host, port, settings, tls=server_tls(row), masters=options.take("masters", networks, ()))
 
 
-MAKERS: Final[Mapping[str, Callable[[OutputRow, Options], Output]]] = MappingProxyType({"iec104": _iec104})
+def _mqtt(row: OutputRow, options: Options) -> Output:
+    with needing("gateway"):
+        from cosem.gateway.northbound import mqtt
+    return mqtt.MqttOutput(*_broker(row, options), **_credentials(row))
+
+
+def _home_assistant(row: OutputRow, options: Options) -> Output:
+    with needing("gateway"):
+        from cosem.gateway.northbound import home_assistant
+    broker = _broker(row, options)
+    return home_assistant.HomeAssistantOutput(
+        *broker,
+        **_credentials(row),
+        discovery=options.take("discovery", str, "homeassistant"),
+        expire_after=options.take("expire_after", int, 0),
+    )
+
+
+def _broker(row: OutputRow, options: Options) -> tuple[str, int, mqtt.MqttSettings]:
+    from cosem.gateway.northbound import mqtt
+
+    host, port = host_and_port(row, mqtt.SECURE_PORT if row.tls else mqtt.PORT)
+    usual = mqtt.MqttSettings()
+    settings = mqtt.MqttSettings(
+        prefix=options.take("prefix", str, usual.prefix),
+        retain=options.take("retain", switch, usual.retain),
+        qos=options.take("qos", int, usual.qos),
+        client_id=options.take("client_id", str, usual.client_id),
+        keepalive=options.take("keepalive", int, usual.keepalive),
+        timeout=options.take("timeout", float, usual.timeout),
+        retry=options.take("retry", float, usual.retry),
+    )
+    return host, port, settings
+
+
+def _credentials(row: OutputRow) -> dict[str, Any]:
+    password = None if row.password is None else row.password.password()
+    return {"tls": client_tls(row), "username": row.username, "password": password}
+
+
+@contextmanager
+def needing(extra: str) -> Generator[None]:
+    """Say which extra to install where a package is missing."""
+    try:
+        yield
+    except ImportError as missing:
+        raise ConfigurationError(
+            f'this output needs the package {missing.name}; install it with: pip install "cosem[{extra}]"'
+        ) from None
+
+
+MAKERS: Final[Mapping[str, Callable[[OutputRow, Options], Output]]] = MappingProxyType(
+    {"iec104": _iec104, "mqtt": _mqtt, "home_assistant": _home_assistant}
+)

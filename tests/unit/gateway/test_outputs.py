@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,8 +13,10 @@ from certified import certified
 from cosem.errors import ConfigurationError
 from cosem.gateway.config import OutputRow
 from cosem.gateway.config.reference import Reference
+from cosem.gateway.northbound.home_assistant import HomeAssistantOutput
 from cosem.gateway.northbound.iec104 import Iec104Output
-from cosem.gateway.outputs import client_tls, host_and_port, output_of, server_tls
+from cosem.gateway.northbound.mqtt import MqttOutput, MqttSettings
+from cosem.gateway.outputs import client_tls, host_and_port, needing, output_of, server_tls
 
 
 def row(**given: Any) -> OutputRow:
@@ -80,3 +83,25 @@ def test_tls(tmp_path: Path) -> None:
     assert connecting.check_hostname
     with pytest.raises(ConfigurationError, match="scada: certificate or key"):
         server_tls(row(tls=True, certificate=str(tmp_path / "none.pem")))
+
+
+def test_brokers() -> None:
+    options = {
+        "prefix": "plant", "retain": "no", "qos": "0", "client_id": "gw", "keepalive": "30", "timeout": "5",
+        "retry": "2",
+    }  # fmt: skip
+    made = output_of(row(kind="mqtt", address="broker.example", options=options))
+    assert isinstance(made, MqttOutput)
+    assert (made.host, made.port, made.buffered) == ("broker.example", 1883, True)
+    assert made.settings == MqttSettings("plant", False, 0, "gw", 30, 5.0, 2.0)
+    more = {**options, "discovery": "ha", "expire_after": "60"}
+    made = output_of(row(kind="home_assistant", address="broker.example", tls=True, options=more))
+    assert isinstance(made, HomeAssistantOutput)
+    assert (made.port, made.settings.prefix) == (8883, "plant")
+    with pytest.raises(ConfigurationError, match="no option discovery"):
+        output_of(row(kind="mqtt", address="broker.example", options=more))
+
+
+def test_a_package_that_is_missing() -> None:
+    with pytest.raises(ConfigurationError, match=re.escape('pip install "cosem[gateway]"')), needing("gateway"):
+        raise ImportError(name="aiomqtt")
