@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any, Final
@@ -33,6 +34,7 @@ from cosem.meter.demo import SECURITIES, household
 from cosem.meter.device import LogicalDevice, Meter, system_clock
 from cosem.meter.elgama import ElgamaServer
 from cosem.meter.faults import of_words
+from cosem.meter.loads import KINDS
 from cosem.meter.one_way import SpeakingPort
 from cosem.meter.p1 import P1Port
 from cosem.meter.serve import Server
@@ -53,9 +55,9 @@ CIPHERED: Final = ("gmac", "ecdsa")
 FIRST_PLACE: Final = "tcp://127.0.0.1:4059"
 HIGHEST_PORT: Final = 0xFFFF
 _SPEAKING: Final[Mapping[str, Callable[..., Server | SpeakingPort]]] = {"p1": P1Port, "tic": TicPort}
-EXAMPLE: Final = Obis("1.0.1.8.0.255")
 LOGICAL_DEVICE_NAME: Final = Obis("0.0.42.0.0.255")
-"""What the printed command reads: energy where the meter counts it, else what every meter has."""
+EXAMPLES: Final = tuple(map(Obis, ("1.0.1.8.0.255", "7.0.3.0.0.255", "8.0.1.0.0.255", "6.0.1.0.0.255")))
+"""What the printed command reads: energy or volume where the meter counts it, else what every meter has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,14 @@ def simulate(
     use_demo_keys: Annotated[
         bool, typer.Option("--demo-keys", help="Use the published example keys; only on loopback.")
     ] = False,
+    load: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help=f"What flows where the meters are: {', '.join(KINDS)}. A description says [load] itself.",
+            show_default="household",
+        ),
+    ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -154,6 +164,7 @@ def simulate(
     Examples:
       cosem simulate
       cosem simulate --count 5 --listen hdlc+tcp://127.0.0.1:5000
+      cosem simulate --load heat_pump
       cosem simulate --listen p1+tcp://127.0.0.1:5100
       cosem simulate --listen iec21+tcp://127.0.0.1:8000
       cosem simulate --listen iec21+pty:
@@ -174,12 +185,16 @@ def simulate(
             )
         urls = places(given[0].url, count)
         if urls[0].framing == "elgama":
+            if load is not None:
+                raise ConfigurationError("an Elgama meter of this protocol has no --load: leave it out")
             simulate_elgama(urls, file, beyond_loopback=beyond_loopback, as_json=json)
             return
         if file is not None and count != 1:
             raise ConfigurationError("a file describes one meter: leave --count out, or the file")
         if file is not None and fault:
             raise ConfigurationError("--fault is of household meters: a description says [faults] itself")
+        if file is not None and load is not None:
+            raise ConfigurationError("--load is of demo meters: a description says [load] itself")
         directory = keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
         if file is not None and file.suffix == ".json":
             found, meter = cloned(file, use_demo_keys, directory)
@@ -189,11 +204,8 @@ def simulate(
             meters = [meter]
         else:
             found = make_secrets(security, suite, use_demo_keys, directory)
-            faults = of_words(fault or ())
-            meters = [
-                household(number, security=security, keys=found.keys, password=found.password, faults=faults)
-                for number in range(1, count + 1)
-            ]
+            demo = partial(household, security=security, faults=of_words(fault or ()), load=load or "household")
+            meters = [demo(number, keys=found.keys, password=found.password) for number in range(1, count + 1)]
         if any(each.url.framing in _SPEAKING for each in given) and security != "none":
             raise ConfigurationError("a simulated port that only speaks does so in clear: leave --security out")
         served = [(meter, replace(given[0], url=url)) for meter, url in zip(meters, urls, strict=True)]
@@ -403,7 +415,8 @@ def _described(server: Server | SpeakingPort, url: ConnectionUrl, found: Secrets
         return {"meter": server.meter.name, "url": str(url), "client": association.client, "command": command}
     url = replace(url, client=association.client)
     options = found.options or _placeholders(association)
-    example = EXAMPLE if server.meter.management.find(EXAMPLE) is not None else LOGICAL_DEVICE_NAME
+    counted = (code for code in EXAMPLES if server.meter.management.find(code) is not None)
+    example = next(counted, LOGICAL_DEVICE_NAME)
     command = " ".join(("cosem read", *map(quote, (str(url), str(example), *options))))
     return {"meter": server.meter.name, "url": str(url), "client": association.client, "command": command}
 

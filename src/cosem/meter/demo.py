@@ -1,14 +1,15 @@
-"""Household meters for demonstrations and tests: whatever is read of them follows from a number and the time.
+"""Meters for demonstrations and tests: whatever is read of them follows from a number and the time.
 
-What they measure is a load of the kind `household` (see `cosem.meter.loads`); that they sometimes lose power is told
-here.
+What they measure is a load, that of a household unless another one is named (see `cosem.meter.loads`); that they
+sometimes lose power is told here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from cosem.errors import ConfigurationError
@@ -17,8 +18,9 @@ from cosem.meter.behaviour.profile_generic import RECOMPUTED
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.item import FromSource
-from cosem.meter.loads import Load, figure, shown
+from cosem.meter.loads import KINDS, Load, figure, shown
 from cosem.meter.loads.chance import trait
+from cosem.meter.loads.codes import figure_of
 from cosem.meter.objects import Objects
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.association.counter import CounterStore
@@ -26,6 +28,7 @@ from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.mechanism import SharedSecret, named
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
 from cosem.protocol.values.data import Unsigned
+from cosem.protocol.values.obis import Obis
 
 LOAD_PROFILE: Final = ProfileGeneric("1.0.99.1.0.255")
 EVENT_LOG: Final = ProfileGeneric("0.0.99.98.0.255")
@@ -48,40 +51,48 @@ def household(
     password: SharedSecret | None = None,
     counters: CounterStore | None = None,
     faults: Faults = WELL_BEHAVED,
+    load: str = "household",
 ) -> Meter:
     """Return a household electricity meter, different for each `number` and the same for the same one.
+
+    With another `load` (see `cosem.meter.loads.KINDS`) it is the meter of a shop, a roof, a gas pipe and so on;
+    ConfigurationError where there is none of this kind.
 
     With `security` "none" client 16 reads everything. With "low" that takes client 32 and `password`, with "gmac"
     client 1, `keys` and authenticated encryption, with "ecdsa" the signing keys as `password` as well; client 16 is
     the public client then.
     """
     meter = Meter(f"KFM{_serial(number)}", zone=zone, clock=clock, counters=counters, faults=faults)
-    furnish(meter, number)
+    furnish(meter, number, load)
     for description in _associations(security, keys, password):
         meter.offer(description)
     return meter
 
 
-def furnish(meter: Meter, number: int) -> None:
-    """Put the objects of a household electricity meter into `meter`, which has none yet."""
-    meter.management.use(_objects(), _Household(number, meter.zone))
+def furnish(meter: Meter, number: int, load: str = "household") -> None:
+    """Put the objects of a meter of a load into `meter`, which has none yet; ConfigurationError for an unknown load."""
+    if load not in KINDS:
+        raise ConfigurationError(f"there is no load of kind {load!r}, but {', '.join(KINDS)}")
+    meter.management.use(_objects(load), _Household(number, meter.zone))
 
 
-@lru_cache(maxsize=1)
-def _objects() -> Objects:
-    """Return the objects that all household meters share."""
+@lru_cache(maxsize=len(KINDS))
+def _objects(load: str) -> Objects:
+    """Return the objects that all meters of a load share."""
     objects = Objects()
     objects.add(Data("0.0.96.1.0.255"), value=FromSource(_Household.serial))
     objects.add(Data("1.0.0.2.0.255"), value="1.0.0")
     status = objects.add(Data("0.0.96.10.1.255"), value=Unsigned(0))
     event = objects.add(Data("0.0.96.11.0.255"), value=FromSource(_Household.last_event))
-    objects.add(Data("0.0.96.14.0.255"), value=shown("household.tariff"))
-    energies = [_register(objects, name, of) for name, of in _ENERGIES]
-    for name, of in _MOMENTARY:
-        _register(objects, name, of)
+    if "tariff" in KINDS[load]:
+        objects.add(Data("0.0.96.14.0.255"), value=shown(f"{load}.tariff"))
+    totals, momentary = _CODES.get(load, (_ENERGIES, _MOMENTARY))
+    captured = [_register(objects, code, load) for code in totals]
+    for code in momentary:
+        _register(objects, code, load)
     objects.add(
         LOAD_PROFILE,
-        capture_objects=(Clock().time, status.value, *(energy.value for energy in energies)),
+        capture_objects=(Clock().time, status.value, *(total.value for total in captured)),
         capture_period=CAPTURE_PERIOD,
         profile_entries=LOAD_PROFILE_ENTRIES,
         buffer=RECOMPUTED,
@@ -99,24 +110,27 @@ def _serial(number: int) -> str:
     return f"1020{number % 1_000_000_000:09}"
 
 
-_ENERGIES: Final = (
-    ("1.0.1.8.0.255", "household.active_import"),
-    ("1.0.1.8.1.255", "household.active_import_t1"),
-    ("1.0.1.8.2.255", "household.active_import_t2"),
-    ("1.0.2.8.0.255", "household.active_export"),
-)
+_ENERGIES: Final = ("1.0.1.8.0.255", "1.0.1.8.1.255", "1.0.1.8.2.255", "1.0.2.8.0.255")
 _MOMENTARY: Final = (
-    ("1.0.1.7.0.255", "household.active_import_power"),
-    ("1.0.2.7.0.255", "household.active_export_power"),
-    ("1.0.14.7.0.255", "household.frequency"),
-    *((f"1.0.{20 * phase + 11}.7.0.255", f"household.current_l{phase}") for phase in (1, 2, 3)),
-    *((f"1.0.{20 * phase + 12}.7.0.255", f"household.voltage_l{phase}") for phase in (1, 2, 3)),
+    *("1.0.1.7.0.255", "1.0.2.7.0.255", "1.0.14.7.0.255"),
+    *(f"1.0.{20 * phase + 11}.7.0.255" for phase in (1, 2, 3)),
+    *(f"1.0.{20 * phase + 12}.7.0.255" for phase in (1, 2, 3)),
 )
+_CODES: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = MappingProxyType(
+    {
+        "gas": (("7.0.3.0.0.255", "7.0.13.0.0.255"), tuple(f"7.0.{c}.0.0.255" for c in (41, 42, 43))),
+        "water": (("8.0.1.0.0.255",), ("8.0.2.0.0.255",)),
+        "heat": (("6.0.1.0.0.255", "6.0.2.0.0.255"), tuple(f"6.0.{c}.0.0.255" for c in (8, 9, 10, 11, 12))),
+    }
+)
+"""Totals, which are captured, and values of the moment, of loads other than electricity."""
 
 
-def _register(objects: Objects, name: str, figure_name: str) -> Register:
-    found = figure(figure_name)
-    return objects.add(Register(name), value=shown(figure_name), scaler_unit=(found.scaler, found.unit))
+def _register(objects: Objects, code: str, load: str) -> Register:
+    name = figure_of(Obis(code), load)
+    assert name is not None
+    found = figure(name)
+    return objects.add(Register(code), value=shown(name), scaler_unit=(found.scaler, found.unit))
 
 
 def _associations(

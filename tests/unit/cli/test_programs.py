@@ -112,6 +112,19 @@ def test_a_misbehaving_meter_is_refused_with_the_reason(tmp_path: Path) -> None:
     assert (refused.returncode, "odds from 0 to 1" in refused.stderr) == (64, True)
 
 
+def test_a_meter_of_another_load(tmp_path: Path) -> None:
+    with simulated(tmp_path, "--load", "gas") as (line,):
+        command = line.split("  ", 2)[2]
+        ran = program(tmp_path, *split(command)[1:])
+    assert "7.0.3.0.0.255" in command and ran.returncode == 0 and "m³" in ran.stdout
+    refused = program(tmp_path, "simulate", "--load", "castle")
+    assert (refused.returncode, "heat_pump, shop, pv" in refused.stderr) == (64, True)
+    description = tmp_path / "meter.toml"
+    description.write_text('[meter]\nname = "TST0000000000001"\n')
+    refused = program(tmp_path, "simulate", str(description), "--load", "gas")
+    assert (refused.returncode, "[load]" in refused.stderr) == (64, True)
+
+
 def test_a_described_meter_and_an_interrupt(tmp_path: Path) -> None:
     description = tmp_path / "meter.toml"
     description.write_text('[meter]\nname = "TST0000000000001"\ntemplate = "household"\n')

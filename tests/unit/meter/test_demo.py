@@ -11,6 +11,8 @@ import pytest
 from cosem.errors import ConfigurationError
 from cosem.meter import Keys, Meter
 from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, household
+from cosem.meter.loads import KINDS, Load, figure
+from cosem.meter.loads.codes import figure_of
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import Register
 from cosem.protocol.values.data import OctetString
@@ -67,3 +69,22 @@ def test_security_needs_its_secrets() -> None:
     for security in ("low", "gmac", "something"):
         with pytest.raises(ConfigurationError):
             household(1, security=security)
+
+
+@pytest.mark.parametrize("load", sorted(KINDS))
+def test_there_is_a_meter_for_every_load_whose_totals_grow_and_are_captured(load: str) -> None:
+    metered = household(5, clock=lambda: NOW, load=load)
+    columns = metered.value(LOAD_PROFILE.capture_objects)[2:]
+    rows = metered.value(LOAD_PROFILE.buffer)
+    assert columns and any(rows[-1][place] > rows[0][place] for place in range(2, len(columns) + 2))
+    for place, column in enumerate(columns, 2):
+        name = figure_of(column.logical_name, load)
+        assert name is not None
+        scaler = metered.value(Register(column.logical_name).scaler_unit).scaler
+        at = Load(5, UTC).seconds(NOW.replace(minute=0, second=0))
+        assert int(rows[-1][place]) == int(figure(name).worth(5, at) * 10 ** -int(scaler))
+
+
+def test_an_unknown_load_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigurationError, match="no load of kind 'castle', but household"):
+        household(1, load="castle")

@@ -3,7 +3,7 @@
     [meter]
     name = "KFM1020012345678"           # logical device name
     zone = "Europe/Berlin"
-    template = "household"              # begin with the objects of a household meter; or gama100, gama300
+    template = "household"              # begin with the objects of a meter of any kind of load; or gama100, gama300
     companion = "smr-5.0"               # have what it asks for: one that comes along, or a file ("my-operator.toml")
 
     [load]                              # what flows there: registers without a value show it by their OBIS codes

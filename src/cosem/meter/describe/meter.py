@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from cosem.meter.demo import furnish
 from cosem.meter.describe.words import named
 from cosem.meter.device import Meter
 from cosem.meter.faults import WELL_BEHAVED, Faults
+from cosem.meter.loads import KINDS
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.crypto.key import octets_from_hex
 from cosem.protocol.model import companion as companions
@@ -21,7 +23,10 @@ from cosem.protocol.model.companion import Companion
 from cosem.protocol.model.table import Table
 
 _SUFFIX: Final = ".toml"
-_TEMPLATES: Final[Mapping[str, Callable[[Meter, int], None]]] = {"household": furnish, **gama.TEMPLATES}
+_TEMPLATES: Final[Mapping[str, Callable[[Meter, int], None]]] = {
+    **{load: partial(furnish, load=load) for load in KINDS},
+    **gama.TEMPLATES,
+}
 
 
 def companion_from(table: Table, folder: Path) -> Companion | None:
