@@ -79,6 +79,8 @@ def test_the_commands_do_what_they_are_shown_to_do() -> None:
             words = shlex.split(command.format(port=port))[1:]
             if words[1].startswith("examples/"):
                 continue  # these have tests of their own
+            if words[0] == "gateway":
+                continue  # its template names the port of the first command: see test_run.py of the gateway
             if words[0] in ("listen", "simulate"):
                 with running([sys.executable, "-m", "cosem", *words], "stop with Ctrl-C"):
                     continue  # it goes on until it is told to stop

@@ -201,6 +201,9 @@ class Sink:
     async def close(self) -> None:
         pass
 
+    def plan(self, points: Sequence[Point]) -> Sequence[tuple[str, ...]]:
+        return ()
+
     def map(self) -> Sequence[tuple[str, ...]]:
         return ()
 

@@ -203,6 +203,9 @@ class Watched:
     async def close(self) -> None:
         await self._output.close()
 
+    def plan(self, points: Sequence[Point]) -> Sequence[tuple[str, ...]]:
+        return self._output.plan(points)
+
     def map(self) -> Sequence[tuple[str, ...]]:
         return self._output.map()
 

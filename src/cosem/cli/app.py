@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from io import TextIOWrapper
 from typing import Annotated, Any, Final
 
@@ -37,7 +36,7 @@ from cosem.cli import (
     standards,
 )
 from cosem.cli.failure import BAD_USAGE, INTERRUPTED, Ended, Phase, complain, exit_code
-from cosem.cli.report import put, say
+from cosem.cli.report import own_version, put, say
 from cosem.errors import CosemError
 
 CLICK_BAD_USAGE: Final = 2
@@ -113,15 +112,8 @@ def cosem(
       130 interrupted with Ctrl-C
     """
     if version:
-        put(_version())
+        put(own_version())
         raise typer.Exit
-
-
-def _version() -> str:
-    try:
-        return metadata.version("cosem")
-    except metadata.PackageNotFoundError:
-        return "from a source tree, not installed"
 
 
 for name, verb in (

@@ -9,6 +9,7 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, IntFlag
+from importlib import metadata
 from io import StringIO
 from typing import Any, Final, cast
 
@@ -209,3 +210,11 @@ def _write_items(brackets: str, items: Sequence[tuple[str, object]], parts: list
     if items:
         parts.append(line)
     parts.append(brackets[1])
+
+
+def own_version() -> str:
+    """Return the version of this program."""
+    try:
+        return metadata.version("cosem")
+    except metadata.PackageNotFoundError:
+        return "from a source tree, not installed"

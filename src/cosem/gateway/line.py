@@ -176,7 +176,7 @@ class Line:
         due = began + self._rate(attended)
         if due < now and parameters.scan_rate_ms:
             attended.overruns += 1
-            _log.info("%s took longer than its scan rate", attended.device.alias)
+            _log.info("%s took longer than its scan rate", attended.device.alias, extra=_of(attended))
         attended.due = max(due, now)
 
     async def _silence(self, attended: Attended) -> None:
@@ -201,7 +201,7 @@ class Line:
             except CosemError as error:
                 attended.failures += 1
                 attended.last_error = str(error)
-                _log.info("%s: %s", attended.device.alias, error)
+                _log.info("%s: %s", attended.device.alias, error, extra=_of(attended))
             finally:
                 self._used(attended)
         await self._lose(attended)
@@ -215,7 +215,7 @@ class Line:
             attended.delay = min(2 * attended.delay, max(longest, least)) if longest else least
             return
         attended.lost, attended.delay = True, least
-        _log.warning("%s is lost: %s", attended.device.alias, attended.last_error)
+        _log.warning("%s is lost: %s", attended.device.alias, attended.last_error, extra=_of(attended))
         now = self._clock.now()
         ours = {each.alias for each in attended.status}
         stale = not_topical([each for each in attended.last.values() if each.signal not in ours], now)
@@ -229,7 +229,7 @@ class Line:
         attended.last.update({each.signal: each for each in samples})
         await self._deliver([*self._status(attended, now), *samples])
         if was_lost:
-            _log.warning("%s is back", attended.device.alias)
+            _log.warning("%s is back", attended.device.alias, extra=_of(attended))
         missed = [each for each in attended.signals if each.profile and each.source is Source.VALUE]
         if was_lost and missed and missed_since is not None:
             await self._fill(attended, missed, missed_since, now)
@@ -256,7 +256,7 @@ class Line:
                 samples = await attended.driver.backfill(signals, since, until)
         except CosemError as error:
             attended.last_error = str(error)
-            _log.info("%s: what it recorded was not read: %s", attended.device.alias, error)
+            _log.info("%s: what it recorded was not read: %s", attended.device.alias, error, extra=_of(attended))
             return None
         if samples:
             await self._deliver(samples)
@@ -266,3 +266,8 @@ class Line:
         found = [sample(each, Measured(int(not attended.lost)), now) for each in attended.status]
         attended.last.update({each.signal: each for each in found})
         return found
+
+
+def _of(attended: Attended) -> dict[str, str]:
+    """Return whose line of the log it is, for whoever shows some devices only."""
+    return {"device": attended.device.alias}

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cosem.errors import ConfigurationError
 from cosem.gateway.config import OutputRow
 from cosem.gateway.northbound import Output, iec104
+from cosem.gateway.northbound.csv_file import CsvOutput
 
 if TYPE_CHECKING:
     from cosem.gateway.northbound import mqtt
@@ -174,6 +176,13 @@ def needing(extra: str) -> Generator[None]:
         ) from None
 
 
+def _csv(row: OutputRow, options: Options) -> Output:
+    megabytes = options.take("limit_mb", int, 100)
+    return CsvOutput(
+        Path(row.address or f"{row.name}.csv"), limit=megabytes * 1_000_000, kept=options.take("kept", int, 9)
+    )
+
+
 MAKERS: Final[Mapping[str, Callable[[OutputRow, Options], Output]]] = MappingProxyType(
-    {"iec104": _iec104, "mqtt": _mqtt, "home_assistant": _home_assistant}
+    {"csv": _csv, "iec104": _iec104, "mqtt": _mqtt, "home_assistant": _home_assistant}
 )

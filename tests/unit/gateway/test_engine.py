@@ -95,6 +95,9 @@ class Sink:
     async def close(self) -> None:
         self.closed = True
 
+    def plan(self, points: Sequence[Point]) -> Sequence[tuple[str, ...]]:
+        return ()
+
     def map(self) -> Sequence[tuple[str, ...]]:
         return ()
 

@@ -53,6 +53,13 @@ class Output(Protocol):
         """Let go of everything; a second call does nothing."""
         ...
 
+    def plan(self, points: Sequence[Point]) -> Sequence[tuple[str, ...]]:
+        """Return where some points would be, a heading and a row each, as it is printed for whoever reads from it.
+
+        Nothing is started for it. Raises ConfigurationError as `start` does.
+        """
+        ...
+
     def map(self) -> Sequence[tuple[str, ...]]:
-        """Return the generated map of points, a heading and a row each, as it is printed for whoever reads from it."""
+        """Return the same of the points that it was started with; the heading alone before."""
         ...

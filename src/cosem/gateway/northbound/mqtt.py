@@ -179,14 +179,21 @@ class MqttOutput:
         for task in list(self._obeying):
             task.cancel()
 
-    def map(self) -> Sequence[tuple[str, ...]]:
+    def plan(self, points: Sequence[Point]) -> Sequence[tuple[str, ...]]:
         """Return the topics: with signal, type, unit and where it is commanded, a heading first."""
+        topics = {each.signal: self.topic_of(each) for each in points}
+        commanded = [f"{topics[each.signal]}/set" for each in points if each.writable]
+        _check([self.status_topic, *topics.values(), *commanded, *map(_result_topic, commanded)])
         heading = ("topic", "signal", "type", "unit", "command")
         rows = [
-            (topic, signal, point.number_type.value, point.unit, f"{topic}/set" if point.writable else "")
-            for (signal, topic), point in zip(self._topics.items(), self._points.values(), strict=True)
+            (topic, each.signal, each.number_type.value, each.unit, f"{topic}/set" if each.writable else "")
+            for each, topic in zip(points, topics.values(), strict=True)
         ]
         return (heading, *rows)
+
+    def map(self) -> Sequence[tuple[str, ...]]:
+        """Return the same of its points."""
+        return self.plan(tuple(self._points.values()))
 
     # -- what others build on it --------------------------------------------------------------------------------------
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from cosem.errors import ConfigurationError, CosemError
 from cosem.gateway.northbound import Obey, Point
-from cosem.gateway.northbound.iec104.station import Conversation, Station, StationSettings, Wanted
+from cosem.gateway.northbound.iec104.station import Conversation, Station, StationSettings, Wanted, addressed
 from cosem.gateway.value import CommandResult, Sample
 
 _log = logging.getLogger(__name__)
@@ -94,10 +94,16 @@ class Iec104Output:
         await self._server.wait_closed()
         self._server = None
 
+    def plan(self, points: Sequence[Point]) -> Sequence[tuple[str, ...]]:
+        """Return the list of points: address, type and time-tagged type, signal, unit, and address of commands."""
+        return self._listed(addressed(points))
+
     def map(self) -> Sequence[tuple[str, ...]]:
-        """Return the list of points: address, type and time-tagged type, signal and unit, a heading first."""
+        """Return the list of its points."""
+        return self._listed({} if self._station is None else self._station.points)
+
+    def _listed(self, points: Mapping[int, Point]) -> Sequence[tuple[str, ...]]:
         heading = ("ioa", "type", "with time", "signal", "unit", "command")
-        points = {} if self._station is None else self._station.points
         rows = [
             (
                 *map(str, (address, *point.number_type.iec104)),
