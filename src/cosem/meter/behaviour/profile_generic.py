@@ -53,7 +53,7 @@ RECOMPUTED: Final = Recomputed()
 class Profile:
     """The columns of one profile, and where its rows come from."""
 
-    __slots__ = ("columns", "entries", "newest_first", "period", "source")
+    __slots__ = ("closing", "columns", "entries", "newest_first", "period", "source")
 
     def __init__(
         self, columns: tuple[CaptureObject, ...], period: int, entries: int, newest_first: bool, source: Source
@@ -63,6 +63,8 @@ class Profile:
         self.entries = entries
         self.newest_first = newest_first
         self.source = source
+        self.closing: Callable[[Visit], None] | None = None
+        """What is done before a row is captured that somebody has asked for."""
 
     def rows(self, visit: Visit, start: datetime | None = None, end: datetime | None = None) -> Rows:
         """Return the rows in the order of the buffer; those outside `start` to `end` may be left out."""
@@ -438,6 +440,8 @@ def _reset(_: Visit, item: Item, __: Data) -> Data:
 
 def _capture(visit: Visit, item: Item, _: Data) -> Data:
     profile = _profile(item)
+    if profile.closing is not None:
+        profile.closing(visit)
     profile.source.capture(profile, visit)
     return None
 

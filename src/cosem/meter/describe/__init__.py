@@ -63,6 +63,12 @@
     push = "0.4.25.9.0.255"             # what is pushed for an alarm that is new
     reset = "zeros"                     # or ones: which bits of what a client writes reset an alarm
 
+    [[billing]]                         # see `cosem.meter.billing`; all but the first may be left out
+    profile = "1.0.98.1.0.255"          # captured by a script at the end of each period
+    counter = "1.0.0.1.0.255"           # Data objects
+    available = "1.0.0.1.1.255"
+    time = "1.0.0.1.2.255"
+
     [[status]]                          # what happened in the period of each row, see `cosem.meter.profile_status`
     register = "0.0.96.10.1.255"        # a Data object among the columns of the profile
     bits = { data_not_valid = 2, daylight_saving = 3, clock_adjusted = 5, power_down = 7 }
@@ -100,6 +106,7 @@ from cosem.meter.associations import BY_LOGICAL_NAMES, PUBLIC_ASSOCIATION, PUBLI
 from cosem.meter.by_companion import Secrets, furnish_by, made_anew, offers_of
 from cosem.meter.describe.alarms import add_alarms
 from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS, offer_association
+from cosem.meter.describe.billing import add_billing
 from cosem.meter.describe.load import feed_from
 from cosem.meter.describe.meter import add_device, companion_from, meter_from
 from cosem.meter.describe.object import add_object
@@ -196,6 +203,8 @@ def parse(
         add_push(meter, table)
     for table in whole.tables("alarms"):
         add_alarms(meter, table)
+    for table in whole.tables("billing"):
+        add_billing(meter, table)
     described_statuses = {add_status(meter, table) for table in whole.tables("status")}
     if known is not None:
         whole.guarded(partial(add_statuses_of, known, meter.management, described_statuses))

@@ -52,7 +52,8 @@ class Blocks:
     @staticmethod
     def _since(since: datetime | None, time: datetime) -> datetime:
         if since is None or since > time:
-            return time.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
+            before = time - timedelta(microseconds=1)  # what ends with a month belongs to it
+            return before.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
         return since.astimezone(time.tzinfo)
 
     def _number(self, time: datetime) -> int:
