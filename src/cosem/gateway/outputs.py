@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cosem.errors import ConfigurationError
 from cosem.gateway.config import OutputRow
+from cosem.gateway.config.columns import SERVED
 from cosem.gateway.northbound import Output, iec104
 from cosem.gateway.northbound.csv_file import CsvOutput
 
@@ -28,6 +29,8 @@ def output_of(row: OutputRow) -> Output:
     if make is None:
         raise ConfigurationError(f"{row.name}: there is no output {row.kind}; there are {', '.join(MAKERS)}")
     options = Options(row)
+    if row.kind in SERVED:
+        options.take("plain", switch, False)  # the check has seen to it
     made = make(row, options)
     options.finish()
     return made
@@ -165,6 +168,22 @@ def _credentials(row: OutputRow) -> dict[str, Any]:
     return {"tls": client_tls(row), "username": row.username, "password": password}
 
 
+def _modbus(row: OutputRow, options: Options) -> Output:
+    with needing("gateway"):
+        from cosem.gateway.northbound import modbus
+    host, port = host_and_port(row, modbus.SECURE_PORT if row.tls else modbus.PORT)
+    usual = modbus.ModbusSettings()
+    settings = modbus.ModbusSettings(
+        word_order=options.take("word_order", str, usual.word_order),
+        quality_offset=options.take("quality_offset", int, usual.quality_offset),
+        gaps=options.take("gaps", switch, usual.gaps),
+        unit=options.take("unit", int, usual.unit),
+        connections=options.take("connections", int, usual.connections),
+        idle=options.take("idle", float, usual.idle),
+    )
+    return modbus.ModbusOutput(host, port, settings, tls=server_tls(row))
+
+
 @contextmanager
 def needing(extra: str) -> Generator[None]:
     """Say which extra to install where a package is missing."""
@@ -184,5 +203,5 @@ def _csv(row: OutputRow, options: Options) -> Output:
 
 
 MAKERS: Final[Mapping[str, Callable[[OutputRow, Options], Output]]] = MappingProxyType(
-    {"csv": _csv, "iec104": _iec104, "mqtt": _mqtt, "home_assistant": _home_assistant}
+    {"csv": _csv, "iec104": _iec104, "mqtt": _mqtt, "home_assistant": _home_assistant, "modbus": _modbus}
 )

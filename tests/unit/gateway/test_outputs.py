@@ -15,6 +15,7 @@ from cosem.gateway.config import OutputRow
 from cosem.gateway.config.reference import Reference
 from cosem.gateway.northbound.home_assistant import HomeAssistantOutput
 from cosem.gateway.northbound.iec104 import Iec104Output
+from cosem.gateway.northbound.modbus import ModbusOutput, ModbusSettings
 from cosem.gateway.northbound.mqtt import MqttOutput, MqttSettings
 from cosem.gateway.outputs import client_tls, host_and_port, needing, output_of, server_tls
 
@@ -65,6 +66,12 @@ def test_options_that_cannot_be(options: dict[str, str], reason: str) -> None:
         output_of(row(options=options))
 
 
+def test_consent_to_do_without_tls_is_no_option_of_the_output() -> None:
+    assert isinstance(output_of(row(address="0.0.0.0:2404", options={"plain": "yes"})), Iec104Output)
+    with pytest.raises(ConfigurationError, match="no option plain"):
+        output_of(row(kind="mqtt", address="broker.example", options={"plain": "yes"}))
+
+
 def test_a_kind_that_there_is_not() -> None:
     with pytest.raises(ConfigurationError, match="there is no output fax"):
         output_of(row(kind="fax"))
@@ -105,3 +112,13 @@ def test_brokers() -> None:
 def test_a_package_that_is_missing() -> None:
     with pytest.raises(ConfigurationError, match=re.escape('pip install "cosem[gateway]"')), needing("gateway"):
         raise ImportError(name="aiomqtt")
+
+
+def test_modbus() -> None:
+    options = {
+        "word_order": "little", "quality_offset": "100", "gaps": "yes", "unit": "3", "connections": "4", "idle": "60",
+    }  # fmt: skip
+    made = output_of(row(kind="modbus", options=options))
+    assert isinstance(made, ModbusOutput)
+    assert (made.host, made.port) == ("127.0.0.1", 502)
+    assert made.settings == ModbusSettings("little", 100, True, 3, 4, 60.0)
