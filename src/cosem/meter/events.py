@@ -19,3 +19,6 @@ class MeterEvent(Enum):
     RECONNECTED = "reconnected"
     IMAGE_ACTIVATED = "image_activated"
     PARAMETERS_WRITTEN = "parameters_written"
+    CREDIT_ADDED = "credit_added"
+    CREDIT_LOW = "credit_low"
+    CREDIT_OUT = "credit_out"

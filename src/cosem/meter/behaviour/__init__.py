@@ -13,12 +13,16 @@ from cosem.meter.behaviour import (
     disconnect_control,
     image_transfer,
     monitors,
+    payment_account,
+    payment_charge,
+    payment_credit,
     profile_generic,
     push_setup,
     registers,
     schedules,
     scripts,
     special_days,
+    token_gateway,
 )
 from cosem.meter.item import PLAIN, Behaviour
 
@@ -40,6 +44,10 @@ BEHAVIOURS: Final[Mapping[int, Behaviour]] = MappingProxyType(
         40: push_setup.BEHAVIOUR,
         70: disconnect_control.BEHAVIOUR,
         71: monitors.LIMITER,
+        111: payment_account.BEHAVIOUR,
+        112: payment_credit.BEHAVIOUR,
+        113: payment_charge.BEHAVIOUR,
+        115: token_gateway.BEHAVIOUR,
     },
 )
 """By class id; objects of all other classes keep values and do nothing."""

@@ -69,6 +69,11 @@
     available = "1.0.0.1.1.255"
     time = "1.0.0.1.2.255"
 
+    [[payment]]                         # see `cosem.meter.behaviour.payment_account`; all but the first may be left out
+    account = "0.0.19.0.0.255"
+    test_tokens = "0.0.19.40.0.255"     # the token gateway that takes tokens for tests, which anybody can make
+    disconnect = "0.0.96.3.10.255"      # opens without credit
+
     [[status]]                          # what happened in the period of each row, see `cosem.meter.profile_status`
     register = "0.0.96.10.1.255"        # a Data object among the columns of the profile
     bits = { data_not_valid = 2, daylight_saving = 3, clock_adjusted = 5, power_down = 7 }
@@ -110,6 +115,7 @@ from cosem.meter.describe.billing import add_billing
 from cosem.meter.describe.load import feed_from
 from cosem.meter.describe.meter import add_device, companion_from, meter_from
 from cosem.meter.describe.object import add_object
+from cosem.meter.describe.payment import add_payment
 from cosem.meter.describe.profile import ORDERS, add_profile
 from cosem.meter.describe.push import add_push
 from cosem.meter.describe.status import add_status, add_statuses_of
@@ -203,6 +209,8 @@ def parse(
         add_push(meter, table)
     for table in whole.tables("alarms"):
         add_alarms(meter, table)
+    for table in whole.tables("payment"):
+        add_payment(meter, table)
     for table in whole.tables("billing"):
         add_billing(meter, table)
     described_statuses = {add_status(meter, table) for table in whole.tables("status")}
