@@ -16,9 +16,10 @@ from cosem.gateway.config import OutputRow
 from cosem.gateway.config.columns import SERVED
 from cosem.gateway.northbound import Output, iec104
 from cosem.gateway.northbound.csv_file import CsvOutput
+from cosem.protocol.crypto.key import Secret
 
 if TYPE_CHECKING:
-    from cosem.gateway.northbound import mqtt
+    from cosem.gateway.northbound import http, mqtt
 
 T = TypeVar("T")
 
@@ -184,6 +185,28 @@ def _modbus(row: OutputRow, options: Options) -> Output:
     return modbus.ModbusOutput(host, port, settings, tls=server_tls(row))
 
 
+def _rest(row: OutputRow, options: Options) -> Output:
+    with needing("gateway"):
+        from cosem.gateway.northbound import rest
+    return rest.RestOutput(*_place(row, rest.PORT, options), tls=server_tls(row), token=_token(row))
+
+
+def _prometheus(row: OutputRow, options: Options) -> Output:
+    with needing("gateway"):
+        from cosem.gateway.northbound import prometheus
+    return prometheus.PrometheusOutput(*_place(row, prometheus.PORT, options), tls=server_tls(row), token=_token(row))
+
+
+def _place(row: OutputRow, port: int, options: Options) -> tuple[str, int, http.HttpSettings]:
+    from cosem.gateway.northbound import http
+
+    return *host_and_port(row, port), http.HttpSettings(connections=options.take("connections", int, 64))
+
+
+def _token(row: OutputRow) -> Secret | None:
+    return None if row.token is None else row.token.password()
+
+
 @contextmanager
 def needing(extra: str) -> Generator[None]:
     """Say which extra to install where a package is missing."""
@@ -203,5 +226,13 @@ def _csv(row: OutputRow, options: Options) -> Output:
 
 
 MAKERS: Final[Mapping[str, Callable[[OutputRow, Options], Output]]] = MappingProxyType(
-    {"csv": _csv, "iec104": _iec104, "mqtt": _mqtt, "home_assistant": _home_assistant, "modbus": _modbus}
+    {
+        "csv": _csv,
+        "iec104": _iec104,
+        "mqtt": _mqtt,
+        "home_assistant": _home_assistant,
+        "modbus": _modbus,
+        "rest": _rest,
+        "prometheus": _prometheus,
+    }
 )

@@ -122,3 +122,11 @@ def test_modbus() -> None:
     assert isinstance(made, ModbusOutput)
     assert (made.host, made.port) == ("127.0.0.1", 502)
     assert made.settings == ModbusSettings("little", 100, True, 3, 4, 60.0)
+
+
+@pytest.mark.parametrize(("kind", "port"), [("rest", 8080), ("prometheus", 9761)])
+def test_http(kind: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "open sesame")
+    made: Any = output_of(row(kind=kind, token=Reference("env:TOKEN"), options={"connections": "5"}))
+    assert (made.host, made.port, made.buffered) == ("127.0.0.1", port, False)
+    assert made.map()[0][-1] in ("command", "unit")

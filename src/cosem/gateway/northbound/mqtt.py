@@ -159,10 +159,9 @@ class MqttOutput:
             raise
         finally:
             self._sending.difference_update(tasks)
-        told = 0
-        while told < len(tasks) and _succeeded(tasks[told]):
-            told += 1
-        if told < len(tasks):
+        went = [_succeeded(each) for each in tasks]
+        if not all(went):
+            told = went.index(False)
             self._delivered = tuple(samples[: len(done) + told])
             raise ConnectionLost(f"MQTT: {self.host} port {self.port} did not take a value: {self._why(tasks[told])}")
 

@@ -1,0 +1,168 @@
+"""Serving HTTP inside the gateway's loop: who is let in, and how much each may ask."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Any, Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from cosem.errors import ConfigurationError
+from cosem.protocol.crypto.key import Secret
+
+_BEARER: Final = "bearer "
+_BY_ITSELF: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSettings:
+    """Bounds of a server.
+
+    Attributes:
+        connections: how many there may be at once, streams among them.
+        patience: seconds for a request to arrive once a connection is made.
+        head: octets of a request without its body. body: octets of a body.
+    """
+
+    connections: int = 64
+    patience: float = 10.0
+    head: int = 16_384
+    body: int = 4096
+
+
+class HttpServer:
+    """Serves an application at a place, until it is closed.
+
+    Args:
+        token: what clients show as `Authorization: Bearer …`; None lets in whoever reaches the port by a name of this
+            machine, so that no page elsewhere can have a browser ask in its stead.
+    """
+
+    def __init__(
+        self,
+        app: Starlette,
+        host: str,
+        port: int,
+        settings: HttpSettings,
+        *,
+        tls: ssl.SSLContext | None = None,
+        token: Secret | None = None,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self._tls = tls
+        self._settings = settings
+        self._app = _Door(app, token, host)
+        self._server: uvicorn.Server | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to listen. Raises ConfigurationError where nobody can."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        try:
+            listener = socket.create_server((self.host, self.port), family=family)
+        except OSError as error:
+            raise ConfigurationError(f"HTTP: cannot listen at {self.host} port {self.port}: {error}") from error
+        self.port = listener.getsockname()[1]
+        settings, tls = self._settings, self._tls
+
+        def factory(_: uvicorn.Config, __: object) -> ssl.SSLContext:
+            assert tls is not None
+            return tls
+
+        config = uvicorn.Config(
+            self._app,
+            http=_protocol(settings.patience),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=settings.connections,
+            h11_max_incomplete_event_size=settings.head,
+            timeout_graceful_shutdown=1,
+            ssl_context_factory=None if tls is None else factory,
+        )
+        self._server = uvicorn.Server(config)
+        # the method that leaves signals alone: they are the gateway's
+        self._task = asyncio.create_task(self._server._serve([listener]))  # pyright: ignore[reportPrivateUsage]
+
+    async def close(self) -> None:
+        """Stop listening and end what is going on."""
+        if self._server is None or self._task is None:
+            return
+        self._server.should_exit = True
+        await asyncio.wait([self._task])
+        self._server = self._task = None
+
+
+def _protocol(patience: float) -> type[asyncio.Protocol]:
+    class Patient(H11Protocol):
+        """Ends a connection that does not ask, which the library would keep for ever."""
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self.loop.call_later(patience, self._look)
+
+        def _look(self) -> None:
+            if getattr(self, "cycle", None) is None and not self.transport.is_closing():
+                self.transport.close()
+
+    return Patient
+
+
+class _Door:
+    """Lets in who shows the token, or who asks from this machine."""
+
+    def __init__(self, app: ASGIApp, token: Secret | None, host: str) -> None:
+        self._app = app
+        self._token = token
+        self._names = _BY_ITSELF | {host.lower(), f"[{host.lower()}]"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = self._refused(Headers(scope=scope)) if scope["type"] == "http" else None
+        if refused is None:
+            await self._app(scope, receive, send)
+        else:
+            await refused(scope, receive, send)
+
+    def _refused(self, headers: Headers) -> Response | None:
+        if self._token is None:
+            host = headers.get("host", "")
+            name = host if host.endswith("]") else host.rpartition(":")[0] or host
+            return None if name.lower() in self._names else Response("not by this name", 421)
+        shown = headers.get("authorization", "")
+        if shown[: len(_BEARER)].lower() == _BEARER and self._token.equals(shown[len(_BEARER) :].strip().encode()):
+            return None
+        return Response("a token is needed", 401, {"WWW-Authenticate": "Bearer"})
+
+
+class TooLarge(Exception):
+    """A body of more than is read."""
+
+
+async def body(request: Request, settings: HttpSettings) -> bytes:
+    """Return the body of a request. Raises TooLarge, TimeoutError, or ClientDisconnect."""
+    read = b""
+    async with asyncio.timeout(settings.patience):
+        async for chunk in request.stream():
+            read += chunk
+            if len(read) > settings.body:
+                raise TooLarge
+    return read
+
+
+def as_json(text: str, status: int = 200, **headers: str) -> Response:
+    """Return an answer of JSON that nobody keeps."""
+    fixed: dict[str, Any] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **headers}
+    return Response(text, status, fixed, "application/json")
