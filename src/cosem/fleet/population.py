@@ -126,8 +126,7 @@ class Population:
             counters=self.counters.of(number),
         )
         KINDS[self.kinds.of(self.seed, number)](meter, self.seed + number)
-        for description in self.associations(number):
-            meter.offer(description)
+        meter.offer(*self.associations(number))
         return meter
 
     def associations(self, number: int) -> tuple[AssociationDescription, ...]:

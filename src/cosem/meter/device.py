@@ -208,7 +208,10 @@ class LogicalDevice:
 
     def association(self, client: int) -> AssociationDescription | None:
         """Return what is offered to the client with this SAP."""
-        return next((offered for offered in self.associations if offered.client == client), None)
+        for offered in self.associations:
+            if offered.client == client:
+                return offered
+        return None
 
     def policy(self, association: AssociationDescription) -> ServerPolicy:
         """Return what the server engine must know to open `association`."""

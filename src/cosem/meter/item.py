@@ -65,7 +65,10 @@ class Visit:
 
     def find(self, instance: Obis) -> Item | None:
         """Return the object with this logical name, as this client can see it."""
-        return self.device.find(instance, self.association, short_names=self.by_short_names)
+        # What the device has of its own is the same by either names.
+        return self.device.objects.find(instance) or self.device.find(
+            instance, self.association, short_names=self.by_short_names
+        )
 
     def items(self) -> Iterator[Item]:
         """Return all objects as this client can see them."""
@@ -194,7 +197,7 @@ class Item:
             if read is None:
                 raise Refusal(DataAccessResult.OBJECT_UNAVAILABLE)
             return read(visit, self)
-        if not callable(held) and not isinstance(held, FromSource):
+        if not isinstance(held, FromSource) and not callable(held):
             return held  # type: ignore[no-any-return]  # `add` has encoded it
         try:
             return encode_value(self.shape(index), answered(held, visit))

@@ -41,14 +41,12 @@ class Rights:
 
     def attribute(self, item: Item, index: int) -> AttributeAccess:
         """Return what may be done with attribute `index` of `item`."""
-        possible = AttributeAccess.READ if item.has(index) else AttributeAccess.NONE
-        if item.may_write(index):
-            possible |= AttributeAccess.WRITE
+        possible = _POSSIBLE[item.has(index)][item.may_write(index)]
         granted = _GRANTED[self.access] if self.access is not Access.PUBLIC or is_public(item) else AttributeAccess.NONE
         for rule in self.rules:
             if rule.attribute in (None, index) and rule.objects.matches(item.instance):
                 granted = rule.access
-        return possible & granted
+        return possible if granted is AttributeAccess.READ_WRITE else possible & granted
 
     def method(self, item: Item, index: int) -> MethodAccess:
         """Return whether method `index` of `item` may be run."""
@@ -70,6 +68,12 @@ _GRANTED: Final = {
     Access.READ: AttributeAccess.READ,
     Access.MANAGE: AttributeAccess.READ_WRITE,
 }
+
+_POSSIBLE: Final = (
+    (AttributeAccess.NONE, AttributeAccess.WRITE),
+    (AttributeAccess.READ, AttributeAccess.READ_WRITE),
+)
+"""What an attribute lets be done: whether it has a value, and whether anybody may write it."""
 
 # Value groups C and D of what everybody may know; all of medium 0.
 _PUBLIC: Final = frozenset({(1, 0), (40, 0), (41, 0), (42, 0), (43, 1)})

@@ -8,7 +8,7 @@ from cosem.meter.item import Visit
 from cosem.protocol.apdu.action import ActionResponseWithOptionalData
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.codec import axdr
-from cosem.protocol.values.data import Data
+from cosem.protocol.values.data import Data, Number
 
 _V = TypeVar("_V")
 
@@ -27,7 +27,9 @@ class Room:
 
     def used_by(self, value: _V) -> _V:
         """Take off what a value has, and return it."""
-        if not isinstance(value, DataAccessResult):
+        if isinstance(value, Number):
+            self._left -= 1 + value.SIZE
+        elif not isinstance(value, DataAccessResult):
             self._left -= len(axdr.encode(cast("Data", value)))
         return value
 

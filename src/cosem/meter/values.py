@@ -65,6 +65,8 @@ def checked(data: Data) -> Data:
 
 
 def _any(value: object) -> Data:
+    if isinstance(value, Number):
+        return checked(cast("Data", value))
     convert = _PLAIN.get(type(value))
     if convert is not None:
         return convert(value)

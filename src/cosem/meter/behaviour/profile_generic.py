@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from operator import neg, pos
 from typing import Any, Final, Protocol, TypeAlias, cast
@@ -73,7 +73,12 @@ class Profile:
 
     def row(self, visit: Visit) -> Row:
         """Return what the columns hold at the time of `visit`; null-data where one cannot be read."""
-        return tuple(_captured(visit, column) for column in self.columns)
+        return self.rows_of(visit, (visit,))[0]
+
+    def rows_of(self, visit: Visit, times: Iterable[Visit]) -> list[Row]:
+        """Return a row for each of some times, all with the objects that the device of `visit` has now."""
+        found = [_column(visit, column) for column in self.columns]
+        return [tuple(_captured(each, column) for column in found) for each in times]
 
     @property
     def stores(self) -> bool:
@@ -202,18 +207,14 @@ class RecomputedRows:
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
         last = profile.last_time(visit.time)
         first = last - timedelta(seconds=(profile.entries - 1) * profile.period)
-        # One more on either side costs nothing, and the exact bounds are judged by who asked.
+        step = timedelta(seconds=profile.period)
         if start is not None and _utc(start) > first:
-            passed = int((_utc(start) - first).total_seconds()) // profile.period
-            first += timedelta(seconds=passed * profile.period)
+            first += -((first - _utc(start)) // step) * step
         if end is not None:
             last = min(last, _utc(end))
-        step = timedelta(seconds=profile.period)
-        rows: list[Row] = []
-        while first <= last:
-            rows.append(profile.row(visit.at(first.astimezone(visit.time.tzinfo))))
-            first += step
-        return rows
+        zone = visit.time.tzinfo
+        count = max((last - first) // step + 1, 0)
+        return profile.rows_of(visit, (visit.at((first + place * step).astimezone(zone)) for place in range(count)))
 
     def count(self, profile: Profile, visit: Visit) -> int:
         return profile.entries
@@ -413,18 +414,25 @@ def _moment(bound: Any) -> datetime | None:
     return bound if isinstance(bound, datetime) else None
 
 
-def _captured(visit: Visit, column: CaptureObject) -> Data:
+def _column(visit: Visit, column: CaptureObject) -> tuple[Item | None, int, int]:
+    """Return the object that a column is of, None where there is none, and which part of which attribute it is."""
     item = visit.device.find(column.logical_name)
-    if item is None or item.class_id != column.class_id:
+    known = item is not None and item.class_id == column.class_id
+    return item if known else None, column.attribute_index, column.data_index
+
+
+def _captured(visit: Visit, column: tuple[Item | None, int, int]) -> Data:
+    item, attribute, part = column
+    if item is None:
         return None
     try:
-        value = item.read(visit, column.attribute_index)
+        value = item.read(visit, attribute)
     except Refusal:
         return None
-    if not column.data_index:
+    if not part:
         return value
-    if isinstance(value, tuple) and column.data_index <= len(value):
-        return cast("tuple[Data, ...]", value)[column.data_index - 1]
+    if isinstance(value, tuple) and part <= len(value):
+        return cast("tuple[Data, ...]", value)[part - 1]
     return None
 
 

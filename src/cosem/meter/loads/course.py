@@ -60,8 +60,11 @@ class Course:
         days = (self._shapes[kind][-1] * factor for kind, factor in zip(_kinds(), factors, strict=True))
         self._until = array("d", accumulate(days, initial=0.0))
 
-    def around(self, cycles: int, day: int, slot: int, grain: int) -> tuple[float, float, float]:
-        """Return how much has flowed when a grain of a slot begins, how much flows in it, and in the next one."""
+    def around(self, number: int) -> tuple[float, float, float]:
+        """Return how much has flowed when a grain since the epoch begins, how much flows in it, and in the next one."""
+        days, of_day = divmod(number, SLOTS * GRAINS)
+        cycles, day = divmod(days, CYCLE)
+        slot, grain = divmod(of_day, GRAINS)
         shape, factor = self._shapes[_kinds()[day]], self._factors[day]
         begin = shape[slot]
         step = (shape[slot + 1] - begin) * factor / GRAINS
@@ -80,16 +83,13 @@ def flowed(terms: Sequence[Term], seed: int, seconds: float) -> tuple[float, flo
     Part of what flows in a grain comes in the one before, as the seed has it: the same part in all figures of a meter,
     so that they stay the sums of each other. Within a grain the flow is even, so that energy is power times time.
     """
-    if seconds < 0:
+    if seconds < 0 or not terms:
         return 0.0, 0.0
     count, passed = divmod(seconds, GRAIN)
     number = int(count)
-    days, of_day = divmod(number, SLOTS * GRAINS)
-    cycles, day = divmod(days, CYCLE)
-    slot, grain = divmod(of_day, GRAINS)
     at = now = then = 0.0
     for size, each in terms:
-        begun, step, following = each.around(cycles, day, slot, grain)
+        begun, step, following = _around(each, number)
         at += size * begun
         now += size * step
         then += size * following
@@ -100,6 +100,8 @@ def flowed(terms: Sequence[Term], seed: int, seconds: float) -> tuple[float, flo
 
 
 _unrest = lru_cache(maxsize=4096)(chance)
+_around = lru_cache(maxsize=4096)(Course.around)
+"""The same for all meters whose flow has this course, most of which are read for the same times."""
 
 
 @lru_cache(maxsize=512)

@@ -8,7 +8,7 @@ in the fourth while only power supplies do; a roof delivers in the third in weak
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import MappingProxyType
@@ -65,8 +65,14 @@ def site(kind: str, seed: int) -> Site:
 
 
 @lru_cache(maxsize=16384)
-def _terms(kind: str, seed: int, quantity: str, phase: int | None, tariff: int | None) -> tuple[Term, ...]:
-    """Return the courses that a quantity is the sum of."""
+def _terms(
+    kind: str, seed: int, quantities: tuple[str, ...], phase: int | None, tariff: int | None
+) -> tuple[Term, ...]:
+    """Return the courses that quantities are the sum of."""
+    return tuple(term for each in quantities for term in _terms_of(kind, seed, each, phase, tariff))
+
+
+def _terms_of(kind: str, seed: int, quantity: str, phase: int | None, tariff: int | None) -> Iterator[Term]:
     of = site(kind, seed)
     delivered, across, window = _ACROSS.get(quantity, (quantity == "active_export", "", ""))
     ratio = of.across[across] if across else 1.0
@@ -81,26 +87,29 @@ def _terms(kind: str, seed: int, quantity: str, phase: int | None, tariff: int |
         else:
             continue
         sizes[flow] = sizes.get(flow, 0.0) + size * ratio
-    return tuple((size, flow) for flow, size in sizes.items())
+    return ((size, flow) for flow, size in sizes.items())
 
 
 def _energy(
     kind: str, quantities: tuple[str, ...], phase: int | None, tariff: int | None, seed: int, seconds: float
 ) -> float:
     """Return Wh or varh since the epoch; without a tariff, what the tariffs show together."""
-    tariffs = (tariff,) if tariff is not None else tuple(TARIFFS) if phase is None else (None,)
-    return float(sum(int(_flow(kind, quantities, phase, each, seed, seconds)[0]) for each in tariffs))
+    if tariff is None and phase is None:
+        day = _flow(kind, quantities, None, 1, seed, seconds)[0]
+        return float(int(day) + int(_flow(kind, quantities, None, 2, seed, seconds)[0]))
+    return float(int(_flow(kind, quantities, phase, tariff, seed, seconds)[0]))
 
 
 def _power(kind: str, quantities: tuple[str, ...], phase: int | None, seed: int, seconds: float) -> float:
     return _flow(kind, quantities, phase, None, seed, seconds)[1]
 
 
+@lru_cache(maxsize=1024)
 def _flow(
     kind: str, quantities: tuple[str, ...], phase: int | None, tariff: int | None, seed: int, seconds: float
 ) -> tuple[float, float]:
-    terms = [term for quantity in quantities for term in _terms(kind, seed, quantity, phase, tariff)]
-    return flowed(terms, seed, seconds)
+    """Return what has flowed and what flows; what is read of a meter at one time shares much of it."""
+    return flowed(_terms(kind, seed, quantities, phase, tariff), seed, seconds)
 
 
 def _voltage(phase: int, seed: int, seconds: float) -> float:

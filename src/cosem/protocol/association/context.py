@@ -92,7 +92,7 @@ class Naming(Enum):
     @classmethod
     def of(cls, context: ApplicationContext | bytes) -> Naming | None:
         """Return the naming of a context, None for a context that is not known."""
-        return next((naming for (naming, _), known in _CONTEXTS.items() if known == context), None)
+        return _NAMINGS.get(context)
 
 
 _SHORT = Naming.SHORT_NAMES
@@ -102,6 +102,7 @@ _CONTEXTS = {
     (Naming.SHORT_NAMES, False): ApplicationContext.SHORT_NAME,
     (Naming.SHORT_NAMES, True): ApplicationContext.SHORT_NAME_CIPHERED,
 }
+_NAMINGS: dict[ApplicationContext | bytes, Naming] = {context: naming for (naming, _), context in _CONTEXTS.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,6 +278,8 @@ class SecurityContext:
         Layers without a transaction-id get the same fresh one. Where what is sent is to be signed and no layer does
         it, it is signed first. Raises what `protect` raises, and LocalProtocolError when a key is missing.
         """
+        if len(layers) == 1 and layers[0].envelope not in _IN_TRANSACTIONS and not self._signs:
+            return self._make_ciphered(apdu, layers[0])
         return self._wrapped(apdu, self.numbered(layers))
 
     def wrapping(self, layers: tuple[Layer, ...]) -> Callable[[bytes], tuple[bytes, bytes | None]]:

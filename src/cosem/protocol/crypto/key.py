@@ -79,9 +79,11 @@ class Key(Secret):
     Raises ConfigurationError on any other length.
     """
 
-    __slots__ = ()
+    __slots__ = ("_fingerprint",)
+    _fingerprint: str | None
 
     def __init__(self, material: bytes) -> None:
+        object.__setattr__(self, "_fingerprint", None)
         if len(material) not in KEY_OCTETS:
             raise ConfigurationError(f"a key has 16 or 32 octets, this one has {len(material)}: {_RIGHT_FORM}")
         super().__init__(material)
@@ -94,9 +96,13 @@ class Key(Secret):
     @property
     def fingerprint(self) -> str:
         """A name for the key that tells nothing about it: 16 hex digits of a digest."""
-        digest = hashes.Hash(hashes.SHA256())
-        digest.update(b"cosem key fingerprint\0" + self._octets)
-        return digest.finalize()[:FINGERPRINT_OCTETS].hex()
+        known = self._fingerprint
+        if known is None:
+            digest = hashes.Hash(hashes.SHA256())
+            digest.update(b"cosem key fingerprint\0" + self._octets)
+            known = digest.finalize()[:FINGERPRINT_OCTETS].hex()
+            object.__setattr__(self, "_fingerprint", known)
+        return known
 
     @property
     def well_known(self) -> bool:

@@ -108,8 +108,9 @@ class _Wrapper(ABC):
 
     def deadline(self) -> float | None:
         """Tell when `tick` is wanted next."""
-        if self._begun is None and self._settings.inactivity_time_out is None:
-            return None
+        if self._begun is None:
+            limit = self._settings.inactivity_time_out
+            return None if limit is None or self._moved is None else self._moved + limit
         times = [time for time, _ in self._clocks()]
         return min(times) if times else None
 

@@ -252,6 +252,9 @@ def _next_of(held: deque[bytes], association: ServerAssociation) -> bytes:
     return held.popleft()
 
 
+_ENDS: Final = (Released, Refused)
+
+
 class ServerSession:
     """One connection as a meter sees it: several clients and logical devices may share it.
 
@@ -338,10 +341,12 @@ class ServerSession:
 
     def deadline(self) -> float | None:
         """Return when `tick` must be called at the latest, or None."""
-        candidates = [self.link.deadline(), *self._unproved.values(), *self._transfers.values()]
-        if self._heard is not None:
-            candidates.append(self._heard + self._timing.idle)
-        return min((at for at in candidates if at is not None), default=None)
+        of_link = self.link.deadline()
+        earliest = None if self._heard is None else self._heard + self._timing.idle
+        for at in (of_link, *self._unproved.values(), *self._transfers.values()):
+            if at is not None and (earliest is None or at < earliest):
+                earliest = at
+        return earliest
 
     def tick(self, now: float) -> None:
         """Let time pass.
@@ -407,5 +412,5 @@ class ServerSession:
             self.link.send(apdu, now, client=pair.client, server=pair.server, unsolicited=unsolicited)
         for event in association.events():
             self._events.append((pair, event))
-            if isinstance(event, Released | Refused) and association.state is State.IDLE:
+            if isinstance(event, _ENDS) and association.state is State.IDLE:
                 self._unproved.pop(pair, None)

@@ -269,17 +269,20 @@ class DateTime(_Calendar):
         Raises LocalProtocolError for an offset that is not of whole minutes.
         """
         offset = moment.utcoffset()
-        deviation, status = None, None
+        deviation, status = _NO_DEVIATION, _NOT_SPECIFIED
         if offset is not None:
-            minutes, rest = divmod(offset, timedelta(minutes=1))
+            minutes, rest = divmod(offset, _MINUTE)
             if rest:
                 raise LocalProtocolError(f"{moment} is not a whole number of minutes from UTC")
             deviation = -minutes
-            status = ClockStatus.DAYLIGHT_SAVING if moment.dst() else 0
-        return cls(
-            *(moment.year, moment.month, moment.day, moment.isoweekday()),
-            *(moment.hour, moment.minute, moment.second, moment.microsecond // 10_000),
-            *(deviation, status),
+            status = _SAVING if moment.dst() else 0
+        # The fields of a datetime are within their ranges.
+        return cls.from_octets(
+            moment.year.to_bytes(2, "big")
+            + bytes((moment.month, moment.day, moment.isoweekday()))
+            + bytes((moment.hour, moment.minute, moment.second, moment.microsecond // 10_000))
+            + deviation.to_bytes(2, "big", signed=True)
+            + bytes((status,))
         )
 
     @classmethod
@@ -405,6 +408,9 @@ class DateTime(_Calendar):
 
 _NO_DEVIATION: Final = -0x8000
 _MOST_DEVIATION: Final = 24 * 60 - 1
+_NOT_SPECIFIED: Final = 0xFF
+_MINUTE: Final = timedelta(minutes=1)
+_SAVING: Final = int(ClockStatus.DAYLIGHT_SAVING)
 _DATE_FIELDS: Final = ("year", "month", "day", "weekday")
 _TIME_FIELDS: Final = ("hour", "minute", "second", "hundredths")
 _DATE_TIME_FIELDS: Final = (*_DATE_FIELDS, *_TIME_FIELDS, "deviation", "status")
