@@ -16,6 +16,7 @@ from cosem.gateway.config import OutputRow
 from cosem.gateway.config.columns import SERVED
 from cosem.gateway.northbound import Output, iec104
 from cosem.gateway.northbound.csv_file import CsvOutput
+from cosem.gateway.northbound.sqlite_file import SqliteOutput
 from cosem.protocol.crypto.key import Secret
 
 if TYPE_CHECKING:
@@ -207,6 +208,24 @@ def _token(row: OutputRow) -> Secret | None:
     return None if row.token is None else row.token.password()
 
 
+def _opcua(row: OutputRow, options: Options) -> Output:
+    with needing("opcua"):
+        from cosem.gateway.northbound import opcua
+    host, port = host_and_port(row, opcua.PORT)
+    protection = None
+    if row.tls:
+        server_tls(row)  # says what is wrong with the files
+        key = Path("" if row.key is None else row.key.text.removeprefix("file:"))
+        protection = opcua.Protection(Path(row.certificate), key, Path(row.ca) if row.ca else None)
+    password = None if row.password is None else row.password.password()
+    return opcua.OpcuaOutput(host, port, protection=protection, username=row.username, password=password)
+
+
+def _sqlite(row: OutputRow, options: Options) -> Output:
+    megabytes = options.take("limit_mb", int, 1000)
+    return SqliteOutput(Path(row.address or f"{row.name}.sqlite"), limit=megabytes * 1_000_000)
+
+
 @contextmanager
 def needing(extra: str) -> Generator[None]:
     """Say which extra to install where a package is missing."""
@@ -234,5 +253,7 @@ MAKERS: Final[Mapping[str, Callable[[OutputRow, Options], Output]]] = MappingPro
         "modbus": _modbus,
         "rest": _rest,
         "prometheus": _prometheus,
+        "opcua": _opcua,
+        "sqlite": _sqlite,
     }
 )

@@ -12,12 +12,15 @@ import pytest
 from certified import certified
 from cosem.errors import ConfigurationError
 from cosem.gateway.config import OutputRow
+from cosem.gateway.config.columns import OUTPUT_KINDS
 from cosem.gateway.config.reference import Reference
 from cosem.gateway.northbound.home_assistant import HomeAssistantOutput
 from cosem.gateway.northbound.iec104 import Iec104Output
 from cosem.gateway.northbound.modbus import ModbusOutput, ModbusSettings
 from cosem.gateway.northbound.mqtt import MqttOutput, MqttSettings
-from cosem.gateway.outputs import client_tls, host_and_port, needing, output_of, server_tls
+from cosem.gateway.northbound.opcua import OpcuaOutput
+from cosem.gateway.northbound.sqlite_file import SqliteOutput
+from cosem.gateway.outputs import MAKERS, client_tls, host_and_port, needing, output_of, server_tls
 
 
 def row(**given: Any) -> OutputRow:
@@ -130,3 +133,24 @@ def test_http(kind: str, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     made: Any = output_of(row(kind=kind, token=Reference("env:TOKEN"), options={"connections": "5"}))
     assert (made.host, made.port, made.buffered) == ("127.0.0.1", port, False)
     assert made.map()[0][-1] in ("command", "unit")
+
+
+def test_opcua(tmp_path: Path) -> None:
+    certified(tmp_path)
+    made = output_of(row(kind="opcua", username="scada", password=Reference("sesame")))
+    assert isinstance(made, OpcuaOutput)
+    assert (made.host, made.port) == ("127.0.0.1", 4840)
+    files = {"certificate": str(tmp_path / "certificate.pem"), "key": Reference(f"file:{tmp_path / 'key.pem'}")}
+    assert isinstance(output_of(row(kind="opcua", tls=True, **files)), OpcuaOutput)
+    with pytest.raises(ConfigurationError, match="scada: certificate or key"):
+        output_of(row(kind="opcua", tls=True, certificate=str(tmp_path / "none.pem")))
+
+
+def test_files(tmp_path: Path) -> None:
+    made = output_of(row(kind="sqlite", address=str(tmp_path / "log.sqlite"), options={"limit_mb": "5"}))
+    assert isinstance(made, SqliteOutput)
+    assert (made.path, made.limit) == (tmp_path / "log.sqlite", 5_000_000)
+
+
+def test_every_kind_of_the_tables_has_its_maker() -> None:
+    assert set(MAKERS) == set(OUTPUT_KINDS)

@@ -1,0 +1,103 @@
+"""Samples and places of points as OPC UA has them; a client is in `tests/interop/test_opcua.py`."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from cosem.errors import ConfigurationError
+from cosem.gateway.northbound import Point
+from cosem.gateway.northbound.opcua import OpcuaOutput, shown, ua
+from cosem.gateway.value import NumberType, Plain, Quality, Sample
+
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+EAST = NOON.astimezone(timezone(timedelta(hours=2)))
+
+
+def told(kind: NumberType, value: Plain, quality: Quality = Quality.GOOD) -> tuple[Any, str]:
+    found = shown(kind, Sample("s", value, quality, EAST, NOON))
+    assert (found.SourceTimestamp, found.ServerTimestamp) == (NOON, NOON)
+    assert found.SourceTimestamp.tzinfo is UTC
+    return found.Value.Value, found.StatusCode.name
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown_value", "status"),
+    [
+        (NumberType.DIGITAL, 1, True, "Good"),
+        (NumberType.SIGNED16, 32767, 32767, "Good"),
+        (NumberType.SIGNED16, 32768, 32767, "UncertainEngineeringUnitsExceeded"),
+        (NumberType.UNSIGNED16, -1, 0, "UncertainEngineeringUnitsExceeded"),
+        (NumberType.UNSIGNED64, 2**64 - 1, 2**64 - 1, "Good"),
+        (NumberType.SIGNED64, Decimal(2**63 - 1), 2**63 - 1, "Good"),
+        (NumberType.UNSIGNED32, Decimal("1.6"), 2, "Good"),
+        (NumberType.BITSTRING, "1" * 32, 2**32 - 1, "Good"),
+        (NumberType.BITSTRING, "1" * 33, 2**32 - 1, "UncertainEngineeringUnitsExceeded"),
+        (NumberType.BITSTRING, 5, None, "BadNoData"),
+        (NumberType.DOUBLE, "text", None, "BadNoData"),
+        (NumberType.DOUBLE, math.inf, None, "BadNoData"),
+        (NumberType.DOUBLE, 10**400, None, "BadNoData"),
+        (NumberType.TEXT, "text", "text", "Good"),
+        (NumberType.TEXT, 5, None, "BadNoData"),
+        (NumberType.TIME, EAST, NOON, "Good"),
+        (NumberType.TIME, "noon", None, "BadNoData"),
+        (NumberType.FLOAT, None, None, "BadNoData"),
+    ],
+)
+def test_values(kind: NumberType, value: Plain, shown_value: Any, status: str) -> None:
+    assert told(kind, value) == (shown_value, status)
+
+
+@pytest.mark.parametrize(
+    ("quality", "status"),
+    [
+        (Quality.SUBSTITUTED, "UncertainSubstituteValue"),
+        (Quality.OVERFLOW | Quality.SUBSTITUTED, "UncertainEngineeringUnitsExceeded"),
+        (Quality.NOT_TOPICAL | Quality.OVERFLOW, "UncertainLastUsableValue"),
+        (Quality.INVALID | Quality.NOT_TOPICAL, "BadNoData"),
+    ],
+)
+def test_what_is_against_a_value(quality: Quality, status: str) -> None:
+    assert told(NumberType.UNSIGNED16, 5, quality) == (None if status == "BadNoData" else 5, status)
+
+
+def test_every_type_has_its_own() -> None:
+    samples: dict[NumberType, Plain] = {NumberType.TEXT: "1", NumberType.TIME: NOON, NumberType.BITSTRING: "1"}
+    for kind in NumberType:
+        found = shown(kind, Sample("s", samples.get(kind, 1), Quality.GOOD, None, NOON))
+        assert found.Value.VariantType == ua.VariantType[kind.opcua]
+
+
+def test_the_plan() -> None:
+    points = [
+        Point("a", "m", "", NumberType.FLOAT, unit="W"),
+        Point("b", "m", "", NumberType.TEXT, writable=True, node="plant.b"),
+        Point("c", "m", "", NumberType.TIME, node="ns=2;i=5"),
+    ]
+    assert list(OpcuaOutput().plan(points)) == [
+        ("node", "type", "signal", "unit", "command"),
+        ("ns=2;s=m.a", "Float", "a", "W", ""),
+        ("ns=2;s=plant.b", "String", "b", "", "write"),
+        ("ns=2;i=5", "DateTime", "c", "", ""),
+    ]
+    assert len(OpcuaOutput().map()) == 1
+
+
+@pytest.mark.parametrize(
+    ("node", "reason"),
+    [
+        ("m.a", "is that of a"),
+        ("m", "is that of device m"),
+        ("ns=3;s=x", "not in namespace 2"),
+        ("i=2256", "not in namespace 2"),
+        ("ns=2;i=five", "is no node id"),
+    ],
+)
+def test_nodes_that_cannot_be(node: str, reason: str) -> None:
+    points = [Point("a", "m", "", NumberType.FLOAT), Point("b", "m", "", NumberType.FLOAT, node=node)]
+    with pytest.raises(ConfigurationError, match=reason):
+        OpcuaOutput().plan(points)
