@@ -1,4 +1,4 @@
-"""Prints two tables: how many times our CPU time each peer takes for the same octets, and what each sends over HDLC.
+"""Prints how many times our CPU time each peer takes for the same, what each sends over HDLC, and what a gateway costs.
 
 Every library runs in a process of its own under its own interpreter; the rounds are interleaved, the ratio of a line is
 the median over the rounds, and all must first agree on the result. Ratios are to be trusted, times depend on the day.
@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import octets, wire
+from benchmarks import gateway, octets, wire
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = ROOT / "benchmarks" / "workers"
@@ -74,15 +74,19 @@ def main() -> int:
     limit += [imported(line, options.rounds) for line in chosen(IMPORTS, options.only)]
     progress("over HDLC")
     sent = wire.table() if options.only in (None, wire.NAME) else []
+    progress("the gateway")
+    tables = gateway.table() if options.only in (None, gateway.NAME) else {}
     progress("")
     if options.json:
-        json.dump({"lines": rows, "limits": limit, wire.NAME: sent}, sys.stdout, indent=2)
+        json.dump({"lines": rows, "limits": limit, wire.NAME: sent, gateway.NAME: tables}, sys.stdout, indent=2)
         print()
     else:
         if rows or limit:
             print_table(rows, limit, options.rounds)
         if sent:
             wire.print_table(sent)
+        if tables:
+            gateway.print_table(tables)
     return 1 if any(row["disagreement"] for row in (*rows, *sent)) else 0
 
 

@@ -35,11 +35,11 @@ class Count:
 
 
 @contextlib.contextmanager
-def relay(meter: int) -> Iterator[tuple[int, Count]]:
+def relay(meter: int, host: str = "127.0.0.1") -> Iterator[tuple[int, Count]]:
     """Pass on what comes to the port that this gives, to the meter's port and back, one connection after the other."""
     count = Count()
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_serve, args=(listener, meter, count))
+        thread = threading.Thread(target=_serve, args=(listener, (host, meter), count))
         thread.start()
         try:
             yield listener.getsockname()[1], count
@@ -49,13 +49,13 @@ def relay(meter: int) -> Iterator[tuple[int, Count]]:
             thread.join()
 
 
-def _serve(listener: socket.socket, meter: int, count: Count) -> None:
+def _serve(listener: socket.socket, meter: tuple[str, int], count: Count) -> None:
     while True:
         try:
             client, _ = listener.accept()
         except OSError:
             return
-        with client, socket.create_connection(("127.0.0.1", meter)) as server, contextlib.suppress(OSError):
+        with client, socket.create_connection(meter) as server, contextlib.suppress(OSError):
             _carry(client, server, count)
 
 

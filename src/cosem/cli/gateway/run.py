@@ -30,6 +30,7 @@ from cosem.gateway.devices import driver_of
 from cosem.gateway.drivers import Driver
 from cosem.gateway.engine import Gateway
 from cosem.gateway.line import Clock
+from cosem.gateway.northbound.text import words
 from cosem.gateway.outputs import output_of
 from cosem.gateway.points import point_of
 from cosem.gateway.value import Quality, Sample
@@ -322,7 +323,10 @@ def _show_samples(found: Configuration, seen: dict[str, Sample], *, as_json: boo
     elif samples:
         put_table(
             ("signal", "value", "unit", "quality", "time"),
-            [(each.signal, _text(each.value), each.unit, quality_text(each.quality), _time(each)) for each in samples],
+            [
+                (each.signal, _text(each.value), each.unit, ", ".join(words(each.quality)), _time(each))
+                for each in samples
+            ],
             right=("value",),
         )
 
@@ -333,17 +337,11 @@ def plain(sample: Sample) -> dict[str, Any]:
         "signal": sample.signal,
         "value": plain_value(sample.value),
         "unit": sample.unit,
-        "quality": quality_text(sample.quality),
+        "quality": ", ".join(words(sample.quality)),
         "source_time": None if sample.source_time is None else sample.source_time.isoformat(),
         "gateway_time": sample.gateway_time.isoformat(),
         "backfilled": sample.backfilled,
     }
-
-
-def quality_text(quality: Quality) -> str:
-    """Return a quality in words: good, or what is against it."""
-    names = [each.name.lower().replace("_", " ") for each in Quality if each in quality and each.name]
-    return ", ".join(names) or "good"
 
 
 def _text(value: Any) -> str:

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from cosem.errors import ConfigurationError, ConnectionLost
 from cosem.gateway.northbound import Obey, Point
-from cosem.gateway.value import Plain, Quality, Sample
+from cosem.gateway.northbound.text import words
+from cosem.gateway.value import Plain, Sample
 
 HEADINGS: Final = ("time", "signal", "value", "unit", "quality", "gateway_time", "backfilled")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -94,9 +95,8 @@ class CsvOutput:
 
 def _row(sample: Sample) -> tuple[str, ...]:
     time = sample.source_time or sample.gateway_time
-    names = [each.name.lower() for each in Quality if each in sample.quality and each.name]
     return (
-        *(time.isoformat(), sample.signal, _cell(sample.value), sample.unit, " ".join(names) or "good"),
+        *(time.isoformat(), sample.signal, _cell(sample.value), sample.unit, ", ".join(words(sample.quality))),
         *(sample.gateway_time.isoformat(), "1" if sample.backfilled else "0"),
     )
 

@@ -61,7 +61,7 @@ def test_values(tmp_path: Path, value: Plain, cell: str) -> None:
     publish(CsvOutput(path), [sample(value, Quality.NOT_TOPICAL)])
     assert rows(path) == [
         list(HEADINGS),
-        [NOON.isoformat(), "s", cell, "V", "not_topical", NOON.isoformat(), "0"],
+        [NOON.isoformat(), "s", cell, "V", "not topical", NOON.isoformat(), "0"],
     ]
 
 
