@@ -40,8 +40,9 @@ format: setup ## put the sources into their form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: setup ## write what documents take from declarations: the interface classes, the reasons of the interop matrix
+docs: setup ## write what documents take from declarations: the interface classes, the gateway's tables, the reasons of the interop matrix
 	@$(BIN)/python tools/classes.py
+	@$(BIN)/python tools/gateway_tables.py
 	@PYTHONPATH=tests $(BIN)/python -m interop.matrix
 
 clean: ## remove what the other commands made

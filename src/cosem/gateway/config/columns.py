@@ -190,7 +190,12 @@ DLMS: Final = (
         Column("poll_delay_ms", _MILLISECONDS, _POLL_DELAY, 0),
         Column("serial_close_delay", _MILLISECONDS, _CLOSE_DELAY, 0),
         Column("keep_open", FLAG, "1: the association is kept between scans, 0: one for each scan.", 1),
-        Column("address_rule", Checked("landis-gyr, elgama, emh, milur, or modulus+offset", rule_of), "", USUAL),
+        Column(
+            "address_rule",
+            Checked("landis-gyr, elgama, emh, milur, or modulus+offset", rule_of),
+            "How serial_number becomes the lower address.",
+            USUAL,
+        ),
         Column("security_suite", Whole(0, 2), "Security suite; empty: the lowest that the keys fit."),
         Column(
             "protection",

@@ -205,6 +205,13 @@ class Configuration:
     notices: tuple[Notice, ...] = ()
     settings: Settings = Settings()
     ports: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    _by_device: dict[str, list[Signal]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        grouped: dict[str, list[Signal]] = {}
+        for signal in self.signals:
+            grouped.setdefault(signal.device, []).append(signal)
+        object.__setattr__(self, "_by_device", grouped)
 
     @property
     def stopped(self) -> frozenset[DriverName]:
@@ -218,4 +225,4 @@ class Configuration:
 
     def signals_of(self, device: Device) -> tuple[Signal, ...]:
         """Return the signals of a device, in the order of the table."""
-        return tuple(each for each in self.signals if each.device == device.alias)
+        return tuple(self._by_device.get(device.alias, ()))

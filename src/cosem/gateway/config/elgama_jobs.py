@@ -57,7 +57,10 @@ _EPQM: Final[Mapping[str, DataSet]] = MappingProxyType(
     }
 )
 _GAMA: Final[Mapping[str, DataSet]] = MappingProxyType(
-    {"registers": DataSet((), "an OBIS code or a short name such as 0x3A08", r".+"), "clock": _CLOCK}
+    {
+        "registers": DataSet((), "an OBIS code or a short name such as 0x3A08", r".+"),
+        "clock": DataSet((), "local time", "local time"),
+    }
 )
 
 DATA_SETS: Final[Mapping[str, Mapping[str, DataSet]]] = MappingProxyType(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from cosem.errors import ConfigurationError
@@ -65,6 +66,12 @@ class Reference:
     def certificate(self) -> bytes:
         """Return a certificate in DER."""
         return credentials.certificate(self.text)
+
+    def file(self) -> Path:
+        """Return the file that is named, for what reads files only, as TLS does."""
+        if not self.text.startswith("file:"):
+            raise ConfigurationError("write file:PATH: only a file can be used here")
+        return Path(self.text.removeprefix("file:")).expanduser()
 
     def _named(self, kind: KeyKind) -> tuple[RingOfSecrets, KeyName]:
         owner = self.text.removeprefix(KEYRING)
