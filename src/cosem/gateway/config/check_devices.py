@@ -312,7 +312,11 @@ def _check_elgama(found: Entry, values: dict[str, Any]) -> None:
 
 
 def _check_line(found: Entry, values: dict[str, Any]) -> None:
-    if values["databits"] == 9 and values["device"]:
+    if values.get("mode") == "IEC":
+        for name in ("databits", "parity", "stopbits"):
+            if name in found.given:
+                found.note(name, "mode IEC begins with 7E1 and goes on with 8N1: not used")
+    elif values["databits"] == 9 and values["device"]:
         found.warn("databits", "serial ports of this system have 5 to 8 data bits: the line will not be opened")
     if values["bind_address"] not in ("", None, "0.0.0.0", "::"):  # noqa: S104 - a text to compare with
         found.warn("bind_address", "connections go out by the routes of the system: not used")

@@ -36,6 +36,7 @@ from cosem.protocol.apdu.gateway import GatewayAddress
 from cosem.protocol.link.hdlc.parameters import MAXIMUM_INFORMATION, MAXIMUM_WINDOW
 from cosem.protocol.link.hdlc.serial_number import USUAL, rule_of
 from cosem.protocol.model.classes.access_control import GREATEST_USER
+from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.obis import Obis
 
 BAUD_RATES: Final = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
@@ -83,10 +84,17 @@ def _title(text: str) -> None:
         raise ConfigurationError("it has not 8 octets")
 
 
+def _host(text: str) -> None:
+    try:
+        ConnectionUrl(framing="hdlc", medium="tcp", host=text)
+    except ConfigurationError as refused:
+        raise ConfigurationError(str(refused).partition("; a right URL is")[0]) from None
+
+
 _ALIAS: Final = Text("letters, digits, _ and -", r"[A-Za-z0-9_-]+", 64)
 _NAME: Final = Text()
 _PATH: Final = Text("a path")
-_HOST: Final = Text("a host name or IP address", r"[A-Za-z0-9_.:%-]+", 253)
+_HOST: Final = Checked("a host name or IP address", _host)
 _TITLE: Final = Checked("16 hexadecimal digits", _title)
 _KEY: Final = Hidden("env:NAME, file:PATH, keyring:OWNER, or 32 or 64 hexadecimal digits")
 _PUBLIC: Final = Hidden("env:NAME, file:PATH (PEM, DER or hexadecimal), or hexadecimal digits")

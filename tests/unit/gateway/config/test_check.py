@@ -211,6 +211,27 @@ def test_units_multiply_and_topic_of_other_editions(tmp_path: Path) -> None:
     assert (signal.units, str(signal.multiply), signal.topic, signal.offset) == ("kWh", "0.001", "plant/energy", -1)
 
 
+@pytest.mark.parametrize(
+    ("address", "taken"),
+    [
+        ("192.0.2.7", True),
+        ("meter-7.example", True),
+        ("2001:db8::7", True),
+        ("192.0.2.7:4059", False),
+        ("a b", False),
+        ("me@host", False),
+    ],
+)
+def test_hosts(address: str, taken: bool, tmp_path: Path) -> None:
+    assert columns(dlms(tmp_path, port=4059, ip=address)) == ([] if taken else ["ip"])
+
+
+def test_mode_iec_has_character_formats_of_its_own(tmp_path: Path) -> None:
+    found = dlms(tmp_path, mode="IEC", databits=9)
+    assert tables.told(found, "databits") == ["mode IEC begins with 7E1 and goes on with 8N1: not used"]
+    assert found.devices[0].parameters.url().line == (300, "7E1")
+
+
 # --- lines ---------------------------------------------------------------------------------------------------------
 
 
