@@ -95,7 +95,7 @@ def client_tls(row: OutputRow) -> ssl.SSLContext | None:
 
 
 def _load(context: ssl.SSLContext, row: OutputRow) -> None:
-    key = None if row.key is None else row.key.text.removeprefix("file:")
+    key = None if row.key is None else row.key.file()
     try:
         context.load_cert_chain(row.certificate, key)
     except (OSError, ssl.SSLError) as problem:
@@ -215,7 +215,7 @@ def _opcua(row: OutputRow, options: Options) -> Output:
     protection = None
     if row.tls:
         server_tls(row)  # says what is wrong with the files
-        key = Path("" if row.key is None else row.key.text.removeprefix("file:"))
+        key = Path() if row.key is None else row.key.file()
         protection = opcua.Protection(Path(row.certificate), key, Path(row.ca) if row.ca else None)
     password = None if row.password is None else row.password.password()
     return opcua.OpcuaOutput(host, port, protection=protection, username=row.username, password=password)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from cosem.cli import elgama
 from cosem.gateway.config.columns import DEVICES, OUTPUTS, PORTS, SETTINGS, SIGNALS, WHO, Column
 from cosem.gateway.config.configuration import Settings
 from cosem.gateway.config.elgama_jobs import DATA_SETS, short_name
 from cosem.gateway.config.finding import DriverName
 from cosem.gateway.config.parameters import DlmsParameters, ElgamaParameters, Iec21Parameters
 from cosem.gateway.config.reference import Reference
+from cosem.protocol.elgama import words as words_of_elgama
 
 TYPES = {
     DriverName.DLMS: DlmsParameters,
@@ -56,7 +56,7 @@ def test_what_a_default_is_may_be_written_out_too() -> None:
 
 
 def test_data_sets_are_those_of_the_command_that_reads_them() -> None:
-    for model, words in elgama._WORDS.items():
+    for model, words in words_of_elgama._WORDS.items():
         assert {name: each.numbers for name, each in DATA_SETS[model].items()} == {
             name: each.numbers for name, each in words.items()
         }
