@@ -6,10 +6,11 @@ import os
 import select
 import subprocess
 import sys
+import termios
 import threading
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,14 +21,28 @@ Answer = Callable[[bytes], bytes | None]
 """What the other end's line answers by itself to octets of that end, or None where they go on to the first one."""
 
 
+NOISE = b"x"
+"""What octets are to an end of another speed."""
+
+
 @contextmanager
-def serial_line(answer: Answer = lambda _: None) -> Iterator[tuple[str, str]]:
-    """Give the names of the two ends of a serial line."""
+def serial_line(answer: Answer = lambda _: None, *, strict: bool = False) -> Iterator[tuple[str, str]]:
+    """Give the names of the two ends of a serial line.
+
+    On a `strict` one octets are noise where the two ends have different speeds. Nothing takes time there: it is for
+    ends that do not change their speed while octets are under way.
+    """
     ends = [os.openpty() for _ in range(2)]
     for _, slave in ends:
         tty.setraw(slave)
     stop_read, stop_write = os.pipe()
     one, other = ends[0][0], ends[1][0]
+    os.set_blocking(one, False)  # a line waits for nobody: what is not taken is gone
+    os.set_blocking(other, False)
+
+    def as_heard(octets: bytes) -> bytes:
+        speeds = {termios.tcgetattr(slave)[5] for _, slave in ends}
+        return NOISE * len(octets) if strict and len(speeds) > 1 else octets
 
     def carry() -> None:
         while True:
@@ -37,10 +52,11 @@ def serial_line(answer: Answer = lambda _: None) -> Iterator[tuple[str, str]]:
             for end in ready:
                 octets = os.read(end, 4096)
                 said = None if end == one else answer(octets)
-                if said is None:
-                    os.write(other if end == one else one, octets)
-                else:
-                    os.write(end, said)
+                with suppress(BlockingIOError):
+                    if said is None:
+                        os.write(other if end == one else one, as_heard(octets))
+                    else:
+                        os.write(end, said)
 
     wire = threading.Thread(target=carry)
     wire.start()

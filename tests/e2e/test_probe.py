@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ import pytest
 
 from cosem import Client, Data, Meter, Register, Unit
 from cosem.client.access import access
-from cosem.client.probe import Found, NotFound, plan, probe, target_of
+from cosem.client.attempts import plan, target_of
+from cosem.client.probe import probe
 from cosem.client.recognise import Speech
+from cosem.client.verdict import Found, NotFound
 from cosem.io import blocking
 from cosem.meter import Access, AssociationDescription, Keys, Rights, serving
 from cosem.protocol.association.context import Naming
@@ -192,6 +194,8 @@ async def place(attend: Callable[[asyncio.StreamReader, asyncio.StreamWriter], A
             pass
         finally:
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
     server = await asyncio.start_server(guarded, "127.0.0.1", 0)
     async with server:
@@ -226,6 +230,8 @@ TELEGRAM = p1.telegram(
     "ISK5\\2M550T-1012", [p1.data_set("1-3:0.2.8", "50"), p1.data_set("1-0:1.8.1", "000051.775*kWh")]
 )
 SIGN_ON = b"/?!\r\n"
+EMPTY = b"\x02!\r\n\x03%"
+"""A readout of nothing, with its check."""
 
 
 @pytest.mark.parametrize(
@@ -233,10 +239,16 @@ SIGN_ON = b"/?!\r\n"
     [
         (repeating(TELEGRAM), Speech.P1, "p1+tcp", False),
         (repeating(with_parity(b"\x02\nADCO 012345678901 B\r\x03")), Speech.TIC, "tic+tcp", True),
+        (repeating(bytes.fromhex("1B1B1B1B0101010176")), Speech.SML, "sml+tcp", False),
         (repeating(AIDON), Speech.HDLC, "hdlc+tcp", False),
         (repeating(b"1.8.0(000123.4*kWh)\r\n2.8.0(1)\r\n"), Speech.READOUT, "iec21+tcp", False),
-        (answering({SIGN_ON: b"/KFM5MT100\r\n"}), Speech.IDENTIFICATION, "iec21+tcp", False),
-        (answering({with_parity(SIGN_ON): with_parity(b"/LGZ5ZMD\r\n")}), Speech.IDENTIFICATION, "iec21+tcp", True),
+        (answering({SIGN_ON: b"/KFM5MT100\r\n", b"050": EMPTY}), Speech.IDENTIFICATION, "iec21+tcp", False),
+        (
+            answering({with_parity(SIGN_ON): with_parity(b"/LGZ5ZMD\r\n"), with_parity(b"050"): with_parity(EMPTY)}),
+            Speech.IDENTIFICATION,
+            "iec21+tcp",
+            True,
+        ),
     ],
 )
 def test_what_is_no_meter_for_sessions(attend: Any, speech: Speech, scheme: str, with_bits: bool) -> None:
@@ -253,7 +265,8 @@ def test_what_is_no_meter_for_sessions(attend: Any, speech: Speech, scheme: str,
 @pytest.mark.parametrize(
     ("attend", "words", "heard"),
     [
-        (repeating(bytes.fromhex("1B1B1B1B0101010176")), "SML", Speech.SML),
+        (answering({b"CM": bytes.fromhex("434D0000000301AB01")}), "Modbus", Speech.MODBUS),
+        (answering({b"\x01\x2b\x0e": bytes.fromhex("01AB019EF0")}), "Modbus", Speech.MODBUS),
         (answering({b"\xee\x00": bytes.fromhex("06EE0000000001004DE1")}), "C12.18", Speech.C12_18),
         (answering({b"\x10\x49": bytes.fromhex("100B01000C16")}), "60870-5-102", Speech.IEC_102),
         (answering({}, b"HTTP/1.1 400 Bad Request\r\n"), "web server", Speech.HTTP),

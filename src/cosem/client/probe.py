@@ -1,6 +1,6 @@
 """First contact: finding how to talk to an unknown meter, slowly, with a bound, and without changing anything.
 
-What is tried is data: a tuple of attempts, each with what it says, to whom, and how long it waits. The public client
+What is tried is data (`cosem.client.attempts`), and so is what comes of it (`cosem.client.verdict`). The public client
 comes first, and nobody authenticates unless access was given. Nothing is written, and no password is guessed.
 """
 
@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any, Final
 
 from cosem.client.access import Access
+from cosem.client.attempts import ADDRESSES, LINES, Attempt, derived, framed, plan, questions
 from cosem.client.browse import CURRENT_ASSOCIATION, LOGICAL_DEVICE_NAME, readable
 from cosem.client.client import Client, Opener
 from cosem.client.clock import Now, read_clock, system_time
 from cosem.client.explain import ECHO, HUNG_UP, UNREACHABLE, explain
+from cosem.client.local import LocalExchange, sign_on
 from cosem.client.recognise import NEIGHBOURS, Recognised, Speech, recognise
 from cosem.client.services import Services
+from cosem.client.verdict import (
+    LISTEN,
+    NOISE,
+    NOTHING_ON_A_LINE,
+    NOTHING_ON_IP,
+    READ,
+    Found,
+    Identity,
+    NotFound,
+)
 from cosem.errors import (
     AssociationRejected,
     ConfigurationError,
@@ -26,26 +37,30 @@ from cosem.errors import (
     ConnectionLost,
     CosemError,
     DataAccessError,
+    RemoteProtocolError,
     SecurityError,
     ServiceError,
     ShapeError,
     TimedOut,
+    TransportError,
 )
-from cosem.io.stream import Stream
+from cosem.io.stream import LineStream, Stream
 from cosem.protocol.apdu.acse import AcseServiceUser
-from cosem.protocol.association.client import ClientAssociation
-from cosem.protocol.association.context import ClientSettings, Naming
+from cosem.protocol.association.context import Naming
 from cosem.protocol.association.meanings import Meaning
 from cosem.protocol.dialect import known_dialects
-from cosem.protocol.iec21.message import Identification, Mode, SignOn
+from cosem.protocol.iec21.client import HandHeldUnit
+from cosem.protocol.iec21.client_events import ReadoutReceived
+from cosem.protocol.iec21.message import Identification, Mode, Option
+from cosem.protocol.iec21.readout import Readout
 from cosem.protocol.link.hdlc import Frame, HdlcAddress, Kind
-from cosem.protocol.link.hdlc.frame import DISC, FINAL, SNRM, encode
-from cosem.protocol.link.wrapper import HEADER
+from cosem.protocol.link.hdlc.frame import DISC, FINAL, encode
 from cosem.protocol.model.classes.access_control import AssociationLN
 from cosem.protocol.model.classes.data_storage import Data
 from cosem.protocol.model.declare import object_for
 from cosem.protocol.model.rights import ObjectListElement
-from cosem.protocol.profile.address import DEFAULT_PORT, ConnectionUrl
+from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.local import reader_settings
 from cosem.protocol.profile.timing import Timing
 from cosem.protocol.values.maker import LETTERS, maker_of
 from cosem.protocol.values.obis import Obis
@@ -54,153 +69,31 @@ ON_IP: Final = 60.0
 ON_A_LINE: Final = 300.0
 """Seconds that a probe takes at most."""
 
-LINES: Final = frozenset({"serial", "rfc2217", "modem"})
-"""Media that end in a serial line, and get the time of one."""
-
-SWITCHABLE: Final = frozenset({"serial", "rfc2217"})
-"""Lines whose speed and format follow us; that of a telephone stays, and each attempt on it is a call."""
-
 CLIENTS: Final = (16, 1, 32, 48)
 """Clients in the order in which they are tried: public, management, reading, configuration."""
-
-ADDRESSES: Final = (
-    HdlcAddress(1, None, 1),
-    HdlcAddress(1, 17, 2),
-    HdlcAddress(1, 16, 2),
-    HdlcAddress(1, 1, 2),
-    HdlcAddress(1, 127, 2),
-    HdlcAddress(1, 17, 4),
-    HdlcAddress(1, 16, 4),
-    HdlcAddress(1, 1, 4),
-    HdlcAddress(1, 0x3FFF, 4),
-    HdlcAddress(1, 256, 4),
-)
-"""HDLC addresses in the order in which they are tried; the greatest of a size is that of all stations."""
-
-SAPS: Final = ((16, 1), (1, 1), (32, 1), (16, 16), (16, 17), (48, 1))
-"""Client and server of the wrapper in the order in which they are tried."""
-
-BAUDS: Final = (19200, 2400, 4800, 115200, 38400, 57600, 300)
-"""Speeds of direct HDLC behind 9600, the likelier first."""
-
-C12_IDENTIFICATION: Final = bytes.fromhex("EE000000000120 1310")
-"""The identification request of ANSI C12.18, which every such meter answers and no other understands."""
-
-IEC_102_LINK_STATUS: Final = bytes.fromhex("104901004A16")
-"""The request for the status of link 1 of IEC 60870-5-102."""
-
-SIGN_ON_WITH_PARITY: Final = bytes.fromhex("AF3F218D0A")
-"""The sign-on `/?!` with even parity."""
 
 FIRMWARE: Final = tuple(map(Obis, ("1.0.0.2.0.255", "0.0.0.2.0.255", "0.0.0.2.1.255", "1.0.0.2.8.255")))
 HEALTH: Final = (97, 98)
 """Value group D of the error and of the alarm objects; C is 97."""
 
+CLOCK_LINES: Final = frozenset(((0, 9, 1), (0, 9, 2)))
+"""Value groups C, D and E of time and date in a readout."""
+
 CONNECT: Final = 10.0
+READOUT: Final = 90.0
+"""Seconds that a readout may take: one of 300 baud takes a minute and more."""
+UNASKED: Final = 20.0
+"""Seconds that a meter of mode D is waited for, which was heard already."""
+FOLLOWS: Final = 0.5
+"""Seconds within which the rest of a telegram comes behind an identification, or it was none of a telegram."""
+QUIET: Final = 1.5
+"""Seconds of silence after which a meter of IEC 62056-21 that was left without an answer has said all it had to."""
+TOGETHER: Final = 5
+"""How many addresses are asked behind one sign-on: meters wait for their reader no longer than some seconds."""
 FAILURES: Final = 2
 """How often access that was given is refused before it is not used any more: meters lock clients out."""
 
-READ: Final = "read"
-
 Tell = Callable[[str], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One way to begin: each of `questions` is sent in turn, and `wait` seconds are listened for an answer."""
-
-    name: str
-    url: ConnectionUrl
-    questions: tuple[bytes, ...]
-    wait: float
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a meter says it is, as far as it lets this client know."""
-
-    logical_device_name: str | None = None
-    maker: str | None = None
-    firmware: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """How to talk to a meter, what it is, how it is, and what it lets this client read.
-
-    Attributes:
-        url: the connection URL.
-        speech: what it speaks.
-        options: what `cosem read` needs besides the URL, such as `--naming sn`.
-        entered: an association was opened; else `refused` says why not.
-        objects, readable: how many objects it lists, and how many of their attributes this client may read.
-        health: error and alarm objects with their values, by OBIS code.
-        clock: how far the meter's clock is ahead, None where that is not known.
-        command: the verb that goes on from here; "" where the meter pushes and answers nobody.
-    """
-
-    url: ConnectionUrl
-    speech: Speech
-    options: tuple[str, ...] = ()
-    entered: bool = False
-    refused: CosemError | None = None
-    identity: Identity = field(default_factory=Identity)
-    objects: int | None = None
-    readable: int | None = None
-    health: tuple[tuple[Obis, object], ...] = ()
-    clock: timedelta | None = None
-    command: str = READ
-
-
-@dataclass(frozen=True, slots=True)
-class NotFound:
-    """The layer that failed, what it means, and what was heard all the same."""
-
-    layer: str
-    meaning: Meaning
-    heard: tuple[Speech, ...] = ()
-
-
-NOTHING_ON_IP: Final = Meaning(
-    "the place takes connections, and nothing that we know was answered",
-    (
-        "another client holds the meter behind a modem or a serial server: they take one at a time",
-        "its address is none of the usual ones, as where it follows from the serial number",
-        "its clients and messages are all secret: it answers to protected messages only",
-    ),
-    "the addresses in the URL as the owner of the meter gives them; the settings of the serial server",
-)
-NOTHING_ON_A_LINE: Final = Meaning(
-    "nothing came over the line",
-    (
-        "the head is not where the meter's is, or is upside down; A and B, or RX and TX, are interchanged",
-        "the address is none of the usual ones, as where it follows from the serial number",
-        "the meter must be woken or its port enabled first, with a button or a seal",
-    ),
-    "the head or the cable; then the addresses in the URL as the owner of the meter gives them",
-)
-NOISE: Final = Meaning(
-    "something is said, and it makes no sense to us",
-    (
-        "speed or character format are others, and a serial server in between has its own",
-        "the head is askew, or the sun shines on it",
-        "it speaks a protocol of its own",
-    ),
-    "the settings of the serial server; cosem listen --raw, to look at the octets",
-)
-
-
-def target_of(text: str) -> ConnectionUrl:
-    """Return the place that `host[:port]`, a device or a URL means. Raises ConfigurationError."""
-    if "://" in text:
-        return ConnectionUrl.parse(text)
-    is_device = re.match(r"\.?/|COM\d+$", text, re.IGNORECASE)
-    return ConnectionUrl.parse(f"hdlc+serial://{text}" if is_device else f"tcp://{text}")
-
-
-def plan(target: ConnectionUrl) -> tuple[Attempt, ...]:
-    """Return what is tried at a place, in this order."""
-    return _plan_on_a_line(target) if target.medium in SWITCHABLE else _plan_on_ip(target)
 
 
 async def probe(
@@ -209,6 +102,7 @@ async def probe(
     tell: Tell,
     *,
     entry: Access | None = None,
+    serial_number: str | None = None,
     attempts: Iterable[Attempt] | None = None,
     seconds: float | None = None,
     now: Now = system_time,
@@ -220,115 +114,91 @@ async def probe(
         opener: gives streams.
         tell: is told, line by line, what is done and what is seen.
         entry: access to use besides the public one, as its owner gave it.
-        attempts: what is tried; by default `plan(target)`.
+        serial_number: that of the meter, from which HDLC addresses may follow; by default what the URL says.
+        attempts: what is tried; by default `plan(target, serial_number)`.
         seconds: how long it may take; by default `ON_IP` or `ON_A_LINE`.
         now: the time, for the clock of the meter.
 
     Raises:
-        ConfigurationError: the place cannot be opened in any way that is tried.
+        ConfigurationError: the place cannot be opened in any way that is tried, or the serial number is none.
     """
     limit = seconds or (ON_A_LINE if target.medium in LINES else ON_IP)
-    return await _Probe(opener, tell, entry, limit, now).run(tuple(attempts or plan(target)))
-
-
-# --- what is tried ---------------------------------------------------------------------------------------------------
-
-
-def _plan_on_ip(target: ConnectionUrl) -> tuple[Attempt, ...]:
-    def over(framing: str) -> ConnectionUrl:
-        return _framed(target, framing, port=target.port or (None if target.medium in LINES else DEFAULT_PORT))
-
-    if target.medium == "udp":
-        return (Attempt("the wrapper", over("wrapper"), tuple(map(_wrapper_question, SAPS)), 1.5),)
-    frames, sign_on = over("hdlc"), over("iec21")
-    return (
-        Attempt("listening", over("wrapper"), (b"",), 1.5),
-        Attempt("the wrapper", over("wrapper"), tuple(map(_wrapper_question, SAPS)), 1.5),
-        Attempt("HDLC", frames, tuple(_link_question(16, each) for each in ADDRESSES), 1.0),
-        # With the parity of 7E1 as the eighth bit too, for a serial server that stays 8N1.
-        Attempt("the sign-on of IEC 62056-21", sign_on, (SignOn("").encode(), SIGN_ON_WITH_PARITY), 2.0),
-        Attempt(
-            "HDLC as another client",
-            frames,
-            tuple(_link_question(client, each) for client in (1, 32) for each in ADDRESSES[:8]),
-            0.5,
-        ),
-        Attempt("ANSI C12.18", over("hdlc"), (C12_IDENTIFICATION,), 1.0),
-        Attempt("IEC 60870-5-102", over("hdlc"), (IEC_102_LINK_STATUS,), 1.0),
-        Attempt("listening for longer", over("wrapper"), (b"",), 11.0),
-    )
-
-
-def _plan_on_a_line(target: ConnectionUrl) -> tuple[Attempt, ...]:
-    def over(framing: str, baud: int, character_format: str) -> ConnectionUrl:
-        return _framed(target, framing, baud=baud, format=character_format)
-
-    public = tuple(_link_question(16, each) for each in ADDRESSES)
-    others = tuple(_link_question(client, each) for client in (1, 32) for each in ADDRESSES[:8])
-    sign_on = SignOn("").encode()
-    return (
-        Attempt("HDLC", over("hdlc", 9600, "8N1"), public, 0.6),
-        Attempt("the sign-on of IEC 62056-21", over("iec21", 300, "7E1"), (sign_on, sign_on), 3.0),
-        Attempt("listening for P1", over("p1", 115200, "8N1"), (b"",), 11.0),
-        Attempt("listening for TIC", over("tic", 1200, "7E1"), (b"",), 4.0),
-        Attempt("listening for TIC in standard mode", over("tic", 9600, "7E1"), (b"",), 4.0),
-        *(Attempt("HDLC", over("hdlc", baud, "8N1"), public[:5], 0.6) for baud in BAUDS),
-        Attempt("HDLC as another client", over("hdlc", 9600, "8N1"), others, 0.6),
-        Attempt("the sign-on at 9600 baud", over("iec21", 9600, "7E1"), (sign_on,), 2.0),
-        Attempt("listening for pushes", over("hdlc", 2400, "8E1"), (b"",), 12.0),
-        Attempt("listening for pushes", over("hdlc", 9600, "8N1"), (b"",), 12.0),
-        Attempt("P1 of the second version", over("p1", 9600, "7E1"), (b"",), 11.0),
-        Attempt("ANSI C12.18", over("hdlc", 9600, "8N1"), (C12_IDENTIFICATION,), 1.0),
-        Attempt("IEC 60870-5-102", over("hdlc", 9600, "8N1"), (IEC_102_LINK_STATUS,), 1.0),
-    )
-
-
-def _link_question(client: int, server: HdlcAddress) -> bytes:
-    return encode(server.encode(), HdlcAddress(client, None, 1).encode(), SNRM | FINAL)
-
-
-def _wrapper_question(saps: tuple[int, int]) -> bytes:
-    association = ClientAssociation(ClientSettings())
-    association.associate()
-    (apdu,) = association.outgoing()
-    return HEADER.pack(1, *saps, len(apdu)) + apdu
+    number = serial_number or target.serial_number
+    search = _Probe(opener, tell, entry, derived(number) if number else (), limit, now)
+    return await search.run(tuple(attempts or plan(target, number)))
 
 
 # --- how it is done --------------------------------------------------------------------------------------------------
 
 
 class _Bounded:
-    """A stream that nobody reads from after a time."""
+    """A stream that nobody reads from after a time, and on which what was said and answered can be said once more."""
 
     def __init__(self, stream: Stream, until: float) -> None:
-        self._stream = stream
+        self.stream = stream
         self._until = until
+        self._said = b""
+        self._answer = b""
+
+    def repeat(self, said: bytes, answer: bytes) -> None:
+        """Do not write `said` once more, and give `answer` for it."""
+        self._said, self._answer = said, answer
 
     async def read(self, deadline: float | None, /) -> bytes:
-        if self._stream.now() >= self._until:
+        if self._answer and not self._said:
+            answer, self._answer = self._answer, b""
+            return answer
+        if self.stream.now() >= self._until:
             raise TimedOut("probe")
-        return await self._stream.read(self._until if deadline is None else min(deadline, self._until))
+        return await self.stream.read(self._until if deadline is None else min(deadline, self._until))
 
     async def write(self, octets: bytes, /) -> None:
-        await self._stream.write(octets)
+        if self._said and octets == self._said:
+            self._said = b""
+            return
+        await self.stream.write(octets)
 
     async def close(self) -> None:
-        await self._stream.close()
+        await self.stream.close()
 
     def now(self) -> float:
-        return self._stream.now()
+        return self.stream.now()
+
+
+class _BoundedLine(_Bounded):
+    """The same of a line, whose speed a sign-on changes."""
+
+    def __init__(self, line: LineStream, until: float) -> None:
+        super().__init__(line, until)
+        self._line = line
+
+    async def configure(self, baud: int, character_format: str = "8N1", /) -> None:
+        await self._line.configure(baud, character_format)
+
+    async def send_break(self, seconds: float = 0.25, /) -> None:
+        await self._line.send_break(seconds)
 
 
 class _Probe:
     """One search: what was heard so far, and how much time is left."""
 
-    def __init__(self, opener: Opener, tell: Tell, entry: Access | None, limit: float, now: Now) -> None:
+    def __init__(
+        self,
+        opener: Opener,
+        tell: Tell,
+        entry: Access | None,
+        addresses: tuple[HdlcAddress, ...],
+        limit: float,
+        now: Now,
+    ) -> None:
         self._opener = opener
         self._tell = tell
         self._entry = entry
+        self._addresses = addresses  # that follow from the serial number
         self._limit = limit
         self._now = now
         self._stream: _Bounded | None = None  # the last one, which tells the time
+        self._signing_on: _Bounded | None = None  # on which a meter has told who it is, and waits for an answer
         self._until = 0.0
         self._heard: list[Speech] = []
         self._hung_up = 0
@@ -343,7 +213,7 @@ class _Probe:
                 self._tell(f"the {self._limit:g} seconds are over")
                 break
             try:
-                heard = await self._try(attempt)
+                attempt, heard = await self._try_in_software_too(attempt)
             except ConfigurationError as error:
                 self._tell(f"  {error}")  # a port that cannot run like this, as those of some adapters
                 refused = error
@@ -369,22 +239,34 @@ class _Probe:
             raise refused
         return best or self._failure(attempts)
 
-    async def _open(self, url: ConnectionUrl, seconds: float) -> Stream:
+    async def _open(self, url: ConnectionUrl, seconds: float) -> _Bounded:
         stream = await self._opener(url, max(0.1, min(seconds, self._left())))
         if self._stream is None:
             self._until = stream.now() + self._limit
-        self._stream = _Bounded(stream, self._until)
-        return self._stream
+        kind = _BoundedLine(stream, self._until) if isinstance(stream, LineStream) else _Bounded(stream, self._until)
+        self._stream = kind
+        return kind
 
     def _left(self) -> float:
         return self._limit if self._stream is None else self._until - self._stream.now()
+
+    async def _try_in_software_too(self, attempt: Attempt) -> tuple[Attempt, Recognised | None]:
+        """Try with the parity made here where the port cannot make it; return what was tried and heard."""
+        try:
+            return attempt, await self._try(attempt)
+        except ConfigurationError as error:
+            if attempt.url.format != WITH_PARITY or attempt.url.parity is not None:
+                raise
+            self._tell(f"  {error}; once more with the parity made here")
+        made_here = replace(attempt, url=replace(attempt.url, parity="software"))
+        return made_here, await self._try(made_here)
 
     async def _try(self, attempt: Attempt) -> Recognised | None:
         """Ask each question of an attempt; return what the first answer is that means something."""
         url = attempt.url
         line = "" if url.baud is None else f" at {url.baud} baud {url.format}"
         self._tell(f"trying {attempt.name}{line}")
-        stream = await self._open(_framed(url, "hdlc"), CONNECT)  # a stream knows no framing
+        stream = await self._open(framed(url, "hdlc"), CONNECT)  # a stream knows no framing
         try:
             for question in attempt.questions:
                 heard = await self._ask(stream, question, attempt.wait)
@@ -394,13 +276,18 @@ class _Probe:
                     self._tell(f"  heard {heard.speech.value}{_shown(heard)}")
                 if heard.speech not in (Speech.ECHO, Speech.NOISE):
                     await self._leave(stream, heard)
+                    who = _waiting(heard)
+                    if who is not None:
+                        stream.repeat(question, who.encode())
+                        self._signing_on = stream
                     return heard
                 self._heard.append(heard.speech)
         except (ConnectionLost, TimedOut) as error:
             self._hung_up += isinstance(error, ConnectionLost)
             self._tell(f"  {error}")
         finally:
-            await stream.close()
+            if stream is not self._signing_on:
+                await stream.close()
         return None
 
     async def _ask(self, stream: Stream, question: bytes, wait: float) -> Recognised | None:
@@ -417,6 +304,10 @@ class _Probe:
             heard = recognise(bytes(octets), question)
             if heard is not None and heard.speech not in _MAY_BECOME_MORE:
                 break
+            if heard is not None and heard.speech is Speech.IDENTIFICATION:
+                until = min(
+                    until, stream.now() + FOLLOWS
+                )  # a meter waits for its reader no longer than a second or two
         return heard
 
     async def _leave(self, stream: Stream, heard: Recognised) -> None:
@@ -431,51 +322,135 @@ class _Probe:
         url, speech, evidence = attempt.url, heard.speech, heard.evidence
         if speech is Speech.WRAPPER:
             server, client = evidence
-            return await self._enter(_framed(url, "wrapper", server=server, client=client), speech)
+            return await self._enter(framed(url, "wrapper", server=server, client=client), speech)
         if speech is Speech.HDLC:
             frame = _answer_frame(heard)
             if frame is None:
-                return Found(_framed(url, "hdlc"), speech, command="")
-            address = HdlcAddress.decode(frame.source)
-            client = HdlcAddress.decode(frame.destination).upper
-            addressed = replace(
-                _framed(url, "hdlc"),
-                server=address.upper,
-                physical=address.lower,
-                address_size=address.size,
-                client=client,
-            )
-            return await self._enter(addressed, speech)
-        line = _line_of(heard)
+                return Found(framed(url, "hdlc"), speech, command="")
+            return await self._enter(_addressed(framed(url, "hdlc"), frame), speech)
+        line = _line_of(heard, url)
         if isinstance(evidence, Identification):
-            return await self._signed_on(url, evidence, line)
-        framing = {Speech.P1: "p1", Speech.TIC: "tic"}.get(speech)
+            return await self._signed_on(framed(url, "iec21", **line), evidence)
+        framing = FOLLOWED.get(speech)
         if framing is not None:
-            return Found(_framed(url, framing, **line), speech, command="listen")
+            there = framed(url, framing, **line)
+            return Found(there, speech, identity=_said_first(heard), command=LISTEN, note=NOTES.get(speech, ""))
         if speech is Speech.READOUT:
-            return Found(_framed(url, "iec21", mode="D", **line), speech, entered=True)
+            there = framed(url, "iec21", **line, mode=Mode.D.value)
+            return await self._read_out(Found(there, speech, entered=True))
         return None
 
-    async def _signed_on(self, url: ConnectionUrl, who: Identification, line: dict[str, str]) -> Found | None:
+    async def _signed_on(self, url: ConnectionUrl, who: Identification) -> Found | None:
         """Go on behind an identification: with HDLC where the meter offers it, else with its readout."""
         identity = Identity(str(who), maker_of(who.manufacturer.encode("ascii")))
-        plain = Found(_framed(url, "iec21", **line), Speech.IDENTIFICATION, entered=True, identity=identity)
-        if who.mode is not Mode.E:
-            return plain
-        try:
-            signed = _framed(url, "hdlc", baud=None, format=None, sign_on="iec21", **line)
-        except ConfigurationError:
-            return plain
-        for address in ADDRESSES[:5]:
+        plain = Found(url, Speech.IDENTIFICATION, entered=True, identity=identity)
+        if who.mode is Mode.E:
+            try:
+                found = await self._behind_sign_on(framed(url, "hdlc", sign_on="iec21"), who)
+            except ConfigurationError as error:
+                self._tell(f"  {error}")
+            else:
+                if found is not None and (found.entered or isinstance(found.refused, ServiceError)):
+                    return found
+        return await self._read_out(plain)
+
+    async def _behind_sign_on(self, url: ConnectionUrl, who: Identification) -> Found | None:
+        """Call stations, a few behind each sign-on, and enter where one answers."""
+        own = [each for number in SERIAL_NUMBER.findall(str(who)) for each in derived(number)]
+        addresses = tuple(dict.fromkeys((*self._addresses, ADDRESSES[0], *own, *ADDRESSES)))
+        calls = (*questions(addresses), *questions(addresses[:TOGETHER], 1, 32))
+        for first in range(0, len(calls), TOGETHER):
             if self._left() <= 0:
                 break
-            found = await self._enter(
-                replace(signed, server=address.upper, physical=address.lower, address_size=address.size),
-                Speech.IDENTIFICATION,
-            )
-            if found is not None and (found.entered or isinstance(found.refused, ServiceError)):
-                return found
-        return plain
+            try:
+                stream = await self._signed(url)
+            except (ServiceError, RemoteProtocolError, TransportError) as error:
+                self._tell(f"  {error}")
+                return None
+            try:
+                frame = await self._called(stream, calls[first : first + TOGETHER])
+            except TransportError as error:
+                self._tell(f"  {error}")
+                continue
+            finally:
+                await stream.close()
+            if frame is not None:
+                return await self._enter(_addressed(url, frame), Speech.IDENTIFICATION)
+        return None
+
+    async def _signed(self, url: ConnectionUrl) -> Stream:
+        """Return a stream behind a sign-on: at once, or when the meter has said all that it says unasked."""
+        try:
+            stream = await self._where_it_waits(url)
+            await sign_on(stream, url, sign_ons=1)
+        except TimedOut as error:
+            self._tell(f"  {error}; once more when it is quiet")
+            stream = await self._open(url, CONNECT)
+            await self._settle(stream)
+            await sign_on(stream, url)
+        return stream
+
+    async def _where_it_waits(self, url: ConnectionUrl) -> _Bounded:
+        """Return the stream on which the meter waits for our answer, or else another."""
+        stream, self._signing_on = self._signing_on, None
+        return await self._open(url, CONNECT) if stream is None else stream
+
+    async def _called(self, stream: Stream, calls: tuple[bytes, ...]) -> Frame | None:
+        """Return the frame that answers the first of some calls that is answered at all."""
+        self._tell(f"  signed on; trying HDLC behind it, {len(calls)} addresses")
+        for call in calls:
+            heard = await self._ask(stream, call, 1.0)
+            frame = None if heard is None else _answer_frame(heard)
+            if heard is not None and frame is not None:
+                self._tell(f"  heard {heard.speech.value}{_shown(heard)}")
+                await self._leave(stream, heard)
+                return frame
+        return None
+
+    async def _settle(self, stream: Stream) -> None:
+        """Let a meter say what it says to readers who do not answer, so that the next sign-on does not fall into it."""
+        until = min(stream.now() + READOUT, self._until)
+        while stream.now() < until and await stream.read(min(stream.now() + QUIET, until)):
+            pass
+
+    async def _read_out(self, found: Found) -> Found:
+        """Add what a readout says: how many lines, errors, clock; a meter that gives none is found all the same."""
+        url = found.url
+        self._tell("  reading it out")
+        try:
+            try:
+                received = await self._sent(url, settle=False)
+            except TimedOut as error:
+                if url.mode == Mode.D.value:
+                    raise
+                self._tell(f"  {error}; once more when it is quiet")
+                received = await self._sent(url, settle=True)
+        except CosemError as error:
+            self._tell(f"  {error}")
+            return found
+        readout = Readout.of(received.identification, received.data, received.check, received.fault)
+        if readout.fault is not None:
+            self._tell(f"  {readout.fault}")
+            return found
+        sound = [each for each in readout.sets if each.error is None and each.values]
+        health = tuple([(each.obis, each.values[0].text) for each in sound if each.obis and _is_shown(each.obis)])
+        return replace(found, readable=len(sound), health=health)
+
+    async def _sent(self, url: ConnectionUrl, *, settle: bool) -> ReadoutReceived:
+        """Ask a meter for its readout, or wait for it where it speaks unasked."""
+        stream = await (self._open(url, CONNECT) if settle else self._where_it_waits(url))
+        sign_ons = {} if settle else {"sign_ons": 1}
+        exchange = LocalExchange(HandHeldUnit(reader_settings(url, answer=READOUT, **sign_ons)), stream)
+        try:
+            if settle:
+                await self._settle(stream)
+            if url.mode == Mode.D.value:
+                exchange.unit.listen(stream.now(), UNASKED)
+            else:
+                exchange.unit.sign_on(stream.now(), Option.READOUT)
+            return await exchange.until(ReadoutReceived)
+        finally:
+            await exchange.drop()
 
     async def _enter(self, url: ConnectionUrl, speech: Speech) -> Found | None:
         """Open an association, as the client that was answered and then as others.
@@ -533,7 +508,8 @@ class _Probe:
     async def _look(self, url: ConnectionUrl, access: Access, services: Services, speech: Speech) -> Found:
         """Read who the meter is, how it is, and what it lets us read; what it refuses is left out."""
         options = ("--naming sn",) if access.naming is Naming.SHORT_NAMES else ()
-        found = Found(url, speech, options=_credentials(access) + options, entered=True)
+        given = bool(access.mechanism.identifier or access.secured)
+        found = Found(url, speech, options=options, given=given, entered=True)
         try:
             name = _text(await _value(services, LOGICAL_DEVICE_NAME.value))
             maker = None if name is None else maker_of(name.encode("latin-1", "replace"))
@@ -569,6 +545,18 @@ class _Probe:
 PATIENCE: Final = Timing(connect=5.0, link=3.0, association=4.0, response=6.0, release=1.0)
 """How long a meter may take that was already heard."""
 
+WITH_PARITY: Final = "7E1"
+SERIAL_NUMBER: Final = re.compile(r"[0-9]{4,32}")
+"""What may be a serial number in the words of an identification."""
+
+FOLLOWED: Final = {Speech.P1: "p1", Speech.TIC: "tic", Speech.SML: "sml"}
+"""The framing of meters that only speak."""
+
+NOTES: Final = {
+    Speech.SML: "SML is a neighbour of DLMS/COSEM, which German meters push through their optical ports; it is "
+    'followed with the extra sml: pip install "cosem[sml]"'
+}
+
 _ENOUGH: Final = 8192
 _MAY_BECOME_MORE: Final = frozenset({Speech.ECHO, Speech.NOISE, Speech.IDENTIFICATION, Speech.C12_18, Speech.READOUT})
 """What may turn out to be something else with the octets that follow."""
@@ -581,18 +569,33 @@ def _answer_frame(heard: Recognised) -> Frame | None:
     return next((each for each in frames if each.kind in answers), None)
 
 
-def _framed(url: ConnectionUrl, framing: str, **others: Any) -> ConnectionUrl:
-    """Return the same place under another framing, with the line as it is."""
-    line: dict[str, Any] = {"baud": url.baud, "format": url.format}
-    place: dict[str, Any] = {"medium": url.medium, "host": url.host, "port": url.port, "path": url.path}
-    place |= {"number": url.number, "pin": url.pin, "init": url.init, "answer_wait": url.answer_wait}
-    return ConnectionUrl(framing=framing, **{**place, **line, **others})
+def _waiting(heard: Recognised) -> Identification | None:
+    """Return who has told who it is and waits for the option select, on a line that is as it should be."""
+    who = heard.evidence
+    if not isinstance(who, Identification) or who.mode not in (Mode.C, Mode.E) or heard.parity or heard.echoed:
+        return None
+    return who
 
 
-def _line_of(heard: Recognised) -> dict[str, str]:
+def _addressed(url: ConnectionUrl, frame: Frame) -> ConnectionUrl:
+    """Return the URL of the station that has sent a frame, and of the client that it went to."""
+    address, client = HdlcAddress.decode(frame.source), HdlcAddress.decode(frame.destination).upper
+    return replace(url, server=address.upper, physical=address.lower, address_size=address.size, client=client)
+
+
+def _line_of(heard: Recognised, url: ConnectionUrl) -> dict[str, str]:
     """Return what a URL has to say of a line on which octets came like this."""
     said = {"parity": "software"} if heard.parity else {}
+    said |= {"format": WITH_PARITY} if heard.parity and url.format is not None else {}
     return said | ({"echo": "strip"} if heard.echoed else {})
+
+
+def _said_first(heard: Recognised) -> Identity:
+    """Return who a P1 meter says it is, in the first line of a telegram."""
+    if heard.speech is not Speech.P1:
+        return Identity()
+    name = bytes(heard.evidence[0]).partition(b"\r\n")[0].removeprefix(b"/").decode("latin-1")
+    return Identity(name, maker_of(name[:LETTERS].encode("latin-1")))
 
 
 def _layer_below(url: ConnectionUrl) -> str:
@@ -642,10 +645,6 @@ def _is_wrong(error: CosemError) -> bool:
     return isinstance(error, AssociationRejected) and AcseServiceUser.AUTHENTICATION_FAILURE in error.evidence
 
 
-def _credentials(access: Access) -> tuple[str, ...]:
-    return ("with the access that was given",) if access.mechanism.identifier or access.secured else ()
-
-
 def _wanted(error: CosemError) -> tuple[str, ...]:
     """Say what has to be given to a meter that was found and lets nobody in without."""
     return ("--password or --ek and --ak",) if isinstance(error, AssociationRejected | SecurityError) else ()
@@ -656,6 +655,12 @@ def _shown(heard: Recognised) -> str:
     if frame is not None:
         return f": {frame.kind.value} of server {HdlcAddress.decode(frame.source)}"
     return f": {heard.evidence}" if isinstance(heard.evidence, Identification) else ""
+
+
+def _is_shown(instance: Obis) -> bool:
+    """Tell whether a line of a readout says how the meter is: errors, alarms, time and date."""
+    is_clock = (instance.c, instance.d, instance.e) in CLOCK_LINES
+    return is_clock or (instance.c == 97 and instance.d in HEALTH)
 
 
 def _is_health(listed: ObjectListElement) -> bool:

@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from cosem.errors import DecodeError
+from cosem.protocol.codec.crc import crc16_arc
 from cosem.protocol.iec21.message import Identification
 from cosem.protocol.iec21.reader import without_parity
 from cosem.protocol.link.hdlc import Frame, FrameReader
@@ -27,6 +28,7 @@ class Speech(Enum):
     C12_18 = "ANSI C12.18"
     IEC_102 = "IEC 60870-5-102"
     MBUS = "M-Bus"
+    MODBUS = "Modbus"
     TLS = "TLS"
     HTTP = "HTTP"
     SSH = "SSH"
@@ -36,10 +38,11 @@ class Speech(Enum):
 
 
 NEIGHBOURS: Final[dict[Speech, str]] = {
-    Speech.SML: "this is SML, which German meters push through their optical ports: see cosem.readings.sml",
     Speech.C12_18: "this is a meter of the American standards (ANSI C12.18, C12.19): other software reads it",
     Speech.IEC_102: "this is IEC 60870-5-102, of meters in Spain and of substations: other software reads it",
     Speech.MBUS: "this is M-Bus (EN 13757-2): a heat, water or gas meter, or the bus of a DLMS meter",
+    Speech.MODBUS: "this is Modbus, of building and industrial meters: software for Modbus reads it, with the register "
+    "map of its maker",
     Speech.TLS: "this port wants TLS: there is another port, or a tunnel in front of it",
     Speech.HTTP: "this is a web server: the meter has another port, most often 4059",
     Speech.SSH: "this is a remote shell: the meter has another port, most often 4059",
@@ -125,6 +128,22 @@ def _long_frame(octets: bytes) -> bytes | None:
     return frame if whole else None
 
 
+def _modbus(octets: bytes) -> bytes | None:
+    """Return an answer to read device identification, or an exception to it: of Modbus RTU, or with the TCP header."""
+    for at in range(len(octets) - 2):
+        if octets[at + 1] not in _DEVICE_IDENTIFICATION:
+            continue
+        head, length = octets[max(at - 6, 0) : at], len(octets) - at
+        if len(head) == 6 and head[2:4] == b"\x00\x00" and int.from_bytes(head[4:]) == length:
+            return octets[at:]
+        if length > 4 and crc16_arc(octets[at:-2], 0xFFFF) == int.from_bytes(octets[-2:], "little"):
+            return octets[at:]
+    return None
+
+
+_DEVICE_IDENTIFICATION: Final = (0x2B, 0xAB)
+"""Function 2B of the Modbus application protocol, and with the bit that an exception has."""
+
 _IN_SEVEN_BITS: Final = frozenset({Speech.P1, Speech.TIC, Speech.IDENTIFICATION, Speech.READOUT})
 _LINE: Final = re.compile(rb"/[A-Za-z]{3}[^\r\n/]{1,40}\r\n")
 
@@ -139,6 +158,7 @@ _RECOGNISERS: Final[tuple[tuple[Speech, Callable[[bytes], Any]], ...]] = (
     (Speech.SSH, _matches(rb"^SSH-\d")),
     (Speech.TLS, lambda octets: octets[:2] == b"\x15\x03" and len(octets) == 7),
     (Speech.MBUS, lambda octets: _fixed_frame(octets, 5) or (_long_frame(octets) and octets[:1] == b"\x68")),
+    (Speech.MODBUS, _modbus),
     (Speech.IEC_102, lambda octets: _fixed_frame(octets, 6)),
     (Speech.C12_18, _matches(rb"^\x06?\xee.{5,}")),
     (Speech.READOUT, _matches(rb"[A-Z0-9.:*&-]+\([^()\r\n]*\)\r\n")),

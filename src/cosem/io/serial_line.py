@@ -59,6 +59,11 @@ def open_port(path: str, baud: int, character_format: str, rs485: str | None = N
             write_timeout=WRITE_TIMEOUT,
             exclusive=True,
         )
+        try:
+            port.timeout = 0  # sets the line again: pseudo-terminals refuse only then what they cannot do
+        except BaseException:
+            port.close()
+            raise
     except ValueError as error:
         raise ConfigurationError(f"{path} cannot run at {baud} baud {character_format}: {error}") from error
     except line_errors() as error:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from cosem.client.probe import (
+from cosem.client.attempts import (
     C12_IDENTIFICATION,
     IEC_102_LINK_STATUS,
-    ON_A_LINE,
-    ON_IP,
+    MODBUS_IDENTIFICATION,
+    MODBUS_OVER_TCP,
     SIGN_ON_WITH_PARITY,
     Attempt,
-    Found,
-    NotFound,
     plan,
-    probe,
     target_of,
 )
+from cosem.client.probe import ON_A_LINE, ON_IP, probe
 from cosem.client.recognise import Speech
+from cosem.client.verdict import Found, NotFound
 from cosem.errors import ConfigurationError, ConnectionFailed, ConnectionLost, TimedOut
 from cosem.io.simulated import SimulatedStream, World
 from cosem.io.stream import Stream
@@ -30,6 +31,15 @@ from cosem.protocol.link.hdlc import Frame, Kind
 from cosem.protocol.link.hdlc.frame import FINAL, UA, encode
 from cosem.protocol.profile.address import ConnectionUrl
 
+READS_AND_NO_MORE = (
+    b"",
+    b"/?!\r\n",
+    SIGN_ON_WITH_PARITY,
+    C12_IDENTIFICATION,
+    IEC_102_LINK_STATUS,
+    MODBUS_IDENTIFICATION,
+    MODBUS_OVER_TCP,
+)
 SNRM = encode(b"\x03", b"\x21", 0x93)
 
 
@@ -136,7 +146,7 @@ def test_a_meter_that_answers_snrm_and_then_never_again() -> None:
 def test_no_question_authenticates_or_changes_anything(target: str) -> None:
     for attempt in plan(target_of(target)):
         for question in attempt.questions:
-            if attempt.name == "the wrapper":
+            if attempt.name.startswith("the wrapper"):
                 request: Any = apdus.decode(question[8:])
                 assert isinstance(request, AssociationRequest)
                 assert request.calling_authentication_value is None
@@ -144,7 +154,7 @@ def test_no_question_authenticates_or_changes_anything(target: str) -> None:
             elif question.startswith(b"\x7e"):
                 assert Frame.decode(question).kind is Kind.SET_NORMAL_RESPONSE_MODE
             else:
-                assert question in (b"", b"/?!\r\n", SIGN_ON_WITH_PARITY, C12_IDENTIFICATION, IEC_102_LINK_STATUS)
+                assert question in READS_AND_NO_MORE
 
 
 def test_no_connection_at_all_is_the_transport() -> None:
@@ -162,12 +172,12 @@ def test_a_port_that_cannot_run_at_seven_bits_is_tried_at_eight() -> None:
     place = Place()
 
     async def picky(url: ConnectionUrl, seconds: float) -> Stream:
-        if url.format == "7E1":
+        if url.format == "7E1" and url.parity is None:
             raise ConfigurationError("no")
         return await place.open(url, seconds)
 
     assert isinstance(place.world.run(probe(target_of("/dev/ttyUSB0"), picky, place.told.append)), NotFound)
-    assert {url.format for url in place.opened} == {"8N1", "8E1"}
+    assert {(url.format, url.parity) for url in place.opened} == {("8N1", None), ("8E1", None), ("7E1", "software")}
 
 
 def test_a_port_that_runs_in_no_way_is_a_matter_of_configuration() -> None:
@@ -209,3 +219,41 @@ def test_targets(text: str, scheme: str, where: str) -> None:
 def test_a_target_that_is_none() -> None:
     with pytest.raises(ConfigurationError):
         target_of("a b")
+
+
+def test_a_sign_on_at_9600_baud_keeps_its_speed_in_the_url() -> None:
+    place = Place()
+
+    async def at_9600(url: ConnectionUrl, seconds: float) -> Stream:
+        place.attend = answer if url.baud == 9600 and url.format == "7E1" else None
+        return await place.open(url, seconds)
+
+    async def answer(far: SimulatedStream, octets: bytes) -> None:
+        if octets == b"/?!\r\n":
+            await far.write(b"/KFM5METER\r\n")
+
+    found = place.world.run(probe(target_of("/dev/ttyUSB0"), at_9600, place.told.append))
+    assert isinstance(found, Found)
+    assert str(found.url) == "iec21+serial:///dev/ttyUSB0?baud=9600"
+    assert found.identity.logical_device_name == "KFM5METER"
+
+
+def test_errors_and_clock_of_a_readout_are_the_health_of_its_meter() -> None:
+    data = b"F.F(00000004)\r\n0.9.1(121500)\r\n0.9.2(261126)\r\n1.8.0(000123.4*kWh)\r\n!\r\n\x03"
+    bcc = bytes((functools.reduce(operator.xor, data),))
+
+    async def answer(far: SimulatedStream, octets: bytes) -> None:
+        if octets == b"/?!\r\n":
+            await far.write(b"/KFM5METER\r\n")
+        elif octets.startswith(b"\x06"):
+            assert octets == b"\x06050\r\n", "the readout is asked for, and nothing else"
+            await far.write(b"\x02" + data + bcc)
+
+    found = Place(answer).probe("192.0.2.7:8000")
+    assert isinstance(found, Found)
+    assert found.readable == 4
+    assert {str(instance): value for instance, value in found.health} == {
+        "0.0.97.97.0.255": "00000004",
+        "0.0.0.9.1.255": "121500",
+        "0.0.0.9.2.255": "261126",
+    }

@@ -21,6 +21,10 @@ UA = bytes.fromhex("7EA0072103731D0F7E")
         ("100B01000C16", Speech.IEC_102),
         ("6803036808017278EB16"[:-4] + "F316", Speech.NOISE),  # a wrong checksum
         ("68030368080172" + "7B16", Speech.MBUS),
+        ("01AB019EF0", Speech.MODBUS),
+        ("01AB019EF1", Speech.NOISE),  # a wrong check
+        ("434D0000000301AB01", Speech.MODBUS),
+        ("434D0000000401AB01", Speech.NOISE),  # a wrong length
         ("15030100020246", Speech.TLS),
         (b"HTTP/1.0 400".hex(), Speech.HTTP),
         (b"SSH-2.0-x".hex(), Speech.SSH),

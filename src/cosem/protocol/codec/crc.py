@@ -6,7 +6,10 @@ from typing import Final
 
 
 def crc16_arc(octets: bytes | bytearray | memoryview, crc: int = 0) -> int:
-    """Return the CRC-16/ARC of `octets`, going on from `crc`: BB3D for the digits 123456789."""
+    """Return the CRC-16/ARC of `octets`, going on from `crc`: BB3D for the digits 123456789.
+
+    From FFFF on it is the check of Modbus: 4B37 for the same digits.
+    """
     table = _TABLE
     for octet in octets:
         crc = crc >> 8 ^ table[(crc ^ octet) & 0xFF]
