@@ -17,7 +17,7 @@ demo: setup ## start simulated meters, collect them into one SQLite file, show t
 	@$(BIN)/cosem demo $(ARGS)
 
 test: setup ## run every test; a choice of them with ARGS="tests/unit -k obis"
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 interop: setup ## ask the peers about every feature in both roles, and print the matrix
 	@$(BIN)/python -m pytest -n 2 tests/interop --matrix $(ARGS)
