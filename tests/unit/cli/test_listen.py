@@ -140,5 +140,5 @@ def test_a_dialect_is_permitted_and_what_is_put_up_with_is_told(
     assert "warning: messages without a system title" in ran.err
     refused = cosem("listen", "tcp://127.0.0.1:0", *keys, *words[:2])
     assert (refused.code, "--allow empty-system-title" in refused.err) == (64, True)
-    refused = cosem("listen", "tcp://127.0.0.1:0", *keys, "--dialect", "XXX")
+    refused = cosem("listen", "tcp://127.0.0.1:0", *keys, "--dialect", "QQQ")
     assert (refused.code, "no dialect is known" in refused.err) == (64, True)
