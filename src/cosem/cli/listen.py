@@ -13,7 +13,7 @@ from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.follow import follow, is_one_way, p1_keys
 from cosem.cli.options import AllowOption, DialectOption, Json, allowed, dialect_option, key
 from cosem.cli.overhear import overhear
-from cosem.cli.report import escaped, json_text, octets_text, plain_error, plain_value, put, say, value_text
+from cosem.cli.report import escaped, json_text, octets_text, often, plain_error, plain_value, put, say, value_text
 from cosem.cli.zone import named_zone
 from cosem.client.listen import PushListener
 from cosem.client.reception import Pushed, PushEvent, PushingMeter, PushReception
@@ -167,14 +167,15 @@ async def _listen(url: str, reception: PushReception, count: int | None, beyond:
         while count is None or told < count:
             event = await listener.next()
             told += 1
+            tolerated, shown = reception.tolerated - shown, reception.tolerated
             if as_json:
-                put(" ".join(line.strip() for line in json_text(_plain(event)).splitlines()))
+                told_of = {**_plain(event), "tolerated": dict(sorted(tolerated.items()))}
+                put(" ".join(line.strip() for line in json_text(told_of).splitlines()))
             else:
                 _show(event)
             sys.stdout.flush()
-            for name, times in sorted((reception.tolerated - shown).items()):
-                say(f"tolerated: {name.replace('_', ' ')}, {times} times")
-            shown = reception.tolerated
+            for name, times in sorted(tolerated.items()):
+                say(f"tolerated: {often(name, times)}")
 
 
 def _show(event: PushEvent) -> None:

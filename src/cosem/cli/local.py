@@ -55,12 +55,15 @@ def read_local(
             raise
         except CosemError as error:
             complain(error, Phase.CONNECTING, url)
+            _tell_line(client.counters)
             raise Ended(exit_code(error, Phase.CONNECTING)) from None
     found = lines(readout, zone, datetime.now(UTC))
     if programming is None and wanted:
         found, missing = _chosen(found, wanted)
         refused += [(each, CosemError("the readout has no such line")) for each in missing]
-    _show(url, readout, found, refused, client.counters, as_json=connection.json)
+    marked = 0 if readout.fault is not None else sum(line.fault is not None for line in found)
+    counters = {**client.counters, "lines_not_understood": marked}
+    _show(url, readout, found, refused, counters, as_json=connection.json)
     readings = [reading for line in found for reading in line.readings]
     if isinstance(zone, LocalZone) and any(Quality.ZONE_ASSUMED & reading.quality for reading in readings):
         say(zone.taken)
@@ -166,6 +169,10 @@ def _show(
                 say(f"error: {line.code or line.text}: {line.fault}; the line says {line.text}")
     for asked, error in refused:
         say(f"error: {asked}: {error}")
+    _tell_line(counters)
+
+
+def _tell_line(counters: Mapping[str, int]) -> None:
     if any(counters.values()):
         say(f"line: {quality(counters)}")
 

@@ -6,7 +6,6 @@ import contextlib
 import sys
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
 
 from cosem.cli.failure import Ended, Phase, complain, exit_code
 from cosem.cli.report import json_text, put, say
@@ -14,7 +13,7 @@ from cosem.errors import ConfigurationError, CosemError
 from cosem.io import blocking
 from cosem.io.capture import TraceEntry
 from cosem.io.open import open_raw
-from cosem.io.stream import Stream
+from cosem.io.stream import Stream, counted
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.overheard import Overheard
 
@@ -61,7 +60,7 @@ async def _hear(stream: Stream, heard: Overheard, seconds: float | None, *, as_j
 
 
 def _sum_up(heard: Overheard, stream: Stream, *, as_json: bool) -> None:
-    errors = line_errors(stream)
+    errors = counted(stream)
     if as_json:
         put(_one_line({"quality": {**asdict(heard.quality), **errors}, "recognised": dict(heard.counters)}))
         return
@@ -78,19 +77,6 @@ def _sum_up(heard: Overheard, stream: Stream, *, as_json: bool) -> None:
         say("  try: format=7E1, or parity=software on a line that stays 8N1: every octet has even parity")
     elif not heard.counters:
         say("  try: another baud or format: these octets are no telegram that is known here")
-
-
-def line_errors(stream: Stream) -> dict[str, int]:
-    """Return what a stream, and those it is made of, have counted; hardware parity is known to few drivers."""
-    counted: dict[str, int] = {}
-    layer: Any = stream
-    while layer is not None:
-        for name in ("parity_errors", "echoes"):
-            if isinstance(count := getattr(layer, name, None), int):
-                counted[name] = count
-        counted.update(getattr(layer, "counters", {}))
-        layer = getattr(layer, "stream", None)
-    return counted
 
 
 def _one_line(value: object) -> str:

@@ -163,6 +163,11 @@ def flags_text(value: IntFlag) -> str:
     return ", ".join(names) or "none"
 
 
+def often(name: str, times: int) -> str:
+    """Return what happened and how often: `missing release, 3 times`."""
+    return f"{name.replace('_', ' ')}, {times} {'time' if times == 1 else 'times'}"
+
+
 def _written_out(character: str) -> str:
     return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character) or ascii(character)[1:-1]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from cosem.cli.failure import Ended, Phase, complain, exit_code
 from cosem.cli.options import Connection
-from cosem.cli.report import flags_text, say
+from cosem.cli.report import flags_text, often, say
 from cosem.client.client import Client
 from cosem.errors import ConfigurationError, CosemError, IncompleteWarning, SecurityWarning
 from cosem.io.capture import Recorder
@@ -37,7 +37,7 @@ def session(connection: Connection) -> Generator[Client, None, None]:
         except ConfigurationError:
             raise
         except CosemError as error:
-            complain(error, Phase.CONNECTING, url, _maker(client.entry.meter_title))
+            complain(error, Phase.CONNECTING, url, _maker(client, client.entry.meter_title))
             raise Ended(exit_code(error, Phase.CONNECTING)) from None
         try:
             if connection.verbose >= ECHO:
@@ -47,12 +47,12 @@ def session(connection: Connection) -> Generator[Client, None, None]:
         except ConfigurationError:
             raise
         except CosemError as error:
-            complain(error, Phase.CONNECTED, url, _maker(negotiated.peer_title))
+            complain(error, Phase.CONNECTED, url, _maker(client, negotiated.peer_title))
             raise Ended(exit_code(error)) from None
         finally:
             if connection.verbose >= ECHO and client.services is not None:
                 for name, times in sorted(client.services.exchange.tolerated.items()):
-                    say(f"tolerated:  {name.replace('_', ' ')}, {times} times")
+                    say(f"tolerated:  {often(name, times)}")
             client.close()
 
 
@@ -107,6 +107,8 @@ def _words(name: str) -> str:
     return name.lower().replace("_", " ").replace("|", " and ")
 
 
-def _maker(title: bytes | None) -> str:
-    """Return the letters that a system title begins with."""
-    return "" if title is None else title[:3].decode("latin-1")
+def _maker(client: Client, title: bytes | None) -> str:
+    """Return the letters that a system title begins with, or those of the identification before it."""
+    if title is not None:
+        return title[:3].decode("latin-1")
+    return "" if client.identification is None else client.identification.manufacturer

@@ -24,6 +24,7 @@ from cosem.protocol.apdu.exception import ExceptionResponse
 from cosem.protocol.association.context import Negotiated
 from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import Protection
+from cosem.protocol.iec21.message import Identification
 from cosem.protocol.link.hdlc import HdlcClient
 from cosem.protocol.link.hdlc.settings import Tolerance
 from cosem.protocol.model.classes.data_storage import Data
@@ -64,6 +65,8 @@ class _Connection(Conveniences):
         self._opener = self.open_stream if opener is None else opener
         self._entropy = entropy
         self.ways = {}
+        self.identification: Identification | None = None
+        """Who the meter said it is, where a sign-on of IEC 62056-21 leads to it."""
         self._counter: InvocationCounter | None = None
         self._warned = not warns
 
@@ -173,7 +176,7 @@ class _Connection(Conveniences):
         session = ClientSession(link, association, self.timing)
         stream = await self._opener(url, self.timing.connect)
         if url.sign_on is not None:
-            await sign_on(stream, url)
+            self.identification = await sign_on(stream, url)
         datagrams = self.communication.lower_layers.datagrams
         exchange = Exchange(session, stream, datagrams=datagrams, always_release=entry.always_release)
         try:

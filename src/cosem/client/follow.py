@@ -11,8 +11,7 @@ from cosem.danger import NOTHING, Weakness
 from cosem.errors import ConfigurationError, ConnectionLost
 from cosem.io import blocking
 from cosem.io.open import hear_async, hear_blocking
-from cosem.io.software_parity import SoftwareParity
-from cosem.io.stream import Stream
+from cosem.io.stream import Stream, counted
 from cosem.protocol.iec21 import Discarded
 from cosem.protocol.iec21.p1 import P1Keys, P1Reader, P1Settings, Telegram
 from cosem.protocol.iec21.tic import Frame, TicReader
@@ -49,9 +48,7 @@ class Follower:
     @property
     def counters(self) -> Mapping[str, int]:
         """The quality of the line: how many telegrams there were, of what kind, and what was none."""
-        if isinstance(self.stream, SoftwareParity):
-            return {**self.reader.counters, "parity_errors": self.stream.parity_errors}
-        return self.reader.counters
+        return {**self.reader.counters, **counted(self.stream)}
 
     async def next(self) -> Heard | Discarded:
         """Return the next telegram, or what was none; raises ConnectionLost when there will be no more."""

@@ -170,7 +170,7 @@ class _LocalPort:
         """Let so many seconds pass, and remind the meter of us, so that it does not sign off."""
         if self._exchange is None:
             raise LocalProtocolError("there is no session to keep alive")
-        await self._exchange.pause(seconds)
+        await self._alive(self._exchange).pause(seconds)
 
     @operation
     async def close(self) -> None:
@@ -193,11 +193,15 @@ class _LocalPort:
             await self._enter()
         exchange = self._exchange
         assert exchange is not None
-        if not exchange.open:
-            raise ConnectionLost("the session is closed")
-        await exchange.pause(0)  # the meter may have signed off meanwhile
+        await self._alive(exchange).pause(0)  # the meter may have signed off meanwhile
         exchange.unit.command(command, exchange.stream.now())
         return (await exchange.until(Answered)).data
+
+    @staticmethod
+    def _alive(exchange: LocalExchange) -> LocalExchange:
+        if not exchange.open:
+            raise ConnectionLost("the session is closed")
+        return exchange
 
     async def _enter(self) -> bytes | None:
         await self._leave()

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from cosem.errors import ConnectionLost, CosemError, LocalProtocolError, TimedOut
-from cosem.io.stream import LineStream, Stream, explained
+from cosem.io.stream import LineStream, Stream, counted, explained
 from cosem.protocol.iec21.client import HandHeldUnit
 from cosem.protocol.iec21.client_events import BinaryEntered, ClientEvent, Refused, SignedOff, State
 from cosem.protocol.iec21.message import Identification, Option
@@ -93,6 +93,7 @@ class LocalExchange:
         if not self.open:
             return
         self.open = False
+        self.unit.counters.update(counted(self.stream))
         try:
             with suppress(CosemError):
                 self.unit.sign_off(self.stream.now())
@@ -104,8 +105,10 @@ class LocalExchange:
         if isinstance(event, Refused):
             raise _RefusedError(event.error)
         if isinstance(event, SignedOff):
-            why = "was silent for too long" if event.automatic else "broke the session off"
-            raise ConnectionLost(f"the meter has signed off: it {why}")
+            if not event.automatic:
+                raise ConnectionLost("the meter has signed off: it broke the session off")
+            hint = explained(TimedOut("keep-alive"), self.stream).hint
+            raise ConnectionLost(f"the meter has signed off: it was silent for too long{hint and '; '}{hint}")
 
 
 class _RefusedError(Exception):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from cosem.errors import TimedOut
 
@@ -80,6 +80,19 @@ def explained(error: TimedOut, stream: Stream) -> TimedOut:
             return better
         layer = getattr(layer, "stream", None)
     return error
+
+
+def counted(stream: Stream) -> dict[str, int]:
+    """Return what a stream, and those it is made of, have counted. Few drivers tell of errors of hardware parity."""
+    found: dict[str, int] = {}
+    layer: Any = stream
+    while layer is not None:
+        for name in ("parity_errors", "echoes"):
+            if isinstance(count := getattr(layer, name, None), int):
+                found[name] = count
+        found.update(getattr(layer, "counters", {}))
+        layer = getattr(layer, "stream", None)
+    return found
 
 
 CONNECT_TIMEOUT = 10.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.association.services import Notification
 from cosem.protocol.crypto.key import Key
+from cosem.protocol.link.wrapper import HEADER
 from cosem.protocol.values.data import DoubleLongUnsigned, Structure
 from cosem.store.memory import MemoryCounterStore
 
@@ -138,7 +140,34 @@ def test_a_dialect_is_permitted_and_what_is_put_up_with_is_told(
     sender.join()
     assert ran.code == 0
     assert "warning: messages without a system title" in ran.err
+    assert "tolerated" not in ran.err
     refused = cosem("listen", "tcp://127.0.0.1:0", *keys, *words[:2])
     assert (refused.code, "--allow empty-system-title" in refused.err) == (64, True)
     refused = cosem("listen", "tcp://127.0.0.1:0", *keys, "--dialect", "QQQ")
     assert (refused.code, "no dialect is known" in refused.err) == (64, True)
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_is_put_up_with_in_a_push_is_told_with_it(
+    cosem: Callable[..., Any], place: Queue[str], keys: list[str], *, as_json: bool
+) -> None:
+    titled = security().protect(NOTE.encode(), general=True)
+    assert titled[1:10] == b"\x08" + bytes.fromhex(TITLE)
+    untitled = titled[:1] + b"\x00" + titled[10:]
+
+    def send() -> None:
+        url = place.get(timeout=20)
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as connection:
+            connection.sendall(HEADER.pack(1, 1, 16, len(untitled)) + untitled)
+            connection.recv(1)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    words = ("--dialect", "EGM/G35", "--allow", "empty-system-title", *(("--json",) if as_json else ()))
+    ran = cosem("listen", "tcp://127.0.0.1:0", *keys, "--count", "1", *words)
+    thread.join()
+    assert ran.code == 0
+    assert "4711" in ran.out
+    assert "tolerated: empty system title, 1 time" in ran.err
+    if as_json:
+        assert json.loads(ran.out)["tolerated"] == {"empty_system_title": 1}

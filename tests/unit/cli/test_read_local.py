@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import reduce
 from operator import xor
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from cosem.protocol.iec21.reader import with_parity
 
 PASSWORD = "12345678"
 
@@ -37,10 +39,47 @@ def test_what_was_put_up_with_on_the_line_is_shown(cosem: Any, noisy: str) -> No
     assert cosem("read", noisy, "--json").json["line"] == {"skipped_octets": 7}
 
 
+def test_lines_that_mean_nothing_are_counted(cosem: Any) -> None:
+    with saying(b"1.8.0(123.4*kWh)\r\n2.8.0(123.4*furlong)\r\n3.8.0(12\r\n!\r\n\x03") as url:
+        ran = cosem("read", url, "--json")
+        assert ran.code == 1
+        assert ran.json["line"] == {"lines_not_understood": 2, "skipped_octets": 7}
+        assert "line: 2 lines not understood, 7 skipped octets" in cosem("read", url).err
+
+
+def test_octets_of_wrong_parity_are_counted_where_software_checks_it(cosem: Any) -> None:
+    with saying(BODY, line=lambda octets: with_parity(octets).replace(b"\xb4", b"\x34")) as url:  # 4 has odd parity
+        ran = cosem("read", f"{url}&parity=software", "--json")
+    assert ran.code == 1
+    assert not any(line.get("readings") for line in ran.json["lines"])
+    assert ran.json["line"]["parity_errors"] == ran.json["line"]["wrong_block_checks"]
+
+
+def test_how_good_the_line_was_is_told_of_a_readout_that_failed_too(cosem: Any) -> None:
+    with saying(BODY[:-4], ends=True) as url:
+        ran = cosem("read", url)
+    assert ran.code == 2
+    assert not ran.out
+    assert "line: 7 skipped octets" in ran.err
+
+
 @pytest.fixture
 def noisy() -> Iterator[str]:
-    """A meter of mode A whose identification comes behind a line of noise."""
+    with saying(BODY) as url:
+        yield url
+
+
+BODY = b"1.8.0(123.4*kWh)\r\n!\r\n\x03"
+
+
+@contextmanager
+def saying(body: bytes, *, ends: bool = False, line: Callable[[bytes], bytes] = bytes) -> Iterator[str]:
+    """Run a meter of mode A whose identification comes behind a line of noise; it repeats what is asked for again.
+
+    `ends` for one that hangs up in the middle, `line` for what the line makes of octets.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
+    message = b"\x02" + body + bytes([reduce(xor, body)])
 
     def serve() -> None:
         with suppress(OSError):
@@ -48,10 +87,9 @@ def noisy() -> Iterator[str]:
                 connection, _ = listener.accept()
                 with connection:
                     connection.recv(100)
-                    body = b"1.8.0(123.4*kWh)\r\n!\r\n\x03"
-                    check = reduce(xor, body)
-                    connection.sendall(b"noise\r\n/KFM0MT\r\n\x02" + body + bytes([check]))
-                    connection.recv(100)
+                    connection.sendall(line(b"noise\r\n/KFM0MT\r\n" + (message[:-1] if ends else message)))
+                    while not ends and connection.recv(100):
+                        connection.sendall(line(message))
 
     thread = threading.Thread(target=serve)
     thread.start()

@@ -335,6 +335,33 @@ def test_a_session_outlives_the_silence_of_its_user() -> None:
     assert run(kept) == "1.8.0(12345.678*kWh)"
 
 
+def test_what_a_stream_knows_is_told_of_a_silence_between_two_questions() -> None:
+    world = World(1)
+    line: list[Knowing] = []
+
+    async def opener(_: ConnectionUrl, __: float) -> Stream:
+        near, far = world.pair()
+        world.spawn(attend_local(described(), far, switches=False))
+        line.append(Knowing(near))
+        return line[0]
+
+    async def cut(_: float | None, /) -> bytes:
+        if _ is not None:
+            await world.sleep(max(0.0, _ - world.now()))
+        return b""
+
+    async def main() -> None:
+        async with AsyncLocalClient.open(URL, opener=opener) as client:
+            await client.enter()
+            line[0].read = cut
+            with pytest.raises(ConnectionLost, match="silent for too long; the line is cut"):
+                await client.keep_alive(600.0)
+            with pytest.raises(ConnectionLost):
+                await client.keep_alive(1.0)
+
+    world.run(main())
+
+
 def test_who_comes_too_late_is_told() -> None:
     world = World(1)
     meter = described()

@@ -10,6 +10,8 @@ import pytest
 
 from cosem import Client, Meter, Register
 from cosem.errors import ConfigurationError
+from cosem.io.capture import Recorder, TraceEntry, parse_trace
+from cosem.io.stream import Stream
 from cosem.meter import describe, serving
 from cosem.protocol.elgama import gama
 from cosem.protocol.link.hdlc.address import HdlcAddress
@@ -80,3 +82,19 @@ def test_our_client_reads_it_by_short_names(model: str) -> None:
             assert str(client.quantity(Register("1.0.32.7.0.255"))) == "230.11 V"
             assert str(client.quantity(Register("1.0.1.8.0.255"))) == "12345678.9 Wh"
             assert client.clock().year is not None
+
+
+def test_our_client_reads_it_at_its_optical_head() -> None:
+    meter: Meter = describe.load(EXAMPLES / "gama300.toml")
+    trace: list[TraceEntry] = []
+
+    async def opener(url: ConnectionUrl, seconds: float) -> Stream:
+        return Recorder(await Client.open_stream(url, seconds), lambda text: trace.extend(parse_trace(text)))
+
+    with running(serving(meter, "hdlc+tcp://127.0.0.1:0?physical=2421&address_size=4&sign_on=iec21")) as port:
+        url = f"hdlc+tcp://127.0.0.1:{port}?{gama.url_parameters(SERIAL, optical=True)}"
+        with Client.open(url, naming="sn", password="OPERATOR", opener=opener) as client:
+            assert str(client.quantity(Register("1.0.32.7.0.255"))) == "230.11 V"
+            assert client.identification is not None
+            assert client.identification.manufacturer == "EGM"
+    assert [each.octets for each in trace if each.direction == "TX"][:2] == [gama.SIGN_ON, gama.ACKNOWLEDGEMENT]

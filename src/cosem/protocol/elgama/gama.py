@@ -49,9 +49,13 @@ def lower_address(serial: int) -> int:
     return serial % _SERIAL_MODULUS + _SERIAL_OFFSET
 
 
-def url_parameters(serial: int, client: int = CLIENT) -> str:
-    """Return what stands behind the ? of a connection URL: `hdlc+tcp://host:port?` and `hdlc+serial://port?`."""
-    return f"client={client}&server={LOGICAL_DEVICE}&physical={lower_address(serial)}&address_size={ADDRESS_SIZE}"
+def url_parameters(serial: int, client: int = CLIENT, *, optical: bool = False) -> str:
+    """Return what stands behind the ? of a connection URL: `hdlc+tcp://host:port?` and `hdlc+serial://port?`.
+
+    `optical` is for the head on the meter, where the sign-on of IEC 62056-21 leads to HDLC.
+    """
+    address = f"client={client}&server={LOGICAL_DEVICE}&physical={lower_address(serial)}&address_size={ADDRESS_SIZE}"
+    return f"{address}&sign_on=iec21" if optical else address
 
 
 @dataclass(frozen=True, slots=True)
