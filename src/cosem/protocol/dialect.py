@@ -19,8 +19,9 @@ class Dialect:
 
     Deviations with a place of their own are switched there: `bcc` of a connection URL and the identification of IEC
     62056-21, tags that are not verified (`cosem.danger`), the types of values (`cosem.protocol.model.shape.TOLERANCES`,
-    a date-time with and without its tag among them). Lines without unit or with a fault, blocks out of order and
-    classes that nobody knows are never fatal: they are handed out with what is wrong, or as raw Data.
+    a date-time with and without its tag among them). Lines without unit or with a fault, blocks out of order, octets
+    behind a block of IEC 62056-21, P1 telegrams in plain text from a meter whose keys are known, and classes that
+    nobody knows are never fatal: they are handed out with what is wrong, or as raw Data.
     """
 
     any_invoke_id: bool = False
