@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from cosem.client.access import Access
 from cosem.client.attempts import ADDRESSES, LINES, Attempt, derived, framed, plan, questions
-from cosem.client.browse import CURRENT_ASSOCIATION, LOGICAL_DEVICE_NAME, readable
+from cosem.client.bounded import Bounded, bounded
 from cosem.client.client import Client, Opener
-from cosem.client.clock import Now, read_clock, system_time
+from cosem.client.clock import Now, system_time
 from cosem.client.explain import ECHO, HUNG_UP, UNREACHABLE, explain
 from cosem.client.local import LocalExchange, sign_on
+from cosem.client.look import HEALTH, look
 from cosem.client.recognise import NEIGHBOURS, Recognised, Speech, recognise
-from cosem.client.services import Services
 from cosem.client.verdict import (
     LISTEN,
     NOISE,
@@ -36,29 +36,22 @@ from cosem.errors import (
     ConnectionFailed,
     ConnectionLost,
     CosemError,
-    DataAccessError,
     RemoteProtocolError,
     SecurityError,
     ServiceError,
-    ShapeError,
     TimedOut,
     TransportError,
 )
-from cosem.io.stream import LineStream, Stream
+from cosem.io.stream import Stream
 from cosem.protocol.apdu.acse import AcseServiceUser
 from cosem.protocol.association.context import Naming
 from cosem.protocol.association.meanings import Meaning
-from cosem.protocol.dialect import known_dialects
 from cosem.protocol.iec21.client import HandHeldUnit
 from cosem.protocol.iec21.client_events import ReadoutReceived
 from cosem.protocol.iec21.message import Identification, Mode, Option
 from cosem.protocol.iec21.readout import Readout
 from cosem.protocol.link.hdlc import Frame, HdlcAddress, Kind
 from cosem.protocol.link.hdlc.frame import DISC, FINAL, encode
-from cosem.protocol.model.classes.access_control import AssociationLN
-from cosem.protocol.model.classes.data_storage import Data
-from cosem.protocol.model.declare import object_for
-from cosem.protocol.model.rights import ObjectListElement
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.local import reader_settings
 from cosem.protocol.profile.timing import Timing
@@ -71,10 +64,6 @@ ON_A_LINE: Final = 300.0
 
 CLIENTS: Final = (16, 1, 32, 48)
 """Clients in the order in which they are tried: public, management, reading, configuration."""
-
-FIRMWARE: Final = tuple(map(Obis, ("1.0.0.2.0.255", "0.0.0.2.0.255", "0.0.0.2.1.255", "1.0.0.2.8.255")))
-HEALTH: Final = (97, 98)
-"""Value group D of the error and of the alarm objects; C is 97."""
 
 CLOCK_LINES: Final = frozenset(((0, 9, 1), (0, 9, 2)))
 """Value groups C, D and E of time and date in a readout."""
@@ -131,54 +120,6 @@ async def probe(
 # --- how it is done --------------------------------------------------------------------------------------------------
 
 
-class _Bounded:
-    """A stream that nobody reads from after a time, and on which what was said and answered can be said once more."""
-
-    def __init__(self, stream: Stream, until: float) -> None:
-        self.stream = stream
-        self._until = until
-        self._said = b""
-        self._answer = b""
-
-    def repeat(self, said: bytes, answer: bytes) -> None:
-        """Do not write `said` once more, and give `answer` for it."""
-        self._said, self._answer = said, answer
-
-    async def read(self, deadline: float | None, /) -> bytes:
-        if self._answer and not self._said:
-            answer, self._answer = self._answer, b""
-            return answer
-        if self.stream.now() >= self._until:
-            raise TimedOut("probe")
-        return await self.stream.read(self._until if deadline is None else min(deadline, self._until))
-
-    async def write(self, octets: bytes, /) -> None:
-        if self._said and octets == self._said:
-            self._said = b""
-            return
-        await self.stream.write(octets)
-
-    async def close(self) -> None:
-        await self.stream.close()
-
-    def now(self) -> float:
-        return self.stream.now()
-
-
-class _BoundedLine(_Bounded):
-    """The same of a line, whose speed a sign-on changes."""
-
-    def __init__(self, line: LineStream, until: float) -> None:
-        super().__init__(line, until)
-        self._line = line
-
-    async def configure(self, baud: int, character_format: str = "8N1", /) -> None:
-        await self._line.configure(baud, character_format)
-
-    async def send_break(self, seconds: float = 0.25, /) -> None:
-        await self._line.send_break(seconds)
-
-
 class _Probe:
     """One search: what was heard so far, and how much time is left."""
 
@@ -197,8 +138,8 @@ class _Probe:
         self._addresses = addresses  # that follow from the serial number
         self._limit = limit
         self._now = now
-        self._stream: _Bounded | None = None  # the last one, which tells the time
-        self._signing_on: _Bounded | None = None  # on which a meter has told who it is, and waits for an answer
+        self._stream: Bounded | None = None  # the last one, which tells the time
+        self._signing_on: Bounded | None = None  # on which a meter has told who it is, and waits for an answer
         self._until = 0.0
         self._heard: list[Speech] = []
         self._hung_up = 0
@@ -239,13 +180,12 @@ class _Probe:
             raise refused
         return best or self._failure(attempts)
 
-    async def _open(self, url: ConnectionUrl, seconds: float) -> _Bounded:
+    async def _open(self, url: ConnectionUrl, seconds: float) -> Bounded:
         stream = await self._opener(url, max(0.1, min(seconds, self._left())))
         if self._stream is None:
             self._until = stream.now() + self._limit
-        kind = _BoundedLine(stream, self._until) if isinstance(stream, LineStream) else _Bounded(stream, self._until)
-        self._stream = kind
-        return kind
+        self._stream = bounded(stream, self._until)
+        return self._stream
 
     def _left(self) -> float:
         return self._limit if self._stream is None else self._until - self._stream.now()
@@ -390,7 +330,7 @@ class _Probe:
             await sign_on(stream, url)
         return stream
 
-    async def _where_it_waits(self, url: ConnectionUrl) -> _Bounded:
+    async def _where_it_waits(self, url: ConnectionUrl) -> Bounded:
         """Return the stream on which the meter waits for our answer, or else another."""
         stream, self._signing_on = self._signing_on, None
         return await self._open(url, CONNECT) if stream is None else stream
@@ -501,32 +441,9 @@ class _Probe:
             return error
         self._tell(f"  {who}: entered")
         try:
-            return await self._look(at, access, services, speech)
+            return await look(at, access, services, speech, tell=self._tell, now=self._now)
         finally:
             await services.exchange.close()
-
-    async def _look(self, url: ConnectionUrl, access: Access, services: Services, speech: Speech) -> Found:
-        """Read who the meter is, how it is, and what it lets us read; what it refuses is left out."""
-        options = ("--naming sn",) if access.naming is Naming.SHORT_NAMES else ()
-        given = bool(access.mechanism.identifier or access.secured)
-        found = Found(url, speech, options=options, given=given, entered=True)
-        try:
-            name = _text(await _value(services, LOGICAL_DEVICE_NAME.value))
-            maker = None if name is None else maker_of(name.encode("latin-1", "replace"))
-            found = replace(found, identity=Identity(name, maker), options=found.options + _dialect(name))
-            listed = await services.objects(AssociationLN(CURRENT_ASSOCIATION))
-            there = {each.logical_name for each in listed}
-            allowed = [readable(each, object_for(each.class_id, each.version, each.logical_name)) for each in listed]
-            found = replace(found, objects=len(listed), readable=sum(map(len, allowed)))
-            firmware = [_text(await _value(services, Data(each).value)) for each in FIRMWARE if each in there]
-            identity = replace(found.identity, firmware=next(filter(None, firmware), None))
-            wanted = [each.logical_name for each in listed if each.class_id == Data.class_id and _is_health(each)]
-            health = tuple([(each, await _value(services, Data(each).value)) for each in wanted])
-            found = replace(found, identity=identity, health=health)
-            return replace(found, clock=(await read_clock(services, None, now=self._now)).offset)
-        except CosemError as error:
-            self._tell(f"  {error}")
-            return found
 
     def _failure(self, attempts: tuple[Attempt, ...]) -> NotFound:
         heard = tuple(dict.fromkeys(self._heard))
@@ -633,13 +550,6 @@ def _speaks_short_names(error: CosemError) -> bool:
     return isinstance(error, SecurityError)
 
 
-def _dialect(name: str | None) -> tuple[str, ...]:
-    """Name the dialect where any meter of this maker is known for one, so that nobody has to find out twice."""
-    letters = (name or "")[:LETTERS].upper()
-    known = {f"--dialect {each.maker}/{each.model}".rstrip("/") for each in known_dialects() if each.maker == letters}
-    return ("if something fails, " + " or ".join(sorted(known)),) if known else ()
-
-
 def _is_wrong(error: CosemError) -> bool:
     """Tell whether the meter has counted a failed authentication."""
     return isinstance(error, AssociationRejected) and AcseServiceUser.AUTHENTICATION_FAILURE in error.evidence
@@ -661,21 +571,3 @@ def _is_shown(instance: Obis) -> bool:
     """Tell whether a line of a readout says how the meter is: errors, alarms, time and date."""
     is_clock = (instance.c, instance.d, instance.e) in CLOCK_LINES
     return is_clock or (instance.c == 97 and instance.d in HEALTH)
-
-
-def _is_health(listed: ObjectListElement) -> bool:
-    instance = listed.logical_name
-    return instance.a == 0 and instance.c == 97 and instance.d in HEALTH
-
-
-async def _value(services: Services, reference: Any) -> Any:
-    try:
-        return await services.get(reference)
-    except (DataAccessError, ShapeError):
-        return None
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, bytes):
-        return bytes(value).decode("latin-1").rstrip("\0 ") if value else None
-    return value if isinstance(value, str) else None
