@@ -11,7 +11,7 @@ from cosem.meter import Meter
 from cosem.meter.item import Refusal
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model import Clock
-from cosem.protocol.values.data import Data, Long, OctetString
+from cosem.protocol.values.data import Data, Long, OctetString, Structure
 from cosem.protocol.values.dates import ClockStatus, DateTime
 
 CLOCK = Clock()
@@ -119,3 +119,67 @@ def test_a_zone_is_any_tzinfo() -> None:
     indian = Meter("KFM1", zone=fixed, clock=lambda: SUMMER)
     assert indian.value(CLOCK.time_zone) == -330
     assert indian.value(CLOCK.time).deviation == -330
+
+
+@pytest.mark.parametrize(
+    ("now", "seconds"),
+    [
+        (datetime(2024, 3, 31, 0, 55, tzinfo=UTC), 600),  # 01:55 in Berlin, before the hour that is left out
+        (datetime(2024, 3, 31, 1, 5, tzinfo=UTC), -600),
+        (datetime(2024, 10, 27, 0, 55, tzinfo=UTC), 600),  # 02:55, before the hour that comes twice
+        (datetime(2024, 10, 27, 1, 5, tzinfo=UTC), -600),
+    ],
+)
+def test_shifting_in_the_nights_of_daylight_saving(now: datetime, seconds: int) -> None:
+    assert act(meter(now), 6, Long(seconds)).astimezone(UTC) == now + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        datetime(2024, 3, 31, 0, 59, 50, tzinfo=UTC),  # to 03:00 in Berlin, which follows 01:59:59
+        datetime(2024, 3, 31, 5, 59, 50, tzinfo=UTC),  # a day that has had an hour less
+        datetime(2024, 10, 27, 0, 59, 50, tzinfo=UTC),  # to 02:00 for the second time
+        datetime(2024, 10, 27, 0, 29, 50, tzinfo=UTC),
+        datetime(2024, 10, 27, 1, 29, 50, tzinfo=UTC),
+        datetime(2024, 10, 27, 5, 59, 50, tzinfo=UTC),  # a day that has had an hour more
+    ],
+)
+def test_adjusting_in_the_nights_of_daylight_saving(now: datetime) -> None:
+    nearest = now + timedelta(seconds=10)
+    for method in (1, 2, 3):
+        assert act(meter(now), method).astimezone(UTC) == nearest
+
+
+def test_adjusting_at_half_of_the_period_goes_forward() -> None:
+    quarter = datetime(2024, 7, 1, 10, 0, tzinfo=UTC)
+    for seconds, wanted in ((449, 0), (450, 900), (451, 900)):
+        assert act(meter(quarter + timedelta(seconds=seconds)), 1) == quarter + timedelta(seconds=wanted)
+
+
+def preset(time: datetime, since: datetime, until: datetime) -> Data:
+    return Structure(tuple(OctetString(DateTime.from_datetime(each).octets) for each in (time, since, until)))
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "adjusts"), [(0, 0, True), (0, 60, True), (-60, 0, True), (1, 60, False), (-60, -1, False)]
+)
+def test_a_preset_time_is_set_once_in_its_interval(since: int, until: int, adjusts: bool) -> None:
+    berlin, at = meter(), SUMMER + timedelta(minutes=2)
+    act(berlin, 5, preset(at, SUMMER + timedelta(seconds=since), SUMMER + timedelta(seconds=until)))
+    assert berlin.time() == SUMMER
+    if adjusts:
+        assert act(berlin, 4) == at
+    with pytest.raises(Refusal) as refused:
+        act(berlin, 4)
+    assert refused.value.result == DataAccessResult.TEMPORARY_FAILURE
+    assert berlin.time() == (at if adjusts else SUMMER)
+
+
+def test_nothing_is_preset_from_times_that_are_none() -> None:
+    berlin = meter()
+    with pytest.raises(Refusal) as refused:
+        act(berlin, 5, Structure((OctetString(b"\xff" * 12),) * 3))
+    assert refused.value.result == DataAccessResult.TYPE_UNMATCHED
+    with pytest.raises(Refusal):
+        act(berlin, 4)

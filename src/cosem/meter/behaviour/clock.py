@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from cosem.errors import ShapeError
 from cosem.meter.item import Behaviour, Item, Refusal, Run, Visit, refused
@@ -80,20 +80,50 @@ def _adjust(seconds: Callable[[Visit], int]) -> Run:
     """Return a method that moves the clock to the nearest multiple of so many seconds."""
 
     def run(visit: Visit, _: Item, __: Data) -> Data:
-        period = seconds(visit)
-        midnight = visit.time.replace(hour=0, minute=0, second=0, microsecond=0)
-        passed = (visit.time - midnight).total_seconds()
-        visit.device.set_time(midnight + timedelta(seconds=(passed + period / 2) // period * period))
+        period = timedelta(seconds=seconds(visit))
+        before = last_multiple(visit.time, seconds(visit))
+        nearer = before if visit.time.astimezone(UTC) - before < period / 2 else before + period
+        visit.device.set_time(nearer)
         return None
 
     return run
+
+
+class _Preset(NamedTuple):
+    """A time to be set between two others."""
+
+    time: datetime
+    since: datetime
+    until: datetime
+
+
+def _preset(visit: Visit, item: Item, argument: Data) -> Data:
+    zone = visit.device.zone
+    try:
+        told = Clock.preset_adjusting_time.argument.decode(argument)
+        times = (told.preset_time, told.validity_interval_start, told.validity_interval_end)
+        preset = _Preset(*(each.to_datetime(zone) for each in times))
+    except ShapeError as error:
+        raise refused(error) from error
+    visit.device.owned(item).state = preset
+    return None
+
+
+def _adjust_to_preset(visit: Visit, item: Item, _: Data) -> Data:
+    """Set the time that was preset, once, in its interval; at other times nothing is done, and that is told."""
+    preset = item.state
+    if not isinstance(preset, _Preset) or not preset.since <= visit.time <= preset.until:
+        raise Refusal(DataAccessResult.TEMPORARY_FAILURE)
+    visit.device.owned(item).state = None
+    visit.device.set_time(preset.time)
+    return None
 
 
 def _shift(visit: Visit, _: Item, seconds: Data) -> Data:
     shift = cast("int", seconds)
     if abs(shift) > LONGEST_SHIFT:
         raise Refusal(DataAccessResult.TYPE_UNMATCHED)
-    visit.device.set_time(visit.time + timedelta(seconds=shift))
+    visit.device.set_time(visit.time.astimezone(UTC) + timedelta(seconds=shift))
     return None
 
 
@@ -113,6 +143,8 @@ BEHAVIOUR: Final = Behaviour(
         1: _adjust(lambda _: 900),
         2: _adjust(lambda visit: visit.device.measuring_period),
         3: _adjust(lambda _: 60),
+        4: _adjust_to_preset,
+        5: _preset,
         6: _shift,
     },
 )
