@@ -44,7 +44,8 @@ def make_all() -> None:
         pip(PROJECT, "install", "--group", f"{ROOT}/pyproject.toml:{group}")
     for requirements in sorted(PEER_SETS.glob("*.txt")):
         make(PEERS / requirements.stem, [requirements, CONSTRAINTS], install_peers)
-    want_mosquitto()
+    want("mosquitto", "mosquitto")  # the broker
+    want("chromium", "chromium")  # the browser that pages are tried in
 
 
 def make(place: Path, sources: list[Path], install) -> None:  # type: ignore[no-untyped-def]
@@ -130,14 +131,14 @@ def need_venv() -> None:
     run("apt-get", "install", "-y", "-qq", package)
 
 
-def want_mosquitto() -> None:
-    """The broker that tests start for themselves; who may not install it is told by the tests that need it."""
+def want(program: str, package: str) -> None:
+    """Install what tests start for themselves; who may not install it is told by the tests that need it."""
     places = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
-    if shutil.which("mosquitto", path=places) or os.geteuid() != 0 or shutil.which("apt-get") is None:
+    if shutil.which(program, path=places) or os.geteuid() != 0 or shutil.which("apt-get") is None:
         return
-    say("installing the Debian package mosquitto")
+    say(f"installing the Debian package {package}")
     run("apt-get", "update", "-qq")
-    run("apt-get", "install", "-y", "-qq", "mosquitto")
+    run("apt-get", "install", "-y", "-qq", "--no-install-recommends", package)
 
 
 def run(*words: str | Path) -> None:

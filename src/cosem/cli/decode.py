@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from cosem.cli.failure import SOME_FAILED, Ended
-from cosem.cli.layers import Dissector, Finding, with_titles
 from cosem.cli.options import Json, key, private_key, public_key
 from cosem.cli.paste import Part, parts
 from cosem.cli.report import escaped, put, put_json, say
@@ -24,6 +23,7 @@ from cosem.protocol.crypto.key import Key
 from cosem.protocol.iec21 import Discarded
 from cosem.protocol.iec21.p1 import PUBLISHED_AUTHENTICATION_KEY, P1Keys, Telegram
 from cosem.protocol.iec21.tic import Frame
+from cosem.protocol.profile.dissect import Dissector, Finding, with_titles
 from cosem.protocol.values.system_title import TITLE_OCTETS
 
 STANDARD_INPUT = "-"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeAlias, TypeVar
 
 from cosem.errors import CosemError
 from cosem.gateway.buffer import Buffer
@@ -21,11 +21,15 @@ from cosem.gateway.commands import Commands
 from cosem.gateway.config import Configuration, Device, OutputRow, Signal
 from cosem.gateway.devices import driver_of
 from cosem.gateway.drivers import Driver
+from cosem.gateway.frames import Heard, tapped
 from cosem.gateway.line import Attended, Clock, Line, Positions
 from cosem.gateway.northbound import Obey, Output, Point
-from cosem.gateway.outputs import output_of
+from cosem.gateway.outputs import host_and_port, needing, output_of, server_tls
 from cosem.gateway.points import Changes, point_of
 from cosem.gateway.value import Command, CommandResult, Sample
+
+if TYPE_CHECKING:
+    from cosem.gateway.page.page import Page
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -70,6 +74,7 @@ class Gateway:
     Args:
         folder: where relative paths of the configuration are.
         make_driver, make_output: other drivers and outputs than the usual ones.
+        heard: gives what is told of the octets of a device, None where nobody wants to know.
         clock: the time.
         claims: where the locks of lines are; None for the usual place.
     """
@@ -80,6 +85,7 @@ class Gateway:
         *,
         make_driver: MakeDriver | None = None,
         make_output: MakeOutput = output_of,
+        heard: Callable[[Device], Heard | None] = lambda _: None,
         clock: Clock | None = None,
         claims: Path | None = None,
     ) -> None:
@@ -87,6 +93,8 @@ class Gateway:
         self._clock = clock or Clock()
         self._make_driver = make_driver or self._usual_driver
         self._make_output = make_output
+        self._heard = heard
+        self._page: Page | None = None
         self._claim = Claim(place=claims)
         self._disk = ThreadPoolExecutor(1, "gateway-buffer")
         self._configuration = Configuration()
@@ -115,6 +123,11 @@ class Gateway:
         return dict(self._outputs)
 
     @property
+    def page(self) -> Page | None:
+        """The status page that is served."""
+        return self._page
+
+    @property
     def points(self) -> tuple[Point, ...]:
         """The signals as outputs know them."""
         return self._points
@@ -137,6 +150,8 @@ class Gateway:
         if self._buffer is None and any(each.buffered for each in made.values()):
             settings = configuration.settings
             self._buffer = Buffer(self._folder / settings.buffer, settings.buffer_mb * 1_000_000)
+        if scanning:
+            await self._settle_page(configuration)
         self._take_over(configuration, points)
         for name in [each for each in self._outputs if each not in enabled or each in made]:
             await self._end_output(self._outputs.pop(name))
@@ -166,6 +181,9 @@ class Gateway:
         for each in self._outputs.values():
             await self._end_output(each)
         self._outputs.clear()
+        if self._page is not None:
+            await self._page.close()
+            self._page = None
         if self._buffer is not None:
             await self._on_disk(self._buffer.close)
             self._buffer = None
@@ -179,6 +197,8 @@ class Gateway:
         for each in samples:
             if each.signal in self._logged:
                 _events.info("%s = %s %s (%s)", each.signal, each.value, each.unit, each.quality.name)
+        if self._page is not None:
+            self._page.take(samples)
         news = self._changes.of(samples)
         if not news:
             return
@@ -252,9 +272,22 @@ class Gateway:
 
     # -- lines and outputs --------------------------------------------------------------------------------------------
 
+    async def _settle_page(self, configuration: Configuration) -> None:
+        """Have the page that is wanted."""
+        row, before = configuration.settings.page_row, self._configuration.settings.page_row
+        if self._page is not None and row != before:
+            await self._page.close()
+            self._page = None
+        if self._page is None and row is not None:
+            page = page_of(row, self)
+            await page.start()
+            self._page = page
+
     def _take_over(self, configuration: Configuration, points: tuple[Point, ...]) -> None:
         audit = configuration.settings.audit or f"{configuration.settings.buffer}.audit"
         enabled = [each for each in configuration.signals if each.enabled]
+        if self._page is not None:
+            self._page.changed(points)
         self._configuration, self._points = configuration, points
         self._changes = Changes(enabled)
         self._logged = frozenset(each.alias for each in enabled if each.log)
@@ -288,7 +321,17 @@ class Gateway:
         return Line(name, devices, self.deliver, clock=self._clock, positions=positions)
 
     def _usual_driver(self, device: Device, signals: Sequence[Signal]) -> Driver:
-        return driver_of(device, signals, now=self._clock.now)
+        told = (self._heard(device), None if self._page is None else self._page.heard(device))
+        opener = tapped([each for each in told if each is not None])
+        return driver_of(device, signals, now=self._clock.now, opener=opener)
+
+
+def page_of(row: OutputRow, gateway: Gateway) -> Page:
+    """Return the status page of a gateway. Raises ConfigurationError where a package is missing."""
+    with needing("gateway"):
+        from cosem.gateway.page.page import PORT, Page
+    token = None if row.token is None else row.token.password()
+    return Page(gateway, *host_and_port(row, PORT), tls=server_tls(row), token=token)
 
 
 class _Kept(Positions):

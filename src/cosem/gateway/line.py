@@ -75,7 +75,7 @@ class Attended:
     failures: int = 0
     overruns: int = 0
     last_success: datetime | None = None
-    last_error: str = ""
+    last_error: CosemError | None = None
     last: dict[str, Sample] = field(default_factory=dict[str, Sample])
     due: float = 0.0
     delay: float = 0.0
@@ -200,7 +200,7 @@ class Line:
                 return await attended.driver.scan()
             except CosemError as error:
                 attended.failures += 1
-                attended.last_error = str(error)
+                attended.last_error = error
                 _log.info("%s: %s", attended.device.alias, error, extra=_of(attended))
             finally:
                 self._used(attended)
@@ -225,7 +225,7 @@ class Line:
     async def _answered(self, attended: Attended, samples: Sequence[Sample]) -> None:
         now = self._clock.now()
         was_lost, missed_since = attended.lost, attended.last_success
-        attended.lost, attended.last_success, attended.last_error = False, now, ""
+        attended.lost, attended.last_success, attended.last_error = False, now, None
         attended.last.update({each.signal: each for each in samples})
         await self._deliver([*self._status(attended, now), *samples])
         if was_lost:
@@ -255,7 +255,7 @@ class Line:
             async with self._turn:
                 samples = await attended.driver.backfill(signals, since, until)
         except CosemError as error:
-            attended.last_error = str(error)
+            attended.last_error = error
             _log.info("%s: what it recorded was not read: %s", attended.device.alias, error, extra=_of(attended))
             return None
         if samples:

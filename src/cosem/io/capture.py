@@ -31,14 +31,14 @@ class TraceEntry:
         return " ".join(filter(None, (f"{self.direction}:", self.time, self.octets.hex(" ").upper())))
 
 
-class Recorder:
-    """A Stream that hands every write and every read of another one to `write_line` as a line of trace."""
+class Tap:
+    """A Stream that tells of every write and every read of another one."""
 
     def __init__(
-        self, stream: Stream, write_line: Callable[[str], object], clock: Callable[[], datetime] = datetime.now
+        self, stream: Stream, tell: Callable[[TraceEntry], object], clock: Callable[[], datetime] = datetime.now
     ) -> None:
         self.stream = stream
-        self._write_line = write_line
+        self._tell = tell
         self._clock = clock
 
     def now(self) -> float:
@@ -70,7 +70,16 @@ class Recorder:
 
     def _record(self, direction: Direction, octets: bytes) -> None:
         time = self._clock().strftime("%H:%M:%S.%f")[:-3]
-        self._write_line(str(TraceEntry(direction, octets, time)))
+        self._tell(TraceEntry(direction, octets, time))
+
+
+class Recorder(Tap):
+    """The same, told as lines of trace."""
+
+    def __init__(
+        self, stream: Stream, write_line: Callable[[str], object], clock: Callable[[], datetime] = datetime.now
+    ) -> None:
+        super().__init__(stream, lambda entry: write_line(str(entry)), clock)
 
 
 def parse_trace(text: str | Iterable[str]) -> list[TraceEntry]:

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosem.cli.layers import Dissector, Finding, with_titles
 from cosem.cli.paste import parts
 from cosem.errors import ConfigurationError
 from cosem.protocol.codec.dissect import Node, render
 from cosem.protocol.crypto.key import Key
+from cosem.protocol.profile.dissect import Dissector, Finding, with_titles
 
 Cosem = Callable[..., Any]
 VECTORS = Path(__file__).parents[2] / "vectors"

@@ -26,6 +26,7 @@ def gateway(
     level: run.LevelOption = run.USUAL,
     once: run.OnceOption = False,
     dry_run: run.DryOption = False,
+    page: run.PageOption = "",
     dlms: run.DlmsOption = False,
     iec21: run.Iec21Option = False,
     elgama: run.ElgamaOption = False,
@@ -39,7 +40,7 @@ def gateway(
     cosem gateway -c FILE is short for cosem gateway run FILE.
     """
     if context.invoked_subcommand is None:
-        run.run(None, configuration, port, level, once, dry_run, dlms, iec21, elgama, json)
+        run.run(None, configuration, port, level, once, dry_run, page, dlms, iec21, elgama, json)
     elif configuration is not None:
         raise typer.BadParameter(f"-c goes without {context.invoked_subcommand}")
 

@@ -7,8 +7,8 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,26 +19,21 @@ import typer
 from cosem.cli.failure import BAD_USAGE, NOT_CONNECTED, SOME_FAILED, Ended
 from cosem.cli.gateway.check import plain as checked
 from cosem.cli.gateway.check import summary
-from cosem.cli.layers import Dissector
 from cosem.cli.options import Json
 from cosem.cli.report import own_version, plain_value, put, put_json, put_table, say
-from cosem.client.client import Opener
 from cosem.errors import ConfigurationError
 from cosem.gateway import config
-from cosem.gateway.config import Configuration, Device, DriverName, Signal
-from cosem.gateway.devices import driver_of
-from cosem.gateway.drivers import Driver
+from cosem.gateway.config import Configuration, Device, DriverName
+from cosem.gateway.config.check_outputs import is_public
 from cosem.gateway.engine import Gateway
-from cosem.gateway.line import Clock
+from cosem.gateway.frames import Heard, masked, secrets_of
 from cosem.gateway.northbound.text import words
 from cosem.gateway.outputs import output_of
 from cosem.gateway.points import point_of
 from cosem.gateway.value import Quality, Sample
-from cosem.io.capture import Recorder, parse_trace
-from cosem.io.open import open_async
-from cosem.io.stream import Stream
+from cosem.io.capture import TraceEntry
 from cosem.protocol.codec.dissect import render
-from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.dissect import Dissector
 
 LEVELS: Final = (
     *(logging.CRITICAL, logging.CRITICAL, logging.CRITICAL, logging.ERROR),
@@ -50,7 +45,6 @@ FRAMES: Final = 7
 USUAL: Final = 5
 LOOK_SECONDS: Final = 2.0
 """How often the file of the tables is looked at."""
-MASK: Final = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +76,12 @@ OnceOption = Annotated[bool, typer.Option("--once", help="Scan every device once
 DryOption = Annotated[
     bool, typer.Option("--dry-run", help="Check, show what would run and the maps of the outputs, and end.")
 ]
+PageOption = Annotated[
+    str,
+    typer.Option(
+        "--page", metavar="HOST:PORT", help="Serve the status page there, as 127.0.0.1:8088.", show_default=False
+    ),
+]
 DlmsOption = Annotated[bool, typer.Option("--dlms", help="Show what the DLMS driver does.")]
 Iec21Option = Annotated[bool, typer.Option("--iec21", "--iec-62056-21", help="… the driver of IEC 62056-21.")]
 ElgamaOption = Annotated[bool, typer.Option("--elgama", help="… the driver of Elgama.")]
@@ -97,6 +97,7 @@ def run(
     level: LevelOption = USUAL,
     once: OnceOption = False,
     dry_run: DryOption = False,
+    page: PageOption = "",
     dlms: DlmsOption = False,
     iec21: Iec21Option = False,
     elgama: ElgamaOption = False,
@@ -123,12 +124,13 @@ def run(
         once=once,
         dry_run=dry_run,
         as_json=json,
+        page=page,
     )
 
 
-def start(path: Path, shown: Shown, *, once: bool, dry_run: bool, as_json: bool) -> None:
-    """Run tables, or with `once` or `dry_run` only a part of that."""
-    found = config.read(path)
+def start(path: Path, shown: Shown, *, once: bool, dry_run: bool, as_json: bool, page: str = "") -> None:
+    """Run tables, or with `once` or `dry_run` only a part of that; `page` is where the status page is to be."""
+    found = _read(path, page)
     _complain(found)
     if dry_run:
         _show_plan(found, as_json=as_json)
@@ -142,7 +144,20 @@ def start(path: Path, shown: Shown, *, once: bool, dry_run: bool, as_json: bool)
     if once:
         asyncio.run(_once(path, found, shown, as_json=as_json))
     else:
-        asyncio.run(_forever(path, found, shown))
+        asyncio.run(_forever(path, found, shown, page))
+
+
+def _read(path: Path, page: str) -> Configuration:
+    """Read the tables, with the page where the command line wants it."""
+    found = config.read(path)
+    if not page:
+        return found
+    settings = replace(found.settings, page=page)
+    if is_public(page) and not (settings.page_certificate and settings.page_key and settings.page_token):
+        raise ConfigurationError(
+            f"others can reach {page}: the sheet Settings has to have page_certificate, page_key and page_token"
+        )
+    return replace(found, settings=settings)
 
 
 # -- running ----------------------------------------------------------------------------------------------------------
@@ -165,7 +180,7 @@ async def _once(path: Path, found: Configuration, shown: Shown, *, as_json: bool
         raise Ended(NOT_CONNECTED if not gateway.seen else SOME_FAILED)
 
 
-async def _forever(path: Path, found: Configuration, shown: Shown) -> None:
+async def _forever(path: Path, found: Configuration, shown: Shown, page: str) -> None:
     stop, again = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     if sys.platform != "win32":  # whose event loops take no signal handlers
@@ -178,7 +193,9 @@ async def _forever(path: Path, found: Configuration, shown: Shown) -> None:
         say(f"running {path}: {summary(found)[0]}; stop with Ctrl-C")
         for name, each in gateway.outputs.items():
             say(f"output {name}: {each.row.kind}, {len(each.output.map()) - 1} points")
-        watching = asyncio.create_task(_watch(path, gateway, again))
+        if gateway.page is not None:
+            say(f"status page: {gateway.page.url}")
+        watching = asyncio.create_task(_watch(path, page, gateway, again))
         await stop.wait()
         watching.cancel()
         await asyncio.wait([watching])
@@ -187,7 +204,7 @@ async def _forever(path: Path, found: Configuration, shown: Shown) -> None:
     say("stopped")
 
 
-async def _watch(path: Path, gateway: Gateway, again: asyncio.Event) -> None:
+async def _watch(path: Path, page: str, gateway: Gateway, again: asyncio.Event) -> None:
     """Read the tables again when their file changes, or when somebody asks for it."""
     before = _state(path)
     while True:
@@ -199,7 +216,7 @@ async def _watch(path: Path, gateway: Gateway, again: asyncio.Event) -> None:
             continue
         again.clear()
         before = now
-        found = await asyncio.to_thread(config.read, path)
+        found = await asyncio.to_thread(_read, path, page)
         if found.faults:
             say(f"{path} has changed and has {len(found.faults)} faults: what runs goes on; cosem gateway check {path}")
             continue
@@ -226,7 +243,7 @@ class _Showing(Gateway):
     """A gateway whose frames are shown where that is wanted, and whose last values are known."""
 
     def __init__(self, folder: Path, shown: Shown) -> None:
-        super().__init__(folder, make_driver=self._traced)
+        super().__init__(folder, heard=self._shows)
         self.seen: dict[str, Sample] = {}
         self._shown = shown
 
@@ -234,19 +251,9 @@ class _Showing(Gateway):
         self.seen.update({each.signal: each for each in samples})
         await super().deliver(samples)
 
-    def _traced(self, device: Device, signals: Sequence[Signal]) -> Driver:
+    def _shows(self, device: Device) -> Heard | None:
         wanted = self._shown.level >= FRAMES and self._shown.has(device)
-        return driver_of(device, signals, now=Clock().now, opener=_opener(device) if wanted else None)
-
-
-def _opener(device: Device) -> Opener:
-    """Return what opens a stream whose octets are shown, decoded and with the secrets of the device masked."""
-    frames = Frames(device.alias, secrets_of(device))
-
-    async def opened(url: ConnectionUrl, seconds: float) -> Stream:
-        return Recorder(await open_async(url, seconds), frames.show)
-
-    return opened
+        return Frames(device.alias, secrets_of(device)).show if wanted else None
 
 
 @dataclass(slots=True)
@@ -257,33 +264,13 @@ class Frames:
     secrets: tuple[bytes, ...] = ()
     dissector: Dissector = field(default_factory=Dissector)
 
-    def show(self, line: str) -> None:
-        """Show a line of trace."""
-        (entry,) = parse_trace(line)
+    def show(self, entry: TraceEntry) -> None:
+        """Show octets that went one way."""
         octets = masked(entry.octets.hex(" ").upper(), self.secrets)
         say(f"{self.alias} {entry.direction}: {entry.time} {octets}")
         for finding in self.dissector.dissect(entry.octets):
             for text in masked(render(finding.tree), self.secrets).splitlines():
                 say(f"{self.alias}      {text}")
-
-
-def masked(text: str, secrets: Iterable[bytes]) -> str:
-    """Return a text without secrets: neither as characters nor in hexadecimal, with or without spaces."""
-    for secret in secrets:
-        for shown in (secret.hex(" ").upper(), secret.hex().upper(), secret.decode("latin-1")):
-            text = text.replace(shown, MASK * len(shown))
-    return text
-
-
-def secrets_of(device: Device) -> tuple[bytes, ...]:
-    """Return what of a device must not be shown: its password, where it has one that can be read."""
-    password = device.parameters.password
-    if password is None:
-        return ()
-    try:
-        return (password.password().reveal(),)
-    except ConfigurationError:
-        return ()  # what cannot be read goes over no line
 
 
 # -- what is shown ----------------------------------------------------------------------------------------------------

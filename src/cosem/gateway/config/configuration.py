@@ -189,6 +189,21 @@ class Settings:
     page_key: Reference | None = None
     page_token: Reference | None = None
 
+    @property
+    def page_row(self) -> OutputRow | None:
+        """The status page as a row that is served; None where there is none."""
+        if not self.page:
+            return None
+        return OutputRow(
+            kind="page",
+            name="page",
+            address=self.page,
+            tls=bool(self.page_certificate),
+            certificate=self.page_certificate,
+            key=self.page_key,
+            token=self.page_token,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:

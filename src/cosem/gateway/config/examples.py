@@ -167,4 +167,5 @@ PORTS: Final[Rows] = ({"port": "PORT1", "device": "/dev/ttyUSB0"}, {"port": "POR
 SETTINGS: Final[Rows] = (
     {"name": "buffer", "value": "gateway-buffer.sqlite"},
     {"name": "buffer_mb", "value": 256},
+    {"name": "page", "value": "127.0.0.1:8088"},
 )

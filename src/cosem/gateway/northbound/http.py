@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -43,6 +45,7 @@ class HttpServer:
     """Serves an application at a place, until it is closed.
 
     Args:
+        open_paths: what is shown to whoever asks, token or not: a page that asks for the token itself.
         token: what clients show as `Authorization: Bearer …`; None lets in whoever reaches the port by a name of this
             machine, so that no page elsewhere can have a browser ask in its stead.
     """
@@ -56,14 +59,20 @@ class HttpServer:
         *,
         tls: ssl.SSLContext | None = None,
         token: Secret | None = None,
+        open_paths: frozenset[str] = frozenset(),
     ) -> None:
         self.host = host
         self.port = port
         self._tls = tls
         self._settings = settings
-        self._app = _Door(app, token, host)
+        self._app = _Door(app, token, host, open_paths)
         self._server: uvicorn.Server | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def scheme(self) -> str:
+        """What stands in front of its addresses."""
+        return "http" if self._tls is None else "https"
 
     async def start(self) -> None:
         """Begin to listen. Raises ConfigurationError where nobody can."""
@@ -106,16 +115,67 @@ class HttpServer:
         self._server = self._task = None
 
 
+class Guard(TypedDict, total=False):
+    """Who may ask: `tls` for a server's context, `token` for what clients show."""
+
+    tls: ssl.SSLContext | None
+    token: Secret | None
+
+
+class Served:
+    """What all that serve HTTP have in common: where they listen, and for whom."""
+
+    buffered = False
+
+    def __init__(
+        self,
+        routes: Sequence[BaseRoute],
+        host: str,
+        port: int,
+        settings: HttpSettings | None,
+        open_paths: frozenset[str] = frozenset(),
+        **guard: Unpack[Guard],
+    ) -> None:
+        self._settings = settings or HttpSettings()
+        app = Starlette(routes=list(routes))
+        self._http = HttpServer(app, host, port, self._settings, open_paths=open_paths, **guard)
+
+    @property
+    def host(self) -> str:
+        """Where it listens."""
+        return self._http.host
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._http.port
+
+    @property
+    def url(self) -> str:
+        """Where it is asked."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self._http.scheme}://{host}:{self.port}/"
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self._http.close()
+
+
 def _protocol(patience: float) -> type[asyncio.Protocol]:
     class Patient(H11Protocol):
-        """Ends a connection that does not ask, which the library would keep for ever."""
+        """Ends a connection that does not ask, or not to the end, which the library would keep for ever."""
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            self.loop.call_later(patience, self._look)
+            self.loop.call_later(patience, self._look, None)
 
-        def _look(self) -> None:
-            if getattr(self, "cycle", None) is None and not self.transport.is_closing():
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            self.loop.call_later(patience, self._look, self.cycle)
+
+        def _look(self, answered: object) -> None:
+            """End it where no request came since the one that was answered."""
+            if getattr(self, "cycle", None) is answered and not self.transport.is_closing():
                 self.transport.close()
 
     return Patient
@@ -124,24 +184,27 @@ def _protocol(patience: float) -> type[asyncio.Protocol]:
 class _Door:
     """Lets in who shows the token, or who asks from this machine."""
 
-    def __init__(self, app: ASGIApp, token: Secret | None, host: str) -> None:
+    def __init__(self, app: ASGIApp, token: Secret | None, host: str, open_paths: frozenset[str]) -> None:
         self._app = app
+        self._open_paths = open_paths
         self._token = token
         self._names = _BY_ITSELF | {host.lower(), f"[{host.lower()}]"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = self._refused(Headers(scope=scope)) if scope["type"] == "http" else None
+        refused = self._refused(Headers(scope=scope), scope["path"]) if scope["type"] == "http" else None
         if refused is None:
             await self._app(scope, receive, send)
         else:
             await refused(scope, receive, send)
 
-    def _refused(self, headers: Headers) -> Response | None:
+    def _refused(self, headers: Headers, path: str) -> Response | None:
         if self._token is None:
             host = headers.get("host", "")
             name = host if host.endswith("]") else host.rpartition(":")[0] or host
             return None if name.lower() in self._names else Response("not by this name", 421)
         shown = headers.get("authorization", "")
+        if path in self._open_paths:
+            return None
         if shown[: len(_BEARER)].lower() == _BEARER and self._token.equals(shown[len(_BEARER) :].strip().encode()):
             return None
         return Response("a token is needed", 401, {"WWW-Authenticate": "Bearer"})

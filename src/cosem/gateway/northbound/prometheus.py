@@ -6,20 +6,17 @@ A value that is not topical or invalid is left out, so that no graph goes on wit
 from __future__ import annotations
 
 import math
-import ssl
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, Unpack
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from cosem.gateway.northbound import Obey, Point
-from cosem.gateway.northbound.http import HttpServer, HttpSettings
+from cosem.gateway.northbound.http import Guard, HttpSettings, Served
 from cosem.gateway.value import Plain, Quality, Sample
-from cosem.protocol.crypto.key import Secret
 
 PORT: Final = 9761
 """What exporters of smart meters usually take."""
@@ -28,34 +25,19 @@ TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _UNTRUE: Final = Quality.NOT_TOPICAL | Quality.INVALID
 
 
-class PrometheusOutput:
+class PrometheusOutput(Served):
     """Serves metrics; `port` 0 takes a free one. Without a token only loopback names are answered."""
-
-    buffered = False
 
     def __init__(
         self,
         host: str = "127.0.0.1",
         port: int = PORT,
         settings: HttpSettings | None = None,
-        *,
-        tls: ssl.SSLContext | None = None,
-        token: Secret | None = None,
+        **guard: Unpack[Guard],
     ) -> None:
-        app = Starlette(routes=[Route("/metrics", self._show)])
-        self._http = HttpServer(app, host, port, settings or HttpSettings(), tls=tls, token=token)
+        super().__init__([Route("/metrics", self._show)], host, port, settings, **guard)
         self._points: dict[str, Point] = {}
         self._last: dict[str, Sample] = {}
-
-    @property
-    def host(self) -> str:
-        """Where it listens."""
-        return self._http.host
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._http.port
 
     async def start(self, points: Sequence[Point], obey: Obey) -> None:
         """Begin to listen. Raises ConfigurationError where nobody can."""
@@ -65,10 +47,6 @@ class PrometheusOutput:
     async def publish(self, samples: Sequence[Sample]) -> None:
         """Show new values; what is backfilled is older than what is here."""
         self._last.update((each.signal, each) for each in samples if not each.backfilled)
-
-    async def close(self) -> None:
-        """Stop listening."""
-        await self._http.close()
 
     def plan(self, points: Sequence[Point]) -> Sequence[tuple[str, ...]]:
         """Return the metric of each point, a heading first."""

@@ -8,47 +8,34 @@ GET /api/events            the last sample of each, then every new one, as text/
 
 from __future__ import annotations
 
-import asyncio
 import json
-import ssl
-from collections.abc import AsyncGenerator, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, Unpack
 
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from cosem.errors import CosemError
 from cosem.gateway.northbound import Obey, Point
-from cosem.gateway.northbound.http import HttpServer, HttpSettings, TooLarge, as_json, body
-from cosem.gateway.northbound.text import commanded, sample_json
+from cosem.gateway.northbound.audience import Audience, told
+from cosem.gateway.northbound.http import Guard, HttpSettings, Served, TooLarge, as_json, body
+from cosem.gateway.northbound.text import commanded, point_fields
 from cosem.gateway.value import Command, CommandResult, Sample
-from cosem.protocol.crypto.key import Secret
 
 PORT: Final = 8080
-WAITING: Final = 10_000
-"""Samples that wait for a listener; who is slower is sent away, and sees the newest when it comes back."""
-
-ALIVE: Final = 15.0
-"""Seconds of silence after which a listener is told that there is nothing."""
 
 
-class RestOutput:
+class RestOutput(Served):
     """Serves samples to whoever asks; `port` 0 takes a free one. Without a token only loopback names are answered."""
-
-    buffered = False
 
     def __init__(
         self,
         host: str = "127.0.0.1",
         port: int = PORT,
         settings: HttpSettings | None = None,
-        *,
-        tls: ssl.SSLContext | None = None,
-        token: Secret | None = None,
+        **guard: Unpack[Guard],
     ) -> None:
-        self._settings = settings or HttpSettings()
         routes = [
             Route("/api/points", self._show_points),
             Route("/api/signals", self._show_all),
@@ -56,21 +43,11 @@ class RestOutput:
             Route("/api/signals/{signal}", self._write, methods=["PUT"]),
             Route("/api/events", self._listen),
         ]
-        self._http = HttpServer(Starlette(routes=routes), host, port, self._settings, tls=tls, token=token)
+        super().__init__(routes, host, port, settings, **guard)
         self._points: dict[str, Point] = {}
         self._last: dict[str, Sample] = {}
         self._obey: Obey | None = None
-        self._listeners: set[asyncio.Queue[Sample | None]] = set()
-
-    @property
-    def host(self) -> str:
-        """Where it listens."""
-        return self._http.host
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._http.port
+        self._audience = Audience()
 
     async def start(self, points: Sequence[Point], obey: Obey) -> None:
         """Begin to listen. Raises ConfigurationError where nobody can."""
@@ -85,17 +62,12 @@ class RestOutput:
                 continue
             if not each.backfilled:
                 self._last[each.signal] = each
-            for queue in list(self._listeners):
-                if queue.full():
-                    self._dismiss(queue)
-                else:
-                    queue.put_nowait(each)
+            self._audience.tell(each)
 
     async def close(self) -> None:
         """End what is going on and stop listening."""
-        for queue in list(self._listeners):
-            self._dismiss(queue)
-        await self._http.close()
+        self._audience.dismiss()
+        await super().close()
 
     def plan(self, points: Sequence[Point]) -> Sequence[tuple[str, ...]]:
         """Return the paths of points, a heading first."""
@@ -116,28 +88,18 @@ class RestOutput:
     # -- requests -----------------------------------------------------------------------------------------------------
 
     async def _show_points(self, _: Request) -> Response:
-        shown = [
-            {
-                "signal": each.signal,
-                "device": each.device,
-                "name": each.name,
-                "type": each.number_type.value,
-                "unit": each.unit,
-                "writable": each.writable,
-            }
-            for each in self._points.values()
-        ]
-        return as_json(json.dumps(shown, ensure_ascii=False))
+        shown = map(point_fields, self._points.values())
+        return as_json(json.dumps(list(shown), ensure_ascii=False))
 
     async def _show_all(self, _: Request) -> Response:
-        return as_json("[" + ",\n".join(map(_told, self._last.values())) + "]")
+        return as_json("[" + ",\n".join(map(told, self._last.values())) + "]")
 
     async def _show(self, request: Request) -> Response:
         signal = request.path_params["signal"]
         if signal not in self._points:
             return _problem(404, "there is no such signal")
         last = self._last.get(signal)
-        return _problem(404, "it has no value yet") if last is None else as_json(_told(last))
+        return _problem(404, "it has no value yet") if last is None else as_json(told(last))
 
     async def _write(self, request: Request) -> Response:
         point = self._points.get(request.path_params["signal"])
@@ -170,43 +132,8 @@ class RestOutput:
         unknown = wanted - self._points.keys()
         if unknown:
             return _problem(404, f"there is no such signal: {', '.join(sorted(unknown))[:200]}")
-        headers = {"Cache-Control": "no-store"}
-        return StreamingResponse(self._events(wanted), media_type="text/event-stream", headers=headers)
-
-    async def _events(self, wanted: frozenset[str]) -> AsyncGenerator[str]:
-        queue: asyncio.Queue[Sample | None] = asyncio.Queue(WAITING)
-        self._listeners.add(queue)
-        try:
-            for each in list(self._last.values()):
-                if not wanted or each.signal in wanted:
-                    yield _event(each)
-            while True:
-                try:
-                    async with asyncio.timeout(ALIVE):
-                        sample = await queue.get()
-                except TimeoutError:
-                    yield ": alive\n\n"
-                    continue
-                if sample is None:
-                    return
-                if not wanted or sample.signal in wanted:
-                    yield _event(sample)
-        finally:
-            self._listeners.discard(queue)
-
-    def _dismiss(self, queue: asyncio.Queue[Sample | None]) -> None:
-        self._listeners.discard(queue)
-        while queue.full():
-            queue.get_nowait()
-        queue.put_nowait(None)
-
-
-def _told(sample: Sample) -> str:
-    return sample_json(sample, signal=sample.signal)
-
-
-def _event(sample: Sample) -> str:
-    return f"event: sample\ndata: {_told(sample)}\n\n"
+        first = [each for each in self._last.values() if not wanted or each.signal in wanted]
+        return self._audience.response(first, lambda each: not wanted or each.signal in wanted)
 
 
 def _problem(status: int, reason: str) -> Response:

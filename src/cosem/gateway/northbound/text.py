@@ -9,6 +9,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final, cast
 
+from cosem.gateway.northbound import Point
 from cosem.gateway.value import NumberType, Plain, Quality, Sample
 
 LONGEST: Final = 4096
@@ -41,6 +42,18 @@ def plain_text(value: Plain) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     return "" if value is None else str(value)
+
+
+def point_fields(point: Point) -> dict[str, object]:
+    """Return a point for JSON."""
+    return {
+        "signal": point.signal,
+        "device": point.device,
+        "name": point.name,
+        "type": point.number_type.value,
+        "unit": point.unit,
+        "writable": point.writable,
+    }
 
 
 def sample_json(sample: Sample, **before: str) -> str:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cosem.cli.gateway.run import Frames, masked
+from cosem.cli.gateway.run import Frames
+from cosem.io.capture import TraceEntry
 from cosem.meter import serving
 from cosem.meter.demo import household
 from interop.served import running
@@ -136,17 +139,12 @@ def test_level_7_shows_every_frame_decoded(cosem: Cosem, tmp_path: Path, port: i
         assert "house TX: " in cosem("gateway", "-c", tables(tmp_path, port), "--once", "-d7", *words).err
 
 
-@pytest.mark.parametrize("text", ["53 45 43 52 45 54", "534543524554", "SECRET"])
-def test_secrets_are_masked(text: str) -> None:
-    assert masked(f"a {text} b", [b"SECRET"]) == f"a {'*' * len(text)} b"
-
-
 def test_frames_with_a_password_are_shown_without_it(capsys: pytest.CaptureFixture[str]) -> None:
     aarq = (
         "6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738"
         "BE10040E01000000065F1F0400001E1DFFFF"
     )
-    Frames("house", (b"12345678",)).show(f"TX: 09:35:09.123 {aarq}")
+    Frames("house", (b"12345678",)).show(TraceEntry("TX", bytes.fromhex(aarq), "09:35:09.123"))
     said = capsys.readouterr().err
     assert "house TX:" in said
     for shown in ("12345678", "3132333435363738", "31 32 33"):
@@ -163,6 +161,17 @@ def test_frames_with_a_password_are_shown_without_it(capsys: pytest.CaptureFixtu
 def test_what_cannot_be_run(cosem: Cosem, words: tuple[str, ...], code: int, said: str) -> None:
     ran = cosem("gateway", "run", *words)
     assert (ran.code, said in ran.err) == (code, True), ran.err
+
+
+def test_the_page_is_served_where_the_command_line_says(cosem: Cosem, tmp_path: Path, port: int) -> None:
+    path = tables(tmp_path, port)
+    with Running(path, "--page", f"127.0.0.1:{(own := free())}") as gateway:
+        assert gateway.said("status page").strip() == f"status page: http://127.0.0.1:{own}/"
+        with urllib.request.urlopen(f"http://127.0.0.1:{own}/api/plant") as answer:
+            assert json.load(answer)["devices"][0]["device"] == "house"
+        gateway.stop()
+    ran = cosem("gateway", "run", path, "--page", "0.0.0.0:0")
+    assert (ran.code, "page_token" in ran.err) == (64, True)
 
 
 def test_the_version(cosem: Cosem) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from certified import certified
 from cosem.errors import ConfigurationError, ConnectionLost
-from cosem.gateway.northbound import Point, rest
+from cosem.gateway.northbound import Point, audience
 from cosem.gateway.northbound.http import HttpSettings
 from cosem.gateway.northbound.rest import RestOutput
 from cosem.gateway.value import Command, CommandResult, NumberType, Quality, Sample
@@ -157,7 +157,7 @@ def test_events() -> None:
 
 @pytest.mark.parametrize(("waiting", "stays"), [(3, True), (2, False)])
 def test_who_is_too_slow_is_sent_away(waiting: int, stays: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rest, "WAITING", waiting)
+    monkeypatch.setattr(audience, "WAITING", waiting)
     output = RestOutput(port=0)
 
     async def test() -> None:
@@ -212,6 +212,14 @@ def test_who_does_not_ask_is_let_go() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", output.port)
         writer.write(b"GET /api/points HTTP/1.1\r\n")
         assert await reader.read() == b""
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", output.port)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")  # answered, and then a second one
+        assert b"404" in await reader.readline()
+        while await reader.readline() != b"\r\n":
+            pass
+        writer.write(b"GET /api/points HTTP/1.1\r\n")
+        assert (await reader.read()).endswith(b"Not Found")
         writer.close()
         reader, writer = await asyncio.open_connection("127.0.0.1", output.port)
         writer.write(b"PUT /api/signals/limit HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n")
