@@ -130,7 +130,6 @@ for name, verb in (
     ("obis", obis.obis),
     ("standards", standards.standards),
     ("simulate", simulate.simulate),
-    ("fleet", fleet.fleet),
     ("listen", listen.listen),
     ("ports", ports.ports),
     ("demo", demo.demo),
@@ -138,6 +137,7 @@ for name, verb in (
 ):
     app.command(name)(verb)
 app.add_typer(gateway.app)
+app.add_typer(fleet.app)
 app.command("set", cls=Valued)(set_.set_)
 app.command("act", cls=Valued)(act.act)
 app.command("collect", help=collect.HELP)(collect.collect)

@@ -1,16 +1,15 @@
-"""The ledger of truth: what each meter answered, written down where it was said, and compared with what was stored."""
+"""The ledger of truth: what each meter measured and answered, written down as JSON lines or into an SQLite file."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any, Final, NamedTuple, Self
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeAlias, cast
 
 from cosem.errors import ConfigurationError, CosemError
 from cosem.protocol.apdu.get import (
@@ -21,21 +20,47 @@ from cosem.protocol.apdu.get import (
     GetResponseWithList,
 )
 from cosem.protocol.codec import axdr
-from cosem.protocol.values.data import Number
-from cosem.readings.reading import Reading
+from cosem.protocol.values.data import OctetString
+from cosem.protocol.values.dates import DateTime
+from cosem.readings.fill import moment_of
+from cosem.store import sqlite
 
 WHOLE_OCTETS: Final = 64
 """A value that takes more octets is written down by its digest."""
 
+BATCH: Final = 1000
+"""Entries that an SQLite file takes at once; the last of them are lost with the power."""
+
+SQLITE_SUFFIXES: Final = frozenset({".sqlite", ".sqlite3", ".db"})
+"""Endings of files that are SQLite; all others are JSON lines."""
+
 
 class Answer(NamedTuple):
-    """What a meter answered to a client of one attribute: its value as `value_of` writes it, or why there was none."""
+    """What a meter answered to a client of one attribute: its value as `value_of` writes it, or why there was none.
+
+    Of a profile's buffer `first` and `last` are the capture times of the first and the last row that was answered.
+    """
 
     time: datetime
     meter: str
     client: int
     reference: str
     value: str
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+class Measured(NamedTuple):
+    """What a meter captured at a time in one column of a profile; `raw` as a reading has it."""
+
+    time: datetime
+    meter: str
+    profile: str
+    reference: str
+    raw: int | str
+
+
+Entry: TypeAlias = Answer | Measured
 
 
 def answers(time: datetime, meter: str, client: int, request: object, response: object) -> Iterator[Answer]:
@@ -43,107 +68,234 @@ def answers(time: datetime, meter: str, client: int, request: object, response: 
     read = _ANSWERED.get((type(request), type(response)))
     for attribute, value in read(request, response) if read is not None else ():
         reference = f"{attribute.class_id}/{attribute.instance_id}/{attribute.attribute_id}"
-        yield Answer(time, meter, client, reference, value_of(value))
+        span = _span(value) if (attribute.class_id, attribute.attribute_id) == _BUFFER else (None, None)
+        yield Answer(time, meter, client, reference, value_of(value), *span)
 
 
 def value_of(value: Any) -> str:
     """Return a value as a ledger has it: the hexadecimal octets of its Data, or their digest; of none, the reason."""
     if isinstance(value, DataAccessResult):
-        return f"refused {value.name.lower().replace('_', '-')}"
+        return f"{REFUSED}{value.name.lower().replace('_', '-')}"
     octets = axdr.encode(value)
-    return octets.hex() if len(octets) <= WHOLE_OCTETS else f"sha256 {hashlib.sha256(octets).hexdigest()}"
+    return octets.hex() if len(octets) <= WHOLE_OCTETS else f"{DIGEST}{hashlib.sha256(octets).hexdigest()}"
 
 
-class Ledger:
-    """Writes answers into a file, a JSON object a line, as they are given; also a context manager that closes.
+REFUSED: Final = "refused "
+DIGEST: Final = "sha256 "
+
+
+class Ledger(Protocol):
+    """Takes entries as they come, and gives those of each meter again."""
+
+    @property
+    def written(self) -> int: ...
+    def record(self, entry: Entry, /) -> None: ...
+    def meters(self) -> list[str]: ...
+    def of(self, meter: str, /) -> list[Entry]: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+def create(path: Path) -> Ledger:
+    """Return a new ledger at a path, SQLite or JSON lines by its ending; what was there before is gone.
 
     Raises ConfigurationError when the file cannot be written.
     """
+    if path.suffix.lower() in SQLITE_SUFFIXES:
+        return SqliteLedger(path, new=True)
+    return LinesLedger(path, new=True)
 
-    def __init__(self, path: Path) -> None:
+
+def open_ledger(path: Path) -> Ledger:
+    """Return the ledger that was written at a path. Raises ConfigurationError where there is none."""
+    if not path.is_file():
+        raise ConfigurationError(f"cannot read {path}: there is no such file")
+    return SqliteLedger(path) if path.suffix.lower() in SQLITE_SUFFIXES else LinesLedger(path)
+
+
+class _Closing:
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class LinesLedger(_Closing):
+    """A JSON object a line, in the order in which it was said; read again, it is held in memory as a whole."""
+
+    def __init__(self, path: Path, *, new: bool = False) -> None:
         self.path = path
         self.written = 0
+        self._of: dict[str, list[Entry]] | None = None
         try:
-            self._file = path.open("w", encoding="utf-8")
+            self._file = path.open("w" if new else "r", encoding="utf-8")
         except OSError as problem:
-            raise ConfigurationError(f"cannot write {path}: {problem.strerror}") from problem
+            raise ConfigurationError(f"cannot {'write' if new else 'read'} {path}: {problem.strerror}") from problem
 
-    def record(self, answer: Answer) -> None:
-        """Write one answer down."""
-        self._file.write(json.dumps({**answer._asdict(), "time": answer.time.isoformat()}) + "\n")
+    def record(self, entry: Entry, /) -> None:
+        """Write one entry down."""
+        said = {name: value for name, value in entry._asdict().items() if value is not None}
+        self._file.write(json.dumps(said, default=datetime.isoformat) + "\n")
         self.written += 1
+
+    def meters(self) -> list[str]:
+        """Return the meters that have entries, in order."""
+        return sorted(self._read())
+
+    def of(self, meter: str, /) -> list[Entry]:
+        """Return the entries of a meter as they were written. Raises ConfigurationError for a line that is none."""
+        return self._read().get(meter, [])
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def read(path: Path) -> Iterator[Answer]:
-    """Give the answers of a file. Raises ConfigurationError for a line that is none."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
+    def _read(self) -> dict[str, list[Entry]]:
+        if self._of is None:
+            self._of = {}
+            for number, line in enumerate(self._file, 1):
                 try:
-                    said = json.loads(line)
-                    yield Answer(datetime.fromisoformat(said.pop("time")), **said)
-                except (ValueError, TypeError, KeyError) as problem:
-                    raise ConfigurationError(f"{path}, line {number}: this is no answer of a ledger") from problem
-    except OSError as problem:
-        raise ConfigurationError(f"cannot read {path}: {problem.strerror}") from problem
+                    entry = _entry(json.loads(line))
+                except (ValueError, TypeError, KeyError, AttributeError) as problem:
+                    raise ConfigurationError(f"{self.path}, line {number}: this is no entry of a ledger") from problem
+                self._of.setdefault(entry.meter, []).append(entry)
+        return self._of
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """How what was stored compares with what was answered.
+class SqliteLedger(_Closing):
+    """Tables `answer` and `measured` of an SQLite file; all raises ConfigurationError where it cannot be used."""
 
-    Attributes:
-        true: how many spot readings have a value that the meter answered.
-        false: those whose meter answered other values only.
-        unheard: those of which no answer is known.
-    """
+    def __init__(self, path: Path, *, new: bool = False) -> None:
+        self.path = path
+        self.written = 0
+        self._apsw = sqlite.load()
+        self._waiting: list[Entry] = []
+        self._connection = self._guarded(lambda: self._open(new))
 
-    true: int
-    false: tuple[Reading, ...]
-    unheard: tuple[Reading, ...]
+    def record(self, entry: Entry, /) -> None:
+        """Write one entry down, at the latest when the ledger is closed."""
+        self._waiting.append(entry)
+        self.written += 1
+        if len(self._waiting) >= BATCH:
+            self._guarded(self._write)
+
+    def meters(self) -> list[str]:
+        """Return the meters that have entries, in order."""
+        self._guarded(self._write)
+        rows = self._guarded(lambda: self._connection.execute(_METERS).fetchall())
+        return [str(row[0]) for row in rows]
+
+    def of(self, meter: str, /) -> list[Entry]:
+        """Return the entries of a meter, first what it answered."""
+        self._guarded(self._write)
+        found: list[Entry] = []
+        for kind in (Answer, Measured):
+            query = f"SELECT {', '.join(kind._fields)} FROM {kind.__name__.lower()} WHERE meter = ? ORDER BY rowid"  # noqa: S608  # names of ours
+            rows = self._guarded(partial(self._rows, query, meter))
+            found += [_entry(dict(zip(kind._fields, row, strict=True))) for row in rows]
+        return found
+
+    def close(self) -> None:
+        """Write what waits, and close the file."""
+        try:
+            self._guarded(self._write)
+        finally:
+            self._connection.close()
+
+    def _rows(self, query: str, meter: str) -> list[tuple[Any, ...]]:
+        return list(self._connection.execute(query, (meter,)))
+
+    def _open(self, new: bool) -> sqlite.Connection:
+        if new:
+            self.path.unlink(missing_ok=True)
+        connection = sqlite.connect(self._apsw, self.path, writable=new)
+        if new:
+            connection.execute(_SCHEMA)
+            connection.pragma("application_id", _APPLICATION)
+        elif connection.pragma("application_id") != _APPLICATION:
+            connection.close()
+            raise ConfigurationError(f"{self.path} is no ledger of a fleet")
+        return connection
+
+    def _write(self) -> None:
+        if not self._waiting:
+            return
+        waiting, self._waiting = self._waiting, []
+        self._connection.execute("BEGIN")
+        for kind in (Answer, Measured):
+            places = ", ".join("?" * len(kind._fields))
+            rows = [tuple(map(_stored, each)) for each in waiting if type(each) is kind]
+            self._connection.executemany(f"INSERT INTO {kind.__name__.lower()} VALUES ({places})", rows)  # noqa: S608
+        self._connection.execute("COMMIT")
+
+    def _guarded(self, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except (self._apsw.Error, OSError) as problem:
+            raise ConfigurationError(f"cannot use the ledger {self.path}: {problem}") from problem
 
 
-def compare(readings: Iterable[Reading], answered: Iterable[Answer]) -> Comparison:
-    """Compare the spot readings of a store with a ledger; a value counts as often as it was answered, in any order."""
-    values: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for each in answered:
-        values[each.meter, each.reference][_raw(each.value)] += 1
-    true = 0
-    false: list[Reading] = []
-    unheard: list[Reading] = []
-    for reading in readings:
-        if reading.profile is not None:
-            continue
-        found = values.get((reading.meter, reading.reference))
-        if found is None:
-            unheard.append(reading)
-        elif found[str(reading.raw)] > 0:
-            found[str(reading.raw)] -= 1
-            true += 1
-        else:
-            false.append(reading)
-    return Comparison(true, tuple(false), tuple(unheard))
+_APPLICATION: Final = 0x434F534C  # "COSL"
+_SCHEMA: Final = """
+CREATE TABLE answer (
+    time TEXT NOT NULL, meter TEXT NOT NULL, client INTEGER NOT NULL, reference TEXT NOT NULL, value TEXT NOT NULL,
+    first TEXT, last TEXT
+) STRICT;
+CREATE TABLE measured (
+    time TEXT NOT NULL, meter TEXT NOT NULL, profile TEXT NOT NULL, reference TEXT NOT NULL, raw ANY NOT NULL
+) STRICT;
+CREATE INDEX answer_of ON answer (meter);
+CREATE INDEX measured_of ON measured (meter);
+"""
+_METERS: Final = "SELECT meter FROM answer UNION SELECT meter FROM measured ORDER BY meter"
 
 
-def _raw(value: str) -> str:
-    """Return a number as a reading has it; anything else as it is written."""
-    try:
-        decoded, _ = axdr.decode(bytes.fromhex(value))
-    except (ValueError, CosemError):
-        return value
-    return str(int(decoded)) if isinstance(decoded, Number) else value
+def _stored(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _entry(said: dict[str, Any]) -> Entry:
+    """Return the entry that JSON or a row of a table has; ValueError, TypeError or KeyError where it has none."""
+    time, meter, reference = _moment(said["time"]), str(said["meter"]), str(said["reference"])
+    if "raw" in said:
+        return Measured(time, meter, str(said["profile"]), reference, said["raw"])
+    first, last = (None if said.get(name) is None else _moment(said[name]) for name in ("first", "last"))
+    return Answer(time, meter, int(said["client"]), reference, str(said["value"]), first, last)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError
+    return moment
+
+
+_BUFFER: Final = (7, 2)
+
+
+def _span(rows: object) -> tuple[datetime | None, datetime | None]:
+    """Return the earliest and the latest time in the first and the last row; of rows without times none."""
+    if not isinstance(rows, tuple) or not rows:
+        return None, None
+    rows = cast("tuple[object, ...]", rows)
+    ends = [cast("tuple[object, ...]", row) for row in (rows[0], rows[-1]) if isinstance(row, tuple)]
+    times = [time for row in ends for cell in row for time in _times(cell)]
+    return min(times, default=None), max(times, default=None)
+
+
+def _times(cell: object) -> Iterator[datetime]:
+    if isinstance(cell, OctetString) and len(cell) == DateTime.SIZE:
+        try:
+            moment = moment_of(cell)
+            if moment is not None and moment.deviation is not None:
+                yield moment.to_datetime()
+        except (CosemError, ValueError):
+            return  # twelve octets that are no time
 
 
 def _one(request: GetRequestNormal, response: GetResponseNormal) -> Iterable[tuple[Any, Any]]:

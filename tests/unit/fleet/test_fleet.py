@@ -17,7 +17,7 @@ from cosem.errors import ConfigurationError, ConnectionLost, CosemError
 from cosem.fleet.clock import VirtualClock
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.keys import FleetKeys
-from cosem.fleet.ledger import Ledger, read
+from cosem.fleet.ledger import Answer, create, open_ledger
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.listening import AddressRange, open_listener
 from cosem.fleet.population import Population, PopulationLimits
@@ -191,7 +191,7 @@ def test_an_outage_breaks_connections_and_what_is_answered_is_written_down(tmp_p
         clock = VirtualClock(begin - timedelta(hours=1), speed=0)
         outage = Outage(at=begin, length=timedelta(hours=1), region=0, last_gasp=1.0)
         director = Director(Scenario(outages=(outage,), regions=2), 10)
-        with Ledger(tmp_path / "ledger") as ledger:
+        with create(tmp_path / "ledger.sqlite") as ledger:
             population = Population(10, clock=clock)
             async with Fleet(population, "tcp://127.3.0.0:0", director=director, ledger=ledger) as fleet:
                 assert await name_at(fleet.url(0))
@@ -210,9 +210,10 @@ def test_an_outage_breaks_connections_and_what_is_answered_is_written_down(tmp_p
                 state = fleet.state
                 assert (state.dark, state.last_gasps, state.power_ups, state.answers) == (0, 5, 5, 3)
                 await held.close()
-        said = list(read(tmp_path / "ledger"))
-        assert [each.meter[-1] for each in said] == ["0", "5", "4"]
-        assert {(each.client, each.reference) for each in said} == {(16, "1/0.0.42.0.0.255/2")}
-        assert said[1].time == begin + timedelta(seconds=30)
+        with open_ledger(tmp_path / "ledger.sqlite") as ledger:
+            said = [each for name in ledger.meters() for each in ledger.of(name)]
+        assert [each.meter[-1] for each in said] == ["0", "4", "5"]
+        assert {each[2:4] for each in said if isinstance(each, Answer)} == {(16, "1/0.0.42.0.0.255/2")}
+        assert said[2].time == begin + timedelta(seconds=30)
 
     on_loopback(main)

@@ -1,4 +1,4 @@
-"""The ledger of truth: what was answered, written, read back and compared with readings."""
+"""The ledger of truth: what was answered and measured, written in either form and read back."""
 
 from __future__ import annotations
 
@@ -8,23 +8,18 @@ from pathlib import Path
 import pytest
 
 from cosem.errors import ConfigurationError
-from cosem.fleet.ledger import WHOLE_OCTETS, Answer, Ledger, compare, read, value_of
-from cosem.protocol.apdu.get import DataAccessResult
-from cosem.protocol.model.selection import CaptureObject
-from cosem.protocol.values.data import DoubleLongUnsigned, OctetString
+from cosem.fleet.ledger import BATCH, WHOLE_OCTETS, Answer, Measured, answers, create, open_ledger, value_of
+from cosem.protocol.apdu.get import AttributeDescriptor, DataAccessResult, GetRequestNormal, GetResponseNormal
+from cosem.protocol.values.data import Array, DoubleLongUnsigned, OctetString, Structure
 from cosem.protocol.values.obis import Obis
-from cosem.readings.reading import Reading
 
 TIME = datetime(2026, 3, 1, 8, tzinfo=UTC)
 REFERENCE = "3/1.0.1.8.0.255/2"
+FORMS = ("ledger", "ledger.sqlite")
 
 
 def answer(value: str, meter: str = "KFM1") -> Answer:
     return Answer(TIME, meter, 1, REFERENCE, value)
-
-
-def reading(raw: int, meter: str = "KFM1") -> Reading:
-    return Reading(meter=meter, column=CaptureObject(3, Obis("1.0.1.8.0.255"), 2), time=TIME, raw=raw)
 
 
 def test_values_are_written_whole_or_by_their_digest() -> None:
@@ -35,22 +30,74 @@ def test_values_are_written_whole_or_by_their_digest() -> None:
     assert value_of(OctetString(bytes(WHOLE_OCTETS - 1))).startswith("sha256 ")
 
 
-def test_what_was_written_is_read_back(tmp_path: Path) -> None:
-    said = [answer("06000186a0"), answer("refused read-write-denied", "KFM2")]
-    with Ledger(tmp_path / "ledger") as ledger:
+@pytest.mark.parametrize("form", FORMS)
+def test_what_was_written_is_read_back_by_meter(form: str, tmp_path: Path) -> None:
+    path = tmp_path / form
+    path.write_text("what was there before")
+    buffer = Answer(TIME, "KFM1", 1, "7/1.0.99.1.0.255/2", "0100", TIME, TIME)
+    captured = [Measured(TIME, "KFM1", "1.0.99.1.0.255", REFERENCE, raw) for raw in (7, "text")]
+    said = [answer("06000186a0"), buffer, *captured, answer("refused read-write-denied", "KFM2")]
+    with create(path) as ledger:
         for each in said:
             ledger.record(each)
-    assert list(read(tmp_path / "ledger")) == said
-    (tmp_path / "ledger").write_text("{}\n")
-    with pytest.raises(ConfigurationError, match="line 1"):
-        list(read(tmp_path / "ledger"))
-    with pytest.raises(ConfigurationError, match="cannot read"):
-        list(read(tmp_path / "none"))
-    with pytest.raises(ConfigurationError, match="cannot write"):
-        Ledger(tmp_path / "nowhere" / "ledger")
+        assert ledger.written == len(said)
+    with open_ledger(path) as again:
+        assert again.meters() == ["KFM1", "KFM2"]
+        assert again.of("KFM1") == said[:4]
+        assert again.of("KFM2") == said[4:]
+        assert again.of("KFM3") == []
 
 
-def test_each_reading_is_true_false_or_unheard() -> None:
-    said = [answer("06000186a0"), answer("06000186a1")]
-    found = compare([reading(100_001), reading(100_000), reading(100_000), reading(7, "KFM9")], said)
-    assert (found.true, found.false, found.unheard) == (2, (reading(100_000),), (reading(7, "KFM9"),))
+@pytest.mark.parametrize("count", [BATCH - 1, BATCH, BATCH + 1])
+def test_batches_of_an_sqlite_file_lose_nothing(count: int, tmp_path: Path) -> None:
+    with create(tmp_path / "ledger.db") as ledger:
+        for _ in range(count):
+            ledger.record(answer("00"))
+        assert len(ledger.of("KFM1")) == count
+    with open_ledger(tmp_path / "ledger.db") as again:
+        assert len(again.of("KFM1")) == count
+
+
+@pytest.mark.parametrize("line", ["{}", "[]", "nothing", '{"time": "2026-03-01", "meter": "KFM1"}', '{"raw": 1}'])
+def test_a_line_that_is_no_entry(line: str, tmp_path: Path) -> None:
+    (tmp_path / "ledger").write_text(line + "\n")
+    with open_ledger(tmp_path / "ledger") as ledger, pytest.raises(ConfigurationError, match="line 1"):
+        ledger.meters()
+
+
+def test_files_that_are_no_ledgers(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no such file"):
+        open_ledger(tmp_path / "none")
+    for form in FORMS:
+        with pytest.raises(ConfigurationError, match="cannot"):
+            create(tmp_path / "nowhere" / form)
+    (tmp_path / "other.sqlite").write_bytes(b"")
+    with pytest.raises(ConfigurationError, match="no ledger"):
+        open_ledger(tmp_path / "other.sqlite")
+    (tmp_path / "text.sqlite").write_text("this is no database at all, but long enough to be looked at" * 10)
+    with pytest.raises(ConfigurationError, match="cannot use"):
+        open_ledger(tmp_path / "text.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("rows", "first", "last"),
+    [
+        ((), None, None),
+        (("07EA03010700000000FFC480", "07EA03010708000000FFC480"), (23, 0), (7, 0)),  # 00:00 and 08:00 at UTC+1
+        (("07EA030107FFFFFFFF800000",), None, None),  # a clock without deviation
+    ],
+)
+def test_of_a_buffer_the_times_of_its_rows_are_kept(
+    rows: tuple[str, ...], first: tuple[int, int] | None, last: tuple[int, int] | None
+) -> None:
+    buffer = Array(Structure((OctetString(bytes.fromhex(each)), DoubleLongUnsigned(1))) for each in rows)
+    asked = GetRequestNormal(0xC1, AttributeDescriptor(7, Obis("1.0.99.1.0.255"), 2), None)
+    (said,) = answers(TIME, "KFM1", 1, asked, GetResponseNormal(0xC1, buffer))
+    assert [None if each is None else (each.hour, each.minute) for each in map(_utc, (said.first, said.last))] == [
+        first,
+        last,
+    ]
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC)

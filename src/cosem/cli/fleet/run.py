@@ -1,4 +1,4 @@
-"""The verb `fleet`: simulate very many meters in one process."""
+"""The verb `fleet run`: simulate very many meters in one process."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from cosem.fleet.clock import VirtualClock
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.inventory import FORMS, Inventory
 from cosem.fleet.keys import FleetKeys
-from cosem.fleet.ledger import Ledger
+from cosem.fleet.ledger import Ledger, create
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.population import Population, first_counter
 from cosem.fleet.scenario import Director, load
+from cosem.fleet.truth import measured
 from cosem.io.credentials import password
 
 SPARE: Final = 64
@@ -84,7 +85,11 @@ def fleet(
     ] = None,
     ledger: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write down each answer, a JSON object a line.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="Write down each answer, and at the end what profiles captured: .sqlite, or else JSON lines.",
+            show_default=False,
+        ),
     ] = None,
     beyond_loopback: Annotated[
         bool, typer.Option("--beyond-loopback", help="With --by-port: listen where other machines can reach.")
@@ -115,7 +120,8 @@ def fleet(
     if inventory is not None:
         _write_inventory(Inventory(served, with_keys=with_keys), inventory)
         return
-    served.ledger = None if ledger is None else Ledger(ledger)
+    served.ledger = None if ledger is None else create(ledger)
+    begun = clock.now()
     try:
         run(_serve(served, lambda: _announce(served, as_json=json)))
     except TransportError as error:
@@ -125,7 +131,8 @@ def fleet(
         pass  # where the system has no signal handlers of the event loop
     finally:
         if served.ledger is not None:
-            served.ledger.close()
+            with served.ledger as truth:
+                _write_measured(served.population, truth, begun, clock.now())
     state = asdict(served.state)
     say("stopped: " + ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in state.items() if value))
 
@@ -178,6 +185,12 @@ def _write_inventory(inventory: Inventory, path: Path) -> None:
         raise ConfigurationError(f"{path}: an inventory is written as {' or '.join(FORMS)}")
     inventory.write(path)
     say(f"wrote {inventory.count} meters into {path}{', which only you can read' if inventory.with_keys else ''}")
+
+
+def _write_measured(population: Population, ledger: Ledger, since: datetime, until: datetime) -> None:
+    say(f"writing down what {population.count} meters measured")
+    for each in measured(population, range(population.count), since, until):
+        ledger.record(each)
 
 
 async def _serve(served: Fleet, started: Callable[[], None]) -> None:

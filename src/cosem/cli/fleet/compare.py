@@ -1,0 +1,98 @@
+"""The verb `fleet compare`: whether a readings store has what the meters of a fleet said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cosem.cli.failure import SOME_FAILED, Ended
+from cosem.cli.options import Json
+from cosem.cli.progress import working
+from cosem.cli.report import put_json, put_table, say
+from cosem.fleet.compare import LATE, Finding, Kind, MeterVerdict, compare
+from cosem.fleet.ledger import open_ledger
+from cosem.store.readings import ReadingStore
+
+
+def compare_with(
+    ledger: Annotated[
+        Path, typer.Argument(metavar="LEDGER", help="What the fleet wrote with --ledger.", show_default=False)
+    ],
+    store: Annotated[
+        Path,
+        typer.Argument(metavar="STORE", help="What cosem collect wrote: a readings store.", show_default=False),
+    ],
+    late: Annotated[
+        float, typer.Option(min=0, help="Seconds after its capture within which a value must have been answered.")
+    ] = LATE.total_seconds(),
+    json: Json = False,
+) -> None:
+    """Tell for each meter which values of a readings store were lost, are wrong, doubled or came late.
+
+    What meters captured counts from their profiles, if the ledger has it; what was read at one time counts as often as
+    it was answered. Exit code 1 when anything is not as it should be.
+
+    \b
+    Examples:
+      cosem fleet compare day.sqlite readings.sqlite
+      cosem fleet compare day.jsonl readings.sqlite --late 3600 --json
+    """
+    right, counts, wrong = 0, Counter[Kind](), list[MeterVerdict]()
+    number = 0
+    with (
+        open_ledger(ledger) as truth,
+        ReadingStore(store, writable=False) as readings,
+        working("comparing value by value", quiet=json),
+    ):
+        for number, each in enumerate(  # noqa: B007  # how many there were is told
+            compare(truth, readings.rows, readings.meters(), late=timedelta(seconds=late)), 1
+        ):
+            right += each.right
+            counts += each.counts
+            if not each.clean:
+                wrong.append(each)
+    if json:
+        put_json(
+            {
+                "meters": number,
+                "right": right,
+                **{kind.value: counts[kind] for kind in Kind},
+                "findings": [_plain(each, finding) for each in wrong for finding in each.findings],
+            }
+        )
+    elif wrong:
+        put_table(
+            ("meter", "right", *(kind.value for kind in Kind), "first of them"),
+            [
+                (each.meter, str(each.right), *(str(each.counts[kind]) for kind in Kind), _text(each.findings[0]))
+                for each in wrong
+            ],
+        )
+    told = ", ".join(f"{counts[kind]} {kind.value}" for kind in Kind)
+    say(f"{number} meters compared: {right} values right, {told}")
+    if wrong:
+        raise Ended(SOME_FAILED)
+
+
+def _plain(verdict: MeterVerdict, finding: Finding) -> dict[str, Any]:
+    return {
+        "meter": verdict.meter,
+        "finding": finding.kind.value,
+        "profile": finding.profile or None,
+        "reference": finding.reference,
+        "time": None if finding.time is None else finding.time.isoformat(),
+        "stored": finding.stored,
+        "true": finding.true,
+    }
+
+
+def _text(finding: Finding) -> str:
+    of = f" of {finding.profile}" if finding.profile else ""
+    at = f" at {finding.time.isoformat()}" if finding.time is not None else ""
+    said = "" if finding.true is None else f", true is {finding.true}"
+    has = "" if finding.stored is None else f": stored is {finding.stored}"
+    return f"{finding.kind.value} {finding.reference}{of}{at}{has}{said}"

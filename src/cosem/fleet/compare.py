@@ -1,0 +1,199 @@
+"""Whether a head-end stored what the meters of a fleet measured and answered: value by value, for each meter.
+
+A value of a profile is held against what the meter captured at that time, a spot value against what the meter was
+asked: it counts as often as it was answered, in any order, for the two clocks need not be the same. Values that nobody
+stored of any meter were not wanted, and are not lost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final, NamedTuple
+
+from cosem.errors import CosemError
+from cosem.fleet.ledger import DIGEST, REFUSED, Answer, Entry, Ledger, Measured
+from cosem.protocol.codec import axdr
+from cosem.protocol.model.selection import CaptureObject
+from cosem.protocol.values.obis import Obis
+from cosem.readings import extract
+from cosem.readings.reading import Reading
+
+LATE: Final = timedelta(days=1)
+"""How long after it was captured a value may be answered, unless told otherwise."""
+
+MOST_FINDINGS: Final = 1000
+"""Findings that are told one by one of each meter; the rest are counted."""
+
+
+class Kind(Enum):
+    """What is wrong with a value."""
+
+    LOST = "lost"
+    WRONG = "wrong"
+    DOUBLED = "doubled"
+    LATE = "late"
+
+
+class Finding(NamedTuple):
+    """One value that is not as it should be: `stored` of a lost one and `true` of an unknown one are None."""
+
+    kind: Kind
+    reference: str
+    profile: str
+    time: datetime | None
+    stored: int | str | None
+    true: int | str | None
+
+
+@dataclass(slots=True)
+class MeterVerdict:
+    """How what is stored of one meter compares: how many values are right, and what is wrong with others."""
+
+    meter: str
+    right: int = 0
+    counts: Counter[Kind] = field(default_factory=Counter[Kind])
+    findings: list[Finding] = field(default_factory=list[Finding])
+
+    def find(self, finding: Finding) -> None:
+        """Count one value that is not as it should be."""
+        self.counts[finding.kind] += 1
+        if len(self.findings) < MOST_FINDINGS:
+            self.findings.append(finding)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.counts
+
+
+def compare(
+    ledger: Ledger, stored: Callable[[str], Sequence[Reading]], meters: Iterable[str], *, late: timedelta = LATE
+) -> Iterator[MeterVerdict]:
+    """Give a verdict on each meter that is in the ledger or among `meters`, those of whom something is stored.
+
+    Args:
+        stored: the readings of a meter by its name.
+        late: how long after it was captured a value of a profile may be answered.
+    """
+    known = list(meters)
+    wanted = {_signal(each) for name in known for each in stored(name)}
+    for name in sorted({*ledger.meters(), *known}):
+        yield verdict(name, ledger.of(name), stored(name), wanted, late=late)
+
+
+_Signal = tuple[str, str]
+
+
+def _signal(reading: Reading) -> _Signal:
+    return str(reading.profile or ""), reading.reference
+
+
+def verdict(
+    meter: str, entries: Iterable[Entry], stored: Sequence[Reading], wanted: set[_Signal], *, late: timedelta = LATE
+) -> MeterVerdict:
+    """Return how readings of a meter compare with the entries of a ledger; `wanted` are profile and reference."""
+    found = MeterVerdict(meter)
+    entries = list(entries)
+    answered = [each for each in entries if isinstance(each, Answer)]
+    captured = [each for each in entries if isinstance(each, Measured)]
+    _captured(
+        found, captured, [each for each in stored if each.profile is not None], wanted, _Delivered(answered), late
+    )
+    _spot(found, answered, [each for each in stored if each.profile is None], wanted)
+    return found
+
+
+class _Delivered:
+    """When each row of a profile was answered first."""
+
+    def __init__(self, answered: Iterable[Answer]) -> None:
+        self._spans: defaultdict[str, list[tuple[datetime, datetime, datetime]]] = defaultdict(list)
+        for each in sorted(answered, key=lambda answer: answer.time):
+            if each.first is not None and each.last is not None:
+                self._spans[each.reference].append((each.first, each.last, each.time))
+
+    def when(self, profile: str, captured: datetime) -> datetime | None:
+        spans = self._spans.get(f"7/{profile}/2", ())
+        return next((time for first, last, time in spans if first <= captured <= last), None)
+
+
+def _captured(
+    found: MeterVerdict,
+    captured: list[Measured],
+    stored: list[Reading],
+    wanted: set[_Signal],
+    delivered: _Delivered,
+    late: timedelta,
+) -> None:
+    truth = {(each.profile, each.reference, each.time): each.raw for each in captured}
+    begin = min((each.time for each in captured), default=None)
+    end = max((each.time for each in captured), default=None)
+    seen: set[tuple[str, str, datetime]] = set()
+    for each in stored:
+        profile, reference = _signal(each)
+        if begin is None or end is None or not begin <= each.time <= end:
+            continue  # the ledger does not go that far
+        key = profile, reference, each.time
+        true = truth.get(key)
+        if key in seen:
+            found.find(Finding(Kind.DOUBLED, reference, profile, each.time, each.raw, true))
+        elif true is None or str(true) != str(each.raw):
+            found.find(Finding(Kind.WRONG, reference, profile, each.time, each.raw, true))
+        else:
+            found.right += 1
+            answered = delivered.when(profile, each.time)
+            if answered is not None and answered - each.time > late:
+                found.find(Finding(Kind.LATE, reference, profile, each.time, each.raw, true))
+        seen.add(key)
+    for key, raw in truth.items():
+        if key not in seen and key[:2] in wanted:
+            found.find(Finding(Kind.LOST, key[1], key[0], key[2], None, raw))
+
+
+def _spot(found: MeterVerdict, answered: list[Answer], stored: list[Reading], wanted: set[_Signal]) -> None:
+    said: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    unreadable: set[str] = set()
+    for answer in answered:
+        if answer.value.startswith(DIGEST):
+            unreadable.add(answer.reference)
+        elif not answer.value.startswith(REFUSED):
+            for reading in _readings(answer):
+                said[reading.reference][str(reading.raw)] += 1
+    kept: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    seen: set[tuple[str, datetime]] = set()
+    for each in stored:
+        reference, raw = each.reference, str(each.raw)
+        if reference in unreadable:
+            continue
+        kept[reference][raw] += 1
+        if (reference, each.time) in seen or 0 < said[reference][raw] < kept[reference][raw]:
+            found.find(Finding(Kind.DOUBLED, reference, "", each.time, each.raw, each.raw))
+        elif not said[reference][raw]:
+            true = next(iter(said[reference]), None) if len(said[reference]) == 1 else None
+            found.find(Finding(Kind.WRONG, reference, "", each.time, each.raw, true))
+        else:
+            found.right += 1
+        seen.add((reference, each.time))
+    for reference, values in said.items():
+        if ("", reference) in wanted:
+            lost = values.total() - kept[reference].total()
+            for raw in (values - kept[reference]).elements():
+                if lost <= 0:
+                    break  # as many are stored, though with another value, which was told
+                lost -= 1
+                found.find(Finding(Kind.LOST, reference, "", None, None, raw))
+
+
+def _readings(answer: Answer) -> list[Reading]:
+    """Return what a head-end makes of an answer."""
+    class_id, instance, attribute = answer.reference.split("/")
+    column = CaptureObject(int(class_id), Obis(instance), int(attribute), 0)
+    try:
+        value, _ = axdr.decode(bytes.fromhex(answer.value))
+    except (ValueError, CosemError):
+        return []
+    return extract.spot(answer.meter, column, value, answer.time)

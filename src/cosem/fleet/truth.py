@@ -1,0 +1,44 @@
+"""What meters measured: the rows of their profiles in a span of virtual time, computed as they are written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import cast
+
+from cosem.fleet.ledger import Measured
+from cosem.fleet.population import Population
+from cosem.meter.behaviour.profile_generic import Profile
+from cosem.meter.device import Meter
+from cosem.readings import extract
+
+
+def measured(population: Population, numbers: Iterable[int], since: datetime, until: datetime) -> Iterator[Measured]:
+    """Give every value that profiles of some meters captured on time from `since` to before `until`."""
+    for number in numbers:
+        with population.visit(number) as meter:
+            yield from measured_by(meter, since, until)
+
+
+def measured_by(meter: Meter, since: datetime, until: datetime) -> Iterator[Measured]:
+    """Give every value that the profiles of one meter captured on time from `since` to before `until`."""
+    device = meter.management
+    for item in device.objects.profiles:
+        profile = cast("Profile", item.state)
+        if not profile.period:
+            continue
+        rows = profile.rows(device.reading(meter.time()), since, until)
+        readings = extract.profile(
+            meter.name,
+            item.instance,
+            rows,
+            profile.columns,
+            [None] * len(profile.columns),
+            capture_period=profile.period,
+            newest_first=profile.newest_first,
+            zone=meter.zone,
+            nulls_repeat=False,
+        )
+        for each in readings:
+            if since <= each.time < until:
+                yield Measured(each.time, meter.name, str(item.instance), each.reference, each.raw)
