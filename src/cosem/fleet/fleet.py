@@ -3,36 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final, Self
 
-from cosem.errors import ConfigurationError
+from cosem.errors import ConfigurationError, CosemError
+from cosem.fleet.behind import Behind
 from cosem.fleet.clock import VirtualClock
 from cosem.fleet.ledger import Ledger, answers
 from cosem.fleet.limits import FleetLimits
-from cosem.fleet.listening import AddressRange, open_listener, whose
+from cosem.fleet.listening import open_listener, whose
+from cosem.fleet.places import Place, Way, check_apart
 from cosem.fleet.population import Population
 from cosem.fleet.scenario import Director, Happening, What
 from cosem.io.aio import DatagramStream, SocketStream
 from cosem.io.aio.listening import Handler, Listener, ListenLimits, listen, listen_on
-from cosem.io.reach import check_place
+from cosem.io.aio.memory import MemoryStream
 from cosem.meter.attend import Witness, attend
 from cosem.meter.device import Meter
+from cosem.meter.gateway import Serve, attend_gateway
+from cosem.meter.multidrop import FIRST_PHYSICAL, attend_line
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.communication import CommunicationProfile
 from cosem.protocol.profile.session import SapPair
 from cosem.protocol.profile.timing import ServerTiming
+from cosem.protocol.profile.wrapper import TCP_WRAPPER
 
-HIGHEST_PORT: Final = 65_535
+_log = logging.getLogger("cosem.fleet")
 
 LOOK_AGAIN: Final = 1.0
 """Real seconds after which the scenario is looked at again, for virtual time may have been stepped."""
-
-SERVED: Final = frozenset({"tcp", "hdlc+tcp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +61,14 @@ class FleetState:
 
 
 class Fleet:
-    """A population served at a URL: meter n at its address + n, or with `by_port` at its port + n.
+    """A population served at a URL: meter n at its address + n, or wherever `places` have it.
 
     async with Fleet(Population(100_000), "tcp://127.1.0.0:4059") as fleet:
         print(fleet.url(99_999))
 
     Args:
         population: who is served.
-        url: where meter 0 is, tcp or hdlc+tcp; port 0 finds a free one.
-        by_port: a port for each meter, where there is one address only.
-        beyond_loopback: allow ports of an address that other machines can reach.
+        places: where meter 0 is, tcp or hdlc+tcp; port 0 finds a free one. Or the places of all meters, in order.
         limits: what is taken from outside at most.
         timing: how long a client may be silent.
         entropy: gives the asked number of unpredictable octets.
@@ -80,10 +84,8 @@ class Fleet:
     def __init__(
         self,
         population: Population,
-        url: str | ConnectionUrl,
+        places: str | Sequence[Place],
         *,
-        by_port: bool = False,
-        beyond_loopback: bool = False,
         limits: FleetLimits | None = None,
         timing: ServerTiming | None = None,
         entropy: Callable[[int], bytes] = secrets.token_bytes,
@@ -92,34 +94,36 @@ class Fleet:
     ) -> None:
         self.population = population
         self.limits = limits or FleetLimits()
-        self._first = ConnectionUrl.parse(url) if isinstance(url, str) else url
-        if self._first.scheme not in SERVED:
-            raise ConfigurationError(f"a fleet is served by {' or '.join(sorted(SERVED))}, not by {self._first.scheme}")
-        check_place(self._first, population.is_demonstration, beyond_loopback=beyond_loopback)
-        self._addresses = None if by_port else AddressRange(self._first.host, population.count)
-        self._profile = profile_of(self._first)
+        if isinstance(places, str):
+            places = (Place(range(population.count), ConnectionUrl.parse(places)),)
+        self.places = tuple(places)
+        for place, start in zip(self.places, (0, *(each.numbers.stop for each in self.places)), strict=False):
+            assert place.numbers.start == start
+            place.check(population.is_demonstration)
+        check_apart(self.places)
         self._timing = timing
         self._entropy = entropy
         self.director = director
         self.ledger = ledger
         self._happened: Counter[str] = Counter()
-        self._open: dict[int, set[SocketStream | DatagramStream]] = {}
+        self._open: dict[int, set[SocketStream | MemoryStream]] = {}
         self._directing: asyncio.Task[None] | None = None
         self._listeners: list[Listener] = []
-        if by_port and self._first.port and self._first.port + population.count - 1 > HIGHEST_PORT:
-            raise ConfigurationError(f"{population.count} ports from {self._first.port} on go beyond {HIGHEST_PORT}")
+        self._ports: dict[Place, Sequence[int]] = {}
+        """The ports that were found: one for each meter, or one for all."""
+
+    def place(self, number: int) -> Place:
+        """Return the place where a meter is."""
+        if not 0 <= number < self.population.count:
+            raise ConfigurationError(f"meter {number}: the fleet has the meters 0 to {self.population.count - 1}")
+        return self.places[bisect_right(self.places, number, key=lambda place: place.numbers.start) - 1]
 
     def url(self, number: int) -> ConnectionUrl:
         """Return where a meter is, with the ports that were found."""
-        if not 0 <= number < self.population.count:
-            raise ConfigurationError(f"meter {number}: the fleet has the meters 0 to {self.population.count - 1}")
-        first = self._first
-        if self._addresses is not None:
-            port = self._listeners[0].port if self._listeners else first.port
-            return replace(first, host=self._addresses.address(number), port=port)
-        if self._listeners:
-            return replace(first, port=self._listeners[number].port)
-        return replace(first, port=first.port + number if first.port else 0)
+        place = self.place(number)
+        ports = self._ports.get(place)
+        found = None if ports is None else ports[number - place.numbers.start if len(ports) > 1 else 0]
+        return place.url_of(number, found)
 
     @property
     def state(self) -> FleetState:
@@ -147,10 +151,11 @@ class Fleet:
         if self._listeners:
             raise ConfigurationError("the fleet was started already")
         try:
-            if self._addresses is not None:
-                await self._listen_at_addresses(self._addresses)
-            else:
-                await self._listen_at_ports()
+            for port, places in self._by_port().items():
+                await self._listen_at_addresses(port, places)
+            for place in self.places:
+                if place.way is Way.PORT:
+                    await self._listen_at_ports(place)
         except BaseException:
             await self.close()
             raise
@@ -192,29 +197,97 @@ class Fleet:
             await asyncio.sleep(min(max(left, 0.0), LOOK_AGAIN))
             self.happen(clock())
 
-    async def _listen_at_addresses(self, addresses: AddressRange) -> None:
+    def _by_port(self) -> Mapping[int | None, list[Place]]:
+        """Return the places that share a listening socket: port 0 is another one for each."""
+        found: dict[int | None, list[Place]] = {}
+        for number, place in enumerate(self.places):
+            if place.way is not Way.PORT:
+                found.setdefault(place.url.port or -number, []).append(place)
+        return found
+
+    async def _listen_at_addresses(self, port: int | None, places: Sequence[Place]) -> None:
+        served = [(place, place.addresses, profile_of(place.url)) for place in places]
+
         async def handle(stream: SocketStream | DatagramStream) -> None:
-            number = addresses.number(stream.local) if isinstance(stream, SocketStream) else None
-            if number is not None:
-                await self._attend(number, stream)
+            local = stream.local if isinstance(stream, SocketStream) else ""
+            for place, addresses, profile in served:
+                address = addresses.number(local)
+                if address is not None and isinstance(stream, SocketStream):
+                    await self._serve_at(place, place.at(address), stream, profile)
 
         limits = ListenLimits(
             connections=self.limits.connections, connections_per_host=self.limits.connections_per_meter
         )
-        opened = open_listener(self._first.port or 0)
-        self._listeners.append(await listen_on(opened, handle, limits, whose=whose(addresses)))
+        opened = open_listener(max(port or 0, 0))
+        ranges = [addresses for _, addresses, _ in served]
+        self._listeners.append(await listen_on(opened, handle, limits, whose=whose(*ranges)))
+        self._ports |= dict.fromkeys(places, (self._listeners[-1].port,))
 
-    async def _listen_at_ports(self) -> None:
+    async def _listen_at_ports(self, place: Place) -> None:
         most = self.limits.connections_per_meter
         limits = ListenLimits(connections=most, connections_per_host=most)
-        for number in range(self.population.count):
-            port = self._first.port + number if self._first.port else 0
-            self._listeners.append(await listen(self._first.host, port, self._handler(number), limits))
+        profile, first = profile_of(place.url), place.url.port
+        ports: list[int] = []
+        for number in place.numbers:
+            port = first + number - place.numbers.start if first else 0
+            listener = await listen(place.url.host, port, self._handler(number, profile), limits)
+            self._listeners.append(listener)
+            ports.append(listener.port)
+        self._ports[place] = ports
 
-    def _handler(self, number: int) -> Handler:
-        return lambda stream: self._attend(number, stream)
+    def _handler(self, number: int, profile: CommunicationProfile) -> Handler:
+        async def handle(stream: SocketStream | DatagramStream) -> None:
+            if isinstance(stream, SocketStream):
+                await self._attend(number, stream, profile, stream.peer)
 
-    async def _attend(self, number: int, stream: SocketStream | DatagramStream) -> None:
+        return handle
+
+    async def _serve_at(
+        self, place: Place, numbers: range, stream: SocketStream, profile: CommunicationProfile
+    ) -> None:
+        """Serve whoever comes to an address: of one meter, or of several that are told apart by what is said."""
+        if place.way is Way.GATEWAY:
+            stream.recognise()  # what comes to a gateway is not looked into
+            behind = Behind(numbers, self._serve_behind)
+            await attend_gateway(
+                behind, stream, profile, peer=stream.peer, limits=self.limits.gateway, timing=self._timing
+            )
+        elif place.way is Way.MULTIDROP:
+            stream.recognise()
+            stations = range(FIRST_PHYSICAL, FIRST_PHYSICAL + len(numbers))
+            await attend_line(
+                stations,
+                lambda physical: self._serve_behind(numbers[physical - FIRST_PHYSICAL], profile, physical),
+                stream,
+                peer=stream.peer,
+                timing=self._timing or profile.application.server_timing,
+            )
+        else:
+            await self._attend(numbers[0], stream, profile, stream.peer)
+
+    def _serve_behind(
+        self, number: int, profile: CommunicationProfile = TCP_WRAPPER, physical: int | None = None
+    ) -> Serve:
+        """Return what serves a meter behind a gateway or on a line."""
+
+        async def serve(stream: MemoryStream, peer: str) -> None:
+            try:
+                await self._attend(number, stream, profile, peer, physical)
+            except CosemError as error:
+                _log.info("meter %d: a connection ended: %s", number, error)
+            finally:
+                await stream.close()
+
+        return serve
+
+    async def _attend(
+        self,
+        number: int,
+        stream: SocketStream | MemoryStream,
+        profile: CommunicationProfile,
+        peer: str,
+        physical: int | None = None,
+    ) -> None:
         if self.director is not None and not self.director.powered(number):
             stream.abort()
             return
@@ -225,8 +298,9 @@ class Fleet:
                 await attend(
                     meter,
                     stream,
-                    self._profile,
-                    peer=stream.peer,
+                    profile,
+                    peer=peer,
+                    physical=physical,
                     timing=self._timing,
                     limits=self.limits.connection,
                     entropy=self._entropy,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cosem.meter.attend import ConnectionLimits
+from cosem.protocol.profile.gateway import GatewayLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,4 +14,6 @@ class FleetLimits:
 
     connections: int = 20_000
     connections_per_meter: int = 4
+    """Also of a gateway or a line, whatever is behind it."""
     connection: ConnectionLimits = field(default_factory=ConnectionLimits)
+    gateway: GatewayLimits = field(default_factory=lambda: GatewayLimits(routes=1024))

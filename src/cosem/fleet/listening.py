@@ -35,16 +35,16 @@ class AddressRange:
                 f"{count} meters from {first} on do not fit into 127.0.0.0/8: begin at 127.1.0.0, or give each a port"
             )
         self.count = count
-        self._first = int(begin)
+        self.first = int(begin)
 
     def address(self, number: int) -> str:
         """Return the address of a meter."""
-        return str(IPv4Address(self._first + number))
+        return str(IPv4Address(self.first + number))
 
     def number(self, address: str) -> int | None:
         """Return which meter is at an address; None for one of nobody."""
         try:
-            number = int.from_bytes(socket.inet_aton(address), "big") - self._first
+            number = int.from_bytes(socket.inet_aton(address), "big") - self.first
         except OSError:
             return None
         return number if 0 <= number < self.count else None
@@ -68,12 +68,12 @@ def open_listener(port: int, *, bind_device: Callable[[socket.socket], None] | N
     return opened
 
 
-def whose(addresses: AddressRange) -> Callable[[SocketStream], str]:
+def whose(*ranges: AddressRange) -> Callable[[SocketStream], str]:
     """Return what says to which meter's account a connection goes: to its address, and to none where none is there."""
 
     def account(stream: SocketStream) -> str:
         local = stream.local
-        return "" if addresses.number(local) is None else local
+        return local if any(addresses.number(local) is not None for addresses in ranges) else ""
 
     return account
 

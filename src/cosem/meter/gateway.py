@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar, Final, TypeAlias
 
 from cosem.errors import ConfigurationError, ConnectionLost, CosemError, RemoteProtocolError, TimedOut
@@ -22,9 +23,10 @@ from cosem.protocol.link import ApduReceived, ClientLink, LinkConnected
 from cosem.protocol.link.wrapper import WrapperClient
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
-from cosem.protocol.profile.communication import Station
+from cosem.protocol.profile.communication import CommunicationProfile, Station
 from cosem.protocol.profile.gateway import GatewayLimits, GatewaySession, Passed, Route
 from cosem.protocol.profile.timing import ServerTiming
+from cosem.protocol.profile.wrapper import TCP_WRAPPER
 
 _log = logging.getLogger("cosem.gateway")
 
@@ -35,6 +37,9 @@ _NO_STATION: Final = Station(servers=frozenset())
 
 Fronted: TypeAlias = Meter | ConnectionUrl | str
 """A device behind a gateway: a meter served in this process, or the URL of one elsewhere."""
+
+Serve: TypeAlias = Callable[[MemoryStream, str], Awaitable[None]]
+"""Serves a device of this process on its end of a way, given who the client is, and closes it."""
 
 
 class Gateway(Place):
@@ -75,25 +80,45 @@ class Gateway(Place):
         if self._url.framing != "wrapper" or self._url.medium not in ("tcp", "udp"):
             raise ConfigurationError(f"a gateway is served by tcp or udp with the wrapper, not by {self._url.scheme}")
         self._profile = profile_of(self._url)
-        self._devices: dict[GatewayAddress | None, Meter | ConnectionUrl] = {
-            GatewayAddress.parse(address) if isinstance(address, str) else address: _fronted(device)
+        fronted: dict[GatewayAddress | None, Fronted] = {
+            GatewayAddress.parse(address) if isinstance(address, str) else address: device
             for address, device in devices.items()
         }
         if own is not None:
-            self._devices[None] = _fronted(own)
+            fronted[None] = own
+        self._meters = [device for device in fronted.values() if isinstance(device, Meter)]
+        self._devices = {address: _fronted(device) for address, device in fronted.items()}
         self._gateway_limits = gateway_limits or GatewayLimits()
         self._timing = timing or self._profile.application.server_timing
         self._check()
 
     @property
     def _demonstration(self) -> bool:
-        return any(device.demonstration for device in self._devices.values() if isinstance(device, Meter))
+        return any(meter.demonstration for meter in self._meters)
 
     async def _attend(self, stream: SocketStream | DatagramStream) -> None:
-        link = self._profile.lower_layers.server(_NO_STATION)
-        session = GatewaySession(link, self._devices.keys(), self._gateway_limits)
-        client = _Client(stream, session, self._timing, self._devices, stream.peer, self._gateway_limits.waiting)
-        await client.serve()
+        await attend_gateway(
+            self._devices, stream, self._profile, peer=stream.peer, limits=self._gateway_limits, timing=self._timing
+        )
+
+
+async def attend_gateway(
+    devices: Mapping[GatewayAddress | None, Serve | ConnectionUrl],
+    stream: Stream,
+    profile: CommunicationProfile = TCP_WRAPPER,
+    *,
+    peer: str = "",
+    limits: GatewayLimits | None = None,
+    timing: ServerTiming | None = None,
+) -> None:
+    """Front `devices` on one connection until the client leaves, breaks the protocol or is silent for too long.
+
+    Under None is the device that APDUs without a prefix are for. Raises CosemError where the connection ended badly.
+    """
+    limits = limits or GatewayLimits()
+    session = GatewaySession(profile.lower_layers.server(_NO_STATION), devices.keys(), limits)
+    timing = timing or profile.application.server_timing
+    await _Client(stream, session, timing, devices, peer, limits.waiting).serve()
 
 
 class _Client:
@@ -104,7 +129,7 @@ class _Client:
         stream: Stream,
         session: GatewaySession,
         timing: ServerTiming,
-        devices: Mapping[GatewayAddress | None, Meter | ConnectionUrl],
+        devices: Mapping[GatewayAddress | None, Serve | ConnectionUrl],
         peer: str,
         waiting: int,
     ) -> None:
@@ -193,7 +218,7 @@ class _Client:
 class _Way:
     """The connection to one device for one pair of SAPs."""
 
-    def __init__(self, device: Meter | ConnectionUrl, route: Route, peer: str, waiting: int) -> None:
+    def __init__(self, device: Serve | ConnectionUrl, route: Route, peer: str, waiting: int) -> None:
         self._waiting = waiting
         self._device = device
         self._route = route
@@ -202,15 +227,15 @@ class _Way:
         self._stream: Stream | None = None
         self._link: ClientLink | None = None
         self._linked = False
-        self._served: asyncio.Task[None] | None = None
+        self._served: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
         """Open the stream and set up its lower layers. Raises ConnectionFailed where that cannot be done."""
         device, route = self._device, self._route
-        if isinstance(device, Meter):
+        if not isinstance(device, ConnectionUrl):
             near = MemoryStream()
             self._link, self._stream = WrapperClient(route.client, route.server), near
-            self._served = asyncio.get_running_loop().create_task(_serve(device, near.other, self._peer))
+            self._served = asyncio.ensure_future(device(near.other, self._peer))
         else:
             url = replace(device, client=route.client, server=route.server)
             self._link = profile_of(url).lower_layers.client_link(url)
@@ -286,5 +311,7 @@ async def _serve(meter: Meter, stream: MemoryStream, peer: str) -> None:
         await stream.close()
 
 
-def _fronted(device: Fronted) -> Meter | ConnectionUrl:
+def _fronted(device: Fronted) -> Serve | ConnectionUrl:
+    if isinstance(device, Meter):
+        return partial(_serve, device)
     return ConnectionUrl.parse(device) if isinstance(device, str) else device

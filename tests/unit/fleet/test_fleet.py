@@ -20,16 +20,23 @@ from cosem.fleet.keys import FleetKeys
 from cosem.fleet.ledger import Answer, create, open_ledger
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.listening import AddressRange, open_listener
+from cosem.fleet.places import MOST_BEHIND_A_GATEWAY, Place, Way, prefix
 from cosem.fleet.population import Population, PopulationLimits
 from cosem.fleet.scenario import Director, Outage, Scenario
 from cosem.io.aio import connect_tcp
+from cosem.io.bus import Bus
+from cosem.meter.multidrop import MOST_ON_A_LINE
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import Data, Register
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.gateway import GatewayLimits
+from cosem.protocol.profile.timing import Timing
 from cosem.protocol.values.data import OctetString
 
 NAME = Data("0.0.42.0.0.255")
 ENERGY = Register("1.0.1.8.0.255")
+PUBLIC = bytes.fromhex("601DA109060760857405080101BE10040E01000000065F1F0400001E5DFFFF")
+"""An AARQ of the public client, as many stacks send it."""
 
 
 def on_loopback(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -101,12 +108,106 @@ def test_the_addresses_are_of_loopback_alone(first: str, count: int, fits: bool)
             AddressRange(first, count)
 
 
-def test_each_meter_may_have_a_port() -> None:
+def places(*given: tuple[str, Way, int], behind: int = 1) -> list[Place]:
+    """Return places one after the other, each with a URL, a way and how many meters."""
+    found, start = [], 0
+    for url, way, count in given:
+        shared = behind if way in (Way.GATEWAY, Way.MULTIDROP) else 1
+        found.append(Place(range(start, start + count), ConnectionUrl.parse(url), way, shared))
+        start += count
+    return found
+
+
+@pytest.mark.parametrize(
+    ("url", "way"),
+    [
+        ("hdlc+tcp://127.0.0.1:0", Way.PORT),
+        ("tcp://127.0.0.1:0", Way.PORT),
+        ("tcp://127.3.0.0:0", Way.GATEWAY),
+        ("hdlc+tcp://127.3.0.0:0", Way.MULTIDROP),
+    ],
+)
+def test_each_meter_answers_by_its_url_however_it_is_told_apart(url: str, way: Way) -> None:
     async def main() -> None:
-        async with Fleet(Population(3), "hdlc+tcp://127.0.0.1:0", by_port=True) as fleet:
-            assert len({fleet.url(number).port for number in range(3)}) == 3
-            for number in range(3):
+        async with Fleet(Population(5), places((url, way, 5), behind=2)) as fleet:
+            assert len({str(fleet.url(number)) for number in range(5)}) == 5
+            shared = {(fleet.url(number).host, fleet.url(number).port) for number in range(5)}
+            assert len(shared) == (5 if way is Way.PORT else 3)
+            for number in range(5):
                 assert await name_at(fleet.url(number)) == f"KFM1020{number:09}".encode()
+
+    on_loopback(main)
+
+
+def test_places_of_several_kinds_share_one_port() -> None:
+    async def main() -> None:
+        given = places(
+            ("tcp://127.3.0.0:47059", Way.ADDRESS, 2),
+            ("tcp://127.3.1.0:47059", Way.GATEWAY, 3),
+            ("hdlc+tcp://127.3.2.0:47059", Way.MULTIDROP, 3),
+            ("tcp://127.3.3.1:0", Way.PORT, 2),
+            behind=2,
+        )
+        async with Fleet(Population(10), given) as fleet:
+            for number in range(10):
+                assert await name_at(fleet.url(number)) == f"KFM1020{number:09}".encode()
+            assert fleet.state.accepted == 10
+
+    on_loopback(main)
+
+
+def test_many_clients_at_once_through_one_connection_each_to_lines_and_gateways() -> None:
+    """Several meters of one line are read over one connection, turn by turn, each in an association of its own."""
+
+    async def main() -> None:
+        given = places(("hdlc+tcp://127.3.0.0:0", Way.MULTIDROP, 3), behind=3)
+        async with Fleet(Population(3), given) as fleet:
+            bus = Bus.asyncio(fleet.url(0))
+            clients = [AsyncClient.open(replace(fleet.url(n), client=16), opener=bus.opener) for n in range(3)]
+            names = [NAME.value] * 2
+            for client in clients:
+                await client.connect()
+            for wanted in names:
+                for number, client in enumerate(clients):
+                    assert await client.get(wanted) == OctetString(f"KFM1020{number:09}".encode())
+            for client in clients:
+                await client.close()
+            assert fleet.state.accepted == 1
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize("way", [Way.GATEWAY, Way.MULTIDROP])
+def test_a_meter_that_is_not_behind_there_does_not_answer(way: Way) -> None:
+    async def main() -> None:
+        url = "tcp://127.3.0.0:0" if way is Way.GATEWAY else "hdlc+tcp://127.3.0.0:0"
+        async with Fleet(Population(3), places((url, way, 3), behind=2)) as fleet:
+            there, other = fleet.url(1), fleet.url(2)
+            stranger = replace(other, host=there.host, physical=there.physical and there.physical + 1)
+            with pytest.raises(CosemError):
+                async with AsyncClient.open(replace(stranger, client=16), timing=Timing(link=0.1)) as client:
+                    await client.get(NAME.value)
+            assert await name_at(there)
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_so_many_ways_through_a_gateway_on_one_connection(most: int) -> None:
+    async def main() -> None:
+        limits = FleetLimits(gateway=GatewayLimits(routes=most))
+        async with Fleet(
+            Population(9), places(("tcp://127.3.0.0:0", Way.GATEWAY, 9), behind=9), limits=limits
+        ) as fleet:
+            stream = await connect_tcp(fleet.url(0).host, fleet.url(0).port or 0)
+            answered = 0
+            for number in range(most + 1):
+                request = prefix(number).request(PUBLIC)
+                await stream.write(b"\0\1\0\x10\0\1" + len(request).to_bytes(2, "big") + request)
+                answer = await stream.read(stream.now() + 5)
+                answered += answer[8:9] == b"\xe7" and b"\x61" in answer[15:17]
+            assert answered == most
+            await stream.close()
 
     on_loopback(main)
 
@@ -168,21 +269,43 @@ def test_counters_outlive_the_meters_that_are_forgotten(keys: FleetKeys) -> None
 
 
 @pytest.mark.parametrize(
-    ("url", "by_port", "said"),
+    ("url", "way", "behind", "said"),
     [
-        ("udp://127.1.0.0:4059", False, "tcp"),
-        ("tcp://192.0.2.1:4059", True, "beyond"),
-        ("tcp://127.0.0.1:65535", True, "65535"),
+        ("udp://127.1.0.0:4059", Way.ADDRESS, 1, "tcp"),
+        ("hdlc+tcp://127.1.0.0:4059", Way.GATEWAY, 1, "served by tcp"),
+        ("tcp://127.1.0.0:4059", Way.MULTIDROP, 1, r"hdlc\+tcp"),
+        ("tcp://192.0.2.1:4059", Way.PORT, 1, "beyond"),
+        ("tcp://127.0.0.1:65535", Way.PORT, 1, "65535"),
+        ("tcp://127.1.0.0:4059", Way.ADDRESS, 2, "behind"),
+        ("tcp://127.1.0.0:4059", Way.GATEWAY, 0, "behind"),
+        ("tcp://127.1.0.0:4059", Way.GATEWAY, MOST_BEHIND_A_GATEWAY + 1, "behind"),
+        ("hdlc+tcp://127.1.0.0:4059", Way.MULTIDROP, MOST_ON_A_LINE + 1, "behind"),
+        ("tcp://127.255.255.255:4059", Way.ADDRESS, 1, "fit"),
     ],
 )
-def test_where_no_fleet_is_served(url: str, by_port: bool, said: str) -> None:
+def test_where_no_fleet_is_served(url: str, way: Way, behind: int, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
-        Fleet(Population(2), url, by_port=by_port)
+        Fleet(Population(2), [Place(range(2), ConnectionUrl.parse(url), way, behind)])
+
+
+def test_as_many_as_fit_on_a_line_and_behind_a_gateway() -> None:
+    line = Place(range(9), ConnectionUrl.parse("hdlc+tcp://127.1.0.0:0"), Way.MULTIDROP, MOST_ON_A_LINE)
+    gateway = Place(range(9), ConnectionUrl.parse("tcp://127.1.0.0:0"), Way.GATEWAY, MOST_BEHIND_A_GATEWAY)
+    assert (line.addresses.count, gateway.addresses.count) == (1, 1)
+
+
+def test_places_do_not_reach_into_each_other() -> None:
+    given = places(("tcp://127.1.0.0:4059", Way.ADDRESS, 2), ("tcp://127.1.0.1:4059", Way.ADDRESS, 2))
+    with pytest.raises(ConfigurationError, match="reach into"):
+        Fleet(Population(4), given)
+    apart = places(("tcp://127.1.0.0:4059", Way.ADDRESS, 2), ("tcp://127.1.0.2:4059", Way.ADDRESS, 2))
+    assert Fleet(Population(4), apart).url(3).host == "127.1.0.3"
 
 
 def test_demo_keys_stay_on_loopback() -> None:
+    place = Place(range(2), ConnectionUrl.parse("tcp://192.0.2.1:1"), Way.PORT, beyond_loopback=True)
     with pytest.raises(ConfigurationError, match="demo keys"):
-        Fleet(Population(2, keys=FleetKeys.demonstration()), "tcp://192.0.2.1:1", by_port=True, beyond_loopback=True)
+        Fleet(Population(2, keys=FleetKeys.demonstration()), [place])
 
 
 def test_an_outage_breaks_connections_and_what_is_answered_is_written_down(tmp_path: Path) -> None:

@@ -25,10 +25,12 @@ from cosem.fleet.inventory import FORMS, Inventory
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.ledger import Ledger, create
 from cosem.fleet.limits import FleetLimits
+from cosem.fleet.places import Place, Way
 from cosem.fleet.population import Population, first_counter
 from cosem.fleet.scenario import Director, load
 from cosem.fleet.truth import measured
 from cosem.io.credentials import password
+from cosem.protocol.profile.address import ConnectionUrl
 
 SPARE: Final = 64
 """Files that a process has open besides its connections."""
@@ -111,9 +113,14 @@ def fleet(
     clock = VirtualClock(start, speed=speed)
     served = Fleet(
         _population(count, seed, secret, use_demo_keys, clock),
-        listen,
-        by_port=by_port,
-        beyond_loopback=beyond_loopback,
+        [
+            Place(
+                range(count),
+                ConnectionUrl.parse(listen),
+                Way.PORT if by_port else Way.ADDRESS,
+                beyond_loopback=beyond_loopback,
+            )
+        ],
         limits=FleetLimits(connections=allow_files(connections), connections_per_meter=per_meter),
         director=None if scenario is None else Director(load(scenario), count, seed),
     )

@@ -45,6 +45,10 @@ class MemoryStream(Inbox):
                 raise ConnectionLost(self._gone)
 
     async def close(self) -> None:
+        self.abort()
+
+    def abort(self) -> None:
+        """Break off at once; what the other end has got already can still be read there."""
         self._shut()
         self._gate.open()
         self._other._lose(failure.closed_by_peer())
