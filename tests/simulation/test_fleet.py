@@ -10,10 +10,11 @@ from cosem import AsyncClient
 from cosem.client.access import access
 from cosem.errors import CosemError
 from cosem.fleet.clock import VirtualClock
+from cosem.fleet.director import Director, Said
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.ledger import Answer, answers
 from cosem.fleet.population import Population, PopulationLimits
-from cosem.fleet.scenario import Director, Happening, Outage, Scenario
+from cosem.fleet.scenario import Outage, Scenario
 from cosem.io.simulated import World
 from cosem.io.stream import Stream
 from cosem.meter import attend
@@ -47,7 +48,7 @@ class Day:
         self.population = Population(COUNT, seed=seed, keys=self.keys, clock=self.clock, limits=limits)
         self.director = Director(SCENARIO, COUNT, seed)
         self.counters = MemoryCounterStore()
-        self.said: list[Happening] = []
+        self.said: list[Said] = []
         self.answered: list[Answer] = []
         self.missed: list[tuple[datetime, int]] = []
 

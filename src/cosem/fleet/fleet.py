@@ -15,12 +15,13 @@ from typing import ClassVar, Final, Self
 from cosem.errors import ConfigurationError, CosemError
 from cosem.fleet.behind import Behind
 from cosem.fleet.clock import VirtualClock
+from cosem.fleet.director import Director, Said, What
 from cosem.fleet.ledger import Ledger, answers
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.listening import open_listener, whose
 from cosem.fleet.places import Place, Way, check_apart
 from cosem.fleet.population import Population
-from cosem.fleet.scenario import Director, Happening, What
+from cosem.fleet.pushing import Outward, PushCounts
 from cosem.io.aio import DatagramStream, SocketStream
 from cosem.io.aio.listening import Handler, Listener, ListenLimits, listen, listen_on
 from cosem.io.aio.memory import MemoryStream
@@ -57,7 +58,13 @@ class FleetState:
     dark: int
     last_gasps: int
     power_ups: int
+    updated: int
+    tampered: int
     answers: int
+    pushes: int
+    pushes_under_way: int
+    pushes_delivered: int
+    pushes_given_up: int
 
 
 class Fleet:
@@ -107,7 +114,8 @@ class Fleet:
         self.ledger = ledger
         self._happened: Counter[str] = Counter()
         self._open: dict[int, set[SocketStream | MemoryStream]] = {}
-        self._directing: asyncio.Task[None] | None = None
+        self.outward = None if population.push is None else Outward(population, self.powered)
+        self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Listener] = []
         self._ports: dict[Place, Sequence[int]] = {}
         """The ports that were found: one for each meter, or one for all."""
@@ -125,11 +133,16 @@ class Fleet:
         found = None if ports is None else ports[number - place.numbers.start if len(ports) > 1 else 0]
         return place.url_of(number, found)
 
+    def powered(self, number: int) -> bool:
+        """Tell whether a meter has power."""
+        return self.director is None or self.director.powered(number)
+
     @property
     def state(self) -> FleetState:
         """What it is doing."""
         counted = [listener.statistics for listener in self._listeners]
         population = self.population
+        pushed = PushCounts() if self.outward is None else self.outward.counts
         return FleetState(
             meters=population.count,
             connections=sum(listener.connections for listener in self._listeners),
@@ -143,7 +156,13 @@ class Fleet:
             dark=0 if self.director is None else self.director.dark,
             last_gasps=self._happened[What.LAST_GASP.value],
             power_ups=self._happened[What.POWER_UP.value],
+            updated=self._happened[What.UPDATED.value],
+            tampered=self._happened[What.TAMPERED.value],
             answers=self._happened["answers"],
+            pushes=pushed.begun,
+            pushes_under_way=0 if self.outward is None else self.outward.under_way,
+            pushes_delivered=pushed.delivered,
+            pushes_given_up=pushed.given_up,
         )
 
     async def start(self) -> None:
@@ -160,14 +179,18 @@ class Fleet:
             await self.close()
             raise
         if self.director is not None:
-            self._directing = asyncio.create_task(self._direct(self.director))
+            self._tasks.append(asyncio.create_task(self._direct(self.director)))
+        if self.outward is not None:
+            self._tasks.append(asyncio.create_task(self.outward.run()))
 
-    def happen(self, now: datetime) -> list[Happening]:
+    def happen(self, now: datetime) -> list[Said]:
         """Let happen what the scenario has for the time until now: connections to meters that lose power break."""
         if self.director is None:
             return []
         said = self.director.tick(now)
         self._happened.update(each.what.value for each in said)
+        if self.outward is not None:
+            self.outward.noted(said)
         for number, streams in self._open.items():
             if not self.director.powered(number):
                 for stream in streams:
@@ -176,10 +199,11 @@ class Fleet:
 
     async def close(self) -> None:
         """Stop serving and close every connection."""
-        if self._directing is not None:
-            self._directing.cancel()
-            await asyncio.wait([self._directing])
-            self._directing = None
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+            self._tasks.clear()
         while self._listeners:
             await self._listeners.pop().close()
 
@@ -288,7 +312,7 @@ class Fleet:
         peer: str,
         physical: int | None = None,
     ) -> None:
-        if self.director is not None and not self.director.powered(number):
+        if not self.powered(number):
             stream.abort()
             return
         streams = self._open.setdefault(number, set())

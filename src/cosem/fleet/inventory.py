@@ -43,15 +43,15 @@ class Inventory:
     def __iter__(self) -> Iterator[Listed]:
         population = self._fleet.population
         keys = population.keys
-        client = PUBLIC_CLIENT if keys is None else MANAGEMENT_CLIENT
-        security = "none" if keys is None else "demo" if keys.is_demonstration else "derived"
         for number in range(self.count):
-            title = population.title(number)
-            shown = ("", "")
-            if self.with_keys and keys is not None:
-                found = keys.of(title)
-                shown = (found.encryption.reveal().hex().upper(), found.authentication.reveal().hex().upper())
-            kind = population.kinds.of(population.seed, number)
+            title, shown = population.title(number), ("", "")
+            client, security = PUBLIC_CLIENT, "none"
+            if keys is not None and population.secured(number):
+                client, security = MANAGEMENT_CLIENT, "demo" if keys.is_demonstration else "derived"
+                if self.with_keys:
+                    found = keys.of(title)
+                    shown = (found.encryption.reveal().hex().upper(), found.authentication.reveal().hex().upper())
+            kind = population.kind(number)
             url = str(self._fleet.url(number))
             yield Listed(population.name(number), url, client, title.hex().upper(), kind, security, *shown)
 

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import zlib
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from itertools import accumulate
 from types import MappingProxyType
 from typing import Final
 
 from cosem.errors import ConfigurationError
-from cosem.meter import demo, loads
-from cosem.meter.device import Meter
+from cosem.meter import loads
 
-KINDS: Final[Mapping[str, Callable[[Meter, int], None]]] = MappingProxyType(
-    {load: partial(demo.furnish, load=load) for load in loads.KINDS}
-)
-"""What puts the objects of each kind into a new meter, given the seed of what it measures."""
+KINDS: Final = tuple(loads.KINDS)
+"""The kinds of meters: those of the loads that they measure."""
 
 DEFAULT: Final[Mapping[str, float]] = MappingProxyType({"household": 1.0})
 

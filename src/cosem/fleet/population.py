@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import accumulate
 from typing import Final
 
 from cosem.errors import ConfigurationError
 from cosem.fleet.counters import FleetCounters
+from cosem.fleet.effects import AffectedHousehold, Effects, affected_objects
 from cosem.fleet.keys import FleetKeys
-from cosem.fleet.kinds import KINDS, Kinds
+from cosem.fleet.kinds import Kinds
+from cosem.fleet.push_setup import SETUP, PushSettings
 from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription
-from cosem.meter.demo import MANAGEMENT_CLIENT
+from cosem.meter.by_companion import furnish_by
+from cosem.meter.demo import MANAGEMENT_CLIENT, Household, objects_of
 from cosem.meter.device import Meter, system_clock
+from cosem.meter.feed import Feed
+from cosem.meter.objects import Objects
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.mechanism import named
+from cosem.protocol.model.companion import Companion
 
 MOST_METERS: Final = 1_000_000_000
 """Names have nine digits for the number."""
@@ -33,6 +41,25 @@ class PopulationLimits:
     ready: int = 4096
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Meters that have something in common: of these `kinds` in their shares.
+
+    Attributes:
+        count: how many.
+        seed: of what they measure; that of the population unless given.
+        secured: whether they have keys, where the population has any.
+        companion: what they have is what this companion specification names. Such meters are remembered from the first
+            visit on, for their objects are their own.
+    """
+
+    count: int
+    kinds: Kinds = field(default_factory=Kinds)
+    seed: int | None = None
+    secured: bool = True
+    companion: Companion | None = None
+
+
 class Population:
     """Meters from number 0 on. What is not remembered of one follows from its number, the seed and the time.
 
@@ -40,19 +67,21 @@ class Population:
     meter by HLS-GMAC and authenticated encryption, and client 16 is the public client.
 
     Args:
-        count: how many.
+        groups: how many, or groups of them in the order of their numbers.
         seed: other seeds give other measurements.
-        kinds: the shares of each kind of meter, see `cosem.fleet.kinds`; households unless given.
+        kinds: the shares of each kind of meter, see `cosem.fleet.kinds`; households unless given. Not with groups.
         keys: where each meter has its keys from.
         zone: where all clocks are.
         clock: the true time.
         first_counter: where the invocation counters of meters begin.
         limits: how much is held ready.
+        effects: what happens to meters, see `cosem.fleet.effects`.
+        push: how they push, if they do.
     """
 
     def __init__(
         self,
-        count: int,
+        groups: int | Sequence[Group],
         *,
         seed: int = 0,
         kinds: Kinds | None = None,
@@ -61,7 +90,18 @@ class Population:
         clock: Callable[[], datetime] = system_clock,
         first_counter: int = 0,
         limits: PopulationLimits | None = None,
+        effects: Effects | None = None,
+        push: PushSettings | None = None,
     ) -> None:
+        if isinstance(groups, int):
+            groups = (Group(count=groups, kinds=kinds or Kinds()),)
+        self.groups = tuple(groups)
+        self._starts = tuple(accumulate((each.count for each in self.groups[:-1]), initial=0))
+        count = sum(each.count for each in self.groups)
+        self.effects = effects
+        self.push = push
+        self._affected = effects is not None and effects.scenario.changes_meters
+        self._objects: dict[str, Objects] = {}
         if not 0 < count <= MOST_METERS:
             raise ConfigurationError(f"a fleet has 1 to {MOST_METERS} meters, not {count}")
         self.count = count
@@ -69,7 +109,6 @@ class Population:
         self.keys = keys
         self.zone = zone
         self.clock = clock
-        self.kinds = kinds or Kinds()
         self.counters = FleetCounters(count, first_counter)
         self._limits = limits or PopulationLimits()
         self._visited: dict[int, tuple[Meter, int]] = {}
@@ -81,7 +120,7 @@ class Population:
     @property
     def is_demonstration(self) -> bool:
         """Whether everybody knows the keys."""
-        return self.keys is not None and self.keys.is_demonstration
+        return self.keys is not None and self.keys.is_demonstration and any(each.secured for each in self.groups)
 
     def name(self, number: int) -> str:
         """Return the logical device name of a meter."""
@@ -118,20 +157,57 @@ class Population:
         """Return a meter as it was when nobody had come to it yet."""
         if not 0 <= number < self.count:
             raise ConfigurationError(f"meter {number}: the fleet has the meters 0 to {self.count - 1}")
+        group, effects = self.group(number), self.effects
         meter = Meter(
             self.name(number),
             zone=self.zone,
-            clock=self.clock,
+            clock=self.clock if effects is None else effects.clock(number, self.clock),
             system_title=self.title(number),
             counters=self.counters.of(number),
         )
-        KINDS[self.kinds.of(self.seed, number)](meter, self.seed + number)
+        seed, kind = (self.seed if group.seed is None else group.seed) + number, self.kind(number)
+        if group.companion is not None:
+            feed = Feed(kind, seed, meter)
+            for profiles in (False, True):
+                furnish_by(group.companion, meter.management, profiles=profiles, feed=feed)
+            if self.push is not None and SETUP not in meter.management.objects:
+                self.push.add_to(meter.management.objects)
+        else:
+            meter.management.use(self._objects_of(kind), self._source(seed, number))
         meter.offer(*self.associations(number))
         return meter
 
+    def _objects_of(self, kind: str) -> Objects:
+        """Return the objects that all meters of a kind share here."""
+        found = self._objects.get(kind)
+        if found is None:
+            found = affected_objects(kind) if self._affected else objects_of(kind)
+            if self.push is not None:
+                found = found.copy()
+                self.push.add_to(found)
+            self._objects[kind] = found
+        return found
+
+    def _source(self, seed: int, number: int) -> Household:
+        if self._affected and self.effects is not None:
+            return AffectedHousehold(seed, self.zone, self.effects, number)
+        return Household(seed, self.zone)
+
+    def group(self, number: int) -> Group:
+        """Return the group that a meter is of."""
+        return self.groups[bisect_right(self._starts, number) - 1]
+
+    def kind(self, number: int) -> str:
+        """Return the kind of a meter."""
+        return self.group(number).kinds.of(self.seed, number)
+
+    def secured(self, number: int) -> bool:
+        """Tell whether a meter has keys."""
+        return self.keys is not None and self.group(number).secured
+
     def associations(self, number: int) -> tuple[AssociationDescription, ...]:
         """Return what a meter offers; nothing where it has none of its own."""
-        if self.keys is None:
+        if self.keys is None or not self.group(number).secured:
             return ()
         return PUBLIC_ASSOCIATION, self._demonstration or _management(self.keys, self.title(number))
 

@@ -1,52 +1,146 @@
-"""What happens to a fleet, as data: outages of regions, with last gasps at their begin and a storm of dial-ins after.
+"""What happens to a fleet, as data: outages, firmware waves, changes of tariff, drifting clocks and tampering.
+
+    regions = 4                         # which share the numbers of the meters evenly
 
     [[outage]]
     at = 2026-03-01T08:00:00+01:00
-    length = 7200           # seconds
-    region = 2              # of `regions`, which share the numbers evenly; left out: everybody
-    last_gasp = 0.8         # how many meters have the strength to say so
-    storm = 300             # seconds in which all come back and say so
+    length = 7200                       # seconds
+    region = 2                          # left out, as in all tables: everybody
+    last_gasp = 0.8                     # how many meters have the strength to say so
+    storm = 300                         # seconds in which all come back and say so
+
+    [[firmware]]
+    at = 2026-03-02T01:00:00+01:00
+    version = "1.1.0"
+    length = 3600                       # seconds in which one meter after the other is updated
+    reboot = 30                         # seconds without power for each
+
+    [[tariff]]
+    at = 2026-04-01T00:00:00+02:00
+    form = "single"                     # all counts in tariff 1; or swapped: 1 and 2 change places; or usual again
+
+    [[drift]]
+    at = 2026-03-01T00:00:00+01:00
+    share = 0.01                        # of the meters
+    ppm = 200                           # their clocks go wrong by as much at most, ahead or behind
+
+    [[tamper]]
+    at = 2026-03-03T00:00:00+01:00
+    length = 86400                      # seconds in which it happens
+    share = 0.001
+    code = 40                           # what the event log says
 
 Everything follows from the seed: which meters gasp, and in which order all come back.
 """
 
 from __future__ import annotations
 
-import heapq
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from cosem.errors import ConfigurationError
-from cosem.meter.loads.chance import chance
+from cosem.fleet.gathered import Gathered
+from cosem.protocol.model.table import Table
 
-GASP_WITHIN: Final = 10.0
-"""Seconds after the power has gone in which last gasps are sent."""
+MOST_PPM: Final = 100_000
+"""A clock that goes wrong by more would run past the others within a day."""
 
-_OUTAGES: Final = 1 << 20
+LONGEST_VERSION: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outage:
-    """The power of a region goes at `at` for `length`; see this module for what the rest says."""
+class Happening:
+    """Something that begins at `at` in one region, or everywhere; see this module for what the fields say."""
 
     at: datetime
-    length: timedelta
     region: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.at.tzinfo is None:
+            raise ConfigurationError("at: it begins at a time with its offset, such as 2026-03-01T08:00:00+01:00")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage(Happening):
+    """The power of a region goes for `length`."""
+
+    length: timedelta
     last_gasp: float = 0.0
     storm: timedelta = timedelta()
 
     def __post_init__(self) -> None:
-        if self.at.tzinfo is None:
-            raise ConfigurationError("an outage begins at a time with its offset, such as 2026-03-01T08:00:00+01:00")
+        Happening.__post_init__(self)
         if self.length <= timedelta() or self.storm < timedelta():
             raise ConfigurationError("an outage has a length above 0, and a storm of 0 seconds or more")
-        if not 0 <= self.last_gasp <= 1:
-            raise ConfigurationError(f"last_gasp is a share from 0 to 1, not {self.last_gasp}")
+        _check_share("last_gasp", self.last_gasp)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirmwareWave(Happening):
+    """One meter after the other gets another firmware, in chance order, and restarts."""
+
+    version: str
+    length: timedelta = timedelta()
+    reboot: timedelta = timedelta(seconds=30)
+
+    def __post_init__(self) -> None:
+        Happening.__post_init__(self)
+        if not 0 < len(self.version) <= LONGEST_VERSION or not self.version.isascii() or not self.version.isprintable():
+            raise ConfigurationError(f"version: expected 1 to {LONGEST_VERSION} printable ASCII characters")
+        if self.length < timedelta() or self.reboot <= timedelta():
+            raise ConfigurationError("a firmware wave has a length of 0 or more, and a reboot above 0 seconds")
+
+
+class TariffForm(Enum):
+    """How energy is counted in tariffs."""
+
+    USUAL = "usual"
+    SINGLE = "single"
+    SWAPPED = "swapped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TariffChange(Happening):
+    """From then on energy is counted in other tariffs; what was counted before stays."""
+
+    form: TariffForm
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift(Happening):
+    """The clocks of a share of the meters go wrong, each by its own rate up to `ppm`, ahead or behind."""
+
+    ppm: float
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        Happening.__post_init__(self)
+        if not 0 < self.ppm <= MOST_PPM:
+            raise ConfigurationError(f"ppm: expected above 0 and up to {MOST_PPM}, not {self.ppm:g}")
+        _check_share("share", self.share)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tamper(Happening):
+    """Somebody opens the covers of a share of the meters, which note it and say so."""
+
+    share: float
+    length: timedelta = timedelta()
+    code: int = 40
+
+    def __post_init__(self) -> None:
+        Happening.__post_init__(self)
+        _check_share("share", self.share)
+        if self.length < timedelta():
+            raise ConfigurationError("tampering has a length of 0 or more")
+        if not 0 <= self.code <= 0xFF:
+            raise ConfigurationError(f"code: expected 0 to 255, not {self.code}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +148,16 @@ class Scenario:
     """All that happens; `regions` share the numbers of the meters evenly, in their order."""
 
     outages: tuple[Outage, ...] = ()
+    firmware: tuple[FirmwareWave, ...] = ()
+    tariffs: tuple[TariffChange, ...] = ()
+    drifts: tuple[Drift, ...] = ()
+    tampers: tuple[Tamper, ...] = ()
     regions: int = 1
 
     def __post_init__(self) -> None:
         if self.regions < 1:
             raise ConfigurationError(f"a fleet has 1 region or more, not {self.regions}")
-        for each in self.outages:
+        for each in (*self.outages, *self.firmware, *self.tariffs, *self.drifts, *self.tampers):
             if each.region is not None and not 0 <= each.region < self.regions:
                 raise ConfigurationError(f"region {each.region}: there are the regions 0 to {self.regions - 1}")
 
@@ -69,116 +167,148 @@ class Scenario:
             return range(count)
         return range(region * count // self.regions, (region + 1) * count // self.regions)
 
-
-class What(Enum):
-    """What a meter says, unasked."""
-
-    LAST_GASP = "last gasp"
-    POWER_UP = "power up"
-
-
-class Happening(NamedTuple):
-    """One meter says something at a virtual time."""
-
-    time: datetime
-    number: int
-    what: What
-
-
-class Director:
-    """Lets a scenario happen to `count` meters as time passes; it says who has power, and what is said unasked."""
-
-    def __init__(self, scenario: Scenario, count: int, seed: int = 0) -> None:
-        self.scenario = scenario
-        self.seed = seed
-        self._count = count
-        self._dark = bytearray(count)
-        """How many outages a meter is in."""
-        parts = (self._course(place, each) for place, each in enumerate(scenario.outages))
-        self._coming: Iterator[tuple[datetime, int, int]] = heapq.merge(*parts)
-        self._next = next(self._coming, None)
-
-    def powered(self, number: int) -> bool:
-        """Tell whether a meter has power."""
-        return not self._dark[number]
-
     @property
-    def dark(self) -> int:
-        """How many meters are without power."""
-        return self._count - self._dark.count(0)
-
-    def deadline(self) -> datetime | None:
-        """Return when `tick` has something to do next, in virtual time; None when all has happened."""
-        return None if self._next is None else self._next[0]
-
-    def tick(self, now: datetime) -> list[Happening]:
-        """Let happen what was due until now, and return what was said."""
-        said: list[Happening] = []
-        while self._next is not None and self._next[0] <= now:
-            time, place, step = self._next
-            self._next = next(self._coming, None)
-            if step == _DOWN:
-                self._shift(self.scenario.outages[place], 1)
-            elif step == _UP:
-                self._shift(self.scenario.outages[place], -1)
-            elif step > 0:
-                said.append(Happening(time, step - 1, What.LAST_GASP))
-            elif self.powered(-step - 1):
-                said.append(Happening(time, -step - 1, What.POWER_UP))
-        return said
-
-    def _shift(self, outage: Outage, by: int) -> None:
-        for number in self.scenario.numbers(outage.region, self._count):
-            self._dark[number] += by
-
-    def _course(self, place: int, outage: Outage) -> Iterator[tuple[datetime, int, int]]:
-        """Give what happens in an outage, in order; made when its turn has come."""
-        yield outage.at, place, _DOWN
-        numbers = self.scenario.numbers(outage.region, self._count)
-        yield from self._spread(outage.at, place, (n for n in numbers if self._drawn(place, 0, n) < outage.last_gasp))
-        restored = outage.at + outage.length
-        yield restored, place, _UP
-        storm = outage.storm.total_seconds()
-        back = ((restored + timedelta(seconds=storm * self._drawn(place, 2, n)), place, -n - 1) for n in numbers)
-        yield from sorted(back)
-
-    def _spread(self, begin: datetime, place: int, numbers: Iterable[int]) -> list[tuple[datetime, int, int]]:
-        return sorted(
-            (begin + timedelta(seconds=GASP_WITHIN * self._drawn(place, 1, n)), place, n + 1) for n in numbers
-        )
-
-    def _drawn(self, place: int, use: int, number: int) -> float:
-        return chance(self.seed * _OUTAGES + place * 3 + use, number)
+    def changes_meters(self) -> bool:
+        """Whether anything but their power changes."""
+        return bool(self.firmware or self.tariffs or self.drifts or self.tampers)
 
 
-_DOWN: Final = 1 << 40
-_UP: Final = -(1 << 40)
+def _check_share(name: str, share: float) -> None:
+    if not 0 <= share <= 1:
+        raise ConfigurationError(f"{name} is a share from 0 to 1, not {share:g}")
 
 
 def load(path: Path) -> Scenario:
-    """Return the scenario of a TOML file. Raises ConfigurationError that says what is wrong in it."""
+    """Return the scenario of a TOML file. Raises ConfigurationError that says all that is wrong in it."""
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise ConfigurationError(f"cannot read {path}: {problem}") from problem
-    return parse(said)
+    return parse(said, str(path))
 
 
-def parse(said: Mapping[str, Any]) -> Scenario:
-    """Return the scenario that tables of TOML describe."""
-    unknown = set(said) - {"outage", "regions"}
-    if unknown:
-        raise ConfigurationError(f"{', '.join(sorted(unknown))}: a scenario has [[outage]] and regions")
-    return Scenario(outages=tuple(_outage(each) for each in said.get("outage", ())), regions=said.get("regions", 1))
+def parse(said: Mapping[str, Any], source: str = "scenario") -> Scenario:
+    """Return the scenario that tables of TOML describe. Raises ConfigurationError that says all that is wrong."""
+    gathered = Gathered()
+    whole = Table(source, "", dict(said))
+    found = read(whole, gathered)
+    gathered.finish(whole)
+    gathered.check()
+    return found
 
 
-def _outage(said: Mapping[str, Any]) -> Outage:
-    known = {each.name for each in fields(Outage)}
-    unknown, missing = set(said) - known, {"at", "length"} - set(said)
-    if unknown or missing:
-        wrong = ", ".join(sorted(unknown or missing))
-        raise ConfigurationError(f"outage: {wrong} {'is unknown' if unknown else 'is missing'}; it has {sorted(known)}")
-    if not isinstance(said["at"], datetime):
-        raise ConfigurationError("outage: at is a time such as 2026-03-01T08:00:00+01:00")
-    spans: dict[str, Any] = {name: timedelta(seconds=said[name]) for name in ("length", "storm") if name in said}
-    return Outage(**(dict(said) | spans))
+def read(whole: Table, gathered: Gathered) -> Scenario:
+    """Return the scenario of a file that may say more; what is wrong is gathered, and what it is of left out."""
+    regions = gathered.take(lambda: whole.integer("regions", 1), 1)
+    found: dict[str, tuple[Any, ...]] = {}
+    for key, (name, make) in _TABLES.items():
+        tables: list[Table] = gathered.take(partial(whole.tables, key), [])
+        made = [gathered.made(table, make) for table in tables]
+        kept: list[Happening] = []
+        for table, each in zip(tables, made, strict=True):
+            if each is not None and each.region is not None and not 0 <= each.region < regions:
+                gathered.add(table.refusal("region", f"there are the regions 0 to {regions - 1}, not {each.region}"))
+            elif each is not None:
+                kept.append(each)
+        found[name] = tuple(kept)
+    return gathered.take(lambda: whole.guarded(lambda: Scenario(regions=regions, **found), "regions"), Scenario())
+
+
+def _outage(table: Table, gathered: Gathered) -> dict[str, Any]:
+    return {
+        "length": gathered.take(lambda: span_of(table, "length")),
+        "last_gasp": gathered.take(lambda: number_of(table, "last_gasp", 0.0)),
+        "storm": gathered.take(lambda: span_of(table, "storm", 0.0)),
+    }
+
+
+def _firmware(table: Table, gathered: Gathered) -> dict[str, Any]:
+    return {
+        "version": gathered.take(lambda: table.text("version")),
+        "length": gathered.take(lambda: span_of(table, "length", 0.0)),
+        "reboot": gathered.take(lambda: span_of(table, "reboot", 30.0)),
+    }
+
+
+def _tariff(table: Table, gathered: Gathered) -> dict[str, Any]:
+    return {"form": gathered.take(lambda: table.converted("form", _form))}
+
+
+def _drift(table: Table, gathered: Gathered) -> dict[str, Any]:
+    return {
+        "ppm": gathered.take(lambda: number_of(table, "ppm")),
+        "share": gathered.take(lambda: number_of(table, "share", 1.0)),
+    }
+
+
+def _tamper(table: Table, gathered: Gathered) -> dict[str, Any]:
+    return {
+        "share": gathered.take(lambda: number_of(table, "share")),
+        "length": gathered.take(lambda: span_of(table, "length", 0.0)),
+        "code": gathered.take(lambda: table.integer("code", 40)),
+    }
+
+
+def _happening(
+    kind: type[Happening], read_rest: Callable[[Table, Gathered], dict[str, Any]]
+) -> Callable[[Table, Gathered], Any]:
+    def make(table: Table, gathered: Gathered) -> Happening:
+        at = gathered.take(lambda: table.given("at", time_of), _SOME_TIME)
+        region = gathered.take(lambda: table.optional_integer("region"))
+        rest = read_rest(table, gathered)
+        gathered.finish(table)
+        gathered.unless_faulty()
+        return table.guarded(lambda: kind(at=at, region=region, **rest))
+
+    return make
+
+
+_SOME_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Stands for a time that is wrong, of which nothing is made."""
+
+_TABLES: Final[Mapping[str, tuple[str, Callable[[Table, Gathered], Any]]]] = {
+    "outage": ("outages", _happening(Outage, _outage)),
+    "firmware": ("firmware", _happening(FirmwareWave, _firmware)),
+    "tariff": ("tariffs", _happening(TariffChange, _tariff)),
+    "drift": ("drifts", _happening(Drift, _drift)),
+    "tamper": ("tampers", _happening(Tamper, _tamper)),
+}
+"""The tables of a scenario: which field of `Scenario` each fills, and how it is read."""
+
+
+def time_of(given: object) -> datetime:
+    """Return a time of TOML that knows its offset."""
+    if not isinstance(given, datetime):
+        raise ConfigurationError("expected a time such as 2026-03-01T08:00:00+01:00")
+    if given.tzinfo is None:
+        raise ConfigurationError("expected a time with its offset, such as 2026-03-01T08:00:00+01:00")
+    return given
+
+
+def _form(word: str) -> TariffForm:
+    try:
+        return TariffForm(word)
+    except ValueError:
+        raise ConfigurationError(f"{word!r}: write {' or '.join(form.value for form in TariffForm)}") from None
+
+
+def number_of(table: Table, key: str, default: float | None = None) -> float:
+    """Return a number, whole or not, of a table; the default where the key is missing."""
+    if key not in table and default is not None:
+        return default
+
+    def read_number(given: object) -> float:
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            raise ConfigurationError("expected a number")
+        return float(given)
+
+    return table.given(key, read_number)
+
+
+def span_of(table: Table, key: str, default: float | None = None) -> timedelta:
+    """Return a number of seconds of a table as a time span."""
+    seconds = number_of(table, key, default)
+    try:
+        return timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        raise table.refusal(key, f"{seconds:g} seconds are no span of time") from None

@@ -73,17 +73,17 @@ def furnish(meter: Meter, number: int, load: str = "household") -> None:
     """Put the objects of a meter of a load into `meter`, which has none yet; ConfigurationError for an unknown load."""
     if load not in KINDS:
         raise ConfigurationError(f"there is no load of kind {load!r}, but {', '.join(KINDS)}")
-    meter.management.use(_objects(load), _Household(number, meter.zone))
+    meter.management.use(objects_of(load), Household(number, meter.zone))
 
 
 @lru_cache(maxsize=len(KINDS))
-def _objects(load: str) -> Objects:
+def objects_of(load: str) -> Objects:
     """Return the objects that all meters of a load share."""
     objects = Objects()
-    objects.add(Data("0.0.96.1.0.255"), value=FromSource(_Household.serial))
-    objects.add(Data("1.0.0.2.0.255"), value="1.0.0")
+    objects.add(Data("0.0.96.1.0.255"), value=FromSource(lambda household, time: household.serial(time)))
+    objects.add(Data("1.0.0.2.0.255"), value=FromSource(lambda household, time: household.firmware(time)))
     status = objects.add(Data("0.0.96.10.1.255"), value=Unsigned(0))
-    event = objects.add(Data("0.0.96.11.0.255"), value=FromSource(_Household.last_event))
+    event = objects.add(Data("0.0.96.11.0.255"), value=FromSource(lambda household, time: household.last_event(time)))
     if "tariff" in KINDS[load]:
         objects.add(Data("0.0.96.14.0.255"), value=shown(f"{load}.tariff"))
     totals, momentary = _CODES.get(load, (_ENERGIES, _MOMENTARY))
@@ -101,7 +101,7 @@ def _objects(load: str) -> Objects:
         EVENT_LOG,
         capture_objects=(Clock().time, event.value),
         profile_entries=EVENT_LOG_ENTRIES,
-        buffer=FromSource(_Household.events),
+        buffer=FromSource(lambda household, time: household.events(time)),
     )
     return objects
 
@@ -165,7 +165,7 @@ _OUTAGE_SHARE: Final = 0.06
 """How many days have an outage."""
 
 
-class _Household(Load):
+class Household(Load):
     """One household: its load, its plate, and when it lost power."""
 
     __slots__ = ()
@@ -173,6 +173,11 @@ class _Household(Load):
     def serial(self, _: datetime) -> str:
         """The serial number on its plate."""
         return _serial(self.number)
+
+    def firmware(self, time: datetime) -> str:
+        """The version of the firmware at a time: always the one it came with."""
+        del time
+        return "1.0.0"
 
     def events(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
         """Return the outages of the last weeks, the oldest first."""

@@ -15,6 +15,7 @@ import pytest
 from cosem.client.client import AsyncClient
 from cosem.errors import ConfigurationError, ConnectionLost, CosemError
 from cosem.fleet.clock import VirtualClock
+from cosem.fleet.director import Director
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.ledger import Answer, create, open_ledger
@@ -22,7 +23,7 @@ from cosem.fleet.limits import FleetLimits
 from cosem.fleet.listening import AddressRange, open_listener
 from cosem.fleet.places import MOST_BEHIND_A_GATEWAY, Place, Way, prefix
 from cosem.fleet.population import Population, PopulationLimits
-from cosem.fleet.scenario import Director, Outage, Scenario
+from cosem.fleet.scenario import Outage, Scenario
 from cosem.io.aio import connect_tcp
 from cosem.io.bus import Bus
 from cosem.meter.multidrop import MOST_ON_A_LINE
@@ -110,7 +111,8 @@ def test_the_addresses_are_of_loopback_alone(first: str, count: int, fits: bool)
 
 def places(*given: tuple[str, Way, int], behind: int = 1) -> list[Place]:
     """Return places one after the other, each with a URL, a way and how many meters."""
-    found, start = [], 0
+    found: list[Place] = []
+    start = 0
     for url, way, count in given:
         shared = behind if way in (Way.GATEWAY, Way.MULTIDROP) else 1
         found.append(Place(range(start, start + count), ConnectionUrl.parse(url), way, shared))

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cosem.errors import ConfigurationError
-from cosem.fleet.scenario import GASP_WITHIN, Director, Happening, Outage, Scenario, What, load, parse
+from cosem.fleet.director import GASP_WITHIN, Director, Said, What
+from cosem.fleet.scenario import Outage, Scenario, load, parse
 
 AT = datetime(2026, 3, 1, 8, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -18,9 +19,9 @@ SCENARIO = Scenario(outages=(OUTAGE,), regions=4)
 EAST = range(250, 500)
 
 
-def day(seed: int, step: timedelta) -> list[Happening]:
+def day(seed: int, step: timedelta) -> list[Said]:
     director, now = Director(SCENARIO, 1000, seed), AT - HOUR
-    said: list[Happening] = []
+    said: list[Said] = []
     while director.deadline() is not None:
         now += step
         said += director.tick(now)
@@ -80,8 +81,8 @@ def test_a_scenario_is_read_from_toml(tmp_path: Path) -> None:
     ("said", "wrong"),
     [
         ({"quake": []}, "quake"),
-        ({"outage": [{"at": AT}]}, "length is missing"),
-        ({"outage": [{"at": AT, "length": 1, "depth": 1}]}, "depth is unknown"),
+        ({"outage": [{"at": AT}]}, "length: this key is missing"),
+        ({"outage": [{"at": AT, "length": 1, "depth": 1}]}, "depth: this key is not known"),
         ({"outage": [{"at": "now", "length": 1}]}, "time such as"),
         ({"outage": [{"at": AT.replace(tzinfo=None), "length": 1}]}, "offset"),
         ({"outage": [{"at": AT, "length": 0}]}, "above 0"),

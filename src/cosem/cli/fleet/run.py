@@ -8,8 +8,8 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -20,27 +20,46 @@ from cosem.cli.options import Json
 from cosem.cli.report import put, put_json, say
 from cosem.errors import ConfigurationError, TransportError
 from cosem.fleet.clock import VirtualClock
+from cosem.fleet.director import Director
+from cosem.fleet.file import USUAL_PLACE, FleetFile, load
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.inventory import FORMS, Inventory
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.ledger import Ledger, create
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.places import Place, Way
-from cosem.fleet.population import Population, first_counter
-from cosem.fleet.scenario import Director, load
+from cosem.fleet.population import Group, Population, first_counter
+from cosem.fleet.push_setup import PushSettings
+from cosem.fleet.scenario import Scenario
+from cosem.fleet.scenario import load as load_scenario
 from cosem.fleet.truth import measured
 from cosem.io.credentials import password
 from cosem.protocol.profile.address import ConnectionUrl
+
+PUSH_EVERY: Final = timedelta(minutes=15)
+"""How often meters push that are told only whereto."""
 
 SPARE: Final = 64
 """Files that a process has open besides its connections."""
 
 
 def fleet(
-    count: Annotated[int, typer.Option(min=1, help="How many meters; they count from 0.")] = 1000,
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="What the fleet is, in TOML: groups, places, time, scenarios."),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many meters; they count from 0. Left out: 1000.", show_default=False),
+    ] = None,
     listen: Annotated[
-        str, typer.Option(metavar="URL", help="Where meter 0 is: tcp or hdlc+tcp; port 0: any.")
-    ] = "tcp://127.1.0.0:4059",
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help=f"Where meter 0 is: tcp or hdlc+tcp; port 0: any. Left out: {USUAL_PLACE}.",
+            show_default=False,
+        ),
+    ] = None,
     by_port: Annotated[
         bool, typer.Option("--by-port", help="Meter n at the port + n of one address, in place of the address + n.")
     ] = False,
@@ -56,7 +75,9 @@ def fleet(
     use_demo_keys: Annotated[
         bool, typer.Option("--demo-keys", help="The published example keys for all meters; only on loopback.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Other seeds give other measurements.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Other seeds give other measurements. Left out: 0.", show_default=False)
+    ] = None,
     inventory: Annotated[
         Path | None,
         typer.Option(
@@ -80,16 +101,28 @@ def fleet(
             show_default=False,
         ),
     ] = None,
-    speed: Annotated[float, typer.Option(min=0, help="Virtual seconds in a real one.")] = 1.0,
+    speed: Annotated[
+        float | None, typer.Option(min=0, help="Virtual seconds in a real one. Left out: 1.", show_default=False)
+    ] = None,
     scenario: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What happens: outages of regions, in TOML.", show_default=False),
+        typer.Option(
+            metavar="FILE", help="What happens: outages, firmware waves and so on, in TOML.", show_default=False
+        ),
     ] = None,
     ledger: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help="Write down each answer, and at the end what profiles captured: .sqlite, or else JSON lines.",
+            show_default=False,
+        ),
+    ] = None,
+    push: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Let each meter push there every 15 minutes, and when something happens to it.",
             show_default=False,
         ),
     ] = None,
@@ -108,21 +141,28 @@ def fleet(
       cosem fleet --count 100000
       cosem fleet --count 100000 --listen tcp://127.1.0.0:4059 --demo-keys
       cosem fleet --count 100 --by-port --listen hdlc+tcp://127.0.0.1:5000
+      cosem fleet examples/fleet.toml --ledger day.sqlite
+      cosem fleet --count 1000 --push tcp://127.0.0.1:4061
       cosem fleet --count 100000 --secret file:fleet.secret --inventory fleet.csv
     """
-    clock = VirtualClock(start, speed=speed)
+    alone = {"--count": count, "--listen": listen, "--seed": seed, "--start": start, "--speed": speed}
+    given = [name for name, value in (*alone.items(), ("--scenario", scenario)) if value is not None]
+    if file is not None and (given or by_port):
+        raise typer.BadParameter(f"{', '.join(given) or '--by-port'}: with a file, what it says counts")
+    said = load(file) if file is not None else _said(count, listen, by_port, seed, start, speed, scenario)
+    if push is not None:
+        to = ConnectionUrl.parse(push)
+        pushing = PushSettings(to=to, every=PUSH_EVERY, spread=PUSH_EVERY, beyond_loopback=beyond_loopback)
+        said = replace(said, push=pushing)
+    if beyond_loopback:
+        said = replace(said, places=tuple(replace(place, beyond_loopback=True) for place in said.places))
+    clock = VirtualClock(said.start, speed=said.speed)
+    director = Director(said.scenario, said.count, said.seed)
     served = Fleet(
-        _population(count, seed, secret, use_demo_keys, clock),
-        [
-            Place(
-                range(count),
-                ConnectionUrl.parse(listen),
-                Way.PORT if by_port else Way.ADDRESS,
-                beyond_loopback=beyond_loopback,
-            )
-        ],
+        _population(said, secret if secret is not None else said.secret, use_demo_keys, clock, director),
+        said.places,
         limits=FleetLimits(connections=allow_files(connections), connections_per_meter=per_meter),
-        director=None if scenario is None else Director(load(scenario), count, seed),
+        director=director,
     )
     if inventory is not None:
         _write_inventory(Inventory(served, with_keys=with_keys), inventory)
@@ -175,16 +215,49 @@ def allow_files(connections: int | None) -> int:
     return wished
 
 
-def _population(count: int, seed: int, secret: str | None, use_demo_keys: bool, clock: VirtualClock) -> Population:
+def _said(
+    count: int | None,
+    listen: str | None,
+    by_port: bool,
+    seed: int | None,
+    start: datetime | None,
+    speed: float | None,
+    scenario: Path | None,
+) -> FleetFile:
+    """Return what the options say, as a file would."""
+    meters = 1000 if count is None else count
+    url = ConnectionUrl.parse(USUAL_PLACE if listen is None else listen)
+    return FleetFile(
+        groups=(Group(count=meters),),
+        places=(Place(range(meters), url, Way.PORT if by_port else Way.ADDRESS),),
+        seed=0 if seed is None else seed,
+        start=start,
+        speed=1.0 if speed is None else speed,
+        scenario=Scenario() if scenario is None else load_scenario(scenario),
+    )
+
+
+def _population(
+    said: FleetFile, secret: str | None, use_demo_keys: bool, clock: VirtualClock, director: Director
+) -> Population:
     if secret is not None and use_demo_keys:
-        raise ConfigurationError("--secret or --demo-keys, not both")
+        raise ConfigurationError("a secret or --demo-keys, not both")
     keys = None
     if secret is not None:
         keys = FleetKeys(password(secret))
     elif use_demo_keys:
         keys = FleetKeys.demonstration()
     first = 0 if secret is None else first_counter(datetime.now(UTC))
-    return Population(count, seed=seed, keys=keys, first_counter=first, clock=clock)
+    return Population(
+        said.groups,
+        seed=said.seed,
+        keys=keys,
+        zone=said.zone,
+        first_counter=first,
+        clock=clock,
+        effects=director.effects,
+        push=said.push,
+    )
 
 
 def _write_inventory(inventory: Inventory, path: Path) -> None:

@@ -49,7 +49,7 @@ def meter_from(
     """Return the meter of [meter], with the objects of its template; it does wrong what [faults] says."""
     name = table.text("name")
     title = table.optional("system_title", octets_from_hex)
-    zone = table.optional("zone", _zone) or UTC
+    zone = table.optional("zone", zone_of) or UTC
     template = table.optional("template", named(_TEMPLATES))
     number = table.integer("number", 0)
     table.finish()
@@ -68,7 +68,8 @@ def add_device(meter: Meter, table: Table) -> None:
     table.guarded(lambda: meter.add_device(sap, name))
 
 
-def _zone(name: str) -> tzinfo:
+def zone_of(name: str) -> tzinfo:
+    """Return the time zone that a name means; ConfigurationError where there is none."""
     if name == "UTC":
         return UTC
     try:

@@ -92,8 +92,12 @@ class Table:
 
     def finish(self) -> None:
         """Refuse keys that nobody has asked for: they are most likely misspelt."""
-        if self._left:
-            raise self.refusal(min(self._left), "this key is not known here")
+        for stranger in self.strangers():
+            raise stranger
+
+    def strangers(self) -> list[ConfigurationError]:
+        """Return an error for each key that nobody has asked for, in order."""
+        return [self.refusal(key, "this key is not known here") for key in sorted(self._left)]
 
     def __iter__(self) -> Iterator[str]:
         """The keys, in the order of the file."""

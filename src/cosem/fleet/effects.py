@@ -1,0 +1,184 @@
+"""What a scenario does to each meter, as functions of its number and the time: nothing of it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import Any, Final, cast
+
+from cosem.fleet.scenario import Scenario, TariffForm
+from cosem.meter.demo import Household, objects_of
+from cosem.meter.item import FromSource
+from cosem.meter.loads import KINDS, Shown, figure
+from cosem.meter.loads.chance import chance
+from cosem.meter.objects import Objects
+from cosem.protocol.model.classes.data_storage import Data as DataObject
+from cosem.protocol.model.classes.data_storage import Register
+from cosem.protocol.values.data import Unsigned
+from cosem.protocol.values.obis import Obis
+
+_USES: Final = 1 << 28
+_UPDATE, _DRIFTS, _RATE, _TAMPERS, _WHEN = range(5)
+_PPM: Final = 1_000_000
+
+
+class Effects:
+    """What a scenario does to the `count` meters of a fleet."""
+
+    def __init__(self, scenario: Scenario, count: int, seed: int = 0) -> None:
+        self.scenario = scenario
+        self._count = count
+        self._seed = seed
+
+    def updated_at(self, wave: int, number: int) -> datetime:
+        """Return when a firmware wave reaches a meter of its region."""
+        said = self.scenario.firmware[wave]
+        return said.at + said.length * self._drawn(_UPDATE, wave, number)
+
+    def firmware(self, number: int, time: datetime) -> str | None:
+        """Return the version that a meter was updated to last until a time; None for the one it came with."""
+        versions = [
+            (self.updated_at(place, number) + wave.reboot, wave.version)
+            for place, wave in enumerate(self.scenario.firmware)
+            if self._concerns(wave.region, number)
+        ]
+        return max(((at, version) for at, version in versions if at <= time), default=(None, None))[1]
+
+    def tampered_at(self, tamper: int, number: int) -> datetime | None:
+        """Return when a meter of its region is tampered with; None where it is not."""
+        said = self.scenario.tampers[tamper]
+        if self._drawn(_TAMPERS, tamper, number) >= said.share:
+            return None
+        return said.at + said.length * self._drawn(_WHEN, tamper, number)
+
+    def events(self, number: int, until: datetime) -> list[tuple[datetime, int]]:
+        """Return the codes of what was done to a meter until a time, the oldest first."""
+        found: list[tuple[datetime, int]] = []
+        for place, tamper in enumerate(self.scenario.tampers):
+            at = self.tampered_at(place, number) if self._concerns(tamper.region, number) else None
+            if at is not None and at <= until:
+                found.append((at, tamper.code))
+        return sorted(found)
+
+    def drifts(self, number: int) -> tuple[tuple[datetime, float], ...]:
+        """Return since when a meter's clock goes wrong, and by what share of the time that passes."""
+        return tuple(
+            (drift.at, drift.ppm / _PPM * (2 * self._drawn(_RATE, place, number) - 1))
+            for place, drift in enumerate(self.scenario.drifts)
+            if self._concerns(drift.region, number) and self._drawn(_DRIFTS, place, number) < drift.share
+        )
+
+    def clock(self, number: int, true: Callable[[], datetime]) -> Callable[[], datetime]:
+        """Return what a meter takes for the true time."""
+        drifts = self.drifts(number)
+        if not drifts:
+            return true
+
+        def drifting() -> datetime:
+            now = true()
+            wrong = sum(((now - at) * rate for at, rate in drifts if at < now), timedelta())
+            return now + wrong
+
+        return drifting
+
+    def tariffs(self, number: int) -> tuple[tuple[datetime, TariffForm], ...]:
+        """Return how a meter counts in tariffs since when, in order."""
+        changes = [(each.at, each.form) for each in self.scenario.tariffs if self._concerns(each.region, number)]
+        return tuple(sorted(changes, key=lambda change: change[0]))
+
+    def _concerns(self, region: int | None, number: int) -> bool:
+        return number in self.scenario.numbers(region, self._count)
+
+    def _drawn(self, use: int, place: int, number: int) -> float:
+        return chance((self._seed + 1) * _USES + place * 8 + use, number)
+
+
+class AffectedHousehold(Household):
+    """A household to whose meter things happen."""
+
+    __slots__ = ("_effects", "_place")
+
+    def __init__(self, seed: int, zone: tzinfo, effects: Effects, place: int) -> None:
+        super().__init__(seed, zone)
+        self._effects = effects
+        self._place = place
+
+    def firmware(self, time: datetime) -> str:
+        """The version of the firmware."""
+        return self._effects.firmware(self._place, time) or super().firmware(time)
+
+    def events(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
+        """Return the outages of the last weeks and what the scenario did, the oldest first."""
+        done = self._effects.events(self._place, time)
+        rows = [*super().events(time), *((at.astimezone(time.tzinfo), Unsigned(code)) for at, code in done)]
+        return sorted(rows, key=lambda row: row[0])
+
+    def tariffs(self) -> tuple[tuple[datetime, TariffForm], ...]:
+        """Return how it counts in tariffs since when."""
+        return self._effects.tariffs(self._place)
+
+
+@dataclass(frozen=True, slots=True)
+class Tariffed:
+    """The energy of one of two tariffs, counted on otherwise since each change."""
+
+    own: Shown
+    other: Shown
+    is_first: bool
+
+    def __call__(self, load: AffectedHousehold, time: datetime) -> Any:
+        """Return the value of a load at a local time."""
+        changes = [change for change in load.tariffs() if change[0] <= time]
+        if not changes:
+            return self.own(load, time)
+        total = int(self.own(load, changes[0][0]))
+        for (begun, form), end in zip(changes, (*(at for at, _ in changes[1:]), time), strict=True):
+            total += self._counted(load, form, end) - self._counted(load, form, begun)
+        return type(self.own(load, time))(total)
+
+    def _counted(self, load: AffectedHousehold, form: TariffForm, time: datetime) -> int:
+        """Return what the register would show if it had always counted in one form."""
+        if form is TariffForm.USUAL:
+            return int(self.own(load, time))
+        if form is TariffForm.SWAPPED:
+            return int(self.other(load, time))
+        return int(self.own(load, time)) + int(self.other(load, time)) if self.is_first else 0
+
+
+def _tariff_now(usual: Shown) -> Callable[[AffectedHousehold, datetime], Any]:
+    """Return what says which tariff counts."""
+
+    def ask(load: AffectedHousehold, time: datetime) -> Any:
+        shown = usual(load, time)
+        form = next((form for at, form in reversed(load.tariffs()) if at <= time), TariffForm.USUAL)
+        now = {TariffForm.USUAL: int(shown), TariffForm.SINGLE: 1, TariffForm.SWAPPED: 3 - int(shown)}[form]
+        return type(shown)(now)
+
+    return ask
+
+
+_TARIFF: Final = Obis("0.0.96.14.0.255")
+_BY_TARIFF: Final = {1: Obis("1.0.1.8.1.255"), 2: Obis("1.0.1.8.2.255")}
+
+
+@lru_cache(maxsize=len(KINDS))
+def affected_objects(load: str) -> Objects:
+    """Return the objects of all meters of a load to which things happen."""
+    objects = objects_of(load).copy()
+    energies = {rate: objects.find(code) for rate, code in _BY_TARIFF.items()}
+    if all(energies.values()):
+        shown = {rate: _shown(f"{load}.active_import_t{rate}") for rate in energies}
+        for rate, item in energies.items():
+            value = Tariffed(shown[rate], shown[3 - rate], rate == 1)
+            cast("Any", item).values[Register.value.index] = FromSource(value)
+        tariff = objects.find(_TARIFF)
+        if tariff is not None:
+            tariff.values[DataObject.value.index] = FromSource(_tariff_now(_shown(f"{load}.tariff")))
+    return objects
+
+
+def _shown(name: str) -> Shown:
+    found = figure(name)
+    return Shown(found, found.scaler)

@@ -1,0 +1,242 @@
+"""Meters of a fleet that push on their own: on time, when something happens, and again when nobody listens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+
+from cosem.errors import ConfigurationError
+from cosem.fleet.clock import VirtualClock
+from cosem.fleet.director import Director
+from cosem.fleet.effects import Effects
+from cosem.fleet.fleet import Fleet
+from cosem.fleet.keys import FleetKeys
+from cosem.fleet.population import Population
+from cosem.fleet.push_setup import LONGEST_CYCLE, LONGEST_WAIT, MOST_RETRIES, PushSettings
+from cosem.fleet.scenario import Outage, Scenario, Tamper
+from cosem.io.aio.listening import Listener, ListenLimits, listen
+from cosem.io.stream import Stream
+from cosem.protocol import apdu as apdus
+from cosem.protocol.apdu.ciphered import GeneralGlobalCiphering
+from cosem.protocol.apdu.notification import DataNotification
+from cosem.protocol.profile.address import ConnectionUrl
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+QUARTER = timedelta(minutes=15)
+COUNT = 20
+
+
+def settings(port: int, **said: Any) -> PushSettings:
+    return PushSettings(to=ConnectionUrl.parse(f"tcp://127.0.0.1:{port}"), **said)
+
+
+class HeadEnd:
+    """Whoever listens, and what came."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+        self.present = 0
+        self.most = 0
+
+    async def listen(self, port: int = 0) -> Listener:
+        return await listen("127.0.0.1", port, self._take, ListenLimits(connections_per_host=1000))
+
+    async def _take(self, stream: Stream) -> None:
+        self.present += 1
+        self.most = max(self.most, self.present)
+        octets = b""
+        while len(octets) < 8 or len(octets) < 8 + int.from_bytes(octets[6:8], "big"):
+            octets += await stream.read(None)
+        self.heard.append(apdus.decode(octets[8:]))
+        self.present -= 1
+
+    @property
+    def names(self) -> list[bytes]:
+        return [bytes(cast("Any", each.body)[0]) for each in self.heard if isinstance(each, DataNotification)]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not true():
+            await asyncio.sleep(0.005)
+
+
+def on_loopback(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(main())
+
+
+def fleet(
+    push: PushSettings, clock: VirtualClock, scenario: Scenario | None = None, keys: FleetKeys | None = None
+) -> Fleet:
+    director = None if scenario is None else Director(scenario, COUNT)
+    effects = None if scenario is None else Effects(scenario, COUNT)
+    population = Population(COUNT, clock=clock, push=push, keys=keys, effects=effects)
+    return Fleet(population, "tcp://127.4.0.0:0", director=director)
+
+
+def test_every_meter_pushes_once_in_each_period_at_its_own_time() -> None:
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        async with (
+            await head_end.listen() as listener,
+            fleet(settings(listener.port, every=QUARTER, spread=QUARTER), clock) as served,
+        ):
+            wanted = [served.population.name(number).encode() for number in range(COUNT)]
+            await asyncio.sleep(0.05)
+            assert head_end.heard == []
+            for stage in range(2):
+                clock.step(QUARTER / 2)
+                await until(lambda stage=stage: served.state.pushes_delivered > COUNT * stage)
+                await until(lambda: served.state.pushes_under_way == 0)
+                assert COUNT * stage < len(head_end.heard) < COUNT * (stage + 1)
+                clock.step(QUARTER / 2)
+                await until(lambda stage=stage: len(head_end.heard) == COUNT * (stage + 1))
+                assert sorted(head_end.names[-COUNT:]) == wanted
+            assert served.population.ready == COUNT
+            assert served.population.changed == 0
+        name, time, *values = head_end.heard[0].body
+        assert (len(name), len(time), len(values)) == (16, 12, 5)  # name, clock; status and four energies
+
+    on_loopback(main)
+
+
+def test_meters_that_lose_power_gasp_once_and_dial_in_when_it_is_back() -> None:
+    scenario = Scenario(outages=(Outage(at=NOON, length=QUARTER, region=1, last_gasp=1.0, storm=QUARTER),), regions=2)
+
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        async with (
+            await head_end.listen() as listener,
+            fleet(settings(listener.port, every=timedelta(hours=1)), clock, scenario) as served,
+        ):
+            clock.step(timedelta(seconds=20))
+            served.happen(clock.now())
+            await until(lambda: served.state.pushes_delivered == COUNT)
+            # those with power pushed since it is noon, those without gasped
+            assert sorted(head_end.names) == [served.population.name(number).encode() for number in range(COUNT)]
+            clock.step(2 * QUARTER)
+            served.happen(clock.now())
+            await until(lambda: served.state.pushes_delivered == COUNT + COUNT // 2)
+            back = [served.population.name(number).encode() for number in range(COUNT // 2, COUNT)]
+            assert sorted(head_end.names[COUNT:]) == back
+            assert (served.state.last_gasps, served.state.power_ups) == (10, 10)
+
+    on_loopback(main)
+
+
+def test_who_is_not_heard_tries_again_as_the_push_setup_says_and_gives_up() -> None:
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        async with await head_end.listen() as listener:
+            port = listener.port
+        push = settings(port, every=timedelta(hours=1), retries=2, wait=10, growth=200, longest=60)
+        async with fleet(push, clock) as served:
+            outward = served.outward
+            assert outward is not None
+            clock.step(timedelta(seconds=1))
+            for attempts, wait in ((1, 10), (2, 20), (3, 0)):
+                await until(
+                    lambda attempts=attempts: outward.counts.attempts == COUNT * attempts and not outward.trying
+                )
+                clock.step(timedelta(seconds=max(wait - 1, 0)))
+                await asyncio.sleep(0.02)
+                assert outward.counts.attempts == COUNT * attempts
+                clock.step(timedelta(seconds=1))
+            await until(lambda: served.state.pushes_given_up == COUNT)
+            assert served.state.pushes_under_way == 0
+            async with await head_end.listen(port):
+                clock.step(timedelta(hours=1))
+                await until(lambda: served.state.pushes_delivered == COUNT)
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_so_many_connections_at_once_and_pushes_under_way_and_not_one_more(most: int) -> None:
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        async with await head_end.listen() as listener:
+            push = settings(listener.port, every=timedelta(hours=1), at_once=most, under_way=most + 1)
+            async with fleet(push, clock) as served:
+                clock.step(timedelta(seconds=1))
+                seen: set[int] = set()
+                async with asyncio.timeout(20):
+                    while served.state.pushes_delivered < COUNT:
+                        seen.add(served.state.pushes_under_way)
+                        await asyncio.sleep(0)
+                assert max(seen) == most + 1
+                await until(lambda: len(head_end.heard) == COUNT)
+                assert head_end.most <= most + 1  # the head-end sees the end of one after the begin of the next
+
+    on_loopback(main)
+
+
+def test_pushes_of_meters_with_keys_are_protected() -> None:
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        async with await head_end.listen() as listener:
+            push = settings(listener.port, every=timedelta(hours=1))
+            async with fleet(push, clock, keys=FleetKeys.demonstration()):
+                clock.step(timedelta(seconds=1))
+                await until(lambda: len(head_end.heard) == COUNT)
+        assert {type(each) for each in head_end.heard} == {GeneralGlobalCiphering}
+        assert len({bytes(each.system_title) for each in head_end.heard}) == COUNT
+
+    on_loopback(main)
+
+
+def test_who_is_tampered_with_pushes() -> None:
+    scenario = Scenario(tampers=(Tamper(at=NOON, share=0.5),))
+
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        async with await head_end.listen() as listener, fleet(settings(listener.port), clock, scenario) as served:
+            clock.step(timedelta(seconds=2))
+            said = served.happen(clock.now())
+            assert said
+            await until(lambda: served.state.pushes_delivered == len(said))
+            assert sorted(head_end.names) == sorted(served.population.name(each.number).encode() for each in said)
+
+    on_loopback(main)
+
+
+def test_no_push_leaves_loopback_without_leave() -> None:
+    away = PushSettings(to=ConnectionUrl.parse("tcp://192.0.2.7:4061"))
+    with pytest.raises(ConfigurationError, match="elsewhere"):
+        fleet(away, VirtualClock(NOON, speed=0))
+    allowed = PushSettings(to=away.to, beyond_loopback=True)
+    assert fleet(allowed, VirtualClock(NOON, speed=0)).state.pushes == 0
+    with pytest.raises(ConfigurationError, match="demo keys"):
+        fleet(allowed, VirtualClock(NOON, speed=0), keys=FleetKeys.demonstration())
+
+
+@pytest.mark.parametrize(
+    ("said", "fits"),
+    [
+        ({"retries": MOST_RETRIES}, True),
+        ({"retries": MOST_RETRIES + 1}, False),
+        ({"wait": LONGEST_WAIT}, True),
+        ({"longest": LONGEST_WAIT + 1}, False),
+        ({"growth": -1}, False),
+        ({"at_once": 0}, False),
+        ({"under_way": 0}, False),
+        ({"every": LONGEST_CYCLE}, True),
+        ({"every": LONGEST_CYCLE + timedelta(seconds=1)}, False),
+        ({"spread": timedelta(seconds=-1)}, False),
+    ],
+)
+def test_how_meters_may_push(said: dict[str, Any], fits: bool) -> None:
+    if fits:
+        assert settings(1, **said)
+    else:
+        with pytest.raises(ConfigurationError):
+            settings(1, **said)
+
+
+def test_by_what_meters_push() -> None:
+    with pytest.raises(ConfigurationError, match="push by tcp"):
+        PushSettings(to=ConnectionUrl.parse("iec21+tcp://127.0.0.1:1"))
