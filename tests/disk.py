@@ -60,6 +60,14 @@ class MemoryDisk(Disk):
         self._open[self.numbers] = file
         return self.numbers
 
+    def append(self, path: Path) -> int:
+        self.step()
+        if path not in self.names:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        self.numbers += 1
+        self._open[self.numbers] = self.names[path]
+        return self.numbers
+
     def write(self, descriptor: int, octets: memoryview) -> int:
         # In two pieces, so that the power can go between them.
         self.step()
@@ -103,7 +111,8 @@ class MemoryDisk(Disk):
         self.names = dict(self.kept if after is After.LOST else self.names)
         for file in self.names.values():
             if file.cached != file.durable and after is not After.KEPT:
-                half = file.cached[: len(file.cached) // 2]
+                kept = len(file.durable) if file.cached.startswith(file.durable) else 0
+                half = file.cached[: kept + (len(file.cached) - kept) // 2]
                 file.cached = {After.LOST: file.durable, After.TORN: half, After.NAMES: file.durable}[after]
             file.durable = file.cached
         self.kept = dict(self.names)

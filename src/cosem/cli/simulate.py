@@ -35,6 +35,7 @@ from cosem.meter.device import LogicalDevice, Meter, system_clock
 from cosem.meter.elgama import ElgamaServer
 from cosem.meter.faults import of_words
 from cosem.meter.loads import KINDS
+from cosem.meter.memory import remember
 from cosem.meter.one_way import SpeakingPort
 from cosem.meter.p1 import P1Port
 from cosem.meter.serve import Server
@@ -50,6 +51,7 @@ from cosem.store import snapshot as snapshots
 from cosem.store.counters import default_counter_store
 from cosem.store.directory import default_state_directory
 from cosem.store.snapshot import RecordedAssociation
+from cosem.store.state import open_state
 
 CIPHERED: Final = ("gmac", "ecdsa")
 FIRST_PLACE: Final = "tcp://127.0.0.1:4059"
@@ -126,6 +128,16 @@ def simulate(
             show_default=False,
         ),
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            metavar="PATH",
+            help="Where the state of the meter survives a restart, even kill -9: a directory, or an SQLite file by its "
+            "name (.sqlite, .db). Several meters have one each in a directory. A description may say [state] itself.",
+            show_default=False,
+        ),
+    ] = None,
     beyond_loopback: Annotated[
         bool, typer.Option("--beyond-loopback", help="Listen where other machines can reach the meters.")
     ] = False,
@@ -174,6 +186,7 @@ def simulate(
       cosem simulate --security gmac
       cosem simulate --security ecdsa --suite 2
       cosem simulate meter.toml --listen 'tcp://[::1]:4059'
+      cosem simulate meter.toml --state meter.state
       cosem simulate snapshot.json
       cosem simulate --listen 'elgama+tcp://127.0.0.1:4001?model=epqs&serial=925948&experimental=yes'
     """
@@ -185,6 +198,8 @@ def simulate(
             )
         urls = places(given[0].url, count)
         if urls[0].framing == "elgama":
+            if state is not None:
+                raise ConfigurationError("an Elgama meter of this protocol has no --state: leave it out")
             if load is not None:
                 raise ConfigurationError("an Elgama meter of this protocol has no --load: leave it out")
             simulate_elgama(urls, file, beyond_loopback=beyond_loopback, as_json=json)
@@ -197,15 +212,18 @@ def simulate(
             raise ConfigurationError("--load is of demo meters: a description says [load] itself")
         directory = keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
         if file is not None and file.suffix == ".json":
-            found, meter = cloned(file, use_demo_keys, directory)
+            found, meter = cloned(file, use_demo_keys, directory, state=state)
             meters = [meter]
         elif file is not None:
-            found, meter = described(file, use_demo_keys, directory)
+            found, meter = described(file, use_demo_keys, directory, state)
             meters = [meter]
         else:
             found = make_secrets(security, suite, use_demo_keys, directory)
             demo = partial(household, security=security, faults=of_words(fault or ()), load=load or "household")
             meters = [demo(number, keys=found.keys, password=found.password) for number in range(1, count + 1)]
+            if state is not None:
+                for meter in meters:
+                    remember(meter, open_state(state if count == 1 else state / meter.name))
         if any(each.url.framing in _SPEAKING for each in given) and security != "none":
             raise ConfigurationError("a simulated port that only speaks does so in clear: leave --security out")
         served = [(meter, replace(given[0], url=url)) for meter, url in zip(meters, urls, strict=True)]
@@ -298,7 +316,7 @@ def make_secrets(security: str, suite: int | None, use_demo_keys: bool, director
     return Secrets(keys=made, password=Signatures(meter, client.public), options=options)
 
 
-def described(file: Path, use_demo_keys: bool, directory: Path) -> tuple[Secrets, Meter]:
+def described(file: Path, use_demo_keys: bool, directory: Path, state: Path | None = None) -> tuple[Secrets, Meter]:
     """Return the meter of a description, and the secrets of the first client where they are made anew for it."""
     made: dict[int, Secrets] = {}
 
@@ -314,12 +332,16 @@ def described(file: Path, use_demo_keys: bool, directory: Path) -> tuple[Secrets
         return found.password, found.keys
 
     counters = default_counter_store()
-    meter = describe.load(file, counters=counters, allow_demo_keys=use_demo_keys, secrets=secrets_of)
+    meter = describe.load(file, counters=counters, allow_demo_keys=use_demo_keys, secrets=secrets_of, state=state)
     return made.get(_shown(meter.management).client, Secrets()), meter
 
 
 def cloned(
-    file: Path, use_demo_keys: bool, directory: Path, clock: Callable[[], datetime] = system_clock
+    file: Path,
+    use_demo_keys: bool,
+    directory: Path,
+    clock: Callable[[], datetime] = system_clock,
+    state: Path | None = None,
 ) -> tuple[Secrets, Meter]:
     """Return the meter of a snapshot with new secrets, and those of the last client that needs some.
 
@@ -337,6 +359,8 @@ def cloned(
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         meter = clone(snapshots.read(file), entry, clock=clock, counters=default_counter_store())
+    if state is not None:
+        remember(meter, open_state(state))
     for each in said:
         say(f"warning: {each.message}")
     return next(reversed(made.values()), Secrets()), meter

@@ -43,6 +43,15 @@ class Agenda:
         self._busy = False
         self._jumped = False
 
+    @property
+    def reached(self) -> tuple[datetime | None, frozenset[Obis]]:
+        """When the last look was, and which objects have begun."""
+        return self._last, self._begun
+
+    def recall(self, last: datetime | None, begun: frozenset[Obis]) -> None:
+        """Go on from the last look before a restart."""
+        self._last, self._begun = last, begun
+
     def attend(self, device: LogicalDevice) -> None:
         """Take the present for the last look when there was none."""
         if self._last is None:

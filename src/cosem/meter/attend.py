@@ -164,6 +164,7 @@ class _Connection:
             self._refusals += 1
             if event.authentication:
                 self._meter.lockout.failed(self._peer, pair.client, pair.server, now)
+                self._meter.keep_state()  # whoever is locked out stays so if the power goes now
                 self._refresh()
 
     def _serve(self, pair: SapPair, event: Requested, now: float) -> None:

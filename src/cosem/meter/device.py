@@ -17,6 +17,7 @@ from cosem.meter.agenda import Agenda
 from cosem.meter.alarms import Alarms
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, Furnishing, KeyKeeper
 from cosem.meter.behaviour import association_ln, association_sn, data, profile_generic, sap_assignment, security_setup
+from cosem.meter.behaviour.clock import Preset
 from cosem.meter.events import MeterEvent
 from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.item import Item, Refusal, Visit
@@ -75,6 +76,18 @@ class Listener(Protocol):
     def attach(self, device: LogicalDevice) -> None: ...
 
     def noted(self, device: LogicalDevice, event: MeterEvent, time: datetime) -> None: ...
+
+
+class Keeper(Protocol):
+    """What keeps the state of a meter over restarts."""
+
+    def keep(self) -> None:
+        """Make durable what has changed. Raises ConfigurationError."""
+        ...
+
+    def close(self) -> None:
+        """Keep what has changed, and let go of where it is kept."""
+        ...
 
 
 class LogicalDevice:
@@ -178,6 +191,10 @@ class LogicalDevice:
             keeper.keep(self.name, changed)
         elif keys is not None and not keys.temporary:
             raise ConfigurationError("these keys outlive the process, and nothing was given that keeps changes")
+        self.offer_instead(client, changed)
+
+    def offer_instead(self, client: int, changed: AssociationDescription) -> None:
+        """Offer a client another association from now on, which somebody keeps already."""
         self._associations = tuple(changed if each.client == client else each for each in self._associations)
         self._replaced = True
 
@@ -354,6 +371,17 @@ class LogicalDevice:
         return self._objects
 
     @property
+    def agenda(self) -> Agenda:
+        """What its objects do as time passes."""
+        self._agenda = self._agenda or Agenda()
+        return self._agenda
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """Who is told of events."""
+        return self._listeners
+
+    @property
     def timed(self) -> tuple[Item, ...]:
         """The objects that do something on their own as time passes."""
         return self._objects.timed
@@ -364,6 +392,10 @@ class LogicalDevice:
         if self._objects.timed:
             self._agenda = self._agenda or Agenda()
             self._agenda.attend(self)
+
+    def unshare(self) -> None:
+        """Have objects of its own from now on."""
+        self._own()
 
     def _own(self) -> Objects:
         if self._objects.shared:
@@ -412,7 +444,7 @@ class Meter:
 
     __slots__ = (
         *("_clock", "_counters", "_lockout", "_lockout_limits", "_pushes", "_shift", "_shifts", "_store"),
-        *("chance", "devices", "entropy", "faults", "key_keeper", "system_title", "zone"),
+        *("chance", "devices", "entropy", "faults", "key_keeper", "memory", "preset", "system_title", "zone"),
     )
 
     def __init__(
@@ -441,6 +473,8 @@ class Meter:
         self._lockout: Lockout | None = None
         self._pushes: Pushes | None = None
         self._lockout_limits = lockout
+        self.memory: Keeper | None = None
+        self.preset: Preset | None = None
         self.devices = {MANAGEMENT: LogicalDevice(self, MANAGEMENT, name)}
         self.system_title = _title(name) if system_title is None else bytes(system_title)
         if len(self.system_title) != TITLE_OCTETS:
@@ -590,9 +624,24 @@ class Meter:
         return Station(frozenset(self.devices), physical, parameters)
 
     def keep(self) -> None:
-        """Make durable what must not be forgotten."""
+        """Make durable what must not be forgotten. Raises ConfigurationError where that cannot be done."""
         if self._counters is not None:
             self._counters.keep()
+        self.keep_state()
+
+    def keep_state(self) -> None:
+        """The same of its state alone, where something keeps it."""
+        if self.memory is not None:
+            self.memory.keep()
+
+    @property
+    def settings(self) -> tuple[timedelta, tuple[tuple[datetime, timedelta], ...]]:
+        """By how much the clock was set, and when it was so by how much."""
+        return self._shift, self._shifts
+
+    def recall_settings(self, shift: timedelta, shifts: tuple[tuple[datetime, timedelta], ...]) -> None:
+        """Have the clock set as it was before a restart."""
+        self._shift, self._shifts = shift, shifts
 
     def __repr__(self) -> str:
         return f"Meter({self.name!r})"

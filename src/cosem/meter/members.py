@@ -7,7 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from cosem.errors import LocalProtocolError, ShapeError
+from cosem.errors import ConfigurationError, LocalProtocolError, ShapeError
 from cosem.meter.events import MeterEvent
 from cosem.meter.item import LOGICAL_NAME, Item, Refusal, Visit, refused
 from cosem.protocol.apdu.action import ActionResponseWithOptionalData, ActionResult, MethodDescriptor, NullData
@@ -83,6 +83,7 @@ def write(
             visit.device.owned(item).write(visit, number, each)
         if item.class_id != Clock.class_id:  # which notes by itself that it was set
             visit.device.note(MeterEvent.PARAMETERS_WRITTEN)
+        _keep(visit)
     except Refusal as refusal:
         return refusal.result
     except (ShapeError, LocalProtocolError):
@@ -104,11 +105,20 @@ def run(visit: Visit, method: MethodDescriptor, parameters: Data | NullData) -> 
             raise Refusal(DataAccessResult.OTHER_REASON)
         visit.device.meter.settle()
         returned = run_it(visit, item, argument)
+        _keep(visit)
     except Refusal as refusal:
         return ActionResponseWithOptionalData(ActionResult(int(refusal.result)))
     except (ShapeError, LocalProtocolError):
         return ActionResponseWithOptionalData(ActionResult.TYPE_UNMATCHED)
     return ActionResponseWithOptionalData(ActionResult.SUCCESS, returned)
+
+
+def _keep(visit: Visit) -> None:
+    """Make durable what was done, before anybody is told that it was; Refusal where that fails."""
+    try:
+        visit.device.meter.keep_state()
+    except ConfigurationError as error:
+        raise Refusal(DataAccessResult.HARDWARE_FAULT) from error
 
 
 def _read_all(visit: Visit, item: Item) -> Data:

@@ -54,12 +54,12 @@ _WIDTHS: Final[Mapping[type, int]] = {Unsigned: 8, LongUnsigned: 16, DoubleLongU
 class ProfileStatus:
     """The status in one Data object: which bit tells what."""
 
-    __slots__ = ("_marks", "bits", "register")
+    __slots__ = ("bits", "marks", "register")
 
     def __init__(self, register: Obis, bits: Mapping[Told, int]) -> None:
         self.register = register
         self.bits = dict(bits)
-        self._marks: tuple[tuple[datetime, int], ...] = ()
+        self.marks: tuple[tuple[datetime, int], ...] = ()
 
     def attach(self, device: LogicalDevice) -> None:
         """Let the object tell from now on; ConfigurationError where it is missing or has no room for a bit."""
@@ -79,14 +79,14 @@ class ProfileStatus:
             return
         mask = sum(1 << self.bits[told] for told in _TELLS.get(event, ()) if told in self.bits)
         if mask:
-            self._marks = (*self._marks, (time, mask))[-MOST_MARKS:]
+            self.marks = (*self.marks, (time, mask))[-MOST_MARKS:]
 
     def _value(self, device: LogicalDevice, given: Number, time: datetime) -> Number:
         bits = int(given)
         if time.dst() and Told.DAYLIGHT_SAVING in self.bits:
             bits |= 1 << self.bits[Told.DAYLIGHT_SAVING]
-        begin = self._begin(device, time) if self._marks else time
-        for at, mask in self._marks:
+        begin = self._begin(device, time) if self.marks else time
+        for at, mask in self.marks:
             if begin < at <= time:
                 bits |= mask
         return type(given)(bits)

@@ -103,7 +103,13 @@ class PushDispatch:
         else:
             pushes.delivered(attempt, self._meter.time())
             if attempt.confirmed:
-                self._meter.keep()  # the client's counter has risen
+                self._keep()  # the client's counter has risen
+
+    def _keep(self) -> None:
+        try:
+            self._meter.keep()
+        except ConfigurationError as error:
+            _log.error("%s: %s", self._meter.name, error)
 
 
 def _tell(meter: Meter, ended: PushEnded) -> None:

@@ -45,6 +45,10 @@ class Disk:
         """Open a new or emptied file for writing, with access for nobody else."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
 
+    def append(self, path: Path) -> int:
+        """Open a file that is there, for writing behind what it holds."""
+        return os.open(path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0))
+
     def write(self, descriptor: int, octets: memoryview) -> int:
         """Write some of `octets`; return how many."""
         return os.write(descriptor, octets)
@@ -103,10 +107,7 @@ def replace(path: Path, octets: bytes, disk: Disk = SYSTEM) -> None:
     try:
         descriptor = disk.create(beside)
         try:
-            view = memoryview(octets)
-            while view:
-                view = view[disk.write(descriptor, view) :]
-            disk.synchronise(descriptor)
+            _write(descriptor, octets, disk)
         finally:
             disk.close(descriptor)
         disk.rename(beside, path)
@@ -116,6 +117,28 @@ def replace(path: Path, octets: bytes, disk: Disk = SYSTEM) -> None:
         with suppress(OSError):
             disk.remove(beside)
         raise ConfigurationError(f"cannot write {path}: {problem.strerror}") from problem
+
+
+def append(path: Path, octets: bytes, disk: Disk = SYSTEM) -> None:
+    """Write behind what `path` holds, durably; a power loss before this returns may leave a part of `octets` there.
+
+    Raises ConfigurationError when that cannot be promised; then too a part may be there.
+    """
+    try:
+        descriptor = disk.append(path)
+        try:
+            _write(descriptor, octets, disk)
+        finally:
+            disk.close(descriptor)
+    except OSError as problem:
+        raise ConfigurationError(f"cannot write {path}: {problem.strerror}") from problem
+
+
+def _write(descriptor: int, octets: bytes, disk: Disk) -> None:
+    view = memoryview(octets)
+    while view:
+        view = view[disk.write(descriptor, view) :]
+    disk.synchronise(descriptor)
 
 
 if sys.platform == "win32":

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 from cosem.errors import ShapeError
 from cosem.meter.item import Behaviour, Item, Refusal, Run, Visit, refused
@@ -89,7 +90,8 @@ def _adjust(seconds: Callable[[Visit], int]) -> Run:
     return run
 
 
-class _Preset(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Preset:
     """A time to be set between two others."""
 
     time: datetime
@@ -97,24 +99,24 @@ class _Preset(NamedTuple):
     until: datetime
 
 
-def _preset(visit: Visit, item: Item, argument: Data) -> Data:
+def _preset(visit: Visit, _: Item, argument: Data) -> Data:
     zone = visit.device.zone
     try:
         told = Clock.preset_adjusting_time.argument.decode(argument)
         times = (told.preset_time, told.validity_interval_start, told.validity_interval_end)
-        preset = _Preset(*(each.to_datetime(zone) for each in times))
+        preset = Preset(*(each.to_datetime(zone) for each in times))
     except ShapeError as error:
         raise refused(error) from error
-    visit.device.owned(item).state = preset
+    visit.device.meter.preset = preset
     return None
 
 
-def _adjust_to_preset(visit: Visit, item: Item, _: Data) -> Data:
+def _adjust_to_preset(visit: Visit, _: Item, __: Data) -> Data:
     """Set the time that was preset, once, in its interval; at other times nothing is done, and that is told."""
-    preset = item.state
-    if not isinstance(preset, _Preset) or not preset.since <= visit.time <= preset.until:
+    preset = visit.device.meter.preset
+    if preset is None or not preset.since <= visit.time <= preset.until:
         raise Refusal(DataAccessResult.TEMPORARY_FAILURE)
-    visit.device.owned(item).state = None
+    visit.device.meter.preset = None
     visit.device.set_time(preset.time)
     return None
 

@@ -43,7 +43,7 @@ _SIZE, _BLOCKS, _FIRST, _ENABLED, _STATUS, _INFO = (
 class Image:
     """An image on its way: which blocks are there."""
 
-    __slots__ = ("block_size", "identifier", "missing", "octets", "size", "status")
+    __slots__ = ("arrived", "block_size", "identifier", "missing", "octets", "size", "status")
 
     def __init__(self, identifier: bytes, size: int, block_size: int) -> None:
         self.identifier = identifier
@@ -51,6 +51,8 @@ class Image:
         self.block_size = block_size
         self.octets = bytearray(size)
         self.missing = dict.fromkeys(range(-(-size // block_size)))
+        self.arrived: list[int] = []
+        """The numbers of its blocks in the order in which they came."""
         self.status = ImageTransferStatus.INITIATED
 
     @property
@@ -62,8 +64,17 @@ class Image:
         start = number * self.block_size
         if number >= self.blocks or len(octets) != min(self.block_size, self.size - start):
             raise Refusal(DataAccessResult.TYPE_UNMATCHED)
+        if number not in self.missing and self.block(number) == octets:
+            return
         self.octets[start : start + len(octets)] = octets
         self.missing.pop(number, None)
+        self.arrived.append(number)
+        if len(self.arrived) > 2 * self.blocks:  # blocks that came again with other octets
+            self.arrived = list(dict.fromkeys(self.arrived))
+
+    def block(self, number: int) -> bytes:
+        """Return the octets of a block."""
+        return bytes(self.octets[number * self.block_size : (number + 1) * self.block_size])
 
 
 def _image(item: Item) -> Image | None:

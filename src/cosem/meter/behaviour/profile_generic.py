@@ -105,11 +105,30 @@ class Source(Protocol):
 class CapturedRows:
     """Rows that were captured, each at its time: those due are made up for whenever somebody looks."""
 
-    __slots__ = ("_captured", "_rows")
+    __slots__ = ("_captured", "_rows", "changes")
 
     def __init__(self, rows: Sequence[Row], entries: int) -> None:
         self._rows: deque[Row] = deque(rows, entries)
         self._captured: datetime | None = None
+        self.changes: int = len(rows)
+        """How many rows were ever put in, and how often all were taken away."""
+
+    @property
+    def held(self) -> Sequence[Row]:
+        """The rows that are here, without those that are due."""
+        return self._rows
+
+    @property
+    def looked(self) -> tuple[datetime | None, ...]:
+        """When it was looked at last, in UTC."""
+        return (self._captured,)
+
+    def recall(self, rows: Iterable[Row], looked: Sequence[datetime | None], zone: tzinfo) -> None:
+        """Go on with the rows of before a restart."""
+        self.reset()
+        for row in rows:
+            self._take(row, zone)
+        (self._captured,) = looked
 
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
         self.catch_up(profile, visit)
@@ -130,14 +149,15 @@ class CapturedRows:
         due = min(int((last - since).total_seconds()) // profile.period, self._most(profile))
         for back in range(due - 1, -1, -1):
             time = (last - timedelta(seconds=back * profile.period)).astimezone(visit.time.tzinfo)
-            self._keep(visit, profile.row(visit.at(time)))
+            self._take(profile.row(visit.at(time)), cast("tzinfo", visit.time.tzinfo))
 
     def _most(self, profile: Profile) -> int:
         """Return how many rows it is worth to make up for."""
         return profile.entries
 
-    def _keep(self, visit: Visit, row: Row) -> None:
+    def _take(self, row: Row, zone: tzinfo) -> None:
         self._rows.append(row)
+        self.changes += 1
 
     def restart(self, profile: Profile, visit: Visit) -> None:
         """Take the time of `visit` for the last look."""
@@ -146,10 +166,11 @@ class CapturedRows:
 
     def capture(self, profile: Profile, visit: Visit) -> None:
         self.catch_up(profile, visit)
-        self._keep(visit, profile.row(visit))
+        self._take(profile.row(visit), cast("tzinfo", visit.time.tzinfo))
 
     def reset(self) -> None:
         self._rows.clear()
+        self.changes += 1
 
 
 class SortedRows(CapturedRows):
@@ -167,15 +188,13 @@ class SortedRows(CapturedRows):
         self._order = order
         self._keys: list[tuple[bool, Any]] = []
         for row in rows:
-            self._put_in(row, UTC)
+            self._take(row, UTC)
 
     def _most(self, profile: Profile) -> int:
         return max(profile.entries, MOST_CAPTURES)
 
-    def _keep(self, visit: Visit, row: Row) -> None:
-        self._put_in(row, cast("tzinfo", visit.time.tzinfo))
-
-    def _put_in(self, row: Row, zone: tzinfo) -> None:
+    def _take(self, row: Row, zone: tzinfo) -> None:
+        self.changes += 1
         key = self._key(row[self._place], zone)
         at = bisect_right(self._keys, key)
         if len(self._rows) == self._rows.maxlen:

@@ -6,8 +6,8 @@ it no more than that part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final, overload
 
 from cosem.meter.behaviour.profile_generic import CapturedRows, Profile, Recomputed, Row, Rows
@@ -33,6 +33,17 @@ class HistoryRows(CapturedRows):
     def __init__(self, entries: int) -> None:
         super().__init__((), entries)
         self._began: datetime | None = None
+
+    @property
+    def looked(self) -> tuple[datetime | None, ...]:
+        """When it was looked at last, and when it began."""
+        return (self._captured, self._began)
+
+    def recall(self, rows: Iterable[Row], looked: Sequence[datetime | None], zone: tzinfo) -> None:
+        """Go on with the rows of before a restart."""
+        captured, began = looked
+        super().recall(rows, (captured,), zone)
+        self._began = began
 
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
         captured = super().rows(profile, visit, start, end)

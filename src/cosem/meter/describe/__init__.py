@@ -6,6 +6,9 @@
     template = "household"              # begin with the objects of a meter of any kind of load; or gama100, gama300
     companion = "smr-5.0"               # have what it asks for: one that comes along, or a file ("my-operator.toml")
 
+    [state]                             # what survives a restart (see `cosem.meter.memory`)
+    path = "meter.state"                # a directory, or with .sqlite, .sqlite3 or .db an SQLite file
+
     [load]                              # what flows there: registers without a value show it by their OBIS codes
     kind = "household"                  # or heat_pump, shop, pv; gas, water and heat are known with any of them
     seed = 7                            # left out, it follows from the name
@@ -118,11 +121,13 @@ from cosem.meter.describe.object import add_object
 from cosem.meter.describe.payment import add_payment
 from cosem.meter.describe.profile import ORDERS, add_profile
 from cosem.meter.describe.push import add_push
+from cosem.meter.describe.state import state_from
 from cosem.meter.describe.status import add_status, add_statuses_of
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.faults import WELL_BEHAVED
 from cosem.meter.faults import read as read_faults
 from cosem.meter.feed import feed_device
+from cosem.meter.memory import remember
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.model.table import Table
 
@@ -136,6 +141,7 @@ def load(
     clock: Callable[[], datetime] = system_clock,
     allow_demo_keys: bool = False,
     secrets: Secrets = made_anew,
+    state: Path | None = None,
 ) -> Meter:
     """Return the meter that a TOML file describes.
 
@@ -145,6 +151,8 @@ def load(
         clock: the true time.
         allow_demo_keys: accept `keys = "demo"`, the published example keys.
         secrets: gives passwords and keys to associations of a companion that the file does not describe.
+        state: where its state survives a restart, in place of what [state] says; invocation counters are kept there
+            too, and `counters` is not used then.
 
     Raises:
         ConfigurationError: with file, table and key.
@@ -163,6 +171,7 @@ def load(
         allow_demo_keys=allow_demo_keys,
         secrets=secrets,
         folder=path.parent,
+        state=state,
     )
 
 
@@ -175,6 +184,7 @@ def parse(
     allow_demo_keys: bool = False,
     secrets: Secrets = made_anew,
     folder: Path = Path(),
+    state: Path | None = None,
 ) -> Meter:
     """Return the meter that `text` describes; `source` names it in errors, files are in `folder` (see `load`)."""
     try:
@@ -182,6 +192,28 @@ def parse(
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{source}: {error}") from None
     whole = Table(source, "", content)
+    store = state_from(whole, folder, state)
+    try:
+        meter = _described(
+            whole, folder, store.counters if store is not None else counters, clock, allow_demo_keys, secrets
+        )
+        if store is not None:
+            whole.guarded(partial(remember, meter, store))
+    except BaseException:
+        if store is not None:
+            store.close()
+        raise
+    return meter
+
+
+def _described(
+    whole: Table,
+    folder: Path,
+    counters: CounterStore | None,
+    clock: Callable[[], datetime],
+    allow_demo_keys: bool,
+    secrets: Secrets,
+) -> Meter:
     faults = read_faults(whole.table("faults")) if "faults" in whole else WELL_BEHAVED
     table = whole.table("meter")
     known = companion_from(table, folder)
