@@ -77,6 +77,8 @@ def shared_line(stations: int) -> Iterator[tuple[str, list[str]]]:
         tty.setraw(slave)
     stop_read, stop_write = os.pipe()
     masters = [master for master, _ in ends]
+    for each in masters:
+        os.set_blocking(each, False)  # a line waits for nobody: what is not taken is gone
 
     def carry() -> None:
         while True:
@@ -87,7 +89,8 @@ def shared_line(stations: int) -> Iterator[tuple[str, list[str]]]:
                 octets = os.read(end, 4096)
                 for other in masters:
                     if other != end:
-                        os.write(other, octets)
+                        with suppress(BlockingIOError):
+                            os.write(other, octets)
 
     wire = threading.Thread(target=carry)
     wire.start()

@@ -20,8 +20,9 @@ def driver_of(
     now: Callable[[], datetime],
     opener: Opener | None = None,
     zone: tzinfo | None = None,
+    alone: bool = True,
 ) -> Driver:
-    """Return the driver of a device, for the enabled ones of its signals."""
+    """Return the driver of a device, for the enabled ones of its signals; `alone` if no other shares its line."""
     enabled = [each for each in signals if each.enabled]
     parameters = device.parameters
     if isinstance(parameters, Iec21Parameters):
@@ -29,4 +30,4 @@ def driver_of(
     if isinstance(parameters, ElgamaParameters) and not parameters.by_short_names:
         return ElgamaDriver(parameters, enabled, now=now, opener=opener, zone=zone)
     assert isinstance(parameters, DlmsParameters | ElgamaParameters), "there are three kinds of rows"
-    return DlmsDriver(parameters, enabled, now=now, opener=opener, zone=zone)
+    return DlmsDriver(parameters, enabled, now=now, opener=opener, zone=zone, alone=alone)

@@ -323,7 +323,12 @@ class Gateway:
     def _usual_driver(self, device: Device, signals: Sequence[Signal]) -> Driver:
         told = (self._heard(device), None if self._page is None else self._page.heard(device))
         opener = tapped([each for each in told if each is not None])
-        return driver_of(device, signals, now=self._clock.now, opener=opener)
+        return driver_of(device, signals, now=self._clock.now, opener=opener, alone=self._alone(device))
+
+    def _alone(self, device: Device) -> bool:
+        """Tell whether no other device that is in use has the same line."""
+        others = (each for each in self._configuration.devices if each.enabled and each.alias != device.alias)
+        return all(each.parameters.line != device.parameters.line for each in others)
 
 
 def page_of(row: OutputRow, gateway: Gateway) -> Page:

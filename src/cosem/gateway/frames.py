@@ -70,7 +70,7 @@ class Kept:
     def decoded(self) -> tuple[Decoded, ...]:
         """Return it as a person reads it, without secrets."""
         dissector, secrets = Dissector(), secrets_of(self._device)
-        return tuple(_decoded(way, time, bytes(piece), secrets, dissector) for way, time, piece in self._pieces)
+        return tuple(decoded(way, time, bytes(piece), secrets, dissector) for way, time, piece in self._pieces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,8 @@ class Decoded:
     lines: tuple[str, ...] = ()
 
 
-def _decoded(direction: Direction, time: str, octets: bytes, secrets: Sequence[bytes], dissector: Dissector) -> Decoded:
+def decoded(direction: Direction, time: str, octets: bytes, secrets: Sequence[bytes], dissector: Dissector) -> Decoded:
+    """Return octets as a person reads them, without secrets."""
     hidden = _places(octets, secrets)
     shown = " ".join(2 * MASK if at in hidden else f"{octet:02X}" for at, octet in enumerate(octets))
     if _CHARACTERS.fullmatch(octets):

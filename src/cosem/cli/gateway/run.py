@@ -26,13 +26,12 @@ from cosem.gateway import config
 from cosem.gateway.config import Configuration, Device, DriverName
 from cosem.gateway.config.check_outputs import is_public
 from cosem.gateway.engine import Gateway
-from cosem.gateway.frames import Heard, masked, secrets_of
+from cosem.gateway.frames import Heard, decoded, secrets_of
 from cosem.gateway.northbound.text import words
 from cosem.gateway.outputs import output_of
 from cosem.gateway.points import point_of
 from cosem.gateway.value import Quality, Sample
 from cosem.io.capture import TraceEntry
-from cosem.protocol.codec.dissect import render
 from cosem.protocol.profile.dissect import Dissector
 
 LEVELS: Final = (
@@ -266,11 +265,10 @@ class Frames:
 
     def show(self, entry: TraceEntry) -> None:
         """Show octets that went one way."""
-        octets = masked(entry.octets.hex(" ").upper(), self.secrets)
-        say(f"{self.alias} {entry.direction}: {entry.time} {octets}")
-        for finding in self.dissector.dissect(entry.octets):
-            for text in masked(render(finding.tree), self.secrets).splitlines():
-                say(f"{self.alias}      {text}")
+        found = decoded(entry.direction, entry.time, entry.octets, self.secrets, self.dissector)
+        say(f"{self.alias} {found.direction}: {found.time} {found.octets}")
+        for text in found.lines or (found.summary,):
+            say(f"{self.alias}      {text}")
 
 
 # -- what is shown ----------------------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ def _host(text: str) -> None:
 
 
 _ALIAS: Final = Text("letters, digits, _ and -", r"[A-Za-z0-9_-]+", 64)
+_KEPT: Final = "1: the {} is kept between scans, unless others share the line; 0: one for each scan."
 _NAME: Final = Text()
 _PATH: Final = Text("a path")
 _HOST: Final = Checked("a host name or IP address", _host)
@@ -197,7 +198,12 @@ DLMS: Final = (
         _ECHO,
         Column("poll_delay_ms", _MILLISECONDS, _POLL_DELAY, 0),
         Column("serial_close_delay", _MILLISECONDS, _CLOSE_DELAY, 0),
-        Column("keep_open", FLAG, "1: the association is kept between scans, 0: one for each scan.", 1),
+        Column(
+            "keep_open",
+            FLAG,
+            _KEPT.format("association"),
+            1,
+        ),
         Column(
             "address_rule",
             Checked("landis-gyr, elgama, emh, milur, or modulus+offset", rule_of),
@@ -289,7 +295,12 @@ ELGAMA: Final = (
         _PORT,
         _BIND,
         _ECHO,
-        Column("keep_open", FLAG, "1: the session is kept between scans, 0: one for each scan.", 1),
+        Column(
+            "keep_open",
+            FLAG,
+            _KEPT.format("session"),
+            1,
+        ),
         Column("password", Hidden(), "Password of the meter."),
         Column("client_address", Hexadecimal(1, 0x7E), "Of a GAMA; empty: 20 with a password, else 1."),
     ),

@@ -63,7 +63,8 @@ class DlmsDriver:
         parameters: the row of the device.
         signals: its enabled signals.
         now: the time of the gateway, aware.
-        opener: gives the stream for a URL, for lines that several devices share.
+        opener: gives the stream for a URL, by default the one that the URL names.
+        alone: whether no other device shares the line; if one does, the session ends with each scan.
         zone: where the meter's clock is, for times that leave their deviation from UTC open.
     """
 
@@ -75,7 +76,9 @@ class DlmsDriver:
         now: Callable[[], datetime],
         opener: Opener | None = None,
         zone: tzinfo | None = None,
+        alone: bool = True,
     ) -> None:
+        self._alone = alone
         self._parameters = parameters
         self._signals = tuple(signals)
         self._spot = tuple(each for each in signals if each.source is Source.VALUE and each.job is not None)
@@ -164,7 +167,7 @@ class DlmsDriver:
         return AsyncClient.open(url, entry=entry, timing=timing, opener=self._opener, warns=False)
 
     async def _leave_unless_kept(self) -> None:
-        if not self._parameters.keep_open:
+        if not (self._alone and self._parameters.keep_open):
             await self.close()
 
     # -- values -------------------------------------------------------------------------------------------------------

@@ -96,6 +96,13 @@ class MessageReader:
         """Return the next identification; requests, which a head may echo, are skipped."""
         return self._line(Identification)
 
+    def call(self) -> bool | None:
+        """Tell whether a request is the next that stands here; None where that cannot be told yet."""
+        begin, call = _BEGIN.search(self._buffer), _CALL.search(self._buffer)
+        if call is None or (begin is not None and begin.start() < call.start()):
+            return False
+        return None if len(call[0]) == 1 else True
+
     def sign_on(self) -> SignOn | None:
         """Return the next request."""
         return self._line(SignOn)
@@ -285,6 +292,8 @@ def with_parity(octets: bytes) -> bytes:
 _ACKNOWLEDGEMENT_OCTETS: Final = 6
 _SLASH: Final = re.compile(rb"/|\xaf")
 _SLASH_WITH_PARITY: Final = b"\xaf"
+_CALL: Final = re.compile(rb"/\?|\xaf\x3f|[/\xaf]\Z")
+"""What a request begins with, with the parity of 7E1 or without, or the first octet of that."""
 _DAMAGED: Final = b"\xff"
 _EVEN_PARITY: Final = bytes(octet & 0x7F if octet.bit_count() % 2 == 0 else _DAMAGED[0] for octet in range(256))
 _ACKNOWLEDGE: Final = re.compile(rb"\x06")

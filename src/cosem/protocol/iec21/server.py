@@ -193,7 +193,21 @@ class TariffDevice(Station[ServerEvent, State]):
         self._want(ReadoutWanted(Option.READOUT))
         return True
 
+    def _called_meanwhile(self, now: float) -> bool | None:
+        """Be called anew where a request comes, for us or for another meter of the line: our session is over."""
+        call = self._reader.call()
+        if call:
+            octets = self._reader.remains()
+            if self.state is State.PROGRAMMING:
+                self._events.append(ReaderGone(False))
+            self._to_idle(now)
+            self._reader.feed(octets)
+        return call
+
     def _selected(self, now: float) -> bool:
+        call = self._called_meanwhile(now)
+        if call is not False:
+            return bool(call)
         found = self._reader.acknowledgement()
         if found is None:
             return False
@@ -242,6 +256,9 @@ class TariffDevice(Station[ServerEvent, State]):
 
     def _commanded(self, now: float) -> bool:
         """Take a command; behind data, what the reader says to partial blocks, or once more please."""
+        call = self._called_meanwhile(now)
+        if call is not False:
+            return bool(call)
         try:
             message = self._reader.message()
         except DecodeError:
@@ -265,6 +282,9 @@ class TariffDevice(Station[ServerEvent, State]):
 
     def _take(self, message: Checked, now: float) -> None:
         command = message.message
+        if self.state is State.SENT and isinstance(command, Block):  # another meter of the line speaks
+            self._to_idle(now)
+            return
         if message.check is Check.WRONG or isinstance(command, Block):
             self.counters["commands_not_understood"] += 1
             self._put(bytes((NAK,)), now)
