@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cosem.gateway.northbound import Point
 from cosem.gateway.northbound.opcua import NAMESPACE, OpcuaOutput, Protection
+from cosem.gateway.northbound.text import LONGEST
 from cosem.gateway.value import Command, CommandResult, NumberType, Plain, Quality, Sample
 from cosem.protocol.crypto.key import Secret
 from interop.lines_of import peer
@@ -83,6 +85,10 @@ def test_values_and_commands() -> None:
                 ("ns=2;s=meter.BITSTRING", 5, "UInt32", "Good"),
                 ("ns=2;s=meter.FLOAT", 7.0, "Float", "BadDeviceFailure"),
                 ("ns=2;s=meter.FLOAT", 5, "Int16", "BadTypeMismatch"),
+                ("ns=2;s=meter.FLOAT", math.nan, "Float", "BadOutOfRange"),
+                ("ns=2;s=meter.DOUBLE", -math.inf, "Double", "BadOutOfRange"),
+                ("ns=2;s=meter.TEXT", "x" * LONGEST, "String", "Good"),
+                ("ns=2;s=meter.TEXT", "x" * (LONGEST + 1), "String", "BadOutOfRange"),
                 ("ns=2;s=other.never", 5.0, "Float", "BadUserAccessDenied"),
                 ("ns=0;i=2256", 5.0, "Float", "BadUserAccessDenied"),
             ):
@@ -91,6 +97,7 @@ def test_values_and_commands() -> None:
                 ("UNSIGNED16", 6),
                 ("BITSTRING", f"{5:032b}"),
                 ("FLOAT", 7.0),
+                ("TEXT", "x" * LONGEST),
             ]
             assert given[0].origin == "OPC UA anybody"
             assert (await client.ask("read", "ns=2;s=meter.UNSIGNED16"))["value"] == 40000  # until the meter says so

@@ -13,7 +13,7 @@ from typing import Final
 
 from cosem.errors import ConfigurationError, CosemError
 from cosem.gateway.config import Signal
-from cosem.gateway.value import Command, CommandResult
+from cosem.gateway.value import Command, CommandResult, Plain, number_of
 
 _log = logging.getLogger(__name__)
 
@@ -92,8 +92,6 @@ def append(path: Path, line: str) -> None:
         raise ConfigurationError(f"cannot write {path}: {problem.strerror}") from problem
 
 
-def _number(value: object) -> Decimal | None:
-    if isinstance(value, (bool, int, float, Decimal)):
-        number = Decimal(str(int(value) if isinstance(value, bool) else value))
-        return number if number.is_finite() else None
-    return None
+def _number(value: Plain) -> Decimal | None:
+    number = number_of(value)
+    return None if number is None else Decimal(str(number))

@@ -196,30 +196,13 @@ def _digital(value: Plain) -> tuple[Plain, Quality]:
     return (None, Quality.INVALID) if number is None else (bool(number), Quality.GOOD)
 
 
-def _whole(bits: int, *, signed: bool) -> Callable[[Plain], tuple[Plain, Quality]]:
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-
+def _numeric(kind: NumberType) -> Callable[[Plain], tuple[Plain, Quality]]:
     def fit(value: Plain) -> tuple[Plain, Quality]:
         number = _number(value)
-        if number is None or (isinstance(number, float) and math.isnan(number)):
+        if number is None or number != number:  # NaN
             return None, Quality.INVALID
-        if isinstance(number, float) and math.isinf(number):
-            return (high if number > 0 else low), Quality.OVERFLOW
-        whole = round(number)
-        return max(low, min(high, whole)), Quality.GOOD if low <= whole <= high else Quality.OVERFLOW
-
-    return fit
-
-
-def _floating(largest: float) -> Callable[[Plain], tuple[Plain, Quality]]:
-    def fit(value: Plain) -> tuple[Plain, Quality]:
-        number = _number(value)
-        if number is None or (isinstance(number, float) and math.isnan(number)):
-            return None, Quality.INVALID
-        if isinstance(number, Decimal) and abs(number) <= Decimal(largest):
-            return number, Quality.GOOD
-        known = float(number) if -largest <= number <= largest else math.copysign(largest, number)
-        return known, Quality.GOOD if known == number else Quality.OVERFLOW
+        known, against = kind.carried(number)
+        return known if kind.whole or isinstance(known, Decimal) else float(known), against
 
     return fit
 
@@ -246,14 +229,7 @@ def _as_time(value: Plain) -> tuple[Plain, Quality]:
 _FITS: Final = MappingProxyType(
     {
         NumberType.DIGITAL: _digital,
-        NumberType.SIGNED16: _whole(16, signed=True),
-        NumberType.UNSIGNED16: _whole(16, signed=False),
-        NumberType.SIGNED32: _whole(32, signed=True),
-        NumberType.UNSIGNED32: _whole(32, signed=False),
-        NumberType.SIGNED64: _whole(64, signed=True),
-        NumberType.UNSIGNED64: _whole(64, signed=False),
-        NumberType.FLOAT: _floating(3.4028234663852886e38),
-        NumberType.DOUBLE: _floating(1.7976931348623157e308),
+        **{kind: _numeric(kind) for kind in NumberType if kind.bounds is not None},
         NumberType.BITSTRING: _bits,
         NumberType.TEXT: _as_text,
         NumberType.TIME: _as_time,

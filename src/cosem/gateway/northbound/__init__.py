@@ -6,10 +6,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from cosem.errors import CosemError
 from cosem.gateway.value import Command, CommandResult, NumberType, Sample
 
 Obey: TypeAlias = Callable[[Command], Awaitable[CommandResult]]
 """Carries a command out, through the one choke point that allows, audits and refuses."""
+
+
+async def carried_out(obey: Obey | None, command: Command) -> CommandResult:
+    """Carry a command out; what goes wrong with it is its result."""
+    assert obey is not None, "started"
+    try:
+        return await obey(command)
+    except CosemError as error:
+        return CommandResult(False, str(error))
 
 
 @dataclass(frozen=True, slots=True)

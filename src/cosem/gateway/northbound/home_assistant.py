@@ -31,19 +31,10 @@ CLASSES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 """Device class and state class of a unit, where the unit alone settles them."""
 
-_WHOLE: Final[Mapping[NumberType, tuple[float, float]]] = MappingProxyType(
-    {
-        NumberType.SIGNED16: (-(1 << 15), (1 << 15) - 1),
-        NumberType.UNSIGNED16: (0, (1 << 16) - 1),
-        NumberType.SIGNED32: (-(1 << 31), (1 << 31) - 1),
-        NumberType.UNSIGNED32: (0, (1 << 32) - 1),
-        NumberType.SIGNED64: (-(1 << 53), 1 << 53),
-        NumberType.UNSIGNED64: (0, 1 << 53),
-        NumberType.FLOAT: (-1e9, 1e9),
-        NumberType.DOUBLE: (-1e9, 1e9),
-    }
-)
-"""What a number can be set to there, where every number has bounds and is a floating one in the browser."""
+EXACT: Final = 1 << 53
+"""The greatest whole number that is exact there, where every number is a floating one in the browser."""
+WIDEST: Final = 1e9
+"""What a floating number can be set to there at most, where every number has bounds."""
 
 _VALUE: Final = "{{ value_json.value if value_json.value is defined }}"
 _ON_OR_OFF: Final = "{{ ('ON' if value_json.value else 'OFF') if value_json.value is defined }}"
@@ -82,7 +73,7 @@ class HomeAssistantOutput(MqttOutput):
 
     async def start(self, points: Sequence[Point], obey: Obey) -> None:
         """Begin to connect. Raises ConfigurationError for topics that cannot be or that collide."""
-        known = {each.signal: each.unit for each in points if each.unit or each.number_type not in _WHOLE}
+        known = {each.signal: each.unit for each in points if each.unit or not _is_number(each)}
         self._units = {**{name: unit for name, unit in self._units.items() if name not in known}, **known}
         await super().start(points, obey)
 
@@ -133,17 +124,22 @@ def _particular(point: Point, unit: str, topic: str) -> tuple[str, dict[str, Any
         words = {"state_on": "ON", "state_off": "OFF", "payload_on": "1", "payload_off": "0"}
         return "switch", {**shown, **command, **words}
     shown = {"value_template": _VALUE, **({"unit_of_measurement": unit} if unit else {})}
-    bounds = _WHOLE.get(point.number_type)
-    if bounds is not None:
+    bounds = point.number_type.bounds
+    if bounds is not None and _is_number(point):
         if point.writable:
-            step = 0.001 if point.number_type in (NumberType.FLOAT, NumberType.DOUBLE) else 1
-            return "number", {**shown, **command, "min": bounds[0], "max": bounds[1], "step": step, "mode": "box"}
+            most, step = (EXACT, 1) if point.number_type.whole else (WIDEST, 0.001)
+            settable = {"min": max(bounds[0], -most), "max": min(bounds[1], most), "step": step, "mode": "box"}
+            return "number", {**shown, **command, **settable}
         if unit in CLASSES:
             shown["device_class"], shown["state_class"] = CLASSES[unit]
         return "sensor", shown
     if point.writable and point.number_type is NumberType.TEXT:
         return "text", {"value_template": _VALUE, **command, "max": 255}
     return "sensor", {**shown, **({"device_class": "timestamp"} if point.number_type is NumberType.TIME else {})}
+
+
+def _is_number(point: Point) -> bool:
+    return point.number_type.bounds is not None and point.number_type is not NumberType.BITSTRING
 
 
 def _plain(text: str) -> str:

@@ -16,8 +16,8 @@ from typing import Final
 
 import aiomqtt
 
-from cosem.errors import ConfigurationError, ConnectionFailed, ConnectionLost, CosemError
-from cosem.gateway.northbound import Obey, Point
+from cosem.errors import ConfigurationError, ConnectionFailed, ConnectionLost
+from cosem.gateway.northbound import Obey, Point, carried_out
 from cosem.gateway.northbound.text import as_json, commanded, sample_json
 from cosem.gateway.value import Command, CommandResult, Sample
 from cosem.protocol.crypto.key import Secret
@@ -295,16 +295,15 @@ class MqttOutput:
             await client.publish(_result_topic(topic), payload, qos=self.settings.qos)
 
     async def _result(self, topic: str, point: Point, message: aiomqtt.Message) -> CommandResult:
-        assert self._obey is not None, "started"
         if message.retain:  # else it would be carried out again at every connection
             return CommandResult(False, "a command must not be retained")
         if len(self._obeying) > self.settings.commands:
             return CommandResult(False, "too many commands at once")
         try:
             value = commanded(message.payload, point.number_type)
-            return await self._obey(Command(point.signal, value, f"MQTT {topic}"))
-        except (ValueError, CosemError) as error:
+        except ValueError as error:
             return CommandResult(False, str(error))
+        return await carried_out(self._obey, Command(point.signal, value, f"MQTT {topic}"))
 
 
 def _result_topic(set_topic: str) -> str:

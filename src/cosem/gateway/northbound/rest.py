@@ -16,12 +16,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cosem.errors import CosemError
-from cosem.gateway.northbound import Obey, Point
+from cosem.gateway.northbound import Obey, Point, carried_out
 from cosem.gateway.northbound.audience import Audience, told
 from cosem.gateway.northbound.http import Guard, HttpSettings, Served, TooLarge, as_json, body
 from cosem.gateway.northbound.text import commanded, point_fields
-from cosem.gateway.value import Command, CommandResult, Sample
+from cosem.gateway.value import Command, Sample
 
 PORT: Final = 8080
 
@@ -117,15 +116,8 @@ class RestOutput(Served):
         except ValueError as error:
             return _problem(400, str(error))
         peer = "?" if request.client is None else request.client.host
-        result = await self._carry_out(Command(point.signal, value, f"REST {peer}"))
+        result = await carried_out(self._obey, Command(point.signal, value, f"REST {peer}"))
         return as_json('{"done":true}') if result.done else _problem(409, result.reason)
-
-    async def _carry_out(self, command: Command) -> CommandResult:
-        assert self._obey is not None, "started"
-        try:
-            return await self._obey(command)
-        except CosemError as error:
-            return CommandResult(False, str(error))
 
     async def _listen(self, request: Request) -> Response:
         wanted = frozenset(request.query_params.getlist("signal"))

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from cosem.gateway.northbound import Point
-from cosem.gateway.value import NumberType, Plain, Quality, Sample
+from cosem.gateway.value import NumberType, Plain, Quality, Sample, number_of
 
 LONGEST: Final = 4096
 """Octets of a command."""
@@ -96,11 +96,14 @@ _SWITCH: Final[Mapping[str, bool]] = MappingProxyType(
 )
 
 
-def _number(text: str) -> Plain:
-    number = Decimal(text.strip())
-    if not number.is_finite():
-        raise ValueError
-    return number
+def _number(kind: NumberType) -> Callable[[str], Plain]:
+    def read(text: str) -> Plain:
+        number = number_of(int(text) if kind.whole else Decimal(text.strip()))
+        if number is None or kind.carried(number)[1]:
+            raise ValueError
+        return number
+
+    return read
 
 
 def _bits(text: str) -> Plain:
@@ -116,27 +119,10 @@ def _time(text: str) -> Plain:
     return moment
 
 
-def _whole(low: int, high: int) -> Callable[[str], Plain]:
-    def read(text: str) -> Plain:
-        number = int(text)
-        if not low <= number <= high:
-            raise ValueError
-        return number
-
-    return read
-
-
 _READ: Final[Mapping[NumberType, Callable[[str], Plain]]] = MappingProxyType(
     {
         NumberType.DIGITAL: lambda text: _SWITCH[text.strip().lower()],
-        NumberType.SIGNED16: _whole(-(1 << 15), (1 << 15) - 1),
-        NumberType.UNSIGNED16: _whole(0, (1 << 16) - 1),
-        NumberType.SIGNED32: _whole(-(1 << 31), (1 << 31) - 1),
-        NumberType.UNSIGNED32: _whole(0, (1 << 32) - 1),
-        NumberType.SIGNED64: _whole(-(1 << 63), (1 << 63) - 1),
-        NumberType.UNSIGNED64: _whole(0, (1 << 64) - 1),
-        NumberType.FLOAT: _number,
-        NumberType.DOUBLE: _number,
+        **{kind: _number(kind) for kind in NumberType if kind.bounds is not None},
         NumberType.BITSTRING: _bits,
         NumberType.TEXT: str,
         NumberType.TIME: _time,

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Final
 
-from cosem.gateway.value import Plain, Quality, Sample
+from cosem.gateway.value import NumberType, Plain, Quality, Sample, number_of
 
 TOTAL: Final = 1_000_000
 """Numbers that are kept of all signals together, 16 octets each."""
@@ -46,7 +45,5 @@ class History:
 
 
 def _number(value: Plain) -> float:
-    if isinstance(value, (bool, int, float, Decimal)):
-        number = float(value)
-        return number if math.isfinite(number) else math.nan
-    return math.nan
+    number = number_of(value)
+    return math.nan if number is None else float(NumberType.DOUBLE.carried(number)[0])

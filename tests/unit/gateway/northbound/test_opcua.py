@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -10,9 +12,9 @@ from typing import Any
 import pytest
 
 from cosem.errors import ConfigurationError
-from cosem.gateway.northbound import Point
-from cosem.gateway.northbound.opcua import OpcuaOutput, shown, ua
-from cosem.gateway.value import NumberType, Plain, Quality, Sample
+from cosem.gateway.northbound import Point, opcua
+from cosem.gateway.northbound.opcua import SLICE, OpcuaOutput, shown, ua
+from cosem.gateway.value import Command, CommandResult, NumberType, Plain, Quality, Sample
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 EAST = NOON.astimezone(timezone(timedelta(hours=2)))
@@ -40,7 +42,8 @@ def told(kind: NumberType, value: Plain, quality: Quality = Quality.GOOD) -> tup
         (NumberType.BITSTRING, 5, None, "BadNoData"),
         (NumberType.DOUBLE, "text", None, "BadNoData"),
         (NumberType.DOUBLE, math.inf, None, "BadNoData"),
-        (NumberType.DOUBLE, 10**400, None, "BadNoData"),
+        (NumberType.DOUBLE, 10**400, 1.7976931348623157e308, "UncertainEngineeringUnitsExceeded"),
+        (NumberType.FLOAT, 1e39, 3.4028234663852886e38, "UncertainEngineeringUnitsExceeded"),
         (NumberType.TEXT, "text", "text", "Good"),
         (NumberType.TEXT, 5, None, "BadNoData"),
         (NumberType.TIME, EAST, NOON, "Good"),
@@ -101,3 +104,31 @@ def test_nodes_that_cannot_be(node: str, reason: str) -> None:
     points = [Point("a", "m", "", NumberType.FLOAT), Point("b", "m", "", NumberType.FLOAT, node=node)]
     with pytest.raises(ConfigurationError, match=reason):
         OpcuaOutput().plan(points)
+
+
+@pytest.mark.timeout(300)  # making the nodes of the standard takes seconds, on a busy machine many
+def test_the_rest_of_the_gateway_has_its_turn_while_nodes_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def obey(command: Command) -> CommandResult:
+        return CommandResult(True, command.signal)
+
+    async def run() -> Counter[int]:
+        """Return how many nodes are made between two turns of another task, by the number of its turn."""
+        output, turn, made = OpcuaOutput(port=0), 0, Counter[int]()
+
+        async def turns() -> None:
+            nonlocal turn
+            while True:
+                turn += 1
+                await asyncio.sleep(0)
+
+        async def add(*_: Any) -> None:
+            made[turn] += 1
+
+        monkeypatch.setattr(opcua, "_add", add)
+        other = asyncio.create_task(turns())
+        await output.start([Point(f"s{each}", "m", "", NumberType.FLOAT) for each in range(3 * SLICE + 1)], obey)
+        other.cancel()
+        await output.close()
+        return made
+
+    assert sorted(asyncio.run(run()).values()) == [1, SLICE, SLICE, SLICE]

@@ -36,14 +36,9 @@ def _scaled(value: Plain, quality: Quality) -> bytes:
 
 
 def _short_float(value: Plain, quality: Quality) -> bytes:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        number = math.nan
-    known = not math.isnan(number) and not isinstance(value, (str, bytes))
-    clipped = known and abs(number) > _LARGEST
-    shown = math.copysign(_LARGEST, number) if clipped else number if known else 0.0
-    return struct.pack("<fB", shown, _described(quality, known, clipped))
+    number = value if isinstance(value, (int, float, Decimal)) and value == value else None  # NaN is not
+    shown, against = (0.0, Quality.INVALID) if number is None else NumberType.FLOAT.carried(number)
+    return struct.pack("<fB", shown, _described(quality | against, known=True))
 
 
 def _bits(value: Plain, quality: Quality) -> bytes:
@@ -81,7 +76,6 @@ def _described(quality: Quality, known: bool, clipped: bool = False) -> int:
     return quality.value & _DESCRIPTOR
 
 
-_LARGEST: Final = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
 _MONITORED: Final[dict[NumberType, Callable[[Plain, Quality], bytes]]] = {
     NumberType.DIGITAL: _single_point,
     NumberType.SIGNED16: _scaled,

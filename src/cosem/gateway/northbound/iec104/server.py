@@ -10,7 +10,7 @@ from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from cosem.errors import ConfigurationError, CosemError
-from cosem.gateway.northbound import Obey, Point
+from cosem.gateway.northbound import Obey, Point, carried_out
 from cosem.gateway.northbound.iec104.station import Conversation, Station, StationSettings, Wanted, addressed
 from cosem.gateway.value import CommandResult, Sample
 
@@ -132,11 +132,7 @@ class Iec104Output:
 
     async def obey(self, wanted: Wanted) -> CommandResult:
         """Have a command carried out; what goes wrong is a result too."""
-        assert self._obey is not None, "started"
-        try:
-            return await self._obey(wanted.command)
-        except CosemError as error:
-            return CommandResult(False, str(error))
+        return await carried_out(self._obey, wanted.command)
 
 
 class _Caller(asyncio.Protocol):

@@ -12,13 +12,12 @@ import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 from cosem.errors import ConfigurationError
 from cosem.gateway.northbound import Point
-from cosem.gateway.value import NumberType, Plain, Quality, Sample
+from cosem.gateway.value import NumberType, Plain, Quality, Sample, number_of
 
 T = TypeVar("T", int, bool)
 ADDRESSES: Final = 65536
@@ -118,7 +117,8 @@ class Registers:
 
     def _put(self, place: Place, value: Plain, quality: Quality) -> None:
         if place.count == 0:
-            number, against = _number(value)
+            number = number_of(value)
+            against = Quality.INVALID if number is None else Quality.GOOD
             self._coils[place.address] = bool(number)
         else:
             words, against = _words(place.point.number_type, value)
@@ -128,7 +128,7 @@ class Registers:
 
     def _decoded(self, point: Point, words: Sequence[int]) -> Plain:
         octets = b"".join(word.to_bytes(2, "big") for word in self._ordered(words))
-        (value,) = struct.unpack(_FORMATS[point.number_type][0], octets)
+        (value,) = struct.unpack(_FORMATS[point.number_type], octets)
         if isinstance(value, float) and not math.isfinite(value):
             raise Refused
         return f"{value:032b}" if point.number_type is NumberType.BITSTRING else value
@@ -180,45 +180,32 @@ def _places(points: Iterable[Point], settings: ModbusSettings) -> dict[str, Plac
 
 def _words(kind: NumberType, value: Plain) -> tuple[list[int], Quality]:
     """Return a value as registers, the more significant first, and what is against it then."""
-    form, low, high = _FORMATS[kind]
-    number, against = _bits(value) if kind is NumberType.BITSTRING else _number(value)
+    form = _FORMATS[kind]
+    number = _bits(value) if kind is NumberType.BITSTRING else number_of(value)
+    against = Quality.INVALID
     if number is None:
         octets = struct.pack(form, math.nan if form in (">f", ">d") else 0)
     else:
-        known = max(low, min(high, number))
-        if known != number:
-            against |= Quality.OVERFLOW
-        octets = struct.pack(form, float(known) if form in (">f", ">d") else round(known))
+        known, against = kind.carried(number)
+        octets = struct.pack(form, known)
     return [int.from_bytes(octets[at : at + 2], "big") for at in range(0, len(octets), 2)], against
 
 
-def _number(value: Plain) -> tuple[Decimal | float | int | None, Quality]:
-    if isinstance(value, int) or (isinstance(value, Decimal) and value.is_finite()):
-        return value, Quality.GOOD
-    if isinstance(value, float) and math.isfinite(value):
-        return value, Quality.GOOD
-    return None, Quality.INVALID
+def _bits(value: Plain) -> int | None:
+    return int(value, 2) if isinstance(value, str) and value and not value.strip("01") else None
 
 
-def _bits(value: Plain) -> tuple[int | None, Quality]:
-    if isinstance(value, str) and value and not value.strip("01"):
-        return int(value, 2), Quality.GOOD
-    return None, Quality.INVALID
-
-
-_SINGLE: Final = 3.4028234663852886e38
-_DOUBLE: Final = 1.7976931348623157e308
-_FORMATS: Final[Mapping[NumberType, tuple[str, int | float, int | float]]] = MappingProxyType(
+_FORMATS: Final[Mapping[NumberType, str]] = MappingProxyType(
     {
-        NumberType.SIGNED16: (">h", -(1 << 15), (1 << 15) - 1),
-        NumberType.UNSIGNED16: (">H", 0, (1 << 16) - 1),
-        NumberType.SIGNED32: (">i", -(1 << 31), (1 << 31) - 1),
-        NumberType.UNSIGNED32: (">I", 0, (1 << 32) - 1),
-        NumberType.SIGNED64: (">q", -(1 << 63), (1 << 63) - 1),
-        NumberType.UNSIGNED64: (">Q", 0, (1 << 64) - 1),
-        NumberType.FLOAT: (">f", -_SINGLE, _SINGLE),
-        NumberType.DOUBLE: (">d", -_DOUBLE, _DOUBLE),
-        NumberType.BITSTRING: (">I", 0, (1 << 32) - 1),
+        NumberType.SIGNED16: ">h",
+        NumberType.UNSIGNED16: ">H",
+        NumberType.SIGNED32: ">i",
+        NumberType.UNSIGNED32: ">I",
+        NumberType.SIGNED64: ">q",
+        NumberType.UNSIGNED64: ">Q",
+        NumberType.FLOAT: ">f",
+        NumberType.DOUBLE: ">d",
+        NumberType.BITSTRING: ">I",
     }
 )
-"""How each type is laid out, and what it can carry."""
+"""How each type is laid out."""

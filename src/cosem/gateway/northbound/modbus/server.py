@@ -12,8 +12,8 @@ from typing import Any, Final
 from pymodbus.constants import ExcCodes
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU
 
-from cosem.errors import ConfigurationError, CosemError
-from cosem.gateway.northbound import Obey, Point
+from cosem.errors import ConfigurationError
+from cosem.gateway.northbound import Obey, Point, carried_out
 from cosem.gateway.northbound.modbus.registers import ModbusSettings, Refused, Registers
 from cosem.gateway.value import Command, CommandResult, Sample
 
@@ -164,11 +164,7 @@ class ModbusOutput:
         return await request.datastore_update(context, unit)
 
     async def _carry_out(self, command: Command) -> CommandResult:
-        assert self._obey is not None, "started"
-        try:
-            return await self._obey(command)
-        except CosemError as error:
-            return CommandResult(False, str(error))
+        return await carried_out(self._obey, command)
 
 
 class _Stranger(Exception):
