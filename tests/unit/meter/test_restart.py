@@ -938,3 +938,60 @@ def test_every_behaviour_with_a_state_says_what_of_it_is_kept(life: Life) -> Non
     assert behaviours.BEHAVIOURS
     assert HISTORY.source(1).looked == (None, None)
     assert ZoneInfo("Europe/Berlin") == meter.zone
+
+
+# -- where ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_description_says_where_its_state_is_beside_it(tmp_path: Path) -> None:
+    text = f'[meter]\nname = "{NAME}"\n[state]\npath = "mine.sqlite"\n{WRITABLE}'
+    for number in range(3):
+        meter = parse(text, clock=Now(NOON), folder=tmp_path)
+        assert meter.value(TARIFF.value) == (number or 1)
+        meter.put(TARIFF.value, Unsigned(number + 1))
+        assert meter.memory is not None
+        meter.memory.close()
+    assert (tmp_path / "mine.sqlite").is_file()
+    meter = parse(text, clock=Now(NOON), folder=tmp_path, state=tmp_path / "elsewhere")
+    assert meter.value(TARIFF.value) == 1
+    assert meter.memory is not None
+    meter.memory.close()
+    assert (tmp_path / "elsewhere").is_dir()
+
+
+def test_a_description_that_is_wrong_lets_go_of_its_state(tmp_path: Path) -> None:
+    text = f'[meter]\nname = "{NAME}"\n[state]\npath = "mine"\n'
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match="nonsense"):
+            parse(f"{text}[nonsense]\n", "m.toml", folder=tmp_path)
+    for wrong in ("path = 7", 'path = "x"\nmore = 1', ""):
+        with pytest.raises(ConfigurationError, match=r"m\.toml: \[state\]"):
+            parse(f'[meter]\nname = "{NAME}"\n[state]\n{wrong}\n', "m.toml", folder=tmp_path)
+    open_state(tmp_path / "mine").close()
+
+
+def test_a_state_that_cannot_be_used_says_where_in_the_description(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("a file")
+    with pytest.raises(ConfigurationError, match=r"m\.toml: cannot use the directory"):
+        parse(f'[meter]\nname = "{NAME}"\n[state]\npath = "mine"\n', "m.toml", folder=tmp_path)
+
+
+def test_lasting_keys_need_no_other_counters_than_those_of_the_state(tmp_path: Path) -> None:
+    text = f"""
+    [meter]
+    name = "{NAME}"
+    [state]
+    path = "mine"
+    [[association]]
+    client = 1
+    auth = "gmac"
+    protection = "auth+enc"
+    encryption_key = "{key(1, 0).reveal().hex()}"
+    authentication_key = "{key(2, 0).reveal().hex()}"
+    """
+    meter = parse(text, clock=Now(NOON), folder=tmp_path)
+    assert meter.memory is not None
+    [keys] = [each.keys for each in meter.management.associations if each.keys is not None]
+    assert meter.counters.sending(keys, meter.system_title).next() == 1
+    meter.memory.close()
+    assert (tmp_path / "mine" / "invocation-counters").is_file()

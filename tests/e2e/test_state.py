@@ -1,0 +1,175 @@
+"""`cosem simulate --state` is killed in the middle of its work: what it has acknowledged is there afterwards."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosem import Client
+from cosem.errors import CosemError
+from cosem.protocol.crypto.key import Key
+from cosem.protocol.model import Data, ProfileGeneric
+from cosem.protocol.model.classes.access_control import ImageBlock, ImageTransfer, ImageTransferInitiate
+from cosem.protocol.values.data import DoubleLongUnsigned, Integer
+from cosem.store.counters import FileCounterStore
+from e2e.test_security_suites import environment
+
+EK, AK = "71" * 8 + "17" * 8, "93" * 8 + "39" * 8
+LIVES = 5
+COUNTED, IMAGE, PROFILE = Data("0.0.96.14.0.255"), ImageTransfer(), ProfileGeneric("1.0.99.1.0.255")
+METER = f"""
+[meter]
+name = "KFM1020012345678"
+
+[[object]]
+class = "Data"
+instance = "0.0.96.14.0.255"
+value = {{ double-long-unsigned = 0 }}
+writable = ["value"]
+
+[[object]]
+class = "ImageTransfer"
+instance = "0.0.44.0.0.255"
+image_block_size = 16
+
+[[profile]]
+instance = "1.0.99.1.0.255"
+columns = ["0.0.1.0.0.255:time", "0.0.96.14.0.255:value"]
+entries = 5000
+
+[[association]]
+client = 1
+auth = "gmac"
+protection = "auth+enc"
+encryption_key = "{EK}"
+authentication_key = "{AK}"
+access = "manage"
+"""
+
+
+class Simulator:
+    """The program with its state, in one life after another."""
+
+    def __init__(self, folder: Path, state: str) -> None:
+        self._folder = folder
+        self._state = folder / state
+        (folder / "meter.toml").write_text(METER)
+
+    @contextmanager
+    def life(self) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+        command = [sys.executable, "-m", "cosem", "simulate", str(self._folder / "meter.toml"), "--json"]
+        command += ["--state", str(self._state), "--listen", "tcp://127.0.0.1:0"]
+        with subprocess.Popen(
+            command,
+            env=environment(self._folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            said = ""
+            while not said.endswith("\n}\n") and (line := process.stdout.readline()):
+                said += line
+            try:
+                assert said, process.communicate()[1]
+                yield str(json.loads(said)["meters"][0]["url"]), process
+            finally:
+                process.kill()
+
+    def client(self, url: str) -> Client:
+        """Return a client that refuses a meter whose invocation counter went back."""
+        counters = FileCounterStore(self._folder / "client-counters")
+        keys = {"ek": Key(bytes.fromhex(EK)), "ak": Key(bytes.fromhex(AK))}
+        return Client.open(url, auth="gmac", system_title=b"KFMCLIEN", counters=counters, **keys)
+
+    def until_killed(self, work: Callable[[Client, int], None], after: int, begin: int) -> int:
+        """Work step by step, the program being killed behind one of them; return how many were acknowledged."""
+        done = begin
+        with self.life() as (url, process):
+            reached = threading.Event()
+
+            def kill() -> None:
+                reached.wait()
+                process.send_signal(signal.SIGKILL)
+
+            killer = threading.Thread(target=kill)
+            killer.start()
+            try:
+                with self.client(url) as client:
+                    while True:
+                        work(client, done)
+                        done += 1
+                        if done - begin == after:
+                            reached.set()
+            except CosemError:
+                assert reached.is_set()
+            finally:
+                reached.set()
+                killer.join()
+            assert process.wait() == -signal.SIGKILL
+        return done
+
+
+@pytest.mark.parametrize("state", ["meter.state", "meter.sqlite"])
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_what_was_written_captured_and_transferred_is_there_after_each_kill(state: str, tmp_path: Path) -> None:
+    chance = random.Random(20261126)  # when it dies
+    simulator = Simulator(tmp_path, state)
+    octets = chance.randbytes(16 * 4000)
+
+    def step(client: Client, number: int) -> None:
+        client.set(COUNTED.value, DoubleLongUnsigned(number + 1))
+        client.act(PROFILE.capture, Integer(0))
+        if not number:
+            client.act(IMAGE.image_transfer_initiate, ImageTransferInitiate(b"firmware", len(octets)))
+        client.act(IMAGE.image_block_transfer, ImageBlock(number, octets[16 * number : 16 * number + 16]))
+
+    done = 0
+    for _ in range(LIVES):
+        done = simulator.until_killed(step, chance.randint(1, 25), done)
+        with simulator.life() as (url, _process), simulator.client(url) as client:
+            value: Any = client.get(COUNTED.value)
+            assert value in (done, done + 1)  # what was under way may have come as far as to be kept
+            rows: Any = client.get(PROFILE.buffer)
+            captured = [int(row[1]) for row in rows]
+            assert captured in (list(range(1, done + 1)), list(range(1, done + 2)))
+            blocks = str(client.get(IMAGE.image_transferred_blocks_status))
+            assert blocks.rstrip("0") in ("1" * done, "1" * (done + 1))
+            assert value >= len(captured) >= blocks.count("1") >= done
+            if len(captured) > done:  # so that each number is captured once
+                client.act(IMAGE.image_block_transfer, ImageBlock(done, octets[16 * done : 16 * done + 16]))
+                done += 1
+
+
+def test_two_programs_do_not_share_a_state(tmp_path: Path) -> None:
+    simulator = Simulator(tmp_path, "meter.state")
+    with simulator.life():
+        words = [
+            str(tmp_path / "meter.toml"),
+            "--state",
+            str(tmp_path / "meter.state"),
+            "--listen",
+            "tcp://127.0.0.1:0",
+        ]
+        again = subprocess.run(
+            [sys.executable, "-m", "cosem", "simulate", *words],
+            env=environment(tmp_path),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert again.returncode != 0
+    assert "another running meter" in again.stderr
