@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -21,10 +23,12 @@ from cosem.protocol.values.data import OctetString
 from e2e.test_security_suites import environment
 
 NAME = Data("0.0.42.0.0.255")
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @contextmanager
-def running(*words: str, state: Path) -> Generator[dict[str, Any], None, None]:
+def running(*words: str, state: Path) -> Generator[tuple[dict[str, Any], Callable[[], str]], None, None]:
+    """Run the command: give what it says first, and what gives the next line that it says."""
     fleet = subprocess.Popen(
         [sys.executable, "-m", "cosem", "fleet", "--json", *words],
         env=environment(state),
@@ -40,7 +44,7 @@ def running(*words: str, state: Path) -> Generator[dict[str, Any], None, None]:
             line = fleet.stdout.readline()
             assert line, "the fleet ended"
             said += line
-        yield json.loads(said)
+        yield json.loads(said), fleet.stdout.readline
     finally:
         fleet.terminate()
         fleet.communicate()
@@ -48,10 +52,71 @@ def running(*words: str, state: Path) -> Generator[dict[str, Any], None, None]:
 
 @pytest.mark.parametrize("keys", [(), ("--demo-keys",)])
 def test_a_hundred_thousand_meters_answer_from_the_first_to_the_last(keys: tuple[str, ...], tmp_path: Path) -> None:
-    with running("--count", "100000", "--listen", "tcp://127.1.0.0:0", *keys, state=tmp_path) as fleet:
+    with running("--count", "100000", "--listen", "tcp://127.1.0.0:0", *keys, state=tmp_path) as (fleet, _):
         first = ConnectionUrl.parse(fleet["first"])
         addresses = AddressRange(first.host, 100_000)
         for number in (0, 1, 255, 256, 50_000, 65_536, 99_999):
             with Client.open(replace(first, host=addresses.address(number), client=16)) as client:
                 assert client.get(NAME.value) == OctetString(f"KFM1020{number:09}".encode())
         assert ConnectionUrl.parse(fleet["last"]).host == addresses.address(99_999)
+
+
+PLAN = """
+store = "readings.sqlite"
+[defaults]
+security = "open"
+read = ["1.0.1.8.0.255"]
+profiles = [{ obis = "1.0.99.1.0.255", last = "1 day" }]
+[security.open]
+auth = "none"
+"""
+
+
+def command(*words: str, state: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cosem", *words], env=environment(state), capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_head_end_is_judged_by_the_ledger(tmp_path: Path) -> None:
+    """A day in some seconds: collected, compared, then one value is taken away and another one changed."""
+    ledger, store = tmp_path / "day.sqlite", tmp_path / "readings.sqlite"
+    words = ("--count", "3", "--listen", "tcp://127.1.0.0:0", "--start", "2026-03-01T00:00:00+0000", "--state", "0.1")
+    more = ("--speed", "7200", "--ledger", str(ledger))
+    with running(*words, *more, state=tmp_path) as (fleet, said):
+        first = ConnectionUrl.parse(fleet["first"])
+        addresses = AddressRange(first.host, 3)
+        while datetime.fromisoformat(json.loads(said())["virtual_time"]) < NOON:
+            pass
+        meters = "".join(
+            f'[[meter]]\nname = "KFM1020{n:09}"\nurl = "tcp://{addresses.address(n)}:{first.port}?client=16"\n'
+            for n in range(3)
+        )
+        (tmp_path / "plan.toml").write_text(PLAN + meters)
+        collected = command("collect", str(tmp_path / "plan.toml"), state=tmp_path)
+        assert collected.returncode == 0, collected.stderr
+
+    def judged() -> tuple[int, dict[str, Any]]:
+        done = command("fleet", "compare", str(ledger), str(store), "--json", state=tmp_path)
+        return done.returncode, json.loads(done.stdout)
+
+    code, found = judged()
+    assert (code, found["findings"], found["meters"]) == (0, [], 3)
+    assert found["right"] > 3 * 40
+    with closing(sqlite3.connect(store)) as changed, changed:
+        changed.execute(_DELETE)
+        changed.execute(_CHANGE)
+    code, found = judged()
+    assert (code, found["lost"], found["wrong"], found["doubled"], found["late"]) == (1, 1, 1, 0, 0)
+    lost, wrong = sorted(found["findings"], key=lambda finding: str(finding["finding"]))
+    assert (lost["stored"], wrong["stored"]) == (None, 4711)
+    assert lost["meter"] == wrong["meter"] == "KFM1020000000000"
+
+
+_MORNING: Final = int(datetime(2026, 3, 1, 6, tzinfo=UTC).timestamp() * 1_000_000)
+_ONE: Final = (
+    f"(SELECT {{}} FROM profile_reading WHERE time > {_MORNING} ORDER BY meter, profile, signal, time LIMIT 1)"
+)
+_WHERE: Final = " WHERE (meter, profile, signal, time) = " + _ONE.format("meter, profile, signal, time")
+_DELETE: Final = "DELETE FROM profile_reading" + _WHERE
+_CHANGE: Final = "UPDATE profile_reading SET raw = 4711" + _WHERE

@@ -2,7 +2,8 @@
 
 A value of a profile is held against what the meter captured at that time, a spot value against what the meter was
 asked: it counts as often as it was answered, in any order, for the two clocks need not be the same. Values that nobody
-stored of any meter were not wanted, and are not lost.
+stored of any meter were not wanted, and are not lost; neither are those that were captured a short time before the end
+and never asked for.
 """
 
 from __future__ import annotations
@@ -150,7 +151,9 @@ def _captured(
                 found.find(Finding(Kind.LATE, reference, profile, each.time, each.raw, true))
         seen.add(key)
     for key, raw in truth.items():
-        if key not in seen and key[:2] in wanted:
+        if key in seen or key[:2] not in wanted or end is None:
+            continue
+        if end - key[2] >= late or delivered.when(key[0], key[2]) is not None:  # there was time, or it was answered
             found.find(Finding(Kind.LOST, key[1], key[0], key[2], None, raw))
 
 

@@ -61,7 +61,7 @@ TRUTH = [captured(place, 100 + place) for place in range(4)]
     ],
 )
 def test_values_of_a_profile(readings: list[Reading], right: int, found: dict[Kind, int]) -> None:
-    said = verdict("KFM1", TRUTH, readings, WANTED)
+    said = verdict("KFM1", TRUTH, readings, WANTED, late=timedelta())
     assert (said.right, dict(said.counts)) == (right, found)
     assert said.clean is not bool(found)
 
@@ -71,6 +71,14 @@ def test_a_time_at_which_nothing_was_captured() -> None:
     said = verdict("KFM1", TRUTH[:2], [stored(0, 100), stored(1, 101), odd], WANTED)
     (finding,) = said.findings
     assert (finding.kind, finding.time, finding.stored, finding.true) == (Kind.WRONG, odd.time, 100, None)
+
+
+def test_what_was_never_asked_for_is_lost_when_there_was_time_for_it() -> None:
+    said = verdict("KFM1", TRUTH, [], WANTED, late=2 * QUARTER)
+    assert [each.time for each in said.findings] == [TIME, TIME + QUARTER]
+    answer = Answer(TIME + 9 * QUARTER, "KFM1", 1, f"7/{PROFILE}/2", "sha256 0", TIME + 3 * QUARTER, TIME + 3 * QUARTER)
+    answered_last = verdict("KFM1", [*TRUTH, answer], [], WANTED, late=4 * QUARTER)
+    assert [each.time for each in answered_last.findings] == [TIME + 3 * QUARTER]
 
 
 @pytest.mark.parametrize(("after", "late"), [(QUARTER, 0), (QUARTER + timedelta(microseconds=1), 1)])
@@ -111,7 +119,7 @@ def test_what_nobody_stored_of_any_meter_was_not_wanted() -> None:
 @pytest.mark.parametrize("more", [0, 1])
 def test_so_many_findings_are_told_one_by_one(more: int) -> None:
     truth = [captured(place, 0) for place in range(MOST_FINDINGS + more)]
-    said = verdict("KFM1", truth, [], WANTED)
+    said = verdict("KFM1", truth, [], WANTED, late=timedelta())
     assert (len(said.findings), said.counts[Kind.LOST]) == (MOST_FINDINGS, MOST_FINDINGS + more)
 
 
@@ -136,6 +144,6 @@ def test_a_store_that_has_all_that_meters_measured_but_one_value(tmp_path: Path)
                 for row in meter.value(buffer)[-9:]
             ]
             store.add(readings if number else readings[:-2])
-        verdicts = list(compare(ledger, store.rows, store.meters()))
+        verdicts = list(compare(ledger, store.rows, store.meters(), late=timedelta()))
     assert [each.meter for each in verdicts] == [population.name(number) for number in range(3)]
     assert [(each.right, dict(each.counts)) for each in verdicts] == [(3, {Kind.LOST: 1}), (4, {}), (4, {})]

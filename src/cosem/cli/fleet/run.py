@@ -7,8 +7,8 @@ import importlib
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
-from dataclasses import asdict, replace
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from cosem.cli.failure import NOT_CONNECTED, Ended
+from cosem.cli.fleet.telling import line, tell
 from cosem.cli.options import Json
 from cosem.cli.report import put, put_json, say
 from cosem.errors import ConfigurationError, TransportError
@@ -27,12 +28,14 @@ from cosem.fleet.inventory import FORMS, Inventory
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.ledger import Ledger, create
 from cosem.fleet.limits import FleetLimits
+from cosem.fleet.metrics import metrics as shown
 from cosem.fleet.places import Place, Way
 from cosem.fleet.population import Group, Population, first_counter
 from cosem.fleet.push_setup import PushSettings
 from cosem.fleet.scenario import Scenario
 from cosem.fleet.scenario import load as load_scenario
 from cosem.fleet.truth import measured
+from cosem.io.aio.scrape import Scrape
 from cosem.io.credentials import password
 from cosem.protocol.profile.address import ConnectionUrl
 
@@ -126,8 +129,22 @@ def fleet(
             show_default=False,
         ),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Serve metrics to Prometheus at host:port.", show_default=False),
+    ] = None,
+    state: Annotated[
+        float | None,
+        typer.Option(
+            min=0.01,
+            metavar="SECONDS",
+            help="How often to tell the state: with --json a line each time; left out, on a terminal alone.",
+            show_default=False,
+        ),
+    ] = None,
     beyond_loopback: Annotated[
-        bool, typer.Option("--beyond-loopback", help="With --by-port: listen where other machines can reach.")
+        bool,
+        typer.Option("--beyond-loopback", help="Let ports, metrics and pushes reach other machines, and be reached."),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -167,10 +184,11 @@ def fleet(
     if inventory is not None:
         _write_inventory(Inventory(served, with_keys=with_keys), inventory)
         return
+    scrape = None if metrics is None else Scrape(_shown_by(served), metrics, beyond_loopback=beyond_loopback)
     served.ledger = None if ledger is None else create(ledger)
     begun = clock.now()
     try:
-        run(_serve(served, lambda: _announce(served, as_json=json)))
+        run(_serve(served, scrape, lambda: _announce(served, as_json=json), tell(served, every=state, as_json=json)))
     except TransportError as error:
         say(f"error: cannot listen: {error}")
         raise Ended(NOT_CONNECTED) from None
@@ -180,8 +198,7 @@ def fleet(
         if served.ledger is not None:
             with served.ledger as truth:
                 _write_measured(served.population, truth, begun, clock.now())
-    state = asdict(served.state)
-    say("stopped: " + ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in state.items() if value))
+    say(f"stopped at {line(served.state, clock.now())}")
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -273,15 +290,29 @@ def _write_measured(population: Population, ledger: Ledger, since: datetime, unt
         ledger.record(each)
 
 
-async def _serve(served: Fleet, started: Callable[[], None]) -> None:
+def _shown_by(served: Fleet) -> Callable[[], str]:
+    return lambda: shown(served.state, served.population.clock())
+
+
+async def _serve(
+    served: Fleet, scrape: Scrape | None, started: Callable[[], None], telling: Coroutine[Any, Any, None]
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     if sys.platform != "win32":  # whose event loops take no signal handlers
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-    async with served:
+    async with AsyncExitStack() as entered:
+        entered.callback(telling.close)
+        await entered.enter_async_context(served)
+        if scrape is not None:
+            await entered.enter_async_context(scrape)
+            say(f"metrics at http://{scrape.url.place}/metrics")
         started()
+        told = asyncio.create_task(telling)
         await stop.wait()
+        told.cancel()
+        await asyncio.wait([told])
 
 
 def _announce(served: Fleet, *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ A value that is not topical or invalid is left out, so that no graph goes on wit
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final, Unpack
 
@@ -17,11 +17,11 @@ from starlette.routing import Route
 from cosem.gateway.northbound import Obey, Point
 from cosem.gateway.northbound.http import Guard, HttpSettings, Served
 from cosem.gateway.value import Plain, Quality, Sample
+from cosem.io import metrics
 
 PORT: Final = 9761
 """What exporters of smart meters usually take."""
 
-TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _UNTRUE: Final = Quality.NOT_TOPICAL | Quality.INVALID
 
 
@@ -57,17 +57,18 @@ class PrometheusOutput(Served):
         return self.plan(tuple(self._points.values()))
 
     async def _show(self, _: Request) -> Response:
-        return Response("".join(map(self._family, _FAMILIES)), media_type=TYPE)
+        return Response("".join(map(self._family, _FAMILIES)), media_type=metrics.TYPE)
 
     def _family(self, family: tuple[str, str, Callable[[Sample], float | int | Decimal | None]]) -> str:
         name, meaning, of = family
-        lines = [f"# HELP cosem_signal_{name} {meaning}\n# TYPE cosem_signal_{name} gauge\n"]
+        return metrics.family(f"cosem_signal_{name}", meaning, self._samples(of))
+
+    def _samples(self, of: Callable[[Sample], float | int | Decimal | None]) -> Iterator[metrics.Sample]:
         for signal, point in self._points.items():
             sample = self._last.get(signal)
             number = None if sample is None else of(sample)
             if sample is not None and number is not None:
-                lines.append(f"{_name(name, point, sample.unit)} {number}\n")
-        return "".join(lines)
+                yield _labels(point, sample.unit), number
 
 
 def _number(value: Plain) -> float | int | Decimal | None:
@@ -94,11 +95,10 @@ _FAMILIES: Final[tuple[tuple[str, str, Callable[[Sample], float | int | Decimal 
 )
 
 
-def _name(family: str, point: Point, unit: str = "") -> str:
-    labels = {"device": point.device, "signal": point.signal, "name": point.name, "unit": unit or point.unit}
-    shown = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-    return f"cosem_signal_{family}{{{shown}}}"
+def _labels(point: Point, unit: str) -> dict[str, str]:
+    return {"device": point.device, "signal": point.signal, "name": point.name, "unit": unit or point.unit}
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+def _name(family: str, point: Point) -> str:
+    """Return what a point is called, as it stands in the text."""
+    return metrics.shown(f"cosem_signal_{family}", _labels(point, ""))
