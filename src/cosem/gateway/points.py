@@ -75,6 +75,7 @@ def point_of(signal: Signal) -> Point:
         register=signal.register,
         ioa=signal.ioa,
         node=signal.node,
+        select=0 if signal.writing is None else signal.writing.select,
     )
 
 

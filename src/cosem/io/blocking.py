@@ -43,8 +43,10 @@ def run(operation: Coroutine[Any, Any, R]) -> R:
     )
 
 
-def connect_tcp(host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> SocketStream:
+def connect_tcp(host: str, port: int, timeout: float = CONNECT_TIMEOUT, bind: str | None = None) -> SocketStream:
     """Connect to a TCP port. Looking the name up is up to the system and not covered by `timeout`.
+
+    `bind` is the one of our addresses to connect from.
 
     Raises ConnectionFailed that says what to try.
     """
@@ -54,6 +56,8 @@ def connect_tcp(host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> Socke
         opened = socket.socket(family, kind, number)
         try:
             opened.settimeout(max(deadline - time.monotonic(), 0.001))
+            if bind is not None:
+                from_here(opened, bind)
             opened.connect(address)
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError as error:
@@ -68,6 +72,15 @@ def connect_tcp(host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> Socke
     raise failed or ConnectionFailed(f"{host!r} has no address")
 
 
+def from_here(opened: socket.socket, address: str) -> None:
+    """Let a socket connect from one of our addresses. Raises OSError that says what is wrong with it."""
+    try:
+        opened.bind((address, 0))
+    except OSError as error:
+        why = failure.reason(error)
+        raise OSError(error.errno, f"{address} is no address of this machine that leads there: {why}") from error
+
+
 def connect_udp(host: str, port: int) -> DatagramStream:
     """Open a UDP socket that sends to and hears from one peer only."""
     family, kind, number, address = _addresses(host, port, socket.SOCK_DGRAM)[0]
@@ -80,9 +93,11 @@ def connect_udp(host: str, port: int) -> DatagramStream:
     return DatagramStream(opened)
 
 
-def open_serial(path: str, baud: int, character_format: str = "8N1", rs485: str | None = None) -> SerialStream:
+def open_serial(
+    path: str, baud: int, character_format: str = "8N1", rs485: str | None = None, flow: str | None = None
+) -> SerialStream:
     """Open a serial port for this program alone. Raises ConnectionFailed, or ConfigurationError without pyserial."""
-    return SerialStream(open_port(path, baud, character_format, rs485))
+    return SerialStream(open_port(path, baud, character_format, rs485, flow))
 
 
 def open_file(path: str) -> FileStream:

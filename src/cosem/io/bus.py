@@ -40,7 +40,7 @@ Open: TypeAlias = Callable[[ConnectionUrl, float], Coroutine[Any, Any, Stream]]
 def line_of(url: ConnectionUrl) -> tuple[object, ...]:
     """Return what must be the same for URLs to be of one line; the meters on it differ in their addresses alone."""
     dialled = (url.number, url.pin, url.init, url.answer_wait)
-    return (url.medium, url.place, url.baud, url.format, url.parity, url.echo, url.rs485, *dialled)
+    return (url.medium, url.place, url.baud, url.format, url.parity, url.echo, url.rs485, url.flow, url.bind, *dialled)
 
 
 def shareable(url: ConnectionUrl) -> bool:

@@ -57,11 +57,11 @@ def open_raw(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stre
 
 def _open_blocking(url: ConnectionUrl, timeout: float) -> Stream:
     if url.medium in ("serial", "modem"):
-        return blocking.open_serial(url.path, *_opened(url), url.rs485)
+        return blocking.open_serial(url.path, *_opened(url), url.rs485, url.flow)
     assert url.port is not None
     if url.medium == "udp":
         return blocking.connect_udp(url.host, url.port)
-    return blocking.connect_tcp(url.host, url.port, timeout)
+    return blocking.connect_tcp(url.host, url.port, timeout, url.bind)
 
 
 def hear_blocking(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:
@@ -84,11 +84,11 @@ async def _open_async(url: ConnectionUrl, timeout: float) -> Stream:
     from cosem.io import aio  # here, as asyncio is half of what a blocking program would wait for at its start
 
     if url.medium in ("serial", "modem"):
-        return await aio.open_serial(url.path, *_opened(url), url.rs485)
+        return await aio.open_serial(url.path, *_opened(url), url.rs485, url.flow)
     assert url.port is not None
     if url.medium == "udp":
         return await aio.connect_udp(url.host, url.port)
-    return await aio.connect_tcp(url.host, url.port, timeout)
+    return await aio.connect_tcp(url.host, url.port, timeout, url.bind)
 
 
 async def hear_async(url: ConnectionUrl | str, timeout: float = CONNECT_TIMEOUT) -> Stream:

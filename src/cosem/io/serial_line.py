@@ -41,8 +41,12 @@ RS485_LEVELS: Final = {"yes": True, "inverted": False}
 """The level of RTS while we send, by the word of a connection URL; while we listen it is the other."""
 
 
-def open_port(path: str, baud: int, character_format: str, rs485: str | None = None) -> SerialPort:
+def open_port(
+    path: str, baud: int, character_format: str, rs485: str | None = None, flow: str | None = None
+) -> SerialPort:
     """Open a serial port for this program alone; with `rs485` its RTS steers an RS-485 transceiver.
+
+    `flow` is its flow control: None, `rtscts` or `xonxoff`.
 
     Raises ConnectionFailed that says what to try, and ConfigurationError when pyserial is missing or refuses the speed.
     """
@@ -57,6 +61,8 @@ def open_port(path: str, baud: int, character_format: str, rs485: str | None = N
             stopbits=stops,
             timeout=0,
             write_timeout=WRITE_TIMEOUT,
+            rtscts=flow == "rtscts",
+            xonxoff=flow == "xonxoff",
             exclusive=True,
         )
         try:

@@ -72,7 +72,7 @@ class SpeakingPort(Place):
             await super()._begin()
             return
         assert url.baud is not None and url.format is not None
-        stream = await open_serial(url.path, url.baud, url.format, url.rs485)
+        stream = await open_serial(url.path, url.baud, url.format, url.rs485, url.flow)
         self._line = asyncio.create_task(self._speak_and_close(stream))
 
     async def _attend(self, stream: SocketStream | DatagramStream) -> None:

@@ -130,6 +130,19 @@ def test_connected_without_delay() -> None:
         blocking.run(stream.close())
 
 
+def test_connected_from_one_of_our_addresses() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        stream = blocking.connect_tcp("127.0.0.1", port, bind="127.0.0.2")
+        accepted, (address, _) = server.accept()
+        assert address == "127.0.0.2"
+        accepted.close()
+        blocking.run(stream.close())
+        for wrong in ("192.0.2.1", "::1"):
+            with pytest.raises(ConnectionFailed, match=f"{wrong} is no address of this machine that leads there"):
+                blocking.connect_tcp("127.0.0.1", port, bind=wrong)
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))

@@ -119,6 +119,33 @@ def test_rts_is_left_alone_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert port.rs485_mode is None
 
 
+@pytest.mark.parametrize(
+    ("query", "wires", "characters"),
+    [("", False, False), ("?flow=none", False, False), ("?flow=rtscts", True, False), ("?flow=xonxoff", False, True)],
+)
+def test_flow_control_is_that_of_pyserial(
+    monkeypatch: pytest.MonkeyPatch, query: str, wires: bool, characters: bool
+) -> None:
+    opened = given(monkeypatch, Steered())
+    open_blocking(f"iec21+serial:///dev/ttyS1{query}")
+    assert (opened[0]["rtscts"], opened[0]["xonxoff"]) == (wires, characters)
+
+
+@pytest.mark.parametrize("word", ["rtscts", "xonxoff"])
+def test_flow_control_of_a_pseudo_terminal(word: str) -> None:
+    """The line discipline of the system has it: CRTSCTS among the control modes, IXON among those of the input."""
+    far, near = pty.openpty()
+    try:
+        stream = open_blocking(f"iec21+serial://{os.ttyname(near)}?flow={word}")
+        modes = termios.tcgetattr(near)
+        assert bool(modes[0] & termios.IXON) is (word == "xonxoff")
+        assert bool(modes[2] & termios.CRTSCTS) is (word == "rtscts")
+        blocking.run(stream.close())
+    finally:
+        os.close(far)
+        os.close(near)
+
+
 def test_a_port_that_cannot_steer_is_closed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     port = Unsteerable()
     given(monkeypatch, port)

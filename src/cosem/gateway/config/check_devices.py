@@ -318,8 +318,8 @@ def _check_line(found: Entry, values: dict[str, Any]) -> None:
                 found.note(name, "mode IEC begins with 7E1 and goes on with 8N1: not used")
     elif values["databits"] == 9 and values["device"]:
         found.warn("databits", "serial ports of this system have 5 to 8 data bits: the line will not be opened")
-    if values["bind_address"] not in ("", None, "0.0.0.0", "::"):  # noqa: S104 - a text to compare with
-        found.warn("bind_address", "connections go out by the routes of the system: not used")
+    if values["device"] and values["bind_address"]:
+        found.note("bind_address", "a serial line has no address: not used")
     longest = values["reconnect_longest_ms"]
     if longest and values["reconnect_time"] and longest < values["reconnect_time"]:
         found.fault("reconnect_longest_ms", "it is below reconnect_time", f"0, or {values['reconnect_time']} and more")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -91,11 +92,19 @@ def _host(text: str) -> None:
         raise ConfigurationError(str(refused).partition("; a right URL is")[0]) from None
 
 
+def _address(text: str) -> None:
+    try:
+        ip_address(text)
+    except ValueError:
+        raise ConfigurationError("it is no IP address") from None
+
+
 _ALIAS: Final = Text("letters, digits, _ and -", r"[A-Za-z0-9_-]+", 64)
 _KEPT: Final = "1: the {} is kept between scans, unless others share the line; 0: one for each scan."
 _NAME: Final = Text()
 _PATH: Final = Text("a path")
 _HOST: Final = Checked("a host name or IP address", _host)
+_OURS: Final = Checked("an IP address of this machine", _address)
 _TITLE: Final = Checked("16 hexadecimal digits", _title)
 _KEY: Final = Hidden("env:NAME, file:PATH, keyring:OWNER, or 32 or 64 hexadecimal digits")
 _PUBLIC: Final = Hidden("env:NAME, file:PATH (PEM, DER or hexadecimal), or hexadecimal digits")
@@ -122,7 +131,18 @@ _LINE: Final = (
     Column("databits", Whole(6, 9), "Data bits of a character on a serial line.", 8),
     Column("stopbits", Whole(1, 2), "Stop bits.", 1),
     Column("parity", Words(tuple(PARITIES)), "Parity.", "none"),
-    Column("flowcontrol", Words(("none",)), "Flow control.", "none"),
+)
+_SPELLINGS: Final = (("hardware", "rtscts"), ("rts/cts", "rtscts"), ("software", "xonxoff"), ("xon/xoff", "xonxoff"))
+_FLOW: Final = Column(
+    "flowcontrol",
+    Words(("none", "rtscts"), _SPELLINGS[:2]),
+    "Flow control of a serial line; rtscts by its wires.",
+    "none",
+)
+_TEXT_FLOW: Final = replace(
+    _FLOW,
+    kind=Words(("none", "rtscts", "xonxoff"), _SPELLINGS),
+    meaning="Flow control of a serial line; rtscts by its wires, xonxoff by characters.",
 )
 _BAUDRATE: Final = Column("baudrate", Among(BAUD_RATES), "Speed of the serial line.", 9600)
 _DEVICE: Final = Column(
@@ -144,7 +164,7 @@ _LONGEST: Final = Column(
 )
 _PORT: Final = Column("port", Whole(0, 65535), "TCP port.")
 _IP: Final = Column("ip", _HOST, "Host name or IP address of the device or its serial server.", synonyms=("host",))
-_BIND: Final = Column("bind_address", _HOST, "Local address that connections are made from; empty: any.", "")
+_BIND: Final = Column("bind_address", _OURS, "The one of our addresses that connections are made from; empty: any.", "")
 _ECHO: Final = Column("echo", Words(("keep", "strip")), "strip: what is sent comes back, and is taken away.", "")
 _POLL_DELAY: Final = "Silence before anything is sent on the port."
 _CLOSE_DELAY: Final = "How long the port is left alone after it was closed."
@@ -189,6 +209,7 @@ DLMS: Final = (
     _DEVICE,
     _BAUDRATE,
     *_LINE,
+    _FLOW,
     _RETRIES,
     _SCAN_RATE,
     _RECONNECT,
@@ -265,6 +286,7 @@ IEC21: Final = (
     _DEVICE,
     Column("baudrate", Among(BAUD_RATES), "Speed of the sign-on; the standard's is 300.", 9600),
     *_LINE,
+    _TEXT_FLOW,
     *_beyond(
         _RETRIES,
         _RECONNECT,
@@ -291,6 +313,7 @@ ELGAMA: Final = (
         _LONGEST,
         Column("poll_delay_ms", _MILLISECONDS, _POLL_DELAY, 0),
         *_LINE,
+        _FLOW,
         _IP,
         _PORT,
         _BIND,
@@ -347,7 +370,12 @@ _BEYOND_SIGNALS: Final = _beyond(
     Column("command", Words(tuple(each.value for each in Verb)), "What a command does.", Verb.SET.value),
     Column("command_job", Text("as obis_job or tag_job_todo"), "What a command goes to; empty: what is read.", ""),
     Column("command_from", Text("kinds or names of outputs, with commas"), "Whose commands are taken; empty: all.", ""),
-    Column("select_seconds", Whole(0, 3600), "Select before operate within so many seconds; 0: without.", 0),
+    Column(
+        "select_seconds",
+        Whole(0, 3600),
+        "IEC 104: select before operate, within so many seconds; 0: as the station.",
+        0,
+    ),
     Column("lowest", Number(), "Commands below it are refused."),
     Column("highest", Number(), "Commands above it are refused."),
 )

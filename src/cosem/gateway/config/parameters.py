@@ -40,6 +40,9 @@ R = TypeVar("R")
 MANAGEMENT: Final = 1
 """The logical device that every meter has."""
 
+EVERY_ADDRESS: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - to compare with
+"""Words for no address in particular."""
+
 PARITIES: Final = MappingProxyType({"none": "N", "even": "E", "odd": "O"})
 
 MECHANISMS: Final = MappingProxyType(
@@ -130,8 +133,9 @@ class LineParameters:
         """Return framing, medium and place of the URL; `serial` are fields of it that a serial line has."""
         fields: dict[str, Any] = {"framing": framing, "echo": self.echo or None}
         if self.over_tcp:
-            return {**fields, "medium": "tcp", "host": self.ip, "port": self.port}
-        return {**fields, "medium": "serial", "path": self.device, **serial}
+            ours = None if self.bind_address in EVERY_ADDRESS else self.bind_address
+            return {**fields, "medium": "tcp", "host": self.ip, "port": self.port, "bind": ours}
+        return {**fields, "medium": "serial", "path": self.device, "flow": self.flowcontrol, **serial}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

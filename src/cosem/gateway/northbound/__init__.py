@@ -31,6 +31,8 @@ class Point:
         number_type: how it goes out.
         unit: as text. writable: whether commands to it are taken.
         topic, register, ioa, node: where it is in MQTT, Modbus, IEC 104 and OPC UA; None lets the output choose.
+        select: seconds within which it is operated after it was selected, where the protocol has that; 0 leaves the
+            choice to the output.
     """
 
     signal: str
@@ -43,6 +45,7 @@ class Point:
     register: int | None = None
     ioa: int | None = None
     node: str | None = None
+    select: int = 0
 
 
 class Output(Protocol):

@@ -10,9 +10,11 @@ from cosem.io.serial_line import SerialPort, configure_port, line_errors, line_l
 from cosem.io.stream import LARGEST_READ, WRITE_TIMEOUT
 
 
-async def open_serial(path: str, baud: int, character_format: str = "8N1", rs485: str | None = None) -> SerialStream:
+async def open_serial(
+    path: str, baud: int, character_format: str = "8N1", rs485: str | None = None, flow: str | None = None
+) -> SerialStream:
     """Open a serial port for this program alone. Raises ConnectionFailed, or ConfigurationError without pyserial."""
-    return SerialStream(open_port(path, baud, character_format, rs485))
+    return SerialStream(open_port(path, baud, character_format, rs485, flow))
 
 
 POLL_INTERVAL = 0.01

@@ -11,14 +11,15 @@ from cosem.errors import ConnectionFailed, ConnectionLost
 from cosem.io import failure
 from cosem.io.aio.addresses import addresses, host_of
 from cosem.io.aio.waiting import READ_AHEAD, Gate, Inbox
+from cosem.io.blocking import from_here
 from cosem.io.stream import CONNECT_TIMEOUT
 
 CLOSE_TIMEOUT = 5.0
 """Seconds a close waits for the last octets to leave."""
 
 
-async def connect_tcp(host: str, port: int, timeout: float = CONNECT_TIMEOUT) -> SocketStream:
-    """Connect to a TCP port. Raises ConnectionFailed that says what to try."""
+async def connect_tcp(host: str, port: int, timeout: float = CONNECT_TIMEOUT, bind: str | None = None) -> SocketStream:
+    """Connect to a TCP port, from `bind` of our addresses. Raises ConnectionFailed that says what to try."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
     failed: ConnectionFailed | None = None
@@ -26,6 +27,8 @@ async def connect_tcp(host: str, port: int, timeout: float = CONNECT_TIMEOUT) ->
         opened = socket.socket(family, socket.SOCK_STREAM)
         try:
             opened.setblocking(False)
+            if bind is not None:
+                from_here(opened, bind)
             async with asyncio.timeout_at(deadline):
                 await loop.sock_connect(opened, address)
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -169,6 +169,11 @@ def test_printed_in_one_form(text: str, printed: str) -> None:
         ("tcp://meter?parity=software", "parity"),
         ("hdlc+udp://meter?echo=strip", "echo"),
         ("hdlc+tcp://meter?rs485=yes", "rs485"),
+        ("hdlc+tcp://meter?flow=rtscts", "flow"),
+        ("hdlc+serial:///dev/ttyS1?flow=xonxoff", "octets 11 and 13"),
+        ("iec21+serial:///dev/ttyS1?flow=dtr", "none, rtscts or xonxoff"),
+        ("hdlc+serial:///dev/ttyS1?bind=192.0.2.1", "bind"),
+        ("tcp://meter?bind=here", "an IP address of this machine"),
         ("hdlc+serial:///dev/ttyS1?rs485=rts", "no, yes or inverted"),
         ("hdlc+serial:///dev/ttyUSB0?echo=yes", "echo"),
         ("hdlc+serial:///dev/ttyUSB0?number=123", "number"),
@@ -289,6 +294,9 @@ def _urls(draw: st.DrawFn) -> ConnectionUrl:
         fields["echo"] = draw(st.sampled_from([None, "strip", "keep"]))
     if medium == "serial" and framing != "wrapper":
         fields["rs485"] = draw(st.sampled_from([None, "no", "yes", "inverted"]))
+        fields["flow"] = draw(st.sampled_from([None, "none", "rtscts"]))
+    if medium in ("tcp", "rfc2217"):
+        fields["bind"] = draw(st.none() | st.ip_addresses().map(str))
     if medium == "modem":
         fields["number"] = draw(st.none() | st.from_regex(r"[0-9+*#,]{1,20}", fullmatch=True))
         fields["init"] = draw(st.none() | st.from_regex(r"AT[ -~]{0,20}", fullmatch=True))

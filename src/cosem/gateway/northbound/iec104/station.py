@@ -327,7 +327,8 @@ class Conversation:
         information = asdu.objects[3 : 3 + kind.size]
         selects = asdu.type_id not in BIT_STRINGS and bool(information[-1] & 0x80)
         if selects:
-            self._selected[asdu.address] = (_without_selection(information), now + self._station.settings.select_time)
+            seconds = point.select or self._station.settings.select_time
+            self._selected[asdu.address] = (_without_selection(information), now + seconds)
             self._answer(asdu.answered(Cause.ACTIVATION_CON))
             return None
         return self._operate(asdu, point, value, information, now)
@@ -335,7 +336,7 @@ class Conversation:
     def _operate(self, asdu: Asdu, point: Point, value: Plain, information: bytes, now: float) -> Wanted | None:
         settings = self._station.settings
         selected = self._selected.pop(asdu.address, None)
-        needed = settings.select_first and asdu.type_id not in BIT_STRINGS
+        needed = (settings.select_first or point.select > 0) and asdu.type_id not in BIT_STRINGS
         held = selected is not None and now < selected[1] and selected[0] == _without_selection(information)
         busy = asdu.address in self._underway or len(self._underway) >= settings.commands
         if busy or ((needed or selected is not None) and not held):

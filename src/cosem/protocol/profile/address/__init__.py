@@ -11,6 +11,8 @@
     hdlc+serial:///dev/ttyUSB0?sign_on=iec21          IEC 62056-21 mode E first
     iec21+tcp://192.0.2.7:2000?parity=software        a serial server that stays 8N1; echo=strip where it echoes
     hdlc+serial:///dev/ttyS1?rs485=yes                RS-485: RTS is on while we send; rs485=inverted where it is off
+    iec21+serial:///dev/ttyS1?flow=xonxoff            flow control of the port: rtscts, or xonxoff where all is text
+    tcp://192.0.2.7:4059?bind=192.0.2.1               from this one of our addresses
     hdlc+modem:///dev/ttyUSB0?number=*99%231          by telephone, 9600 8N1; also pin=env:NAME, init=AT…
     iec21+serial:///dev/ttyUSB0?address=12345678      IEC 62056-21, the meter with that number
     iec21+tcp://192.0.2.7:8000?data_baud=fixed        through a serial server; its line stays as it is
@@ -60,9 +62,10 @@ class ConnectionUrl:
     `gateway` is network:address of a device behind a gateway, as `GatewayAddress` prints it.
     `parity` is `software` where the line stays 8N1 and the eighth bit is the parity, `echo` is `strip` where what is
     sent comes back. `rs485` lets RTS steer the direction of a port with an RS-485 transceiver that does not do it by
-    itself: on while we send (`yes`), or off (`inverted`). A modem dials `number` and waits `answer_wait` seconds for
-    the answer; `pin` says where its PIN is to be found (`env:NAME`, `file:PATH`), and `init` is a command of the user's
-    own.
+    itself: on while we send (`yes`), or off (`inverted`). `flow` is the flow control of a serial port: `rtscts`, or
+    `xonxoff` for IEC 62056-21, whose octets are text. `bind` is the one of our IP addresses that is connected from.
+    A modem dials `number` and waits `answer_wait` seconds for the answer; `pin` says where its PIN is to be found
+    (`env:NAME`, `file:PATH`), and `init` is a command of the user's own.
     `model`, `serial` and the permission `experimental` belong to the byte protocol of Elgama, which is EXPERIMENTAL and
     refused without it.
     `address`, `data_baud`, `bcc` and `wake` are of IEC 62056-21: whom the sign-on calls; `auto`, the highest speed that
@@ -94,6 +97,8 @@ class ConnectionUrl:
     parity: str | None = None
     echo: str | None = None
     rs485: str | None = None
+    flow: str | None = None
+    bind: str | None = None
     number: str | None = None
     pin: str | None = None
     init: str | None = None
@@ -163,6 +168,10 @@ class ConnectionUrl:
             parts.append("its echo taken away")
         if self.rs485 is not None:
             parts.append(f"RS-485 with RTS {'off' if self.rs485 == 'inverted' else 'on'} while sending")
+        if self.flow is not None:
+            parts.append(f"flow control {self.flow}")
+        if self.bind is not None:
+            parts.append(f"from our address {self.bind}")
         if self.number is not None:
             parts.append(f"dials {self.number}")
         if self.sign_on is not None:

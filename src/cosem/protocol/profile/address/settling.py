@@ -134,7 +134,7 @@ def _settle_line(url: ConnectionUrl) -> None:
 def _settle_wire(url: ConnectionUrl) -> None:
     """What the wire does on its own, and how a modem gets there."""
     kind = (url.framing, url.medium)
-    for name in ("parity", "echo", "rs485", "number", "pin", "init", "answer_wait"):
+    for name in ("parity", "echo", "rs485", "flow", "bind", "number", "pin", "init", "answer_wait"):
         if getattr(url, name) is not None and not PARAMETERS[name].takes_part(*kind):
             raise refusal(f"{name} is not a parameter of {url.framing}+{url.medium}", kind)
     for name, known in WIRE_WORDS.items():
@@ -143,6 +143,13 @@ def _settle_wire(url: ConnectionUrl) -> None:
         if word not in known:
             raise refusal(f"{name}={shown(given)}: it is {', '.join(known[:-1])} or {known[-1]}", kind)
         _settle(url, name, None if word == known[0] else word)
+    if url.flow == "xonxoff" and url.framing != "iec21":
+        raise refusal("flow=xonxoff: octets 11 and 13 are its signals, and frames have them too; use rtscts", kind)
+    if url.bind is not None:
+        try:
+            ipaddress.ip_address(url.bind)
+        except ValueError:
+            raise refusal(f"bind={shown(url.bind)}: it is an IP address of this machine", kind) from None
     if url.parity is not None and url.line[1] not in SOFTWARE_FORMATS:
         raise refusal(
             f"format={url.line[1]}: parity=software makes {', '.join(sorted(SOFTWARE_FORMATS))} of a line of 8N1", kind
@@ -279,7 +286,7 @@ def defaults(url: ConnectionUrl) -> dict[str, int | str | None]:
         "address_size": _smallest_address_size(url) if url.framing == "hdlc" else None,
         "baud": baud if on_line else None,
         "format": character_format if on_line else None,
-        **dict.fromkeys(("parity", "echo", "rs485", "number", "pin", "init", "answer_wait")),
+        **dict.fromkeys(("parity", "echo", "rs485", "flow", "bind", "number", "pin", "init", "answer_wait")),
         "sign_on": None,
         "mode": "auto" if url.framing == "iec21" else None,
         "gateway": None,

@@ -113,6 +113,7 @@ WIRE_WORDS: Final = {
     "parity": ("hardware", "software"),
     "echo": ("keep", "strip"),
     "rs485": ("no", "yes", "inverted"),
+    "flow": ("none", "rtscts", "xonxoff"),
 }
 """What is meant where nothing is said, and the other words."""
 
@@ -178,6 +179,8 @@ PARAMETERS: Final[dict[str, _Parameter]] = {
     "parity": _Parameter(_LINE_FRAMINGS, _STREAMS, False),
     "echo": _Parameter(_LINE_FRAMINGS, _STREAMS, False),
     "rs485": _Parameter(_LINE_FRAMINGS, frozenset({"serial"}), False),
+    "flow": _Parameter(_LINE_FRAMINGS, frozenset({"serial"}), False),
+    "bind": _Parameter(_ALL_FRAMINGS, frozenset({"tcp", "rfc2217"}), False),
     "number": _Parameter(_ALL_FRAMINGS, _MODEM, False),
     "pin": _Parameter(_ALL_FRAMINGS, _MODEM, False),
     "init": _Parameter(_ALL_FRAMINGS, _MODEM, False),

@@ -258,6 +258,19 @@ def test_select_before_operate() -> None:
     assert len(master.ask("3301060001000d000005000000", 0)) == 1  # bit-strings have nothing to select
 
 
+@pytest.mark.parametrize(("seconds", "taken"), [(3.9, 1), (4.0, 0)])
+def test_select_before_operate_of_one_point_alone(seconds: float, taken: int) -> None:
+    """Select or execute is a bit of each command (IEC 60870-5-101), so that each point may want it."""
+    points = [replace(each, select=4 if each.number_type is NumberType.DIGITAL else 0) for each in POINTS]
+    master = Master(Station(points, StationSettings()))
+    assert master.ask("2d01060001000a000001", 0) == []
+    assert master.told() == ["2d01470001000a000001"]
+    master.ask("2d01060001000a000081", 0)
+    assert master.told() == ["2d01070001000a000081"]
+    assert len(master.ask("2d01060001000a000001", seconds)) == taken
+    assert len(master.ask("3101060001000c0000fbff00", seconds)) == 1  # which wants no selection
+
+
 @pytest.mark.parametrize(("seconds", "taken"), [(60, 1), (61, 0), (-60, 1), (-61, 0)])
 def test_a_command_of_another_time_is_not_taken(station: Station, seconds: int, taken: int) -> None:
     tag = time_tag(NOON + timedelta(seconds=seconds)).hex()
