@@ -136,7 +136,7 @@ def test_flow_control_of_a_pseudo_terminal(word: str) -> None:
     """The line discipline of the system has it: CRTSCTS among the control modes, IXON among those of the input."""
     far, near = pty.openpty()
     try:
-        stream = open_blocking(f"iec21+serial://{os.ttyname(near)}?flow={word}")
+        stream = open_blocking(f"iec21+serial://{os.ttyname(near)}?baud=9600&format=8N1&flow={word}")
         modes = termios.tcgetattr(near)
         assert bool(modes[0] & termios.IXON) is (word == "xonxoff")
         assert bool(modes[2] & termios.CRTSCTS) is (word == "rtscts")
