@@ -1,4 +1,4 @@
-"""Prints how many times our CPU time each peer takes for the same, what each sends over HDLC, and what a gateway costs.
+"""Prints how many times our CPU time each peer takes for the same, what HDLC carries, what gateway and fleet cost.
 
 Every library runs in a process of its own under its own interpreter; the rounds are interleaved, the ratio of a line is
 the median over the rounds, and all must first agree on the result. Ratios are to be trusted, times depend on the day.
@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import gateway, octets, wire
+from benchmarks import fleet, gateway, octets, wire
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = ROOT / "benchmarks" / "workers"
@@ -76,9 +76,12 @@ def main() -> int:
     sent = wire.table() if options.only in (None, wire.NAME) else []
     progress("the gateway")
     tables = gateway.table() if options.only in (None, gateway.NAME) else {}
+    progress("the fleet")
+    many = fleet.table() if options.only in (None, fleet.NAME) else {}
     progress("")
     if options.json:
-        json.dump({"lines": rows, "limits": limit, wire.NAME: sent, gateway.NAME: tables}, sys.stdout, indent=2)
+        found = {"lines": rows, "limits": limit, wire.NAME: sent, gateway.NAME: tables, fleet.NAME: many}
+        json.dump(found, sys.stdout, indent=2)
         print()
     else:
         if rows or limit:
@@ -87,6 +90,8 @@ def main() -> int:
             wire.print_table(sent)
         if tables:
             gateway.print_table(tables)
+        if many:
+            fleet.print_table(many)
     return 1 if any(row["disagreement"] for row in (*rows, *sent)) else 0
 
 
