@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,11 +20,16 @@ COMMANDS = [line.split("#")[0].strip() for line in re.findall(r"^cosem .*$", REA
 PATIENCE = 60.0
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(together: int = 1) -> int:
+    """Return a port that is free, with those that follow it."""
+    while True:
+        with ExitStack() as probes:
+            first = probes.enter_context(socket.create_server(("127.0.0.1", 0)))
+            port: int = first.getsockname()[1]
+            with suppress(OSError):
+                for more in range(1, together):
+                    probes.enter_context(socket.create_server(("127.0.0.1", port + more)))
+                return port
 
 
 @contextmanager
@@ -72,7 +77,7 @@ def test_every_verb_is_shown() -> None:
 
 def test_the_commands_do_what_they_are_shown_to_do() -> None:
     simulate, *others = [command.replace("4059", "{port}") for command in COMMANDS]
-    port = free_port()
+    port = free_port(3)
     words = shlex.split(simulate.format(port=port))[1:]
     with running([sys.executable, "-m", "cosem", *words], "stop with Ctrl-C"):
         for command in others:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from cosem.errors import ConfigurationError, LocalProtocolError
 from cosem.meter import behaviour as behaviours
@@ -46,6 +46,9 @@ from cosem.protocol.model.reference import AttributeRef
 from cosem.protocol.profile.communication import Station
 from cosem.protocol.values.data import DoubleLongUnsigned, Number
 from cosem.protocol.values.obis import Obis
+
+if TYPE_CHECKING:
+    from cosem.meter.metrology import Metrology
 
 MANAGEMENT: Final = 1
 """The SAP of the management logical device, which every meter has."""
@@ -95,7 +98,7 @@ class LogicalDevice:
 
     __slots__ = (
         *("_agenda", "_associations", "_base_names", "_listeners", "_logs", "_objects", "_short_names"),
-        *("_furnishings", "_replaced", "meter", "name", "sap", "source"),
+        *("_furnishings", "_replaced", "meter", "metrology", "name", "sap", "source"),
     )
 
     def __init__(self, meter: Meter, sap: int, name: str) -> None:
@@ -112,6 +115,8 @@ class LogicalDevice:
         self._base_names: dict[Obis, int] = {}
         self._short_names: ShortNames | None = None
         self._replaced = False
+        self.metrology: Metrology | None = None
+        """What guards what is measured, where anything does."""
 
     # -- describing ---------------------------------------------------------------------------------------------------
 
@@ -153,6 +158,11 @@ class LogicalDevice:
         """Raise alarms from now on, first that the meter has power; ConfigurationError where an object is missing."""
         self.listen(alarms)
         alarms.noted(self, MeterEvent.POWER_UP, self.meter.time())
+
+    def takes_time(self, item: Item) -> None:
+        """Let an object do something on its own as time passes."""
+        self._own().take_time(item)
+        self._attend()
 
     def put_in(self, item: Item) -> None:
         """Put a ready-made object into the device; ConfigurationError for a second one of that name."""

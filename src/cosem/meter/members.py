@@ -10,6 +10,7 @@ from typing import Final
 from cosem.errors import ConfigurationError, LocalProtocolError, ShapeError
 from cosem.meter.events import MeterEvent
 from cosem.meter.item import LOGICAL_NAME, Item, Refusal, Visit, refused
+from cosem.meter.metrology import Metrology
 from cosem.protocol.apdu.action import ActionResponseWithOptionalData, ActionResult, MethodDescriptor, NullData
 from cosem.protocol.apdu.descriptor import ATTRIBUTE_0
 from cosem.protocol.apdu.get import AttributeDescriptor, DataAccessResult, SelectiveAccess
@@ -44,7 +45,15 @@ def authorize(
         raise Refusal(DataAccessResult.OBJECT_UNDEFINED)
     if item.class_id != class_id:
         raise Refusal(DataAccessResult.OBJECT_CLASS_INCONSISTENT)
-    if not _GRANTED[service](visit, item, member):
+    guard = None if service is Service.GET else guard_of(visit, item)
+    if guard is not None:
+        if not guard.permits(visit):
+            guard.refuse(visit)
+            raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+        granted = _CALIBRATED[service](item, member)
+    else:
+        granted = _GRANTED[service](visit, item, member)
+    if not granted:
         raise Refusal(DataAccessResult.READ_WRITE_DENIED)
     if selection is not None and not _may_select(visit, service, item, member):
         raise Refusal(DataAccessResult.SCOPE_OF_ACCESS_VIOLATED)
@@ -79,8 +88,12 @@ def write(
         for number, each in values.items():
             decode_exactly(item.shape(number), each)
         visit.device.meter.settle()
+        guard = guard_of(visit, item)
         for number, each in values.items():
-            visit.device.owned(item).write(visit, number, each)
+            if guard is None:
+                visit.device.owned(item).write(visit, number, each)
+            else:
+                guard.write(visit, item, number, each)
         if item.class_id != Clock.class_id:  # which notes by itself that it was set
             visit.device.note(MeterEvent.PARAMETERS_WRITTEN)
         _keep(visit)
@@ -100,7 +113,7 @@ def run(visit: Visit, method: MethodDescriptor, parameters: Data | NullData) -> 
         declared = item.kind.declared_methods.get(index)
         if declared is not None:
             decode_exactly(declared.argument, argument)
-        run_it = item.behaviour.methods.get(index)
+        run_it = item.behaviour.methods.get(index) if guard_of(visit, item) is None else item.method(index)
         if run_it is None:  # the rights of a clone are those of its original, which can do more
             raise Refusal(DataAccessResult.OTHER_REASON)
         visit.device.meter.settle()
@@ -111,6 +124,12 @@ def run(visit: Visit, method: MethodDescriptor, parameters: Data | NullData) -> 
     except (ShapeError, LocalProtocolError):
         return ActionResponseWithOptionalData(ActionResult.TYPE_UNMATCHED)
     return ActionResponseWithOptionalData(ActionResult.SUCCESS, returned)
+
+
+def guard_of(visit: Visit, item: Item) -> Metrology | None:
+    """Return what guards an object that nobody may change as he likes."""
+    metrology = visit.device.metrology
+    return metrology if metrology is not None and metrology.guards(item) else None
 
 
 def _keep(visit: Visit) -> None:
@@ -181,6 +200,15 @@ _READ: Final = int(AttributeAccess.READ)
 _GRANTED: Final[Mapping[Service, Callable[[Visit, Item, int], bool]]] = MappingProxyType(
     {Service.GET: _may_read, Service.SET: _may_write, Service.ACTION: _may_run}
 )
+
+
+_CALIBRATED: Final[Mapping[Service, Callable[[Item, int], bool]]] = MappingProxyType(
+    {
+        Service.SET: lambda item, index: index != LOGICAL_NAME and item.has(index),
+        Service.ACTION: lambda item, index: item.method(index) is not None,
+    }
+)
+"""What may be done with what is measured in calibration mode."""
 
 
 def _selection(item: Item, index: int, access: SelectiveAccess) -> Selection:

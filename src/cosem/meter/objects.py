@@ -67,6 +67,12 @@ class Objects:
         if item.behaviour.timed is not None:
             self.timed += (item,)
 
+    def take_time(self, item: Item) -> None:
+        """Let an object do something on its own that did nothing when it was added."""
+        assert not self.shared
+        if item not in self.timed:
+            self.timed += (item,)
+
     def find(self, instance: Obis) -> Item | None:
         """Return the object with this logical name."""
         return self._items.get(instance)

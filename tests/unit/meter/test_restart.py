@@ -995,3 +995,45 @@ def test_lasting_keys_need_no_other_counters_than_those_of_the_state(tmp_path: P
     assert meter.counters.sending(keys, meter.system_title).next() == 1
     meter.memory.close()
     assert (tmp_path / "mine" / "invocation-counters").is_file()
+
+
+# -- metrology and firmware --------------------------------------------------------------------------------------------
+
+MODE = Data("0.0.128.0.0.255")
+IDENTIFIER = Data("1.0.0.2.0.255")
+GUARDED = """
+[[object]]
+class = "Register"
+instance = "1.0.1.8.0.255"
+value = 12345
+
+[[object]]
+class = "Data"
+instance = "0.0.128.0.0.255"
+
+[[metrology]]
+mode = "0.0.128.0.0.255"
+cover = "off"
+seal = "broken"
+seconds = 600
+"""
+
+
+def test_calibration_mode_ends_when_it_would_have(life: Life) -> None:
+    life.text = GUARDED
+    done(put(life.begin(), MODE.value, Unsigned(1)))
+    meter = life.again(minutes=9)
+    assert meter.value(MODE.value) == 1
+    done(put(meter, ENERGY.value, DoubleLongUnsigned(7)))
+    meter = life.again(minutes=1)
+    assert (meter.value(MODE.value), meter.value(ENERGY.value)) == (0, 7)
+    assert put(meter, ENERGY.value, DoubleLongUnsigned(8)) is DataAccessResult.READ_WRITE_DENIED
+
+
+def test_what_was_sealed_stays_sealed(life: Life) -> None:
+    life.text = GUARDED
+    meter = life.begin()
+    assert meter.management.metrology is not None
+    meter.management.metrology.seal(broken=False)
+    meter.keep()
+    assert put(life.again(), MODE.value, Unsigned(1)) is DataAccessResult.READ_WRITE_DENIED

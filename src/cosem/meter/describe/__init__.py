@@ -72,6 +72,20 @@
     available = "1.0.0.1.1.255"
     time = "1.0.0.1.2.255"
 
+    [[metrology]]                       # nobody writes what is measured, see `cosem.meter.metrology`
+    mode = "0.0.128.0.0.255"            # a Data object of a manufacturer's own: 1 switches calibration mode on, where
+    cover = "off"                       # the cover is off (left out: on) and
+    seal = "broken"                     # the seal is broken (left out: whole)
+    counter = "0.0.128.0.1.255"         # a Data object: how often; left out, nobody counts
+    seconds = 600                       # how long at most; left out, an hour
+
+    [[firmware]]                        # which program measures, see `cosem.meter.firmware`
+    identifier = "1.0.0.2.0.255"        # Data objects
+    signature = "1.0.0.2.8.255"         # the SHA-256 of its octets
+    version = "1.4.2"
+    file = "firmware-1.4.2.bin"
+    image = "0.0.44.0.0.255"            # the image transfer that brings another one
+
     [[payment]]                         # see `cosem.meter.behaviour.payment_account`; all but the first may be left out
     account = "0.0.19.0.0.255"
     test_tokens = "0.0.19.40.0.255"     # the token gateway that takes tokens for tests, which anybody can make
@@ -117,6 +131,7 @@ from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS,
 from cosem.meter.describe.billing import add_billing
 from cosem.meter.describe.load import feed_from
 from cosem.meter.describe.meter import add_device, companion_from, meter_from
+from cosem.meter.describe.metrology import add_firmware, add_metrology
 from cosem.meter.describe.object import add_object
 from cosem.meter.describe.payment import add_payment
 from cosem.meter.describe.profile import ORDERS, add_profile
@@ -237,6 +252,10 @@ def _described(
     if known is not None:
         described = {each.client for each in meter.management.associations} if meter.management.offers else set[int]()
         meter.offer(*(each for each in offers_of(known, secrets) if each.client not in described))
+    for table in whole.tables("firmware"):
+        add_firmware(meter, table, folder)
+    for table in whole.tables("metrology"):
+        add_metrology(meter, table)
     for table in whole.tables("push"):
         add_push(meter, table)
     for table in whole.tables("alarms"):

@@ -17,6 +17,7 @@ from cosem.meter.behaviour.profile_generic import CapturedRows, Profile, SortedR
 from cosem.meter.behaviour.token_gateway import Tokens
 from cosem.meter.device import LogicalDevice
 from cosem.meter.item import Item
+from cosem.meter.metrology import Calibration
 from cosem.meter.rights import Rule
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.values.data import Structure
@@ -182,7 +183,7 @@ def _recall_image(_: LogicalDevice, item: Item, value: Any, parts: Sequence[Any]
 
 STATES: Final[Mapping[type, State]] = MappingProxyType(
     {
-        **dict.fromkeys((Collected, Limit, tuple), State(Kept, _whole)),
+        **dict.fromkeys((Calibration, Collected, Limit, tuple), State(Kept, _whole)),
         Supply: State(_supply, _recall_supply),
         Tokens: State(_tokens, _recall_tokens),
         Demand: State(_demand, _recall_demand),
