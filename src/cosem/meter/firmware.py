@@ -52,7 +52,7 @@ class Firmware:
             if item is None or not item.has(_VALUE):
                 raise ConfigurationError(f"{instance}: it has no value, and none was given")
 
-    def noted(self, device: LogicalDevice, event: MeterEvent, _: datetime) -> None:
+    def noted(self, device: LogicalDevice, event: MeterEvent, time: datetime) -> None:
         """Tell of an image that was activated."""
         found = None if self.image is None or event is not MeterEvent.IMAGE_ACTIVATED else device.find(self.image)
         image = None if found is None else found.state
