@@ -10,10 +10,11 @@ objects decide (`Timed.clock_set`), and then go on from the new time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from cosem.meter.item import Item, Visit
+from cosem.meter.item import ClockSet, Item, Timed, Visit
 from cosem.protocol.values.obis import Obis
 
 if TYPE_CHECKING:
@@ -57,15 +58,15 @@ class Agenda:
         if self._last is None:
             self._last = device.meter.time().astimezone(UTC)
 
-    def catch_up(self, device: LogicalDevice) -> None:
-        """Do what was due since the last look."""
+    def catch_up(self, device: LogicalDevice, until: datetime | None = None) -> None:
+        """Do what was due since the last look, until now or until a time before."""
         if self._busy:
             return
         self.attend(device)
         self._busy, self._jumped = True, False
         try:
             self._begin(device)
-            self._go(device, device.meter.time().astimezone(UTC))
+            self._go(device, (until or device.meter.time()).astimezone(UTC))
         finally:
             self._busy = False
 
@@ -74,13 +75,24 @@ class Agenda:
         now = device.meter.time()
         if abs(now.astimezone(UTC) - before.astimezone(UTC)) <= SYNCHRONIZATION:
             return
+        self._jump(device, before, now, lambda timed: timed.clock_set)
+
+    def power_restored(self, device: LogicalDevice, before: datetime, now: datetime) -> None:
+        """Go on at a time, from a power failure that began at another."""
+        self.attend(device)
+        self._jump(device, before, now, lambda timed: timed.power_restored or timed.clock_set)
+
+    def _jump(
+        self, device: LogicalDevice, before: datetime, now: datetime, what: Callable[[Timed], ClockSet | None]
+    ) -> None:
         self._last, self._jumped = now.astimezone(UTC), True
         busy, self._busy = self._busy, True  # what is done about it may not come here again
         try:
             for item in device.timed:
                 timed = item.behaviour.timed
-                if timed is not None and timed.clock_set is not None:
-                    timed.clock_set(Visit(device, now), item, before)
+                run = None if timed is None else what(timed)
+                if run is not None:
+                    run(Visit(device, now), item, before)
         finally:
             self._busy = busy
 

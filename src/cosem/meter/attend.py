@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import TypeAlias
 
 from cosem.errors import ConnectionLost, CosemError, RemoteProtocolError, SecurityError, TimedOut
@@ -116,10 +117,13 @@ class _Connection:
         silent_until = stream.now() + self._idle
         while True:
             deadline = session.deadline()
+            wake = power_changes(self._meter, stream)
             try:
-                octets = await stream.read(silent_until if deadline is None else deadline)
+                octets = await stream.read(min(silent_until if deadline is None else deadline, wake))
             except ConnectionLost:
                 return
+            if not self._meter.powered:
+                return  # what was under way breaks off
             now = self._now = stream.now()
             ended: CosemError | None = None
             try:
@@ -211,6 +215,12 @@ class _Connection:
             if locks or offered is not self._offered.get(pair):
                 self._offered[pair] = offered
                 association.policy = self._policy(pair)
+
+
+def power_changes(meter: Meter, stream: Stream) -> float:
+    """Return when the power of a meter goes or comes back next by its script, by the clock of a stream."""
+    due = meter.power.deadline() if meter.has_outages else None
+    return inf if due is None else stream.now() + max((due - meter.true_time()).total_seconds(), 0.0)
 
 
 def _may_be_broadcast(association: AssociationDescription, request: object) -> bool:

@@ -23,6 +23,7 @@ from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.item import Item, Refusal, Visit
 from cosem.meter.lockout import DEFAULT_LIMITS, Lockout, LockoutLimits
 from cosem.meter.objects import Objects, declared, held
+from cosem.meter.power import Power
 from cosem.meter.pushing import Pushes
 from cosem.meter.short_names import ShortNames
 from cosem.protocol.apdu.get import DataAccessResult
@@ -276,7 +277,7 @@ class LogicalDevice:
 
     def visit(self, association: AssociationDescription | None = None, negotiated: Negotiated | None = None) -> Visit:
         """Return what a request of now is served with; what was due until now is done first."""
-        if self._objects.timed:
+        if self._objects.timed or self.meter.has_outages:
             self.settle()
         return Visit(self, self.meter.time(), association, negotiated)
 
@@ -299,11 +300,11 @@ class LogicalDevice:
         """Return all logical devices of the meter."""
         return tuple(self.meter.devices.values())
 
-    def set_time(self, moment: datetime) -> None:
-        """Set the meter's clock; Refusal when no meter can live then."""
+    def set_time(self, moment: datetime, *, relative: bool = False) -> None:
+        """Set the meter's clock; Refusal when no meter can live then. What is only moved is as invalid as before."""
         if not EARLIEST <= moment.astimezone(UTC) < LATEST:
             raise Refusal(DataAccessResult.TYPE_UNMATCHED)
-        self.meter.set_time(moment)
+        self.meter.set_time(moment, relative=relative)
 
     @property
     def untouched(self) -> bool:
@@ -331,12 +332,17 @@ class LogicalDevice:
         periods = (cast("profile_generic.Profile", item.state).period for item in self._objects.profiles)
         return next((period for period in periods if period), DEFAULT_PERIOD)
 
-    def settle(self) -> None:
-        """Do and capture what was due until now, before anything changes."""
+    def settle(self, until: datetime | None = None) -> None:
+        """Do and capture what was due until now, or until a time before, before anything changes.
+
+        Without power nothing is due.
+        """
+        if until is None and not self.meter.powered:
+            return
         if self._objects.timed:
             self._agenda = self._agenda or Agenda()
-            self._agenda.catch_up(self)
-        self.capture(self.meter.time())
+            self._agenda.catch_up(self, until)
+        self.capture(until or self.meter.time())
 
     def capture(self, time: datetime) -> None:
         """Capture what profiles had to capture until a time, before anything changes then."""
@@ -374,6 +380,14 @@ class LogicalDevice:
         if self._agenda is not None:
             self._agenda.clock_set(self, before)
         self.note(MeterEvent.CLOCK_SET)
+
+    def power_restored(self, before: datetime, now: datetime) -> None:
+        """Go on at a time, from a power failure that began at another: what was in between was never measured."""
+        visit = Visit(self, now)
+        for item in self._objects.profiles:
+            profile_generic.restart(item, visit)
+        if self._agenda is not None:
+            self._agenda.power_restored(self, before, now)
 
     @property
     def objects(self) -> Objects:
@@ -453,8 +467,19 @@ class Meter:
     """
 
     __slots__ = (
-        *("_clock", "_counters", "_lockout", "_lockout_limits", "_pushes", "_shift", "_shifts", "_store"),
-        *("chance", "devices", "entropy", "faults", "key_keeper", "memory", "preset", "system_title", "zone"),
+        *("_clock", "_counters", "_lockout", "_lockout_limits", "_power", "_pushes", "_shift", "_shifts", "_store"),
+        *(
+            "chance",
+            "clock_invalid",
+            "devices",
+            "entropy",
+            "faults",
+            "key_keeper",
+            "memory",
+            "preset",
+            "system_title",
+            "zone",
+        ),
     )
 
     def __init__(
@@ -482,6 +507,8 @@ class Meter:
         self._counters: Counters | None = None
         self._lockout: Lockout | None = None
         self._pushes: Pushes | None = None
+        self._power: Power | None = None
+        self.clock_invalid: datetime | None = None
         self._lockout_limits = lockout
         self.memory: Keeper | None = None
         self.preset: Preset | None = None
@@ -529,12 +556,51 @@ class Meter:
         """Return the meter's present time, in its zone."""
         return (self._clock() + self._shift).astimezone(self.zone)
 
-    def set_time(self, moment: datetime) -> None:
+    def true_time(self) -> datetime:
+        """Return what the clock would show if it had never been set, and had always gone on."""
+        return self._clock().astimezone(UTC)
+
+    def shown(self, true: datetime) -> datetime:
+        """Return what the clock shows at a true time, as it is set now."""
+        return (true + self._shift).astimezone(self.zone)
+
+    def lose_time(self, at: datetime, lost: timedelta) -> None:
+        """Let the clock have stood until a true time, for so long: what it shows is invalid until somebody sets it."""
+        self._shift -= lost
+        shown = self.shown(at)
+        self._shifts = (*self._shifts, (shown.astimezone(UTC), self._shift))[-MOST_SHIFTS:]
+        self.clock_invalid = shown
+
+    @property
+    def power(self) -> Power:
+        """The power of this meter."""
+        if self._power is None:
+            self._power = Power(self)
+        return self._power
+
+    @property
+    def powered(self) -> bool:
+        """Whether it has power."""
+        return self._power is None or self._power.on
+
+    @property
+    def dark(self) -> bool:
+        """Whether it had no power when somebody looked last."""
+        return self._power is not None and self._power.off
+
+    @property
+    def has_outages(self) -> bool:
+        """Whether its power may go."""
+        return self._power is not None
+
+    def set_time(self, moment: datetime, *, relative: bool = False) -> None:
         """Set the clock; rows that were due before are captured first."""
         if moment.tzinfo is None:
             raise LocalProtocolError("a meter's clock is set to an aware time")
         self.settle()
         before = self.time()
+        if not relative:
+            self.clock_invalid = None
         self._shift = moment - self._clock()
         self._shifts = (*self._shifts, (moment.astimezone(UTC), self._shift))[-MOST_SHIFTS:]
         for device in self.devices.values():

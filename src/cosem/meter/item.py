@@ -90,6 +90,7 @@ ReadSelected: TypeAlias = Callable[[Visit, "Item", Selection], Data]
 Write: TypeAlias = Callable[[Visit, "Item", Data], None]
 Run: TypeAlias = Callable[[Visit, "Item", Data], Data]
 Written: TypeAlias = Callable[[Visit, "Item"], None]
+ClockSet: TypeAlias = Callable[[Visit, "Item", datetime], None]
 Adopt: TypeAlias = Callable[["Item", "dict[int, Any]"], None]
 
 
@@ -104,13 +105,16 @@ class Timed:
         begin: what it does first of all.
         clock_set: what it does after the clock was set from an earlier or later time to that of the visit.
         reach: how far back what was missed is made up for.
+        power_restored: what it does after a power failure that began at an earlier time, at that of the visit; left
+            out, the same as after the clock was set.
     """
 
     following: Callable[[Visit, Item, datetime], datetime | None]
     act: Callable[[Visit, Item], None]
     begin: Callable[[Visit, Item], None] | None = None
-    clock_set: Callable[[Visit, Item, datetime], None] | None = None
+    clock_set: ClockSet | None = None
     reach: timedelta = timedelta.max
+    power_restored: ClockSet | None = None
 
 
 def never(_: Visit, __: Item, ___: datetime) -> None:

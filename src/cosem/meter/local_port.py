@@ -103,6 +103,8 @@ class _Port:
                 octets = await stream.read(min(due, default=None))
             except ConnectionLost:
                 return
+            if not self._meter.powered:
+                return
             now = stream.now()
             if octets:
                 heard = now

@@ -87,7 +87,8 @@ class SpeakingPort(Place):
     async def _speak(self, stream: SocketStream | DatagramStream | SerialStream) -> None:
         try:
             while True:
-                await stream.write(self._telegram())
+                if self.meter.powered:
+                    await stream.write(self._telegram())
                 until = stream.now() + self._interval
                 while stream.now() < until:
                     await stream.read(until)  # such a port hears nothing, and sees who leaves

@@ -72,10 +72,14 @@ class PushDispatch:
                     await self._look.wait()
 
     def _patience(self) -> float:
-        deadline = self._meter.pushes.deadline()
-        if deadline is None:
-            return LONGEST_LOOK
-        return min(max((deadline - self._meter.time()).total_seconds(), 0.0), LONGEST_LOOK)
+        meter, waits = self._meter, [LONGEST_LOOK]
+        deadline = meter.pushes.deadline()
+        if deadline is not None:
+            waits.append((deadline - meter.time()).total_seconds())
+        change = meter.power.deadline() if meter.has_outages else None
+        if change is not None:
+            waits.append((change - meter.true_time()).total_seconds())
+        return max(min(waits), 0.0)
 
     async def _send(self, attempt: PushAttempt) -> None:
         pushes = self._meter.pushes

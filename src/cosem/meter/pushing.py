@@ -102,6 +102,7 @@ class _Push:
     attempts: int = 0
     again: bool = False
     attempt: PushAttempt | None = None
+    last_gasp: bool = False
 
 
 class Pushes:
@@ -160,7 +161,7 @@ class Pushes:
         if due is None:
             self._events.append(PushEnded(*key, False, 0, "no communication window opens"))
             return
-        self._running[key] = _Push(device, item, plan, due)
+        self._running[key] = _Push(device, item, plan, due, last_gasp=at_once)
         if self.wake is not None:
             self.wake()
 
@@ -168,10 +169,11 @@ class Pushes:
         """End the push that runs, if any; an attempt that is under way is its last."""
         self._running.pop((device.sap, item.instance), None)
 
-    def lose(self) -> None:
-        """Forget every push that runs, as a meter does that has lost its power."""
-        self._running.clear()
-        self._ready.clear()
+    def lose(self, *, but_last_gasps: bool = False) -> None:
+        """Forget every push that runs, as a meter does that has lost its power, or all but those that tell so."""
+        kept = {key: push for key, push in self._running.items() if but_last_gasps and push.last_gasp}
+        self._running = kept
+        self._ready = [push for push in self._ready if any(push is each for each in kept.values())]
 
     @property
     def running(self) -> frozenset[tuple[int, Obis]]:

@@ -13,7 +13,7 @@ from cosem.meter.item import Behaviour, Item, Refusal, Run, Visit, refused
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model.classes.time_and_event import Clock, ClockBase
 from cosem.protocol.values.data import Data, Enumerated, Integer, Long, OctetString, Unsigned
-from cosem.protocol.values.dates import LAST_DAY, DateTime
+from cosem.protocol.values.dates import LAST_DAY, ClockStatus, DateTime
 
 TIME, TIME_ZONE, STATUS, SAVING_BEGIN, SAVING_END, SAVING_DEVIATION, SAVING_ENABLED, BASE = range(2, 10)
 
@@ -36,7 +36,19 @@ def last_multiple(time: datetime, period: int) -> datetime:
 
 
 def _time(visit: Visit, _: Item) -> Data:
-    return OctetString(DateTime.from_datetime(visit.time).octets)
+    moment = DateTime.from_datetime(visit.time)
+    return OctetString((moment.replace(status=_status_of(visit)) if _is_invalid(visit) else moment).octets)
+
+
+def _is_invalid(visit: Visit) -> bool:
+    """Tell whether the clock stood without power, and nobody has set it since."""
+    since = visit.device.meter.clock_invalid
+    return since is not None and since <= visit.time
+
+
+def _status_of(visit: Visit) -> int:
+    status = DateTime.from_datetime(visit.time).status or 0
+    return status | ClockStatus.INVALID if _is_invalid(visit) else status
 
 
 def _time_zone(visit: Visit, _: Item) -> Data:
@@ -44,7 +56,7 @@ def _time_zone(visit: Visit, _: Item) -> Data:
 
 
 def _status(visit: Visit, _: Item) -> Data:
-    return Unsigned(DateTime.from_datetime(visit.time).status or 0)
+    return Unsigned(_status_of(visit))
 
 
 def _saving(end: bool) -> Callable[[Visit, Item], Data]:
@@ -84,7 +96,7 @@ def _adjust(seconds: Callable[[Visit], int]) -> Run:
         period = timedelta(seconds=seconds(visit))
         before = last_multiple(visit.time, seconds(visit))
         nearer = before if visit.time.astimezone(UTC) - before < period / 2 else before + period
-        visit.device.set_time(nearer)
+        visit.device.set_time(nearer, relative=True)
         return None
 
     return run
@@ -125,7 +137,7 @@ def _shift(visit: Visit, _: Item, seconds: Data) -> Data:
     shift = cast("int", seconds)
     if abs(shift) > LONGEST_SHIFT:
         raise Refusal(DataAccessResult.TYPE_UNMATCHED)
-    visit.device.set_time(visit.time.astimezone(UTC) + timedelta(seconds=shift))
+    visit.device.set_time(visit.time.astimezone(UTC) + timedelta(seconds=shift), relative=True)
     return None
 
 

@@ -233,6 +233,10 @@ def _clock_set(visit: Visit, charge: Item, _: datetime) -> None:
         visit.device.owned(charge).state = replace(charge.state, since=visit.time.astimezone(UTC))
 
 
+def _go_on(_: Visit, __: Item, ___: datetime) -> None:
+    """Owe for the time without power as well."""
+
+
 def _activation(visit: Visit, charge: Item) -> datetime | None:
     written = told(visit, charge, Charge.unit_charge_activation_time)
     try:
@@ -323,5 +327,5 @@ BEHAVIOUR: Final = Behaviour(
         Charge.set_total_amount_remaining.index: _set_remaining,
     },
     adopt=_adopt,
-    timed=Timed(_following, _act, begin=_begin, clock_set=_clock_set),
+    timed=Timed(_following, _act, begin=_begin, clock_set=_clock_set, power_restored=_go_on),
 )

@@ -139,8 +139,8 @@ class CapturedRows:
         return len(self._rows)
 
     def catch_up(self, profile: Profile, visit: Visit) -> None:
-        """Capture what was due since the last look; of more than fits only the last."""
-        if not profile.period:
+        """Capture what was due since the last look; of more than fits only the last. Without power nothing is."""
+        if not profile.period or visit.device.meter.dark:
             return
         last = profile.last_time(visit.time)
         since, self._captured = self._captured, last

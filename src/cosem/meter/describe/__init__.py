@@ -95,6 +95,15 @@
     register = "0.0.96.10.1.255"        # a Data object among the columns of the profile
     bits = { data_not_valid = 2, daylight_saving = 3, clock_adjusted = 5, power_down = 7 }
 
+    [supply]                            # what the meter can do without power; see `cosem.meter.power`
+    clock_reserve = 172800              # seconds that the clock goes on; left out, as long as it takes
+    long_failure = 180                  # seconds from which on a failure is a long one
+
+    [[power]]                           # when there is none
+    at = 2026-03-01T08:00:00+01:00
+    length = 7200                       # seconds
+    every = 86400                       # seconds from one beginning to the next; left out, it comes once
+
 With a load a profile with a period has rows from before the meter began, computed when they are read, and captures
 from then on; with `past = false` it begins empty, and with `recomputed = true` it never captures. Demand registers,
 last averages and maxima (value groups D 4 to 6) follow the same energy. Tariff registers of a register activation
@@ -134,6 +143,7 @@ from cosem.meter.describe.meter import add_device, companion_from, meter_from
 from cosem.meter.describe.metrology import add_firmware, add_metrology
 from cosem.meter.describe.object import add_object
 from cosem.meter.describe.payment import add_payment
+from cosem.meter.describe.power import add_power
 from cosem.meter.describe.profile import ORDERS, add_profile
 from cosem.meter.describe.push import add_push
 from cosem.meter.describe.state import state_from
@@ -264,6 +274,7 @@ def _described(
         add_payment(meter, table)
     for table in whole.tables("billing"):
         add_billing(meter, table)
+    add_power(meter, whole)
     described_statuses = {add_status(meter, table) for table in whole.tables("status")}
     if known is not None:
         whole.guarded(partial(add_statuses_of, known, meter.management, described_statuses))

@@ -37,6 +37,8 @@ _ABOUT: Final = "about"
 _CLOCK: Final = "clock"
 _PRESET: Final = "preset"
 _LOCKOUT: Final = "lockout"
+_POWER: Final = "power"
+_INVALID: Final = "clock invalid"
 _ASSOCIATION: Final = "association"
 _OF_STATE: Final = 3
 """Words in the name of a state; those of a part of a journal have its number behind."""
@@ -87,7 +89,7 @@ class Memory:
             self._recall({name: _value(name, octets) for name, octets in kept.items()})
         meter.memory = self
         meter.key_keeper = _Associations(self)
-        if kept:
+        if kept and meter.powered:
             meter.settle()
             for device in meter.devices.values():
                 device.note(MeterEvent.POWER_UP)
@@ -145,6 +147,9 @@ class Memory:
         yield _CLOCK, meter.settings
         yield _PRESET, meter.preset
         yield _LOCKOUT, meter.lockout.kept
+        yield _INVALID, meter.clock_invalid
+        if meter.has_outages:
+            yield _POWER, meter.power.kept
         for device in meter.devices.values():
             yield f"agenda {device.sap}", device.agenda.reached
             marks = tuple(each.marks for each in device.listeners if isinstance(each, ProfileStatus))
@@ -228,12 +233,16 @@ class Memory:
     def _recall_one(self, name: str, value: Any, parts: list[Any]) -> bool:
         """Give one thing its state; False where there is no such thing any more."""
         meter, (kind, *place) = self._meter, name.split()
-        if kind == _CLOCK:
+        if name == _CLOCK:
             meter.recall_settings(*value)
         elif kind == _PRESET:
             meter.preset = value
         elif kind == _LOCKOUT:
             meter.lockout.recall(value)
+        elif name == _INVALID:
+            meter.clock_invalid = value
+        elif kind == _POWER:
+            meter.power.recall(*value)
         elif kind == _ASSOCIATION:
             return self._recall_association(place[0], int(place[1]), value)
         elif kind != _ABOUT:

@@ -1,0 +1,316 @@
+"""The power of a meter: failures by a script or by whoever calls, what a meter does about them, and what it tells.
+
+    meter.power.down()                  # connections break, nothing is measured, captured or done
+    meter.power.up()                    # and it goes on
+
+What was due until the power went is done first; then the meter notes it, and what it pushes for that event goes at
+once. While it is off, rows of profiles are missing, registers of electrical energy stand still, and nothing runs. When
+the power is back, single actions and schedules make up for what they missed as after a clock that was set forward
+(see `cosem.meter.behaviour.schedules`), charges for time go on, and the failure is counted in what the meter has of
+`0-b:96.7.x`. The clock goes on without power for as long as its reserve lasts, then it stands; a clock that stood says
+that its time is invalid until somebody sets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from cosem.errors import ConfigurationError
+from cosem.meter.agenda import LONGEST_SILENCE
+from cosem.meter.behaviour.registers import counted
+from cosem.meter.events import MeterEvent
+from cosem.meter.item import FromSource, Item, Visit
+from cosem.protocol.model.classes.data_storage import Data as DataObject
+from cosem.protocol.model.classes.data_storage import ExtendedRegister, Register
+from cosem.protocol.values.data import Data, DoubleLongUnsigned, LongUnsigned, Number, OctetString
+from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.units import Unit
+
+if TYPE_CHECKING:
+    from cosem.meter.device import LogicalDevice, Meter
+
+LONG: Final = timedelta(seconds=180)
+"""From when on a failure is a long one, unless the description or the object of the threshold says otherwise."""
+
+SHORTEST_REPETITION: Final = timedelta(hours=1)
+"""Between the beginnings of an outage that comes again and again."""
+
+LONGEST_OUTAGE: Final = timedelta(days=3660)
+
+_VALUE: Final = Register.value.index
+_REGISTERS: Final = (Register.class_id, ExtendedRegister.class_id)
+_TOLD_IN: Final = (DataObject.class_id, *_REGISTERS)
+_ENERGIES: Final = frozenset({Unit.WATT_HOUR, Unit.VAR_HOUR, Unit.VOLT_AMPERE_HOUR})
+_ELECTRICITY: Final = 1
+_FAILURES: Final = (96, 7)
+_THRESHOLD: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """The power goes at a time for `length`, and with `every` again and again."""
+
+    at: datetime
+    length: timedelta
+    every: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        if self.at.tzinfo is None:
+            raise ConfigurationError("at: it begins at a time with its offset, such as 2026-03-01T08:00:00+01:00")
+        if not timedelta() < self.length <= LONGEST_OUTAGE:
+            raise ConfigurationError(f"length: above 0 and up to {LONGEST_OUTAGE.days} days")
+        if self.every is not None and not max(SHORTEST_REPETITION, self.length) <= self.every <= LONGEST_OUTAGE:
+            raise ConfigurationError(
+                f"every: {SHORTEST_REPETITION.total_seconds():.0f} seconds or more, and not less than its length"
+            )
+
+    def covers(self, moment: datetime) -> bool:
+        """Tell whether there is no power at a moment."""
+        passed = moment - self.at
+        if passed < timedelta():
+            return False
+        return (passed if self.every is None else passed % self.every) < self.length
+
+    def following(self, moment: datetime) -> datetime | None:
+        """Return the first moment after one at which it begins or ends."""
+        began = self.at
+        if self.every is not None and moment >= self.at:
+            began += (moment - self.at) // self.every * self.every
+        changes = [began, began + self.length] + ([began + self.every] if self.every is not None else [])
+        return next((change for change in changes if change > moment), None)
+
+
+class Power:
+    """The power of one meter.
+
+    Attributes:
+        reserve: how long its clock goes on without power; None: as long as it takes.
+        long: from when on a failure is a long one.
+    """
+
+    __slots__ = ("_busy", "_done", "_held", "_meter", "_outages", "_since", "long", "reserve")
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._outages: tuple[Outage, ...] = ()
+        self._done = meter.true_time()
+        self._held = False
+        self._since: datetime | None = None
+        self._busy = False
+        self.reserve: timedelta | None = None
+        self.long = LONG
+
+    def describe(
+        self, outages: Iterable[Outage] = (), *, reserve: timedelta | None = None, long: timedelta = LONG
+    ) -> None:
+        """Let outages come from now on, and say what the meter can do; objects of failures without a value begin."""
+        self._outages += tuple(outages)
+        self.reserve = reserve
+        self.long = long
+        for device in self._meter.devices.values():
+            for item in list(device.items()):
+                _begin(device, item, long)
+
+    @property
+    def on(self) -> bool:
+        """Whether there is power now."""
+        self.catch_up()
+        return self._since is None
+
+    @property
+    def off(self) -> bool:
+        """Whether there was none when somebody looked last."""
+        return self._since is not None
+
+    def down(self) -> None:
+        """Let the power go now, until `up`."""
+        self.catch_up()
+        self._held = True
+        if self._since is None:
+            self._fail(self._meter.true_time())
+
+    def up(self) -> None:
+        """Let the power come back now, unless an outage of the script goes on."""
+        self.catch_up()
+        self._held = False
+        now = self._meter.true_time()
+        if self._since is not None and not self._covered(now):
+            self._return(now)
+
+    def deadline(self) -> datetime | None:
+        """Return when the script changes something next, in true time."""
+        moments = (each.following(self._done) for each in self._outages)
+        return min((each for each in moments if each is not None), default=None)
+
+    def catch_up(self) -> None:
+        """Let happen what the script has until now."""
+        if self._busy or not self._outages:
+            return
+        now = self._meter.true_time()
+        due = self.deadline()
+        if due is not None and due < now - LONGEST_SILENCE:
+            self._done = now - LONGEST_SILENCE
+        while (moment := self.deadline()) is not None and moment <= now:
+            self._done = moment
+            off = self._held or self._covered(moment)
+            if off and self._since is None:
+                self._fail(moment)
+            elif not off and self._since is not None:
+                self._return(moment)
+
+    # -- what survives a restart --------------------------------------------------------------------------------------
+
+    @property
+    def kept(self) -> tuple[datetime | None, bool, datetime]:
+        """Since when there is no power and whether somebody wants it so, and up to when outages have happened."""
+        return self._since, self._held, self._done
+
+    def recall(self, since: datetime | None, held: bool, done: datetime) -> None:
+        """Go on from before a restart."""
+        self._since, self._held, self._done = since, held, done
+
+    # -- how that is done ---------------------------------------------------------------------------------------------
+
+    def _covered(self, moment: datetime) -> bool:
+        return any(each.covers(moment) for each in self._outages)
+
+    def _fail(self, at: datetime) -> None:
+        busy, self._busy = self._busy, True
+        meter, shown = self._meter, self._meter.shown(at)
+        try:
+            for device in meter.devices.values():
+                device.settle(shown)
+            meter.pushes.lose()
+            for device in meter.devices.values():
+                device.note(MeterEvent.POWER_DOWN, shown)
+                for item in list(device.objects):
+                    _stand_still(Visit(device, shown), item)
+            meter.pushes.lose(but_last_gasps=True)
+            self._since = at
+        finally:
+            self._busy = busy
+
+    def _return(self, at: datetime) -> None:
+        assert self._since is not None
+        busy, self._busy = self._busy, True
+        since, self._since = self._since, None
+        meter, before, length = self._meter, self._meter.shown(since), at - since
+        try:
+            if self.reserve is not None and length > self.reserve:
+                meter.lose_time(at, length - self.reserve)
+            shown = meter.shown(at)
+            for device in meter.devices.values():
+                visit = Visit(device, shown)
+                for item in list(device.objects):
+                    _count_on(visit, item, before)
+                    _tell(visit, item, before, length, self.long)
+                device.power_restored(before, shown)
+                device.note(MeterEvent.POWER_UP, shown)
+        finally:
+            self._busy = busy
+
+
+# -- registers of energy -----------------------------------------------------------------------------------------------
+
+
+def _stand_still(visit: Visit, item: Item) -> None:
+    """Let a register of electrical energy that counts stand still from now on."""
+    if item.class_id not in _REGISTERS or item.instance.octets[0] != _ELECTRICITY or not _is_energy(item):
+        return
+    counting = counted(item)
+    if counting is not None and counting.switched is not False:
+        visit.device.owned(item).values[_VALUE] = FromSource(counting.changed(visit, counts=False))
+
+
+def _count_on(visit: Visit, item: Item, before: datetime) -> None:
+    """Let a register count again that stands still since the power went."""
+    counting = counted(item) if item.class_id in _REGISTERS else None
+    if counting is None or len(counting.stretches) < 2:
+        return
+    last, since = counting.stretches[-1], before.astimezone(UTC)
+    if last.since == since and not last.counts and counting.stretches[-2].counts:
+        visit.device.owned(item).values[_VALUE] = FromSource(counting.changed(visit, counts=True))
+
+
+def _is_energy(item: Item) -> bool:
+    held = item.values.get(Register.scaler_unit.index)
+    return held is not None and cast("Any", Register.scaler_unit.shape.decode(held)).unit in _ENERGIES
+
+
+# -- the objects of failures -------------------------------------------------------------------------------------------
+
+
+def _increased(held: Any, _: datetime, __: timedelta) -> Data:
+    return cast("Data", type(held)(min(held + 1, held.HIGH)))
+
+
+def _time_of(_: Any, before: datetime, __: timedelta) -> Data:
+    return OctetString(DateTime.from_datetime(before).octets)
+
+
+def _length_of(held: Any, _: datetime, length: timedelta) -> Data:
+    return cast("Data", type(held)(min(int(length.total_seconds()), held.HIGH)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """What an object of failures holds at first, and after each failure, or each long one."""
+
+    first: Data
+    after: Callable[[Any, datetime, timedelta], Data]
+    kind: type
+    long: bool
+
+
+_COUNT: Final = _Object(LongUnsigned(0), _increased, Number, long=False)
+_LONG_COUNT: Final = _Object(LongUnsigned(0), _increased, Number, long=True)
+_TIME: Final = _Object(OctetString(DateTime().octets), _time_of, OctetString, long=False)
+_LENGTH: Final = _Object(DoubleLongUnsigned(0), _length_of, Number, long=True)
+
+OBJECTS: Final[Mapping[int, _Object]] = MappingProxyType(
+    {
+        **dict.fromkeys((0, 1, 2, 3, 21), _COUNT),
+        **dict.fromkeys(range(5, 10), _LONG_COUNT),
+        **dict.fromkeys(range(10, 15), _TIME),
+        **dict.fromkeys(range(15, 20), _LENGTH),
+    }
+)
+"""By value group E: where all phases fail, each of them does. Auxiliary supply (4) has none of it."""
+
+
+def _group(item: Item) -> int | None:
+    """Return value group E of an object of failures; None for another one."""
+    a, _, c, d, e, _ = item.instance.octets
+    return e if (a, c, d) == (0, *_FAILURES) and item.class_id in _TOLD_IN else None
+
+
+def _begin(device: LogicalDevice, item: Item, long: timedelta) -> None:
+    group = _group(item)
+    if group is None or _VALUE in item.values:
+        return
+    if group in OBJECTS:
+        device.owned(item).values[_VALUE] = OBJECTS[group].first
+    elif group == _THRESHOLD:
+        device.owned(item).values[_VALUE] = DoubleLongUnsigned(int(long.total_seconds()))
+
+
+def _tell(visit: Visit, item: Item, before: datetime, length: timedelta, long: timedelta) -> None:
+    group, held = _group(item), item.values.get(_VALUE)
+    told = None if group is None else OBJECTS.get(group)
+    if told is None or not isinstance(held, told.kind):
+        return
+    if not told.long or length >= _threshold(visit, long):
+        visit.device.owned(item).values[_VALUE] = told.after(held, before, length)
+
+
+def _threshold(visit: Visit, long: timedelta) -> timedelta:
+    """Return from when on a failure is a long one: as the object of the threshold says, where there is one."""
+    for item in visit.device.objects:
+        held = item.values.get(_VALUE)
+        if _group(item) == _THRESHOLD and isinstance(held, int):
+            return timedelta(seconds=held)
+    return long

@@ -1,0 +1,466 @@
+"""Power failures: what is missing, what is made up for, what is told of them, and the clock without power."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from behaving import Now
+from cosem.errors import ConfigurationError
+from cosem.meter import Meter
+from cosem.meter.describe import parse
+from cosem.meter.power import LONGEST_OUTAGE, SHORTEST_REPETITION, Outage
+from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
+from cosem.protocol.model.classes.payment import Credit
+from cosem.protocol.values.data import Integer, LongUnsigned
+from cosem.protocol.values.dates import ClockStatus, DateTime
+from cosem.protocol.values.obis import Obis
+
+NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
+LOAD, LOG, RUNS = ProfileGeneric("1.0.99.1.0.255"), ProfileGeneric("0.0.99.98.0.255"), ProfileGeneric("0.0.99.98.1.255")
+ENERGY = Register("1.0.1.8.0.255")
+CLOCK = Clock()
+
+HEAD = """
+[meter]
+name = "KFM1020012345678"
+zone = "Europe/Berlin"
+"""
+MEASURED = """
+[load]
+kind = "household"
+
+[[object]]
+class = "Register"
+instance = "1.0.1.8.0.255"
+
+[[object]]
+class = "Data"
+instance = "0.0.96.10.1.255"
+value = { unsigned = 0 }
+
+[[object]]
+class = "Data"
+instance = "0.0.96.11.0.255"
+value = { unsigned = 0 }
+
+[[profile]]
+instance = "1.0.99.1.0.255"
+columns = ["0.0.1.0.0.255:time", "0.0.96.10.1.255:value", "1.0.1.8.0.255:value"]
+period = 900
+entries = 200
+past = false
+
+[[profile]]
+instance = "0.0.99.98.0.255"
+columns = ["0.0.1.0.0.255:time", "0.0.96.11.0.255:value"]
+events = { power_down = 1, power_up = 2 }
+
+[[status]]
+register = "0.0.96.10.1.255"
+bits = { data_not_valid = 2, power_down = 7 }
+"""
+FAILED = 1 << 2 | 1 << 7
+
+
+def made(text: str, now: Now) -> Meter:
+    meter = parse(HEAD + text, clock=now)
+    meter.settle()
+    return meter
+
+
+def moment(value: Any) -> datetime:
+    return DateTime.from_octets(bytes(value)).to_datetime(UTC).astimezone(UTC)
+
+
+def events(meter: Meter, log: ProfileGeneric = LOG) -> list[tuple[datetime, int]]:
+    return [(moment(row[0]), int(row[1])) for row in meter.value(log.buffer)]
+
+
+def after(**by: float) -> datetime:
+    return NOON + timedelta(**by)
+
+
+# -- what is missing ---------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_missing_and_those_around_tell_why() -> None:
+    now = Now(NOON)
+    meter = made(MEASURED, now)
+    now.time = after(minutes=40)
+    meter.power.down()
+    assert not meter.powered
+    now.time = after(minutes=100)
+    meter.power.up()
+    assert meter.powered
+    now.time = after(minutes=135)
+    rows = [(moment(row[0]), int(row[1])) for row in meter.value(LOAD.buffer)]
+    assert rows == [
+        (after(minutes=15), 0),
+        (after(minutes=30), 0),
+        (after(minutes=105), FAILED),
+        (after(minutes=120), 0),
+        (after(minutes=135), 0),
+    ]
+    assert events(meter) == [(NOON, 2), (after(minutes=40), 1), (after(minutes=100), 2)]
+
+
+def test_energy_stands_still_without_power_and_goes_on_from_there() -> None:
+    now = Now(NOON)
+    meter, steady = made(MEASURED, now), made(MEASURED, now)
+    now.time = after(hours=1)
+    before = int(meter.value(ENERGY.value))
+    meter.power.down()
+    now.time = after(hours=7)
+    meter.power.up()
+    assert meter.value(ENERGY.value) == before
+    missed = int(steady.value(ENERGY.value)) - before
+    assert missed > 0
+    now.time = after(hours=20)
+    assert int(steady.value(ENERGY.value)) - int(meter.value(ENERGY.value)) == pytest.approx(missed, abs=1)
+    assert [int(row[2]) for row in meter.value(LOAD.buffer)][3] == before
+
+
+def test_without_power_nothing_is_captured_whoever_looks() -> None:
+    now = Now(NOON)
+    meter = made(MEASURED, now)
+    meter.power.down()
+    now.time = after(hours=3)
+    assert meter.value(LOAD.buffer) == ()
+    meter.settle()
+    meter.power.down()  # once is enough
+    meter.power.up()
+    meter.power.up()
+    assert meter.value(LOAD.buffer) == ()
+    assert [code for _, code in events(meter)] == [2, 1, 2]
+
+
+# -- what is made up for -----------------------------------------------------------------------------------------------
+
+RUN = """
+[[object]]
+class = "Data"
+instance = "0.0.96.14.0.255"
+value = { unsigned = 0 }
+
+[[profile]]
+instance = "0.0.99.98.1.255"
+columns = ["0.0.1.0.0.255:time", "0.0.96.14.0.255:value"]
+
+[[object]]
+class = "ScriptTable"
+instance = "0.0.10.0.100.255"
+scripts = [
+    [1, [[1, 1, "0.0.96.14.0.255", 2, { unsigned = 1 }], [2, 7, "0.0.99.98.1.255", 2, { integer = 0 }]]],
+    [2, [[1, 1, "0.0.96.14.0.255", 2, { unsigned = 2 }], [2, 7, "0.0.99.98.1.255", 2, { integer = 0 }]]],
+    [3, [[1, 1, "0.0.96.14.0.255", 2, { unsigned = 3 }], [2, 7, "0.0.99.98.1.255", 2, { integer = 0 }]]],
+    [4, [[1, 1, "0.0.96.14.0.255", 2, { unsigned = 4 }], [2, 7, "0.0.99.98.1.255", 2, { integer = 0 }]]],
+]
+
+[[object]]
+class = "SingleActionSchedule"
+instance = "0.0.15.0.0.255"
+executed_script = ["0.0.10.0.100.255", 1]
+type = 1
+execution_time = [["14:00:00", "*-*-*"]]
+
+[[object]]
+class = "Schedule"
+instance = "0.0.12.0.0.255"
+entries = [
+    [1, true, "0.0.10.0.100.255", 2, "14:30:00", 60, "1111111", "", "*-*-*", "*-*-*"],
+    [2, true, "0.0.10.0.100.255", 3, "14:30:00", 29, "1111111", "", "*-*-*", "*-*-*"],
+]
+"""
+
+
+def test_actions_that_were_missed_run_when_the_power_is_back_as_far_as_their_windows_reach() -> None:
+    now = Now(NOON)  # 13:00 there
+    meter = made(RUN, now)
+    now.time = after(minutes=50)
+    meter.power.down()
+    now.time = after(hours=2)  # half an hour after the entries
+    meter.power.up()
+    assert events(meter, RUNS) == [(after(hours=2), 1), (after(hours=2), 2)]
+    now.time = after(hours=25)
+    assert events(meter, RUNS)[2:] == [(after(hours=24), 1), (after(hours=24.5), 2), (after(hours=24.5), 3)]
+
+
+def test_a_charge_for_time_is_owed_for_the_time_without_power() -> None:
+    now = Now(NOON)
+    meter = made(
+        """
+        [[object]]
+        class = "Account"
+        instance = "0.0.19.0.0.255"
+        account_mode_and_status = [2, 2]
+        credit_reference_list = ["0.0.19.10.0.255"]
+        charge_reference_list = ["0.0.19.20.0.255"]
+        currency = ["EUR", -2, 2]
+
+        [[object]]
+        class = "Credit"
+        instance = "0.0.19.10.0.255"
+        current_credit_amount = 1000
+
+        [[object]]
+        class = "Charge"
+        instance = "0.0.19.20.0.255"
+        charge_type = 1
+        unit_charge_active = [[0, -2], [0, "0.0.0.0.0.0", 0], [["", 7]]]
+        period = 3600
+        """,
+        now,
+    )
+    now.time = after(hours=1.5)
+    meter.power.down()
+    now.time = after(hours=4.5)
+    meter.power.up()
+    now.time = after(hours=5)
+    assert meter.value(Credit("0.0.19.10.0.255").current_credit_amount) == 1000 - 5 * 7
+
+
+# -- what is told ------------------------------------------------------------------------------------------------------
+
+COUNTERS = "\n".join(
+    f'[[object]]\nclass = "{"Register" if e in range(15, 21) else "Data"}"\ninstance = "0.0.96.7.{e}.255"\n'
+    + ('scaler_unit = [0, "s"]\n' if e in range(15, 21) else "")
+    for e in range(22)
+)
+
+
+def told(meter: Meter) -> dict[int, Any]:
+    found: dict[int, Any] = {}
+    for e in range(22):
+        item = meter.management.find(Obis(f"0.0.96.7.{e}.255"))
+        assert item is not None
+        found[e] = item.values.get(2)
+    return found
+
+
+@pytest.mark.parametrize("threshold", [None, 60])
+def test_failures_are_counted_and_long_ones_timed(threshold: int | None) -> None:
+    now = Now(NOON)
+    meter = made(COUNTERS, now)
+    meter.power.describe(long=timedelta(seconds=180))
+    assert told(meter)[20] == 180
+    if threshold is not None:
+        meter.put(Register("0.0.96.7.20.255").value, threshold)
+    limit = threshold or 180
+    for length in (limit - 1, limit, 3 * limit):
+        began = now.time
+        meter.power.down()
+        now.later(seconds=length)
+        meter.power.up()
+        now.later(hours=1)
+    found = told(meter)
+    assert [found[e] for e in (0, 1, 2, 3, 21)] == [3] * 5
+    assert [found[e] for e in range(5, 10)] == [2] * 5
+    assert {moment(found[e]) for e in range(10, 15)} == {began}
+    assert [found[e] for e in range(15, 20)] == [3 * limit] * 5
+    assert found[4] is None  # of auxiliary supply
+
+
+def test_a_counter_that_is_full_stays_so() -> None:
+    now = Now(NOON)
+    meter = made('[[object]]\nclass = "Data"\ninstance = "0.0.96.7.21.255"\nvalue = { long-unsigned = 65535 }', now)
+    meter.power.down()
+    now.later(seconds=1)
+    meter.power.up()
+    assert meter.value(Data("0.0.96.7.21.255").value) == LongUnsigned(65535)
+
+
+PUSHES = """
+[[object]]
+class = "PushSetupVersion0"
+instance = "0.4.25.9.0.255"
+send_destination_and_method = [0, "127.0.0.1:4060", 0]
+push_object_list = [[1, "0.0.42.0.0.255", 2, 0]]
+randomisation_start_interval = 600
+number_of_retries = 3
+
+[[object]]
+class = "PushSetupVersion0"
+instance = "0.1.25.9.0.255"
+send_destination_and_method = [0, "127.0.0.1:4060", 0]
+push_object_list = [[1, "0.0.42.0.0.255", 2, 0]]
+
+[[object]]
+class = "Data"
+instance = "0.0.97.98.0.255"
+value = { unsigned = 0 }
+
+[[push]]
+instance = "0.4.25.9.0.255"
+on = ["power_down"]
+
+[[alarms]]
+register = "0.0.97.98.0.255"
+bits = { power_down = 0 }
+push = "0.1.25.9.0.255"
+"""
+
+
+def test_a_last_gasp_goes_at_once_and_no_other_push() -> None:
+    now = Now(NOON)
+    meter = made(PUSHES, now)
+    item = meter.management.find(Obis("0.4.25.9.0.255"))
+    assert item is not None
+    meter.pushes.begin(meter.management, item, meter.time())  # an earlier one, which is lost
+    meter.power.down()
+    assert meter.pushes.running == {(1, Obis("0.4.25.9.0.255"))}
+    meter.pushes.tick(meter.time())
+    [attempt] = meter.pushes.outgoing()
+    meter.pushes.failed(attempt, meter.time(), "nobody")
+    assert meter.pushes.deadline() is None
+    assert meter.value(Data("0.0.97.98.0.255").value) == 1
+
+
+# -- the clock ---------------------------------------------------------------------------------------------------------
+
+
+def status(meter: Meter) -> list[int | None]:
+    return [meter.value(CLOCK.status), meter.value(CLOCK.time).status]
+
+
+def failed(reserve: int | None, hours: float) -> tuple[Meter, Now]:
+    now = Now(NOON)
+    meter = made("" if reserve is None else f"[supply]\nclock_reserve = {reserve}", now)
+    meter.power.down()
+    now.later(hours=hours)
+    meter.power.up()
+    return meter, now
+
+
+@pytest.mark.parametrize(("reserve", "hours"), [(None, 5000), (7200, 1), (7200, 2)])
+def test_the_clock_goes_on_without_power_as_long_as_it_can(reserve: int | None, hours: float) -> None:
+    meter, now = failed(reserve, hours)
+    assert meter.time() == now.time
+    assert not any(each and each & ClockStatus.INVALID for each in status(meter))
+
+
+@pytest.mark.parametrize("reserve", [0, 7199])
+def test_a_clock_that_stood_is_invalid_until_somebody_sets_it(reserve: int) -> None:
+    meter, now = failed(reserve, 2)
+    assert meter.time() == NOON + timedelta(seconds=reserve)
+    assert all(each is not None and each & ClockStatus.INVALID for each in status(meter))
+    visit = meter.management.visit()
+    item = meter.management.find(Obis("0.0.1.0.0.255"))
+    assert item is not None
+    for method, argument in ((6, CLOCK.shift_time.argument.encode(60)), (1, Integer(0))):  # neither knows the time
+        item.behaviour.methods[method](meter.management.visit(), item, argument)
+        assert all(each is not None and each & ClockStatus.INVALID for each in status(meter))
+    written = CLOCK.time.encode(DateTime.from_datetime(now.time))
+    item.behaviour.writes[2](visit, item, written)
+    assert meter.time() == now.time
+    assert status(meter) == [0, 0]
+
+
+# -- by a script -------------------------------------------------------------------------------------------------------
+
+SCRIPT = """
+[[power]]
+at = 2026-03-28T14:00:00+01:00
+length = 3600
+every = 86400
+
+[[power]]
+at = 2026-03-28T14:30:00+01:00
+length = 3600
+"""
+
+
+def test_a_script_comes_to_the_same_however_often_somebody_looks() -> None:
+    meters: list[Meter] = []
+    for step in (3, 100, 3000):
+        now = Now(NOON)
+        meters.append(made(MEASURED + SCRIPT, now))
+        while now.time < after(minutes=3000):
+            now.later(minutes=step)
+            meters[-1].settle()
+    first = meters[0]
+    for other in meters[1:]:
+        assert other.value(LOAD.buffer) == first.value(LOAD.buffer)
+        assert events(other) == events(first)
+    changes = [(after(hours=1), 1), (after(hours=2.5), 2)]
+    assert events(first)[1:3] == changes
+    assert events(first)[3:] == [(after(hours=25), 1), (after(hours=26), 2), (after(hours=49), 1), (after(hours=50), 2)]
+
+
+def test_a_script_and_whoever_calls_do_not_undo_each_other() -> None:
+    now = Now(NOON)
+    meter = made(MEASURED + SCRIPT, now)
+    now.time = after(hours=2)
+    meter.power.up()  # the outage goes on
+    assert not meter.powered
+    meter.power.down()
+    now.time = after(hours=3)
+    assert not meter.powered
+    meter.power.up()
+    assert meter.powered
+    assert events(meter)[1:] == [(after(hours=1), 1), (after(hours=3), 2)]
+
+
+def test_outages_before_a_meter_began_are_none_of_its() -> None:
+    now = Now(after(days=30, hours=5))
+    meter = made(MEASURED + SCRIPT, now)
+    assert [code for _, code in events(meter)] == [2]
+    assert meter.power.deadline() == after(days=31, hours=1)
+
+
+def test_a_meter_without_power_comes_up_without_it(tmp_path: Path) -> None:
+    state, now = tmp_path / "state", Now(NOON)
+    text = HEAD + MEASURED + SCRIPT.replace("every = 86400\n", "")
+    steady = made(MEASURED + SCRIPT.replace("every = 86400\n", ""), now)
+    codes: list[list[int]] = []
+    for hours in (0.5, 1.2, 1.4, 4):
+        now.time = after(hours=hours)
+        meter = parse(text, clock=now, state=state)
+        codes.append([code for _, code in events(meter)])
+        assert meter.powered is (hours in (0.5, 4))
+        assert meter.memory is not None
+        meter.memory.close()
+    assert steady.powered
+    assert codes == [[2], [2, 1], [2, 1], [2, 1, 2, 2]]  # at last the outage is over, and the program starts
+
+
+# -- what is refused ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[[power]]\nlength = 5", r"\[\[power\]\] 1: at: this key is missing"),
+        ("[[power]]\nat = 2026-03-28T14:00:00+01:00", "length: this key is missing"),
+        ("[[power]]\nat = 2026-03-28T14:00:00\nlength = 5", "a time with its offset"),
+        ('[[power]]\nat = "noon"\nlength = 5', "a time with its offset"),
+        ("[[power]]\nat = 2026-03-28T14:00:00Z\nlength = 0", "length: above 0"),
+        ("[[power]]\nat = 2026-03-28T14:00:00Z\nlength = -1", "length: expected 0 to"),
+        ("[[power]]\nat = 2026-03-28T14:00:00Z\nlength = 5\nevery = 3599", "every: 3600 seconds or more"),
+        ("[[power]]\nat = 2026-03-28T14:00:00Z\nlength = 5\nmore = 1", "more: this key is not known"),
+        ("[supply]\nclock_reserve = -1", "clock_reserve: expected 0 to"),
+        ("[supply]\nbattery = 7", "battery: this key is not known"),
+    ],
+)
+def test_a_description_that_is_wrong_says_where(text: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        parse(HEAD + text)
+
+
+def test_limits_of_an_outage() -> None:
+    second = timedelta(seconds=1)
+    Outage(at=NOON, length=LONGEST_OUTAGE)
+    Outage(at=NOON, length=second, every=SHORTEST_REPETITION)
+    Outage(at=NOON, length=2 * SHORTEST_REPETITION, every=2 * SHORTEST_REPETITION)
+    for wrong in (
+        {"length": LONGEST_OUTAGE + second},
+        {"length": timedelta()},
+        {"length": second, "every": SHORTEST_REPETITION - second},
+        {"length": 2 * SHORTEST_REPETITION + second, "every": 2 * SHORTEST_REPETITION},
+        {"length": second, "every": LONGEST_OUTAGE + second},
+    ):
+        with pytest.raises(ConfigurationError):
+            Outage(at=NOON, **wrong)  # type: ignore[arg-type]
