@@ -176,7 +176,8 @@ class _Connection(Conveniences):
         session = ClientSession(link, association, self.timing)
         stream = await self._opener(url, self.timing.connect)
         if url.sign_on is not None:
-            self.identification = await sign_on(stream, url)
+            patience = {"first_octet": self.timing.first_octet} if self.timing.first_octet else {}
+            self.identification = await sign_on(stream, url, **patience)
         datagrams = self.communication.lower_layers.datagrams
         exchange = Exchange(session, stream, datagrams=datagrams, always_release=entry.always_release)
         try:

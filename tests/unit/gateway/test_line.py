@@ -124,6 +124,19 @@ def test_a_device_is_scanned_at_its_rate() -> None:
     assert [each[2:] for each in world.told] == [(float(at), Quality.GOOD) for at in (0, 10, 20, 30, 40)]
 
 
+@pytest.mark.parametrize(
+    ("scan_rate_ms", "asked", "overruns"),
+    [(500, [0, 1, 2, 3, 4], 5), (1000, [0, 1, 2, 3, 4], 0), (2000, [0, 2, 4], 0), (4999, [0, 4.999], 0)],
+)
+def test_scan_rate_ms_is_kept_and_an_overrun_counted(scan_rate_ms: int, asked: list[float], overruns: int) -> None:
+    """A scan takes a second."""
+    world = World(5.9)
+    device = attended(world, scan_rate_ms=scan_rate_ms)
+    world.run(line_of(world, device))
+    assert [each for each in times(world, "m") if each < 5] == asked
+    assert device.overruns == overruns
+
+
 def test_devices_of_one_line_take_turns() -> None:
     world = World(25)
     world.run(line_of(world, attended(world, "a", takes=4), attended(world, "b", takes=4)))

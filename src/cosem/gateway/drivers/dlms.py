@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final, cast
@@ -30,8 +30,18 @@ from cosem.protocol.model.classes.data_storage import ExtendedRegister, ProfileG
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.reference import AttributeRef, Reference
 from cosem.protocol.model.selection import CaptureObject
+from cosem.protocol.model.shape import ANY
 from cosem.protocol.model.short_name import STEP
 from cosem.protocol.profile.timing import Timing
+from cosem.protocol.values.data import (
+    BitString,
+    Float32,
+    Float64,
+    Number,
+    OctetString,
+    Utf8String,
+    VisibleString,
+)
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.quantity import Quantity
@@ -41,6 +51,10 @@ from cosem.readings.reading import Reading
 
 CAPTURE_TIME: Final = 5
 """The attribute of an extended register that says when its value was captured."""
+
+
+_METER_TIME: Final = Signal(alias="", name="", device="", job=ElgamaJob("clock", "local time"))
+"""What is read beside the signals where the time of the meter is that of its values; no signal has that alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,8 @@ class DlmsDriver:
         self._parameters = parameters
         self._signals = tuple(signals)
         self._spot = tuple(each for each in signals if each.source is Source.VALUE and each.job is not None)
+        timed = isinstance(parameters, ElgamaParameters) and bool(parameters.use_time)
+        self._asked = (*self._spot, _METER_TIME) if timed and self._spot else self._spot
         self._now = now
         self._zone = zone
         self._opener = opener
@@ -127,7 +143,11 @@ class DlmsDriver:
                 known = self._known.get(signal.alias)
                 same = known is not None and signal.writing.job is None
                 attribute = known.attribute if known is not None and same else catalogue.resolve(reference)
-                await client.set(attribute, _settable(attribute, known if same else None, command.value))
+                value = _in_units_of(known if same else None, command.value)
+                if attribute.shape is ANY:  # the meter's own value tells which type it takes
+                    await client.set(attribute, _alike(await client.get(attribute), value))
+                else:
+                    await client.set(attribute, _typed(attribute.shape, value))
         except (ServiceError, ShapeError, ConfigurationError) as refused:
             return CommandResult(False, str(refused))
         finally:
@@ -162,7 +182,8 @@ class DlmsDriver:
         parameters = self._parameters
         url = parameters.url()
         entry: Access = parameters.access()
-        timing = Timing(response=parameters.timeout_ms / 1000, link=parameters.timeout_ms / 1000)
+        wait = parameters.timeout_ms / 1000
+        timing = Timing(wait, wait, wait, wait, min(Timing().release, wait), first_octet=wait if url.sign_on else 0.0)
         # The check of the tables says what is weak about a row.
         return AsyncClient.open(url, entry=entry, timing=timing, opener=self._opener, warns=False)
 
@@ -177,16 +198,21 @@ class DlmsDriver:
             return []
         client = await self._connected()
         try:
-            unknown = [each for each in self._spot if each.alias not in self._known]
+            unknown = [each for each in self._asked if each.alias not in self._known]
             measured = await self._learn(client, unknown) if unknown else {}
-            rest = [each for each in self._spot if each.alias not in measured]
+            rest = [each for each in self._asked if each.alias not in measured]
             measured.update(await self._read(client, rest))
         except BaseException:
             await self.close()
             raise
         await self._leave_unless_kept()
-        now = self._now()
-        return [sample(each, measured[each.alias], now, self._zone) for each in self._spot]
+        now, when = self._now(), self._meter_time(measured.get(_METER_TIME.alias))
+        timed = {alias: replace(each, time=each.time or when) for alias, each in measured.items()}
+        return [sample(each, timed[each.alias], now, self._zone) for each in self._spot]
+
+    def _meter_time(self, told: Measured | None) -> datetime | None:
+        when = None if told is None else plain(told.value, self._zone)
+        return when if isinstance(when, datetime) else None
 
     async def _learn(self, client: AsyncClient, signals: Sequence[Signal]) -> dict[str, Measured]:
         """Read signals for the first time, with what their numbers mean, and remember that."""
@@ -306,10 +332,47 @@ def _argument(shape: Any, value: Any) -> Any:
     return _typed(shape, 0 if value in (None, True) else value)
 
 
-def _settable(attribute: AttributeRef[Any], known: _Known | None, value: Any) -> Any:
-    if known is not None and known.scale is not None and isinstance(value, (int, float, Decimal)):
-        value = Decimal(str(value)).scaleb(-known.scale.scaler)
-    return _typed(attribute.shape, value)
+def _in_units_of(known: _Known | None, value: Any) -> Any:
+    """Return a value as a meter counts it, whose numbers have a scale."""
+    if known is None or known.scale is None or isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
+        return value
+    return Decimal(str(value)).scaleb(-known.scale.scaler)
+
+
+def _alike(present: Any, value: Any) -> Any:
+    """Return a value in the type of the one that is there. Raises ShapeError where it cannot be that."""
+    refused = ShapeError(f"{value!r} is nothing that can be set where the meter has {type(present).__name__}")
+    make = next((make for kinds, make in _ALIKE if isinstance(present, kinds)), None)
+    if make is None or value is None:
+        raise refused
+    try:
+        made = make(type(present), value)
+        axdr.encode(made)
+    except (CosemError, TypeError, ValueError, ArithmeticError):
+        raise refused from None
+    return made
+
+
+def _whole(value: Any) -> int:
+    if int(value) != value:
+        raise ValueError("a part of it would be lost")
+    return int(value)
+
+
+def _switched(value: Any) -> bool:
+    if value not in (0, 1):
+        raise ValueError("it is neither on nor off")
+    return bool(value)
+
+
+_ALIKE: Final[tuple[tuple[Any, Callable[[Any, Any], Any]], ...]] = (
+    (bool, lambda _, value: _switched(value)),
+    (Number, lambda kind, value: kind(_whole(value))),
+    ((Float32, Float64), lambda kind, value: kind(float(value))),
+    (OctetString, lambda kind, value: kind(str(value).encode("ascii"))),
+    ((VisibleString, Utf8String, BitString), lambda kind, value: kind(str(value))),
+)
+"""How a value is made like one that is there, by the kind of that; the first line that fits counts."""
 
 
 def _typed(shape: Any, value: Any) -> Any:
