@@ -15,7 +15,7 @@ from typing import Final
 from cosem.errors import ConfigurationError
 from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription, Keys
 from cosem.meter.behaviour.profile_generic import RECOMPUTED
-from cosem.meter.device import Meter, system_clock
+from cosem.meter.device import LogicalDevice, Meter, system_clock
 from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.item import FromSource
 from cosem.meter.loads import KINDS, Load, figure, shown
@@ -71,9 +71,14 @@ def household(
 
 def furnish(meter: Meter, number: int, load: str = "household") -> None:
     """Put the objects of a meter of a load into `meter`, which has none yet; ConfigurationError for an unknown load."""
+    furnish_device(meter.management, number, load)
+
+
+def furnish_device(device: LogicalDevice, number: int, load: str) -> None:
+    """The same of one logical device."""
     if load not in KINDS:
         raise ConfigurationError(f"there is no load of kind {load!r}, but {', '.join(KINDS)}")
-    meter.management.use(objects_of(load), Household(number, meter.zone))
+    device.use(objects_of(load), Household(number, device.zone))
 
 
 @lru_cache(maxsize=len(KINDS))

@@ -9,6 +9,13 @@
     [state]                             # what survives a restart (see `cosem.meter.memory`)
     path = "meter.state"                # a directory, or with .sqlite, .sqlite3 or .db an SQLite file
 
+    [[device]]                          # another logical device beside the management one, which is at 1
+    sap = 17
+    name = "KFMG200012345678"
+    template = "gas"                    # the objects of a meter of that load, as number = 7; or, of its own:
+    companion = "gas"
+    load = "gas"                        # and a seed; left out, the [load] of the whole meter, if any
+
     [load]                              # what flows there: registers without a value show it by their OBIS codes
     kind = "household"                  # or heat_pump, shop, pv; gas, water and heat are known with any of them
     seed = 7                            # left out, it follows from the name
@@ -33,6 +40,7 @@
 
     [[association]]
     client = 1
+    device = [1, 17]                    # which logical devices offer it; one number in the other tables; left out: 1
     auth = "gmac"                       # or none, low, sha256, ecdsa
     protection = "auth+enc"
     suite = 0                           # or 1, 2
@@ -139,7 +147,7 @@ from cosem.meter.describe.alarms import add_alarms
 from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS, offer_association
 from cosem.meter.describe.billing import add_billing
 from cosem.meter.describe.load import feed_from
-from cosem.meter.describe.meter import add_device, companion_from, meter_from
+from cosem.meter.describe.meter import Furnished, add_device, companion_from, meter_from
 from cosem.meter.describe.metrology import add_firmware, add_metrology
 from cosem.meter.describe.object import add_object
 from cosem.meter.describe.payment import add_payment
@@ -244,19 +252,23 @@ def _described(
     known = companion_from(table, folder)
     meter = meter_from(table, counters, clock, faults)
     feed = feed_from(meter, whole.table("load")) if "load" in whole else None
+    furnished = [Furnished(meter.management, known, feed)]
     for table in whole.tables("device"):
-        add_device(meter, table)
+        device, own, load = add_device(meter, table, folder)
+        furnished.append(Furnished(device, own, load or feed))
     for table in whole.tables("object"):
         add_object(meter, table)
-    if known is not None:
-        whole.guarded(partial(furnish_by, known, meter.management, profiles=False, feed=feed))
-    if feed is not None:
-        for device in meter.devices.values():
-            whole.guarded(partial(feed_device, device, feed))
+    for device, by, fed in furnished:
+        if by is not None:
+            whole.guarded(partial(furnish_by, by, device, profiles=False, feed=fed))
+        if fed is not None:
+            whole.guarded(partial(feed_device, device, fed))
+    with_past = frozenset(device.sap for device, _, fed in furnished if fed is not None)
     for table in whole.tables("profile"):
-        add_profile(meter, table, past=feed is not None)
-    if known is not None:
-        whole.guarded(partial(furnish_by, known, meter.management, profiles=True, feed=feed))
+        add_profile(meter, table, with_past)
+    for device, by, fed in furnished:
+        if by is not None:
+            whole.guarded(partial(furnish_by, by, device, profiles=True, feed=fed))
     for table in whole.tables("association"):
         offer_association(meter, table, allow_demo_keys, known)
     if known is not None:
@@ -278,8 +290,9 @@ def _described(
     described_statuses = {add_status(meter, table) for table in whole.tables("status")}
     if known is not None:
         whole.guarded(partial(add_statuses_of, known, meter.management, described_statuses))
-    if meter.described and meter.management.association(PUBLIC_CLIENT) is None:
-        naming = frozenset(chain.from_iterable(each.naming for each in meter.management.associations))
-        meter.offer(replace(PUBLIC_ASSOCIATION, naming=naming or BY_LOGICAL_NAMES))
+    for device in meter.devices.values() if meter.described else ():
+        if device.association(PUBLIC_CLIENT) is None:
+            naming = frozenset(chain.from_iterable(each.naming for each in device.associations))
+            device.offer(replace(PUBLIC_ASSOCIATION, naming=naming or BY_LOGICAL_NAMES))
     whole.finish()
     return meter

@@ -17,8 +17,8 @@ from cosem.meter.associations import (
     demo_keys,
 )
 from cosem.meter.by_companion import CompanionRights, access_of, ciphered, mechanism_of
-from cosem.meter.describe.words import device_of, named
-from cosem.meter.device import MANAGEMENT, Meter
+from cosem.meter.describe.words import devices_of, named
+from cosem.meter.device import Meter
 from cosem.meter.rights import Access, Rights, Rule
 from cosem.protocol.association.context import Naming
 from cosem.protocol.association.layers import GeneralKeys
@@ -53,10 +53,10 @@ DEMO: Final = "demo"
 
 def offer_association(meter: Meter, table: Table, allow_demo_keys: bool, known: Companion | None = None) -> None:
     """Offer the association of one [[association]]; what it leaves out is what a companion says of that client."""
-    device = device_of(meter, table)
+    devices = devices_of(meter, table)
     client = table.integer("client")
     table.name(f"client {client}")
-    rule = None if known is None or device.sap != MANAGEMENT else known.association(client)
+    rule = None if known is None or meter.management not in devices else known.association(client)
     name = table.text("name", "" if rule is None else rule.name)
     mechanism = table.converted("auth", mechanisms.named, MECHANISMS[0] if rule is None else mechanism_of(rule))
     secret = _secret(table, mechanism)
@@ -83,26 +83,26 @@ def offer_association(meter: Meter, table: Table, allow_demo_keys: bool, known: 
     table.finish()
 
     def offer() -> None:
-        device.offer(
-            AssociationDescription(
-                client=client,
-                name=name,
-                mechanism=mechanism,
-                secret=secret,
-                certificate=certificate,
-                keys=keys,
-                protection=protection,
-                rights=rights,
-                naming=naming,
-                max_receive_pdu_size=pdu_size,
-                general_block_window=window,
-                pre_established=pre_established,
-                client_title=client_title,
-                broadcast=broadcast,
-                users=users,
-                compression=compression,
-            )
+        described = AssociationDescription(
+            client=client,
+            name=name,
+            mechanism=mechanism,
+            secret=secret,
+            certificate=certificate,
+            keys=keys,
+            protection=protection,
+            rights=rights,
+            naming=naming,
+            max_receive_pdu_size=pdu_size,
+            general_block_window=window,
+            pre_established=pre_established,
+            client_title=client_title,
+            broadcast=broadcast,
+            users=users,
+            compression=compression,
         )
+        for device in devices:
+            device.offer(described)
 
     table.guarded(offer)
 

@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cosem.errors import ConfigurationError
 from cosem.meter import gama
-from cosem.meter.demo import furnish
+from cosem.meter.demo import furnish, furnish_device
 from cosem.meter.describe.words import named
-from cosem.meter.device import Meter
+from cosem.meter.device import LogicalDevice, Meter
 from cosem.meter.faults import WELL_BEHAVED, Faults
+from cosem.meter.feed import Feed, seed_of
 from cosem.meter.loads import KINDS
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.crypto.key import octets_from_hex
@@ -61,11 +62,26 @@ def meter_from(
     return meter
 
 
-def add_device(meter: Meter, table: Table) -> None:
-    """Add the logical device of one [[device]]."""
+class Furnished(NamedTuple):
+    """What a logical device is furnished by: a companion, and a load that its registers show."""
+
+    device: LogicalDevice
+    companion: Companion | None
+    feed: Feed | None
+
+
+def add_device(meter: Meter, table: Table, folder: Path) -> Furnished:
+    """Add the logical device of one [[device]], with the objects of its template; `load` and `seed` are of its own."""
     sap, name = table.integer("sap"), table.text("name")
+    template, number = table.optional("template", named({kind: kind for kind in KINDS})), table.integer("number", sap)
+    known = companion_from(table, folder)
+    load = table.optional("load", str)
+    device = table.guarded(lambda: meter.add_device(sap, name))
+    seed = table.integer("seed", seed_of(device))
     table.finish()
-    table.guarded(lambda: meter.add_device(sap, name))
+    if template is not None:
+        table.guarded(lambda: furnish_device(device, number, template))
+    return Furnished(device, known, None if load is None else table.guarded(lambda: Feed(load, seed, meter), "load"))
 
 
 def zone_of(name: str) -> tzinfo:

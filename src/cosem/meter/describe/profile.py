@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Final, cast
 
@@ -27,10 +27,11 @@ ORDERS: Final[Mapping[str, SortMethod]] = {
 }
 
 
-def add_profile(meter: Meter, table: Table, *, past: bool = False) -> None:
+def add_profile(meter: Meter, table: Table, with_past: Collection[int] = ()) -> None:
     """Add the profile of one [[profile]]; its columns must be there.
 
-    With `past` it has rows from before the meter began, where it captures on time and in the order of time.
+    In the logical devices `with_past` it has rows from before the meter began, where it captures on time and in the
+    order of time.
     """
     device = device_of(meter, table)
     instance = table.text("instance")
@@ -47,7 +48,7 @@ def add_profile(meter: Meter, table: Table, *, past: bool = False) -> None:
         values["sort_object"] = table.given("sort_by", lambda given: _column(device, str(given)))
     base_name = table.optional_integer("base_name")
     in_time = values["sort_method"] in (SortMethod.FIRST_IN_FIRST_OUT, SortMethod.LAST_IN_FIRST_OUT)
-    if table.boolean("past", past and in_time and values["capture_period"] != 0):
+    if table.boolean("past", device.sap in with_past and in_time and values["capture_period"] != 0):
         values["buffer"] = HISTORY
     if table.boolean("recomputed", False):
         values["buffer"] = RECOMPUTED
