@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import signal
 import sys
@@ -38,6 +39,9 @@ from cosem.fleet.truth import measured
 from cosem.io.aio.scrape import Scrape
 from cosem.io.credentials import password
 from cosem.protocol.profile.address import ConnectionUrl
+
+RARELY: Final = (100_000, 50, 100)
+"""After how many new objects, and how many times that, cycles among them are looked for."""
 
 PUSH_EVERY: Final = timedelta(minutes=15)
 """How often meters push that are told only whereto."""
@@ -202,7 +206,14 @@ def fleet(
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine on uvloop where it is installed, which takes half the time for a connection."""
+    """Run a coroutine on uvloop where it is installed, which takes half the time for a connection.
+
+    What is there already lives as long as the process, and meters are held by the thousand: looking through them for
+    cycles as often as usual takes a tenth of the time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*RARELY)
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):
         factory = importlib.import_module("uvloop").new_event_loop

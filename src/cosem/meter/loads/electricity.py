@@ -8,7 +8,7 @@ in the fourth while only power supplies do; a roof delivers in the third in weak
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from types import MappingProxyType
@@ -69,25 +69,35 @@ def _terms(
     kind: str, seed: int, quantities: tuple[str, ...], phase: int | None, tariff: int | None
 ) -> tuple[Term, ...]:
     """Return the courses that quantities are the sum of."""
-    return tuple(term for each in quantities for term in _terms_of(kind, seed, each, phase, tariff))
-
-
-def _terms_of(kind: str, seed: int, quantity: str, phase: int | None, tariff: int | None) -> Iterator[Term]:
     of = site(kind, seed)
-    delivered, across, window = _ACROSS.get(quantity, (quantity == "active_export", "", ""))
-    ratio = of.across[across] if across else 1.0
-    windows = (*((window,) if window else ()), *((TARIFFS[tariff],) if tariff else ()))
-    sizes: dict[Course, float] = {}
-    for each in PHASES if phase is None else (phase,):
-        roof = of.delivers[each - 1]
-        if delivered and roof:
-            flow, size = course("sun", *windows), roof
-        elif not delivered:
-            flow, size = course(of.shape, *windows, *(("shade",) if roof else ())), of.takes[each - 1]
-        else:
+    terms: list[Term] = []
+    for quantity in quantities:
+        delivered, across, sun, plain, shaded = _courses(of.shape, quantity, tariff)
+        ratio = of.across[across] if across else 1.0
+        if delivered:
+            size = sum(of.delivers) if phase is None else of.delivers[phase - 1]
+            terms += ((size * ratio, sun),) if size else ()
             continue
-        sizes[flow] = sizes.get(flow, 0.0) + size * ratio
-    return ((size, flow) for flow, size in sizes.items())
+        sizes: dict[Course, float] = {}
+        for each in PHASES if phase is None else (phase,):
+            flow = shaded if of.delivers[each - 1] else plain
+            sizes[flow] = sizes.get(flow, 0.0) + of.takes[each - 1] * ratio
+        terms += ((size, flow) for flow, size in sizes.items())
+    return tuple(terms)
+
+
+@lru_cache(maxsize=256)
+def _courses(shape: str, quantity: str, tariff: int | None) -> tuple[bool, str, Course, Course, Course]:
+    """Return what all sites of a shape share of a quantity: whether it is delivered, by which ratio it is across, and
+    the courses of roofs, of phases without one, and of the phase with one.
+    """
+    delivered, across, window = _ACROSS.get(quantity, (quantity == "active_export", "", ""))
+    windows = (*((window,) if window else ()), *((TARIFFS[tariff],) if tariff else ()))
+    if delivered:
+        sun = course("sun", *windows)
+        return delivered, across, sun, sun, sun
+    plain = course(shape, *windows)
+    return delivered, across, plain, plain, course(shape, *windows, "shade")
 
 
 def _energy(
