@@ -173,3 +173,24 @@ def test_two_programs_do_not_share_a_state(tmp_path: Path) -> None:
         )
     assert again.returncode != 0
     assert "another running meter" in again.stderr
+
+
+def test_several_meters_have_a_state_each(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cosem", "simulate", "--count", "2", "--json", "--listen", "tcp://127.0.0.1:0"]
+    for _ in range(2):
+        with subprocess.Popen(
+            [*command, "--state", str(tmp_path / "states")],
+            env=environment(tmp_path),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            said = ""
+            while not said.endswith("\n}\n") and (line := process.stdout.readline()):
+                said += line
+            process.kill()
+            assert said, process.communicate()[1]
+        names = [each["meter"] for each in json.loads(said)["meters"]]
+        assert [(tmp_path / "states" / name / "state").is_file() for name in names] == [True, True]

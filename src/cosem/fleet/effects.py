@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final, cast
 
 from cosem.fleet.scenario import Scenario, TariffForm
-from cosem.meter.demo import Household, objects_of
+from cosem.meter.demo import POWER_DOWN, POWER_UP, Household, objects_of
 from cosem.meter.item import FromSource
 from cosem.meter.loads import KINDS, Shown, figure
 from cosem.meter.loads.chance import chance
@@ -54,13 +54,26 @@ class Effects:
         return said.at + said.length * self._drawn(_WHEN, tamper, number)
 
     def events(self, number: int, until: datetime) -> list[tuple[datetime, int]]:
-        """Return the codes of what was done to a meter until a time, the oldest first."""
+        """Return the codes of what was done to a meter until a time, outages too, the oldest first."""
         found: list[tuple[datetime, int]] = []
         for place, tamper in enumerate(self.scenario.tampers):
             at = self.tampered_at(place, number) if self._concerns(tamper.region, number) else None
             if at is not None and at <= until:
                 found.append((at, tamper.code))
+        for down, up in self.outages(number):
+            found += [(at, code) for at, code in ((down, POWER_DOWN), (up, POWER_UP)) if at <= until]
         return sorted(found)
+
+    def outages(self, number: int) -> list[tuple[datetime, datetime]]:
+        """Return from when to when a meter has no power, in order; of outages that overlap one is made."""
+        concerned = (each for each in self.scenario.outages if self._concerns(each.region, number))
+        found: list[tuple[datetime, datetime]] = []
+        for down, up in sorted((each.at, each.at + each.length) for each in concerned):
+            if found and down <= found[-1][1]:
+                found[-1] = (found[-1][0], max(found[-1][1], up))
+            else:
+                found.append((down, up))
+        return found
 
     def drifts(self, number: int) -> tuple[tuple[datetime, float], ...]:
         """Return since when a meter's clock goes wrong, and by what share of the time that passes."""

@@ -169,8 +169,8 @@ class Scenario:
 
     @property
     def changes_meters(self) -> bool:
-        """Whether anything but their power changes."""
-        return bool(self.firmware or self.tariffs or self.drifts or self.tampers)
+        """Whether anything changes that meters tell of, were it in their event logs alone."""
+        return bool(self.outages or self.firmware or self.tariffs or self.drifts or self.tampers)
 
 
 def _check_share(name: str, share: float) -> None:

@@ -36,27 +36,28 @@ STRETCH: Final = timedelta(days=1)
 class Agenda:
     """How far one logical device has got."""
 
-    __slots__ = ("_begun", "_busy", "_jumped", "_last")
+    __slots__ = ("_begun", "_busy", "_jumped", "_last", "_reached")
 
     def __init__(self) -> None:
         self._last: datetime | None = None
+        self._reached: datetime | None = None
         self._begun = frozenset[Obis]()
         self._busy = False
         self._jumped = False
 
     @property
     def reached(self) -> tuple[datetime | None, frozenset[Obis]]:
-        """When the last look was, and which objects have begun."""
-        return self._last, self._begun
+        """When something was done last, and which objects have begun: nothing was due from then to the last look."""
+        return self._reached, self._begun
 
     def recall(self, last: datetime | None, begun: frozenset[Obis]) -> None:
-        """Go on from the last look before a restart."""
-        self._last, self._begun = last, begun
+        """Go on from what was `reached` before a restart."""
+        self._last, self._reached, self._begun = last, last, begun
 
     def attend(self, device: LogicalDevice) -> None:
         """Take the present for the last look when there was none."""
         if self._last is None:
-            self._last = device.meter.time().astimezone(UTC)
+            self._last = self._reached = device.meter.time().astimezone(UTC)
 
     def catch_up(self, device: LogicalDevice, until: datetime | None = None) -> None:
         """Do what was due since the last look, until now or until a time before."""
@@ -86,6 +87,7 @@ class Agenda:
         self, device: LogicalDevice, before: datetime, now: datetime, what: Callable[[Timed], ClockSet | None]
     ) -> None:
         self._last, self._jumped = now.astimezone(UTC), True
+        self._reached = self._last
         busy, self._busy = self._busy, True  # what is done about it may not come here again
         try:
             for item in device.timed:
@@ -116,7 +118,7 @@ class Agenda:
                 self._last = until
                 continue
             moment = min(due.values())
-            self._last = moment
+            self._last = self._reached = moment
             device.capture(moment.astimezone(device.zone))
             for instance in [instance for instance, at in due.items() if at == moment]:
                 item = device.find(instance)
@@ -125,6 +127,8 @@ class Agenda:
                     steps += 1
         if not self._jumped:
             self._last = max(self._last, now)
+            if steps >= MOST_STEPS:
+                self._reached = self._last  # the rest is not made up for
 
     def _due(self, device: LogicalDevice, until: datetime, now: datetime) -> dict[Obis, datetime]:
         """Return who does something next, and when, in UTC."""

@@ -19,7 +19,7 @@ from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, C
 from cosem.meter.behaviour import association_ln, association_sn, data, profile_generic, sap_assignment, security_setup
 from cosem.meter.behaviour.clock import Preset
 from cosem.meter.events import MeterEvent
-from cosem.meter.faults import WELL_BEHAVED, Faults
+from cosem.meter.faults import WELL_BEHAVED, DriftingClock, Faults
 from cosem.meter.item import Item, Refusal, Visit
 from cosem.meter.lockout import DEFAULT_LIMITS, Lockout, LockoutLimits
 from cosem.meter.objects import Objects, declared, held
@@ -709,6 +709,11 @@ class Meter:
         """The same of its state alone, where something keeps it."""
         if self.memory is not None:
             self.memory.keep()
+
+    @property
+    def drift(self) -> DriftingClock | None:
+        """Its clock, where that drifts."""
+        return self._clock if isinstance(self._clock, DriftingClock) else None
 
     @property
     def settings(self) -> tuple[timedelta, tuple[tuple[datetime, timedelta], ...]]:

@@ -101,15 +101,7 @@ class Faults:
 
     def clock(self, clock: Callable[[], datetime]) -> Callable[[], datetime]:
         """Return a clock that drifts, right at the moment it is made; the same clock where it does not."""
-        if not self.clock_drift:
-            return clock
-        begun = clock().astimezone(UTC)
-
-        def drifting() -> datetime:
-            now = clock()
-            return now + timedelta(seconds=(now.astimezone(UTC) - begun).total_seconds() * self.clock_drift / 86_400)
-
-        return drifting
+        return DriftingClock(clock, self.clock_drift) if self.clock_drift else clock
 
     def described(self, association: AssociationDescription) -> AssociationDescription:
         """Return an association as this meter really has it; ConfigurationError where that gives away lasting keys."""
@@ -122,6 +114,22 @@ class Faults:
             keys = replace(keys, encryption=_other(keys.encryption), authentication=_other(keys.authentication))
         switched: dict[str, Any] = dict.fromkeys(self.deviations & IN_PROTECTION, True)
         return replace(association, keys=keys, dialect=replace(association.dialect, **switched))
+
+
+class DriftingClock:
+    """A clock that gains so many seconds a day, or loses them, since it `begun` by the true time."""
+
+    __slots__ = ("_clock", "_rate", "begun")
+
+    def __init__(self, clock: Callable[[], datetime], drift: float) -> None:
+        self._clock = clock
+        self._rate = drift / 86_400
+        self.begun = clock().astimezone(UTC)
+
+    def __call__(self) -> datetime:
+        """Return the time that it shows."""
+        now = self._clock()
+        return now + timedelta(seconds=(now.astimezone(UTC) - self.begun).total_seconds() * self._rate)
 
 
 WELL_BEHAVED: Final = Faults()

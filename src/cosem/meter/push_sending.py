@@ -67,6 +67,7 @@ class PushDispatch:
                 task.add_done_callback(self._attempts.discard)
             for ended in meter.pushes.events():
                 _tell(meter, ended)
+            self._keep()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._patience()):  # `wait_for` may swallow that it was cancelled
                     await self._look.wait()

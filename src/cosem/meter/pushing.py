@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cosem.errors import ConfigurationError, CosemError
 from cosem.meter.behaviour import push_setup
@@ -28,7 +28,7 @@ from cosem.protocol.apdu.notification import DataNotification
 from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.model.classes.push import PushSetupVersion2, SendDestinationAndMethod, TransportService
 from cosem.protocol.profile.address import ConnectionUrl
-from cosem.protocol.values.data import OctetString
+from cosem.protocol.values.data import Data, OctetString
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 
@@ -92,6 +92,13 @@ class PushEnded:
     reason: str = ""
 
 
+Carried: TypeAlias = tuple[int, bytes, Data]
+"""The invoke-id, the time and the body of a push that was tried."""
+
+KeptPush: TypeAlias = tuple[int, Obis, datetime, int, bool, Carried | None]
+"""The SAP and the name of a push setup, when its push is due, after how many attempts, and whether another follows."""
+
+
 @dataclass(slots=True)
 class _Push:
     device: LogicalDevice
@@ -103,6 +110,7 @@ class _Push:
     again: bool = False
     attempt: PushAttempt | None = None
     last_gasp: bool = False
+    carried: Carried | None = None
 
 
 class Pushes:
@@ -179,6 +187,31 @@ class Pushes:
     def running(self) -> frozenset[tuple[int, Obis]]:
         """The push setups that push, each by the SAP of its logical device and its logical name."""
         return frozenset(self._running)
+
+    @property
+    def kept(self) -> tuple[KeptPush, ...]:
+        """What runs, as far as it goes on after a restart: with what is carried, where that was read already."""
+        return tuple(
+            (sap, instance, _next(push), push.attempts, push.again, _carried(push))
+            for (sap, instance), push in self._running.items()
+            if not push.last_gasp
+        )
+
+    def recall(self, kept: Iterable[KeptPush]) -> None:
+        """Go on with the pushes of before a restart; one that was under way counts as an attempt that failed."""
+        self.lose()
+        for sap, instance, due, attempts, again, carried in kept:
+            device = self._meter.devices.get(sap)
+            item = None if device is None else device.find(instance)
+            if device is None or item is None or item.class_id != PUSH_SETUP:
+                continue
+            plan = push_setup.plan(Visit(device, self._meter.time()), item)
+            stage = Stage.FAILED if attempts else Stage.WAITING
+            push = _Push(device, item, plan, due, stage, attempts, again, carried=carried)
+            if attempts > plan.retries:
+                self._over(push, False, "the meter was restarted")
+            else:
+                self._running[sap, instance] = push
 
     def deadline(self) -> datetime | None:
         """Return when `tick` must be called at the latest, in UTC, or None."""
@@ -270,15 +303,19 @@ class Pushes:
             raise ConfigurationError("send_destination_and_method: only data encoded as A-XDR is sent")
         client = self._client(push)
         place = replace(_place(plan.destination), client=client, server=device.sap)
+        notification = self._notification(push) if push.carried is None else DataNotification(*push.carried)
+        security = _security(device.association(client), self._meter, device.sap)
+        number = push.attempts
+        return PushAttempt(device.sap, push.item.instance, number, place, notification, security, plan.confirmed)
+
+    def _notification(self, push: _Push) -> DataNotification:
         now = self._meter.time()
         self._invoke_id = (self._invoke_id + 1) & _INVOKE_ID
-        notification = DataNotification(
-            self._invoke_id | (_CONFIRMED if plan.confirmed else 0),
+        return DataNotification(
+            self._invoke_id | (_CONFIRMED if push.plan.confirmed else 0),
             DateTime.from_datetime(now).octets,
-            push_setup.body(Visit(device, now), push.item),
+            push_setup.body(Visit(push.device, now), push.item),
         )
-        security = _security(device.association(client), self._meter, device.sap)
-        return PushAttempt(device.sap, push.item.instance, 1, place, notification, security, plan.confirmed)
 
     def _client(self, push: _Push) -> int:
         described = self._clients.get((push.device.sap, push.item.instance))
@@ -295,6 +332,18 @@ class Pushes:
         self._events.append(PushEnded(*key, delivered, push.attempts, reason))
         if push.again:
             self.begin(push.device, push.item, self._meter.time() if now is None else now)
+
+
+def _next(push: _Push) -> datetime:
+    """Return when it is tried next, if what is under way fails."""
+    return push.due + push.plan.wait(push.attempts) if push.stage is Stage.SENT and push.attempts else push.due
+
+
+def _carried(push: _Push) -> Carried | None:
+    if push.attempt is None:
+        return push.carried
+    notification = push.attempt.notification
+    return int(notification.long_invoke_id_and_priority), bytes(notification.date_time), notification.body
 
 
 def _place(destination: SendDestinationAndMethod) -> ConnectionUrl:

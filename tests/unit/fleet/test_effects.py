@@ -19,6 +19,7 @@ from cosem.fleet.scenario import (
     MOST_PPM,
     Drift,
     FirmwareWave,
+    Outage,
     Scenario,
     Tamper,
     TariffChange,
@@ -26,6 +27,7 @@ from cosem.fleet.scenario import (
 )
 from cosem.fleet.truth import measured
 from cosem.protocol.model import Data, ProfileGeneric, Register
+from cosem.protocol.values.dates import DateTime
 
 AT = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -53,6 +55,25 @@ def test_a_firmware_wave_reaches_one_meter_of_its_region_after_the_other() -> No
     assert 3 < versions()[20:].count(b"2.0") < 17
     clock.step(HOUR)
     assert versions() == [b"1.0.0"] * 20 + [b"2.0"] * 20
+
+
+def test_an_outage_is_in_the_event_logs_of_its_region() -> None:
+    outages = (
+        Outage(at=AT + 5 * HOUR, region=1, length=HOUR),
+        Outage(at=AT + HOUR / 2, region=1, length=HOUR),
+        Outage(at=AT, length=HOUR),
+        Outage(at=AT + 9 * HOUR, region=0, length=HOUR),
+    )
+    meters, clock = population(Scenario(outages=outages, regions=2))
+
+    def logged(number: int) -> list[tuple[datetime, int]]:
+        rows = [(row[0], int(row[1])) for row in meters.make(number).value(EVENTS.buffer)]
+        times = [(DateTime.from_octets(bytes(at)).to_datetime(UTC).astimezone(UTC), code) for at, code in rows]
+        return [(at, code) for at, code in times if AT <= at <= AT + 5.5 * HOUR and at.minute in (0, 30)]
+
+    clock.step(DAY + HOUR * 5.5)
+    assert logged(0) == [(AT, 1), (AT + HOUR, 2)]
+    assert logged(39) == [(AT, 1), (AT + 1.5 * HOUR, 2), (AT + 5 * HOUR, 1)]
 
 
 def test_the_latest_firmware_counts() -> None:

@@ -42,6 +42,7 @@ from cosem.protocol.model.classes.access_control import (
 )
 from cosem.protocol.model.classes.data_storage import DemandRegister, ExtendedRegister, RegisterActivation
 from cosem.protocol.model.classes.payment import Account, Charge, Credit, TokenGateway, TokenStatusCode
+from cosem.protocol.model.classes.push import PushSetupVersion0
 from cosem.protocol.model.classes.time_and_event import (
     ActivityCalendar,
     ControlState,
@@ -408,6 +409,81 @@ def test_an_event_log_notes_that_there_is_power_again_and_alarms_stay_reset(life
     assert again.value(ALARM.value) == 4  # power, anew
     life.now.later(minutes=13)
     assert [row[1] for row in rows(again, PROFILE)[0]] == [0x20]  # set, in the period that was going on
+
+
+# -- pushes and a clock that drifts ------------------------------------------------------------------------------------
+
+SETUP = Obis("0.4.25.9.0.255")
+PUSHING = f"""
+[[object]]
+class = "PushSetupVersion0"
+instance = "{SETUP}"
+send_destination_and_method = [0, "127.0.0.1:4060", 0]
+push_object_list = [[8, "0.0.1.0.0.255", 2, 0]]
+number_of_retries = 2
+repetition_delay = 60
+"""
+
+
+def attempts(meter: Meter) -> list[Any]:
+    meter.pushes.tick(meter.time())
+    return list(meter.pushes.outgoing())
+
+
+def test_a_push_goes_on_with_what_it_carried_and_as_often_as_it_may(life: Life) -> None:
+    life.text = PUSHING
+    meter = life.begin()
+    done(act(meter, PushSetupVersion0(SETUP).push, Integer(0)))
+    [first] = attempts(life.again(seconds=10))
+    meter = life.again()
+    [first] = attempts(meter)
+    meter.keep()  # it is under way, and counts
+    again = life.again(seconds=30)
+    assert not attempts(again)
+    life.now.later(seconds=40)
+    [second] = attempts(again)
+    assert second.number == 2
+    assert second.notification == first.notification
+    again.pushes.failed(second, again.time())
+    again.keep()
+    last = life.again(minutes=2)
+    [third] = attempts(last)
+    assert (third.number, third.notification) == (3, first.notification)
+    last.keep()
+    ended = life.again()
+    assert not ended.pushes.running
+    assert [(each.delivered, each.attempts) for each in ended.pushes.events()] == [(False, 3)]
+
+
+def test_a_push_of_a_setup_that_is_gone_is_gone(life: Life) -> None:
+    life.text = PUSHING
+    done(act(life.begin(), PushSetupVersion0(SETUP).push, Integer(0)))
+    life.text = PUSHING + WRITABLE
+    assert life.again().pushes.running
+    life.text = WRITABLE
+    assert not life.again().pushes.running
+
+
+def test_a_clock_goes_on_wrong_as_it_did(life: Life) -> None:
+    life.text = "[faults]\nclock_drift = 60.0"
+    life.begin()
+    assert life.again(days=2).time() == life.now.time + timedelta(minutes=2)
+    assert life.again(days=1).time() == life.now.time + timedelta(minutes=3)
+
+
+def test_where_nothing_happens_nothing_is_written(life: Life) -> None:
+    life.text = SCRIPTS + CALENDAR + PUSHING
+    meter = life.begin()
+    meter.settle()
+    meter.keep()
+    Failing(life)
+    life.now.later(minutes=20)
+    meter.settle()
+    meter.keep()
+    life.now.later(hours=2)  # a schedule is due
+    meter.settle()
+    with pytest.raises(ConfigurationError, match="no space"):
+        meter.keep()
 
 
 # -- schedules and calendars -------------------------------------------------------------------------------------------

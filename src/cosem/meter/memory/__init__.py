@@ -4,10 +4,10 @@
     remember(meter, open_state(Path("meter.state")))
 
 What is kept: attributes that are no longer as described, what objects count, capture and have under way, how far the
-clock was set and which time is preset, up to when everything due was done, who is locked out, and what clients changed
-in their associations. What was due while the meter was off is made up for as if it had run, as far as
-`LONGEST_SILENCE` goes; then it notes that it has power. Pushes that wait are given up, as they are where the power
-goes. Of keys that die with the process nothing is kept. Invocation counters have stores of their own.
+clock was set and which time is preset, up to when everything due was done, pushes, whether there is power, who is
+locked out, and what clients changed in their associations. What was due while the meter was off is made up for as if
+it had run, as far as `LONGEST_SILENCE` goes; then it notes that it has power. A push that was under way counts as an
+attempt that failed. Of keys that die with the process nothing is kept. Invocation counters have stores of their own.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ _CLOCK: Final = "clock"
 _PRESET: Final = "preset"
 _LOCKOUT: Final = "lockout"
 _POWER: Final = "power"
+_PUSHES: Final = "pushes"
+_DRIFT: Final = "drift"
 _INVALID: Final = "clock invalid"
 _ASSOCIATION: Final = "association"
 _OF_STATE: Final = 3
@@ -148,6 +150,10 @@ class Memory:
         yield _PRESET, meter.preset
         yield _LOCKOUT, meter.lockout.kept
         yield _INVALID, meter.clock_invalid
+        if meter.drift is not None:
+            yield _DRIFT, meter.drift.begun
+        if meter.has_pushes:
+            yield _PUSHES, meter.pushes.kept
         if meter.has_outages:
             yield _POWER, meter.power.kept
         for device in meter.devices.values():
@@ -241,6 +247,12 @@ class Memory:
             meter.lockout.recall(value)
         elif name == _INVALID:
             meter.clock_invalid = value
+        elif kind == _DRIFT:
+            if meter.drift is None:
+                return False
+            meter.drift.begun = value
+        elif kind == _PUSHES:
+            meter.pushes.recall(value)
         elif kind == _POWER:
             meter.power.recall(*value)
         elif kind == _ASSOCIATION:
