@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from cosem.client.client import Opener
 from cosem.errors import ConfigurationError
-from cosem.gateway.config import Device
+from cosem.gateway.config import Device, DlmsParameters
+from cosem.gateway.config.reference import Reference
 from cosem.io.capture import Direction, Tap, TraceEntry
 from cosem.io.open import open_async
 from cosem.io.stream import Stream
 from cosem.protocol.codec.dissect import Node, render
+from cosem.protocol.crypto.ring import KeyKind
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.dissect import Dissector
 
@@ -27,6 +31,15 @@ KEPT_OCTETS: Final = 16_384
 Heard: TypeAlias = Callable[[TraceEntry], object]
 """Is told of octets as they go over the line of a device."""
 
+_KEYS: Final = (
+    ("encryption_key", KeyKind.ENCRYPTION),
+    ("authentication_key", KeyKind.AUTHENTICATION),
+    ("master_key", KeyKind.MASTER),
+)
+_OFFERED: Final = re.compile(rb"(?s:\xc3\x01.\x00\x0f.{6}\x01\x01|\x05\x01\x04\xfa\x58\x00)\x09[\x01-\x7f]")
+"""In front of a client's proof: reply_to_HLS_authentication by ACTION, or by READ with parameterized access."""
+_ANSWERED: Final = re.compile(rb"(?s:\xc7\x01.\x00\x01\x00|\x0c\x01\x00)\x09[\x01-\x7f]")
+"""In front of the server's."""
 _CHARACTERS: Final = re.compile(rb"[\x01-\x06\x15\r\n\x20-\x7e]+")
 
 
@@ -54,12 +67,15 @@ class Kept:
         self._size = 0
         self.octets: dict[Direction, int] = {"TX": 0, "RX": 0}
         """How many there were since the beginning."""
+        self.exchanges = 0
+        """How often something was sent, in however many pieces, after the other side had spoken."""
 
     def __call__(self, entry: TraceEntry) -> None:
         """Take what went over the line."""
         self.octets[entry.direction] += len(entry.octets)
         if not self._pieces or self._pieces[-1][0] != entry.direction:
             self._pieces.append((entry.direction, entry.time, bytearray()))
+            self.exchanges += entry.direction == "TX"
         piece = self._pieces[-1][2]
         taken = entry.octets[: KEPT_OCTETS - len(piece)]
         piece += taken
@@ -69,8 +85,33 @@ class Kept:
 
     def decoded(self) -> tuple[Decoded, ...]:
         """Return it as a person reads it, without secrets."""
-        dissector, secrets = Dissector(), secrets_of(self._device)
+        dissector, secrets = Dissector(), Secrets(secrets_of(self._device))
         return tuple(decoded(way, time, bytes(piece), secrets, dissector) for way, time, piece in self._pieces)
+
+
+class Secrets:
+    """What of a conversation must not be shown: the secrets of a device, and proofs that were made with them.
+
+    From a proof of high level security who knows the challenge can find a weak secret by trying.
+    """
+
+    def __init__(self, known: Sequence[bytes] = ()) -> None:
+        self._known = tuple(known)
+        self._awaited = True  # what went before may have been the client's proof
+
+    def of(self, octets: bytes) -> tuple[bytes, ...]:
+        """Return what must not be shown of octets, which come next in the conversation."""
+        offered = _proofs(_OFFERED, octets)
+        self._awaited = self._awaited or bool(offered)
+        answers = _proofs(_ANSWERED, octets) if self._awaited else []
+        self._awaited = self._awaited and not answers
+        return (*self._known, *offered, *answers)
+
+
+def _proofs(pattern: re.Pattern[bytes], octets: bytes) -> list[bytes]:
+    """Return the octet-strings that follow a pattern, whole or as much of them as there is."""
+    begins = [each.end() for each in pattern.finditer(octets)]
+    return [octets[at : at + octets[at - 1]] for at in begins if octets[at : at + 1]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +125,16 @@ class Decoded:
     lines: tuple[str, ...] = ()
 
 
-def decoded(direction: Direction, time: str, octets: bytes, secrets: Sequence[bytes], dissector: Dissector) -> Decoded:
+def decoded(direction: Direction, time: str, octets: bytes, without: Secrets, dissector: Dissector) -> Decoded:
     """Return octets as a person reads them, without secrets."""
+    secrets = without.of(octets)
     hidden = _places(octets, secrets)
     shown = " ".join(2 * MASK if at in hidden else f"{octet:02X}" for at, octet in enumerate(octets))
     if _CHARACTERS.fullmatch(octets):
         text = "".join(MASK if at in hidden else _character(octet) for at, octet in enumerate(octets))
         return Decoded(direction, time, shown, text)
-    trees = [finding.tree for finding in dissector.dissect(octets)]
+    findings = dissector.dissect(octets)
+    trees = [_without(each.tree, _places(each.octets, secrets), secrets) for each in findings]
     lines = [line for tree in trees for line in masked(render(tree), secrets).splitlines()]
     return Decoded(direction, time, shown, masked(" · ".join(map(_summary, trees)), secrets), tuple(lines))
 
@@ -102,6 +145,14 @@ def _summary(tree: Node) -> str:
     return ": ".join(filter(None, (tree.text or tree.name, "" if inside is None else inside.children[0].name)))
 
 
+def _without(node: Node, hidden: set[int], secrets: Sequence[bytes]) -> Node:
+    """Return a tree without the words of octets that are hidden: they may be shortened, or written in another way."""
+    inside = hidden if node.inner is None else _places(node.inner, secrets)
+    shows = node.children or hidden.isdisjoint(range(node.offset, node.offset + node.length))
+    children = tuple(_without(each, inside, secrets) for each in node.children)
+    return replace(node, text=node.text if shows else 8 * MASK, children=children)
+
+
 def _every(node: Node) -> Iterator[Node]:
     yield node
     for child in node.children:
@@ -110,21 +161,23 @@ def _every(node: Node) -> Iterator[Node]:
 
 def masked(text: str, secrets: Iterable[bytes]) -> str:
     """Return a text without secrets: neither as characters nor in hexadecimal, with or without spaces."""
-    for secret in secrets:
+    for secret in filter(None, secrets):
         for shown in (secret.hex(" ").upper(), secret.hex().upper(), secret.decode("latin-1")):
             text = text.replace(shown, MASK * len(shown))
     return text
 
 
 def secrets_of(device: Device) -> tuple[bytes, ...]:
-    """Return what of a device must not be shown: its password, where it has one that can be read."""
-    password = device.parameters.password
-    if password is None:
-        return ()
-    try:
-        return (password.password().reveal(),)
-    except ConfigurationError:
-        return ()  # what cannot be read goes over no line
+    """Return what of a device must not be shown: its password and its keys, where it has some that can be read."""
+    parameters = device.parameters
+    references = [(parameters.password, Reference.password)]
+    if isinstance(parameters, DlmsParameters):
+        references += [(getattr(parameters, name), partial(Reference.key, kind=kind)) for name, kind in _KEYS]
+    found: list[bytes] = []
+    for reference, read in references:
+        with suppress(ConfigurationError):  # what cannot be read goes over no line
+            found += [] if reference is None else [read(reference).reveal()]
+    return tuple(found)
 
 
 def _places(octets: bytes, secrets: Iterable[bytes]) -> set[int]:

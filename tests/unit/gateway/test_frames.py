@@ -11,14 +11,16 @@ from cosem.gateway.config.reference import Reference
 from cosem.gateway.frames import KEPT, KEPT_OCTETS, Decoded, Kept, masked, tapped
 from cosem.io.capture import TraceEntry
 
+KEYS = ("encryption_key", "authentication_key", "master_key")
 AARQ = bytes.fromhex(
     "6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738BE10040E01000000065F1F0400001E1DFFFF"
 )
 """An association request with the password 12345678, in clear as low level security has it."""
 
 
-def kept(password: str | None = "12345678") -> Kept:
-    parameters = DlmsParameters(password=None if password is None else Reference(password))
+def kept(password: str | None = "12345678", **references: str) -> Kept:
+    given = {name: Reference(text) for name, text in references.items()}
+    parameters = DlmsParameters(password=None if password is None else Reference(password), **given)  # type: ignore[arg-type]
     return Kept(Device(alias="house", name="House", driver=DriverName.DLMS, parameters=parameters))
 
 
@@ -74,6 +76,84 @@ def test_a_password_in_characters_is_masked() -> None:
     assert found.summary == "␁P1␂(********)␃"
     assert "12345678" not in texts(found)
     assert "31 32" not in found.octets
+
+
+PASSWORDS = (
+    'it\'s \\ "one"',  # as a text in quotes is written in another way
+    "p" * 40,  # too long to be shown in full
+    "\x07\xea\x0b\x1a\x04\x0c\x00\x00\x00\x00\x00\x00",  # a date and time
+)
+
+
+@pytest.mark.parametrize("password", PASSWORDS)
+def test_a_password_that_is_shown_in_another_way_is_masked_too(password: str) -> None:
+    octets = password.encode("latin-1")
+    write = bytes.fromhex("C101C1000F0000280000FF0700 09") + bytes([len(octets)]) + octets
+    for secret, tells in (("elsewhere", True), (f"0x{octets.hex()}", False)):
+        ring = kept(secret)
+        heard(ring, "TX", write)
+        (found,) = ring.decoded()
+        assert any("class_id: 15" in line for line in found.lines)
+        (value,) = [line for line in found.lines if "octet-string" in line or "********" in line] or [""]
+        assert ("octet-string" in value) is tells
+        assert found.octets.count("**") == (0 if tells else len(octets))
+
+
+def test_keys_are_masked() -> None:
+    keys = {name: f"{number}F{'0123456789ABCDE' * 2}" for number, name in enumerate(KEYS, 1)}
+    ring = kept(**keys)
+    for key in keys.values():
+        heard(ring, "RX", bytes.fromhex("C401C1000910" + key))
+        heard(ring, "TX", b"\x7e")
+    for found, key in zip(ring.decoded()[::2], keys.values(), strict=True):
+        assert found.octets.count("**") == 16
+        assert bytes.fromhex(key).hex(" ").upper() not in texts(found)
+
+
+PROOFS = {
+    "by logical names": (f"C301C1000F0000280000FF01010910{'A1' * 16}", f"C701C100010009 10{'B2' * 16}"),
+    "by short names": (f"050104FA5800 0910{'A1' * 16}", f"0C0100 0910{'B2' * 16}"),
+}
+
+
+@pytest.mark.parametrize("naming", PROOFS)
+def test_proofs_of_who_knows_the_secret_are_masked(naming: str) -> None:
+    offered, answer = (bytes.fromhex(each) for each in PROOFS[naming])
+    ring = kept()
+    heard(ring, "TX", offered)
+    heard(ring, "RX", offered, answer)  # an echo in front of it
+    heard(ring, "TX", b"\x05")
+    heard(ring, "RX", answer)  # of something else: no secret
+    asked, echoed, _, later = ring.decoded()
+    assert (asked.octets.count("**"), echoed.octets.count("**"), later.octets.count("**")) == (16, 32, 0)
+    for found in (asked, echoed):
+        assert "A1 A1" not in texts(found)
+        assert "B2 B2" not in texts(found)
+    assert "B2 B2" in "".join(later.lines)
+
+
+@pytest.mark.parametrize("naming", PROOFS)
+def test_the_answer_to_a_proof_that_is_not_kept_any_more_is_masked(naming: str) -> None:
+    ring = kept()
+    heard(ring, "RX", bytes.fromhex(PROOFS[naming][1]))
+    assert ring.decoded()[0].octets.count("**") == 16
+
+
+@pytest.mark.parametrize("there", range(5))
+def test_a_proof_that_is_cut_off_is_masked(there: int) -> None:
+    octets = bytes.fromhex(PROOFS["by logical names"][0])
+    ring = kept()
+    heard(ring, "TX", octets[: len(octets) - 16 + there])
+    assert ring.decoded()[0].octets.count("**") == there
+
+
+def test_exchanges_are_counted() -> None:
+    ring = kept()
+    heard(ring, "TX", b"/?", b"!\r\n")
+    assert ring.exchanges == 1
+    heard(ring, "RX", b"/KFM")
+    heard(ring, "TX", b"\x06")
+    assert ring.exchanges == 2
 
 
 def test_who_has_no_password_hides_nothing() -> None:

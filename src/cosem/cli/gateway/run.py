@@ -26,7 +26,7 @@ from cosem.gateway import config
 from cosem.gateway.config import Configuration, Device, DriverName
 from cosem.gateway.config.check_outputs import is_public
 from cosem.gateway.engine import Gateway
-from cosem.gateway.frames import Heard, decoded, secrets_of
+from cosem.gateway.frames import Heard, Secrets, decoded, secrets_of
 from cosem.gateway.northbound.text import words
 from cosem.gateway.outputs import output_of
 from cosem.gateway.points import point_of
@@ -252,7 +252,7 @@ class _Showing(Gateway):
 
     def _shows(self, device: Device) -> Heard | None:
         wanted = self._shown.level >= FRAMES and self._shown.has(device)
-        return Frames(device.alias, secrets_of(device)).show if wanted else None
+        return Frames(device.alias, Secrets(secrets_of(device))).show if wanted else None
 
 
 @dataclass(slots=True)
@@ -260,7 +260,7 @@ class Frames:
     """Shows what goes over the line of a device: a line of trace, and what is in it."""
 
     alias: str
-    secrets: tuple[bytes, ...] = ()
+    secrets: Secrets = field(default_factory=Secrets)
     dissector: Dissector = field(default_factory=Dissector)
 
     def show(self, entry: TraceEntry) -> None:

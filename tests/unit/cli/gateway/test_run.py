@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from cosem.cli.gateway.run import Frames
+from cosem.gateway.frames import Secrets
 from cosem.io.capture import TraceEntry
 from cosem.meter import serving
 from cosem.meter.demo import household
@@ -144,7 +145,7 @@ def test_frames_with_a_password_are_shown_without_it(capsys: pytest.CaptureFixtu
         "6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738"
         "BE10040E01000000065F1F0400001E1DFFFF"
     )
-    Frames("house", (b"12345678",)).show(TraceEntry("TX", bytes.fromhex(aarq), "09:35:09.123"))
+    Frames("house", Secrets([b"12345678"])).show(TraceEntry("TX", bytes.fromhex(aarq), "09:35:09.123"))
     said = capsys.readouterr().err
     assert "house TX:" in said
     for shown in ("12345678", "3132333435363738", "31 32 33"):
