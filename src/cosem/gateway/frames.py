@@ -63,12 +63,19 @@ class Kept:
 
     def __init__(self, device: Device) -> None:
         self._device = device
+        self._secrets: dict[bytes, None] = {}
+        self.belongs_to(device)
         self._pieces: deque[tuple[Direction, str, bytearray]] = deque()
         self._size = 0
         self.octets: dict[Direction, int] = {"TX": 0, "RX": 0}
         """How many there were since the beginning."""
         self.exchanges = 0
         """How often something was sent, in however many pieces, after the other side had spoken."""
+
+    def belongs_to(self, device: Device) -> None:
+        """Learn that the row of the device may have changed; what was secret before is not shown either."""
+        self._device = device
+        self._secrets |= dict.fromkeys(secrets_of(device))
 
     def __call__(self, entry: TraceEntry) -> None:
         """Take what went over the line."""
@@ -85,7 +92,8 @@ class Kept:
 
     def decoded(self) -> tuple[Decoded, ...]:
         """Return it as a person reads it, without secrets."""
-        dissector, secrets = Dissector(), Secrets(secrets_of(self._device))
+        self.belongs_to(self._device)  # what a reference leads to may have changed
+        dissector, secrets = Dissector(), Secrets(list(self._secrets))
         return tuple(decoded(way, time, bytes(piece), secrets, dissector) for way, time, piece in self._pieces)
 
 

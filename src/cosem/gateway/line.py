@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from cosem.errors import CosemError
+from cosem.errors import CosemError, TimedOut
 from cosem.gateway.config import Device, Signal, Source
 from cosem.gateway.drivers import Driver
 from cosem.gateway.points import Measured, not_topical, sample
@@ -60,8 +60,9 @@ class Attended:
     """A device with its driver, and how it fares.
 
     Attributes:
-        lost: whether it counts as lost.
+        lost: whether it counts as lost; lost_since: since when.
         scans, failures, overruns: how often it was scanned, did not answer, and took longer than its scan rate.
+        retries: how many of the scans were further tries. timeouts: how many failures were silence.
         last_success: when it last answered; last_error: why it last did not.
         last: the last sample of each signal.
         due: when it is to be scanned next, by the clock that never jumps.
@@ -74,6 +75,9 @@ class Attended:
     scans: int = 0
     failures: int = 0
     overruns: int = 0
+    retries: int = 0
+    timeouts: int = 0
+    lost_since: datetime | None = None
     last_success: datetime | None = None
     last_error: CosemError | None = None
     last: dict[str, Sample] = field(default_factory=dict[str, Sample])
@@ -193,13 +197,15 @@ class Line:
     async def _asked(self, attended: Attended) -> Sequence[Sample] | None:
         """Scan a device as often as it may fail; None once it is lost."""
         tries = 1 if attended.lost else max(1, attended.device.parameters.retry_counter)
-        for _ in range(tries):
+        for number in range(tries):
             await self._silence(attended)
             attended.scans += 1
+            attended.retries += number > 0
             try:
                 return await attended.driver.scan()
             except CosemError as error:
                 attended.failures += 1
+                attended.timeouts += isinstance(error, TimedOut)
                 attended.last_error = error
                 _log.info("%s: %s", attended.device.alias, error, extra=_of(attended))
             finally:
@@ -216,7 +222,7 @@ class Line:
             return
         attended.lost, attended.delay = True, least
         _log.warning("%s is lost: %s", attended.device.alias, attended.last_error, extra=_of(attended))
-        now = self._clock.now()
+        now = attended.lost_since = self._clock.now()
         ours = {each.alias for each in attended.status}
         stale = not_topical([each for each in attended.last.values() if each.signal not in ours], now)
         attended.last.update({each.signal: each for each in stale})
@@ -225,7 +231,7 @@ class Line:
     async def _answered(self, attended: Attended, samples: Sequence[Sample]) -> None:
         now = self._clock.now()
         was_lost, missed_since = attended.lost, attended.last_success
-        attended.lost, attended.last_success, attended.last_error = False, now, None
+        attended.lost, attended.lost_since, attended.last_success, attended.last_error = False, None, now, None
         attended.last.update({each.signal: each for each in samples})
         await self._deliver([*self._status(attended, now), *samples])
         if was_lost:

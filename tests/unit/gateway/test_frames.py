@@ -147,6 +147,18 @@ def test_a_proof_that_is_cut_off_is_masked(there: int) -> None:
     assert ring.decoded()[0].octets.count("**") == there
 
 
+def test_a_password_that_is_changed_is_masked_as_is_the_one_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOUSE", "12345678")
+    ring = kept("env:HOUSE")
+    heard(ring, "TX", b"(12345678)")
+    monkeypatch.setenv("HOUSE", "abcdefgh")
+    heard(ring, "RX", b"(abcdefgh)")
+    assert [each.summary for each in ring.decoded()] == ["(********)"] * 2
+    monkeypatch.setenv("HOUSE", "another!")
+    heard(ring, "TX", b"(another!)")
+    assert [each.summary for each in ring.decoded()] == ["(********)"] * 3
+
+
 def test_exchanges_are_counted() -> None:
     ring = kept()
     heard(ring, "TX", b"/?", b"!\r\n")

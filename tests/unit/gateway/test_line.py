@@ -166,6 +166,8 @@ def test_a_device_that_does_not_answer_so_often_is_lost(retries: int) -> None:
     assert times(world, "m") == [0, *(10 + each for each in range(retries))]
     assert device.lost
     assert (device.failures, "no answer" in str(device.last_error)) == (retries, True)
+    assert (device.retries, device.timeouts) == (retries - 1, retries)
+    assert device.lost_since == BEGIN + timedelta(seconds=10 + retries)
     assert world.told == [
         *((1, "up", 1, Quality.GOOD), (1, "m", 0.0, Quality.GOOD)),
         *((10 + retries, "up", 0, Quality.GOOD), (10 + retries, "m", 0.0, Quality.NOT_TOPICAL)),
@@ -177,6 +179,7 @@ def test_one_answer_within_the_retries_keeps_it() -> None:
     device = attended(world, well=lambda at: at not in (10, 11), retry_counter=3)
     world.run(line_of(world, device))
     assert (times(world, "m"), device.lost, device.failures) == ([0, 10, 11, 12], False, 2)
+    assert (device.retries, device.lost_since) == (2, None)
 
 
 @pytest.mark.parametrize(("longest", "tried"), [(0, [0, 1, 2, 5, 8, 11, 14]), (8000, [0, 1, 2, 5, 10])])

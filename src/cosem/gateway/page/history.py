@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from cosem.gateway.value import NumberType, Plain, Quality, Sample, number_of
@@ -22,8 +22,13 @@ class History:
     """Keeps what was measured of so many signals: times in seconds since 1970, each with its number."""
 
     def __init__(self, signals: int) -> None:
-        self._most = 2 * min(max(TOTAL // max(signals, 1), LEAST), MOST)
+        self._most = _most(signals)
         self._kept: dict[str, array[float]] = {}
+
+    def keep(self, signals: Collection[str]) -> None:
+        """Go on with other signals; of those that stay the numbers stay, the newest that there is room for."""
+        self._most = _most(len(signals))
+        self._kept = {each: kept[-self._most :] for each, kept in self._kept.items() if each in signals}
 
     def take(self, samples: Sequence[Sample]) -> None:
         """Take samples: what is no number, or not known, leaves a gap; what is backfilled goes where it belongs."""
@@ -42,6 +47,10 @@ class History:
         kept = self._kept.get(signal, array("d"))
         spots = zip(kept[::2], kept[1::2], strict=True)
         return [(time, None if math.isnan(number) else number) for time, number in spots]
+
+
+def _most(signals: int) -> int:
+    return 2 * min(max(TOTAL // max(signals, 1), LEAST), MOST)
 
 
 def _number(value: Plain) -> float:

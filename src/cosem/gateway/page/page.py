@@ -86,6 +86,7 @@ class Page(Served):
         self._plant = plant
         self._audience = Audience()
         self._history = History(0)
+        self._tables = 0
         self._kept: dict[str, Kept] = {}
         self._devices: dict[str, str] = {}
 
@@ -99,13 +100,18 @@ class Page(Served):
         await super().close()
 
     def changed(self, points: Sequence[Point]) -> None:
-        """Learn that the tables have changed; what was measured before is forgotten."""
-        self._history = History(len(points))
+        """Learn that the tables may have changed; what was measured of signals that stay is kept."""
         self._devices = {each.signal: each.device for each in points}
+        self._history.keep(self._devices.keys())
+        running = self._plant.devices
+        self._kept = {alias: each for alias, each in self._kept.items() if alias in running}
+        self._tables += 1
 
     def heard(self, device: Device) -> Kept:
         """Return what is told of octets of a device, and keeps the last of them."""
-        return self._kept.setdefault(device.alias, Kept(device))
+        kept = self._kept.setdefault(device.alias, Kept(device))
+        kept.belongs_to(device)
+        return kept
 
     def take(self, samples: Sequence[Sample]) -> None:
         """Show new samples."""
@@ -124,6 +130,7 @@ class Page(Served):
         devices, outputs = self._plant.devices, self._plant.outputs
         return _json(
             {
+                "tables": self._tables,  # a number that changes when they do
                 "now": datetime.now(UTC).isoformat(),
                 "devices": [plant.device(each, self._kept.get(alias)) for alias, each in devices.items()],
                 "outputs": [plant.output(name, each) for name, each in outputs.items()],
@@ -144,8 +151,9 @@ class Page(Served):
         return as_json(f'{{"signals":{json.dumps(shown, ensure_ascii=False)},"samples":[{samples}]}}')
 
     async def _frames(self, request: Request) -> Response:
-        kept = self._kept.get(request.path_params["device"])
-        return _missing("device") if kept is None else _json(plant.frames(kept))
+        alias = request.path_params["device"]
+        kept = self._kept.get(alias)
+        return _missing("device") if kept is None or alias not in self._plant.devices else _json(plant.frames(kept))
 
     async def _numbers(self, request: Request) -> Response:
         signal = request.path_params["signal"]

@@ -30,6 +30,7 @@ def device(attended: Attended, kept: Kept | None) -> dict[str, Any]:
         "driver": row.driver.value,
         "line": row.parameters.line,
         "state": state,
+        "lost_since": None if attended.lost_since is None else attended.lost_since.isoformat(),
         "last_success": None if attended.last_success is None else attended.last_success.isoformat(),
         "error": None if error is None else str(error),
         "causes": [] if meaning is None else list(meaning.causes),
@@ -38,11 +39,18 @@ def device(attended: Attended, kept: Kept | None) -> dict[str, Any]:
         "qualities": dict(sorted(qualities.items())),
         "counters": {
             "scans": attended.scans,
+            "retries": attended.retries,
             "failures": attended.failures,
+            "time-outs": attended.timeouts,
             "overruns": attended.overruns,
-            **({} if kept is None else {"octets sent": kept.octets["TX"], "octets received": kept.octets["RX"]}),
+            **({} if kept is None else _of_the_line(kept)),
         },
     }
+
+
+def _of_the_line(kept: Kept) -> dict[str, int]:
+    sent, received = kept.octets["TX"], kept.octets["RX"]
+    return {"exchanges": kept.exchanges, "octets sent": sent, "octets received": received}
 
 
 def output(name: str, running: Any) -> dict[str, Any]:

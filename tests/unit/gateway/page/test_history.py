@@ -46,3 +46,14 @@ def test_so_many_are_kept(signals: int, most: int, more: int) -> None:
     history.take([at(number, number) for number in range(most + more)])
     found = spots(history)
     assert (len(found), found[0], found[-1]) == (most, (more, more), (most + more - 1, most + more - 1))
+
+
+def test_what_was_measured_of_signals_that_stay_is_kept() -> None:
+    history = History(1)
+    history.take([at(number, number) for number in range(MOST)])
+    history.keep({"power", "energy"})
+    assert len(spots(history)) == MOST
+    history.keep({"power", *map(str, range(TOTAL // 100 - 1))})
+    assert spots(history) == [(number, number) for number in range(MOST - 100, MOST)]
+    history.keep({"energy"})
+    assert spots(history) == []

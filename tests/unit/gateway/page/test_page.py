@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -107,7 +108,16 @@ def test_devices_and_outputs_with_how_they_fare() -> None:
         assert (house["state"], house["error"]) == ("lost", "the door is closed")
         assert house["causes"]
         assert house["remedy"]
-        assert house["counters"] == {"scans": 3, "failures": 1, "overruns": 0, "octets sent": 2, "octets received": 0}
+        assert house["counters"] == {
+            "scans": 3,
+            "retries": 0,
+            "failures": 1,
+            "time-outs": 0,
+            "overruns": 0,
+            "exchanges": 1,
+            "octets sent": 2,
+            "octets received": 0,
+        }
         assert (broker["output"], broker["error"], broker["published"]) == ("broker", "the broker is away", 7)
 
     asking(test)
@@ -182,6 +192,25 @@ def test_without_a_token_only_a_name_of_this_machine_is_answered() -> None:
         assert ask(page, "/api/plant", Host="elsewhere.example")[0] == 421
 
     asking(test)
+
+
+def test_tables_that_change() -> None:
+    async def test(page: Page, plant: Plant) -> None:
+        page.take([energy("1.5")])
+        kept = page.heard(HOUSE)
+        kept(TraceEntry("TX", b"another password", "12:00:00.000"))
+        before = await asyncio.to_thread(ask, page, "/api/plant")
+        page.changed(plant.points)
+        assert page.heard(replace(HOUSE, parameters=DlmsParameters(password=Reference("another password")))) is kept
+        after = await asyncio.to_thread(ask, page, "/api/plant")
+        assert before[1]["tables"] != after[1]["tables"]
+        assert (await asyncio.to_thread(ask, page, "/api/signals/energy/history"))[1] == [[NOON.timestamp(), 1.5]]
+        told = (await asyncio.to_thread(ask, page, "/api/devices/house/frames"))[1]
+        assert [each["summary"] for each in told] == ["*" * 16]
+        plant.devices = {}
+        assert (await asyncio.to_thread(ask, page, "/api/devices/house/frames"))[0] == 404
+
+    serving(test)
 
 
 def test_events_of_the_devices_that_are_wanted() -> None:
