@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -31,6 +31,7 @@ async def browsing(expected: str = "", **context: Any) -> AsyncGenerator[Page]:
         browser = await playwright.chromium.launch(executable_path=program, args=list(QUIET))
         page = await (await browser.new_context(**context)).new_page()
         page.set_default_timeout(60_000)
+        expect.set_options(timeout=30_000)  # pages ask again every few seconds
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         try:

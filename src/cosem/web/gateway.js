@@ -1,24 +1,17 @@
 // The status page of the gateway: asks for the plant every few seconds, and listens to the devices that are open.
 
+import { ago, make, names, parse, sum, time, value } from "./texts.js";
+import { plotted } from "./plot.js";
+
 const EVERY = 5000;
-const DAY = 86400;
 const shown = new Map(); // what is on the page of each device, by its alias
 let token = sessionStorage.getItem("token") ?? "";
 let listening = null; // ends the events that are listened to
 let signalsOf = null; // for the filter: which device has which signals, once somebody filters
+let tables = null; // changes when the tables of the gateway do
+let states = null; // of each device, so that a change is told
 
 const $ = (id) => document.getElementById(id);
-
-/** Make an element: `make("p", {class: "x"}, "text", child)`. Text is text, whatever it holds. */
-function make(tag, attributes = {}, ...children) {
-  const made = document.createElementNS(tag.startsWith("svg:") ? "http://www.w3.org/2000/svg" : "http://www.w3.org/1999/xhtml", tag.replace("svg:", ""));
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
-    else made.setAttribute(name, value);
-  }
-  made.append(...children.filter((each) => each !== null));
-  return made;
-}
 
 async function ask(path, options = {}) {
   const headers = token ? { Authorization: `Bearer ${token}` } : {};
@@ -30,6 +23,27 @@ async function ask(path, options = {}) {
 
 class Locked extends Error {}
 
+/** Show an element's children where they have changed, so that nobody who reads them is disturbed. */
+function put(element, state, ...children) {
+  const text = JSON.stringify(state);
+  if (element.dataset.state === text) return;
+  element.dataset.state = text;
+  element.replaceChildren(...children.filter((each) => each !== null));
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Do what was clicked; where the gateway does not answer, say so at that place. */
+async function attempt(place, doing) {
+  try {
+    await doing();
+  } catch (error) {
+    place.replaceChildren(make("p", { class: "notice" }, `The gateway does not answer (${error.message || "it wants its token"}). Try again.`));
+  }
+}
+
 // -- the plant -------------------------------------------------------------------------------------------------------
 
 async function refresh() {
@@ -39,8 +53,11 @@ async function refresh() {
     $("plant").hidden = false;
     connection("live", "answers");
     figures(plant);
-    devices(plant.devices);
+    if (tables !== null && tables !== plant.tables) signalsOf = null;
+    devices(plant.devices, tables !== null && tables !== plant.tables);
+    tables = plant.tables;
     outputs(plant.outputs);
+    news(plant.devices);
     $("footer").textContent = `Gateway time ${time(plant.now)}. Values are those of the moment they are shown with.`;
   } catch (error) {
     if (error instanceof Locked) {
@@ -50,13 +67,13 @@ async function refresh() {
       connection("locked", "waiting");
       return; // asked again when a token is given
     }
-    connection("the gateway does not answer; trying again", "lost");
+    connection("does not answer; trying again", "lost");
   }
   setTimeout(refresh, EVERY);
 }
 
 function connection(text, state) {
-  $("connection").textContent = text;
+  write($("connection"), text);
   $("connection").className = `state ${state}`;
 }
 
@@ -64,36 +81,47 @@ function figures(plant) {
   const lost = plant.devices.filter((each) => each.state === "lost").length;
   const signals = sum(plant.devices.map((each) => each.signals));
   const good = sum(plant.devices.map((each) => each.qualities.good ?? 0));
-  const waiting = plant.outputs.filter((each) => each.error).length;
+  const away = plant.outputs.filter((each) => each.error).length;
   const rows = [
-    ["Devices", plant.devices.length, false],
-    ["Lost", lost, lost > 0],
-    ["Signals good", good === signals ? signals : `${good} of ${signals}`, good < signals],
-    ["Outputs away", waiting, waiting > 0],
+    ["Devices", plant.devices.length, "", false],
+    ["Lost", lost, "", lost > 0],
+    ["Signals good", good, good < signals ? `of ${signals.toLocaleString()}` : "", good < signals],
+    ["Outputs away", away, "", away > 0],
   ];
-  $("figures").replaceChildren(
-    ...rows.map(([name, number, bad]) =>
-      make("div", { class: bad ? "bad" : "" }, make("dt", {}, name), make("dd", {}, String(number)))),
-  );
+  put($("figures"), rows,
+    ...rows.map(([name, number, of, bad]) =>
+      make("div", { class: bad ? "bad" : "" }, make("dt", {}, name),
+        make("dd", {}, number.toLocaleString(), of ? make("small", {}, ` ${of}`) : null))));
+  document.title = lost ? `${lost} lost – cosem gateway` : "cosem gateway";
+}
+
+/** Tell who only listens which devices were lost and found since the last time. */
+function news(found) {
+  const before = states;
+  states = new Map(found.map((each) => [each.device, each.state]));
+  if (before === null) return;
+  const turned = (state) => found.filter((each) => each.state === state && before.has(each.device) && before.get(each.device) !== state)
+    .map((each) => each.name || each.device);
+  const [lost, back] = [turned("lost"), turned("answers")];
+  const told = [lost.length ? `Lost: ${names(lost)}.` : "", back.length ? `Answers: ${names(back)}.` : ""].filter(Boolean).join(" ");
+  if (told) $("news").textContent = told;
 }
 
 function outputs(found) {
-  if (!found.length) {
-    $("outputs").replaceChildren(make("p", {}, "There are none: values are shown here only."));
-    return;
-  }
   const head = make("tr", {}, ...["Output", "State", "Published"].map((each) => make("th", { scope: "col" }, each)));
   const rows = found.map((each) =>
     make("tr", {},
       make("td", {}, make("strong", {}, each.output), ` ${each.kind} ${each.address}`),
       make("td", { class: each.error ? "quality bad" : "quality" }, each.error || "delivers"),
       make("td", {}, each.published.toLocaleString())));
-  $("outputs").replaceChildren(make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)));
+  put($("outputs"), found, found.length
+    ? make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows))
+    : make("p", { class: "quiet" }, "There are none: values are shown here only."));
 }
 
 // -- devices ---------------------------------------------------------------------------------------------------------
 
-function devices(found) {
+function devices(found, changed) {
   const here = new Set(found.map((each) => each.device));
   for (const [alias, each] of shown) {
     if (!here.has(alias)) {
@@ -104,6 +132,8 @@ function devices(found) {
   for (const each of found) {
     if (!shown.has(each.device)) add(each);
     update(shown.get(each.device), each);
+    const { element, open } = shown.get(each.device);
+    if (element.open && (changed || open === null)) toggled(each.device); // null: it could not be asked before
   }
   choose();
 }
@@ -111,34 +141,41 @@ function devices(found) {
 function add(device) {
   const state = make("span", { class: "state" });
   const about = make("span", { class: "about" });
+  const reason = make("span", { class: "about reason" });
   const inside = make("div", { class: "inside" });
   const element = make("details", { class: "device", id: `device-${device.device}`, ontoggle: () => toggled(device.device) },
-    make("summary", {}, make("span", { class: "name" }, device.name || device.device), state, about), inside);
-  shown.set(device.device, { element, state, about, inside, rows: new Map(), open: null, device });
+    make("summary", {}, make("span", { class: "name" }, device.name || device.device), state, about, reason), inside);
+  shown.set(device.device, { element, state, about, reason, inside, rows: new Map(), open: null, device });
   $("devices").append(element);
 }
 
 function update(on, device) {
   on.device = device;
-  on.state.textContent = device.state;
+  write(on.state, device.state);
   on.state.className = `state ${device.state === "lost" ? "lost" : device.state === "answers" ? "answers" : "waiting"}`;
   const last = device.last_success === null ? "never answered" : `last answer ${ago(device.last_success)}`;
   const against = Object.entries(device.qualities).filter(([word]) => word !== "good");
   const doubts = against.map(([word, count]) => `${count} ${word}`).join(", ");
-  on.about.textContent = [device.driver, device.line, last, doubts].filter(Boolean).join(" · ");
+  write(on.about, [device.driver, device.line, last, doubts].filter(Boolean).join(" · "));
+  write(on.reason, device.state === "lost" ? device.error ?? "" : "");
   if (on.open) health(on);
 }
 
-async function toggled(alias) {
+function toggled(alias) {
   const on = shown.get(alias);
-  if (!on.element.open) {
-    on.open = null;
+  on.rows.clear();
+  on.open = null;
+  if (on.element.open) {
+    attempt(on.inside, () => opened(on));
+  } else {
     on.inside.replaceChildren();
-    on.rows.clear();
     listen();
-    return;
   }
-  const found = await (await ask(`api/devices/${encodeURIComponent(alias)}`)).json();
+}
+
+async function opened(on) {
+  const found = parse(await (await ask(`api/devices/${encodeURIComponent(on.device.device)}`)).text());
+  if (!on.element.open) return;
   const head = make("tr", {},
     make("th", { scope: "col" }, "Signal"), make("th", { scope: "col", class: "value" }, "Value"),
     make("th", { scope: "col" }, "Quality"), make("th", { scope: "col" }, "Time"));
@@ -146,20 +183,20 @@ async function toggled(alias) {
   on.rows.clear();
   for (const signal of found.signals) {
     const row = {
-      value: make("td", { class: "value" }, "–"), quality: make("td", { class: "quality" }, "not read yet"),
-      time: make("td", { class: "time" }),
+      signal, value: make("td", { class: "value" }, "–"), quality: make("td", { class: "quality" }, "not read yet"),
+      time: make("td", { class: "time" }), plot: null, unit: signal.unit,
     };
-    row.element = make("tr", { "data-signal": signal.signal },
-      make("td", {}, make("button", { class: "plain", type: "button", title: "Show a plot", onclick: () => plot(on, signal) }, signal.name || signal.signal)),
-      row.value, row.quality, row.time);
+    row.button = make("button", { class: "plain", type: "button", title: "Show a plot", "aria-expanded": "false", onclick: () => plot(row) },
+      signal.name || signal.signal);
+    row.element = make("tr", { "data-signal": signal.signal }, make("td", {}, row.button), row.value, row.quality, row.time);
     on.rows.set(signal.signal, row);
     body.append(row.element);
   }
-  on.open = { why: make("div"), counters: make("dl", { class: "counters" }), plot: make("div"), frames: make("div"), drawn: null };
+  on.open = { why: make("div"), counters: make("dl", { class: "counters" }), frames: make("div") };
   const buttons = make("div", { class: "buttons" },
-    make("button", { type: "button", onclick: () => frames(on) }, "Show the last frames"));
+    make("button", { type: "button", onclick: () => attempt(on.open.frames, () => frames(on)) }, "Show the last frames"));
   const table = make("table", { class: "signals" }, make("thead", {}, head), body);
-  on.inside.replaceChildren(on.open.why, on.open.plot, table, on.open.counters, buttons, on.open.frames);
+  on.inside.replaceChildren(on.open.why, table, on.open.counters, buttons, on.open.frames);
   health(on);
   for (const sample of found.samples) take(sample, false);
   listen();
@@ -167,16 +204,15 @@ async function toggled(alias) {
 
 function health(on) {
   const device = on.device;
-  on.open.why.replaceChildren();
-  if (device.error) {
-    const causes = device.causes.length ? make("ul", {}, ...device.causes.map((each) => make("li", {}, each))) : null;
-    on.open.why.append(make("div", { class: "why" },
+  const causes = device.causes.length ? make("ul", {}, ...device.causes.map((each) => make("li", {}, each))) : null;
+  const since = device.lost_since ? make("p", { class: "quiet" }, `Lost since ${time(device.lost_since)}.`) : null;
+  put(on.open.why, [device.error, device.causes, device.remedy, device.lost_since],
+    device.error ? make("div", { class: "why" },
       make("p", {}, make("strong", {}, device.error)),
-      causes, device.remedy ? make("p", {}, `Try: ${device.remedy}`) : null));
-  }
-  on.open.counters.replaceChildren(
-    ...Object.entries(device.counters).map(([name, count]) =>
-      make("div", {}, make("dt", {}, name), make("dd", {}, count.toLocaleString()))));
+      causes, device.remedy ? make("p", {}, `Try: ${device.remedy}`) : null, since) : null);
+  const counters = Object.entries(device.counters);
+  put(on.open.counters, counters, ...counters.map(([name, count]) =>
+    make("div", {}, make("dt", {}, name), make("dd", {}, count.toLocaleString()))));
 }
 
 // -- values ----------------------------------------------------------------------------------------------------------
@@ -194,7 +230,7 @@ function take(sample, fresh) {
       row.element.classList.remove("fresh");
       void row.element.offsetWidth; // begins the animation anew
       row.element.classList.add("fresh");
-      if (on.open?.drawn?.signal === sample.signal) draw(on);
+      if (row.plot) draw(row).catch(() => {}); // the next value draws it again
     }
   }
 }
@@ -225,54 +261,32 @@ async function told(reader) {
     rest = events.pop();
     for (const each of events) {
       const data = each.split("\n").find((line) => line.startsWith("data: "));
-      if (data) take(JSON.parse(data.slice(6)), true);
+      if (data) take(parse(data.slice(6)), true);
     }
   }
 }
 
 // -- plots and frames ------------------------------------------------------------------------------------------------
 
-async function plot(on, signal) {
-  on.open.drawn = on.open.drawn?.signal === signal.signal ? null : signal;
-  if (on.open.drawn) await draw(on);
-  else on.open.plot.replaceChildren();
+function plot(row) {
+  if (row.plot) {
+    row.plot.remove();
+    row.plot = null;
+  } else {
+    row.plot = make("tr", { class: "plotted" }, make("td", { colspan: 4 }));
+    row.element.after(row.plot);
+    attempt(row.plot.firstChild, () => draw(row));
+  }
+  row.button.setAttribute("aria-expanded", String(row.plot !== null));
 }
 
-async function draw(on) {
-  const signal = on.open.drawn;
-  const spots = await (await ask(`api/signals/${encodeURIComponent(signal.signal)}/history`)).json();
-  if (on.open?.drawn !== signal) return;
-  const numbers = spots.filter(([, number]) => number !== null);
-  const name = signal.name || signal.signal;
-  if (!numbers.length) {
-    on.open.plot.replaceChildren(make("p", { class: "notice" }, `${name} has no numbers yet.`));
-    return;
-  }
-  const times = numbers.map(([at]) => at);
-  const values = numbers.map(([, number]) => number);
-  const [begin, end] = [times[0], times.at(-1)];
-  let [low, high] = [Math.min(...values), Math.max(...values)];
-  const [least, most] = [low, high];
-  if (low === high) [low, high] = [low - Math.max(Math.abs(low), 1) / 10, high + Math.max(Math.abs(high), 1) / 10];
-  const x = (at) => (end > begin ? ((at - begin) / (end - begin)) * 992 + 4 : 500);
-  const y = (number) => 194 - ((number - low) / (high - low)) * 188;
-  let path = "";
-  let pen = "M"; // a gap lifts it
-  for (const [at, number] of spots) {
-    if (number === null) pen = "M";
-    else {
-      path += `${pen}${x(at).toFixed(1)} ${y(number).toFixed(1)}`;
-      pen = "L";
-    }
-  }
-  const image = make("svg:svg", { class: "plot", viewBox: "0 0 1000 200", preserveAspectRatio: "none", role: "img",
-    "aria-label": `${name}: ${value(least)} to ${value(most)}, now ${value(values.at(-1))}` },
-  ...[6, 100, 194].map((at) => make("svg:line", { x1: 0, x2: 1000, y1: at, y2: at })), make("svg:path", { d: path }));
-  const unit = on.rows.get(signal.signal)?.unit ?? "";
-  const range = least === most ? `always ${value(least)}` : `${value(least)} to ${value(most)}`;
-  on.open.plot.replaceChildren(make("figure", {},
-    make("figcaption", {}, `${name}: ${range} ${unit} in ${numbers.length} values`), image,
-    make("div", { class: "axis" }, make("span", {}, moment(begin)), make("span", {}, moment(end)))));
+async function draw(row) {
+  const spots = await (await ask(`api/signals/${encodeURIComponent(row.signal.signal)}/history`)).json();
+  if (!row.plot) return;
+  const made = plotted(row.signal.name || row.signal.signal, row.unit, spots);
+  const list = row.plot.querySelector("details");
+  if (list?.open) made.querySelector("details")?.setAttribute("open", "");
+  row.plot.firstChild.replaceChildren(made);
 }
 
 async function frames(on) {
@@ -294,25 +308,29 @@ async function frames(on) {
 function choose() {
   const text = $("filter").value.trim().toLowerCase();
   const lost = $("lost-only").getAttribute("aria-pressed") === "true";
+  let found = 0;
   for (const [alias, on] of shown) {
     const device = on.device;
     const words = [alias, device.name, device.description, device.line, device.driver, ...(signalsOf?.get(alias) ?? [])];
     const fits = !text || words.some((each) => each.toLowerCase().includes(text));
     on.element.hidden = !fits || (lost && device.state !== "lost");
+    if (!on.element.hidden) found += 1;
   }
+  $("nothing").hidden = found > 0;
 }
 
-$("filter").addEventListener("input", async () => {
+$("filter").addEventListener("input", () => attempt($("nothing"), async () => {
   if (signalsOf === null) {
-    signalsOf = new Map();
+    const found = new Map();
     for (const each of await (await ask("api/points")).json()) {
-      const of = signalsOf.get(each.device) ?? [];
+      const of = found.get(each.device) ?? [];
       of.push(each.signal, each.name);
-      signalsOf.set(each.device, of);
+      found.set(each.device, of);
     }
+    signalsOf = found;
   }
   choose();
-});
+}));
 $("lost-only").addEventListener("click", () => {
   const button = $("lost-only");
   button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
@@ -324,34 +342,5 @@ $("door").addEventListener("submit", (event) => {
   sessionStorage.setItem("token", token);
   refresh();
 });
-
-// -- texts -----------------------------------------------------------------------------------------------------------
-
-function value(found) {
-  if (found === null) return "–";
-  if (typeof found === "number") return found.toLocaleString(undefined, { maximumSignificantDigits: 12 });
-  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(found)) return new Date(found).toLocaleString();
-  return String(found);
-}
-
-function time(text) {
-  const at = new Date(text);
-  return Date.now() - at.getTime() < DAY * 1000 ? at.toLocaleTimeString() : at.toLocaleString();
-}
-
-function moment(seconds) {
-  return time(seconds * 1000);
-}
-
-function ago(text) {
-  const seconds = Math.max(0, Math.round((Date.now() - new Date(text).getTime()) / 1000));
-  if (seconds < 60) return `${seconds} s ago`;
-  if (seconds < 3600) return `${Math.round(seconds / 60)} min ago`;
-  return time(text);
-}
-
-function sum(numbers) {
-  return numbers.reduce((total, each) => total + each, 0);
-}
 
 refresh();

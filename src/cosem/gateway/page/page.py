@@ -37,6 +37,8 @@ PORT: Final = 8088
 FILES: Final[Mapping[str, tuple[str, str]]] = {
     "/": ("gateway.html", "text/html; charset=utf-8"),
     "/gateway.js": ("gateway.js", "text/javascript; charset=utf-8"),
+    "/plot.js": ("plot.js", "text/javascript; charset=utf-8"),
+    "/texts.js": ("texts.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 }
