@@ -1,0 +1,197 @@
+"""Three levels of access on one device: what each may read, set and run of every object, by both names."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from cosem import AsyncClient
+from cosem.errors import ActionError, AssociationRejected, DataAccessError
+from cosem.meter import Meter, serving
+from cosem.meter.describe import parse
+from cosem.protocol.apdu.get import DataAccessResult
+from cosem.protocol.model.classes.access_control import SapAssignmentElement
+from cosem.protocol.model.classes.time_and_event import PresetTime
+from cosem.protocol.model.declare import object_for
+from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.obis import Obis
+
+NOON = datetime(2026, 7, 12, 10, tzinfo=UTC)
+
+METER = """
+[meter]
+name = "KFM1020012345678"
+
+[[object]]
+class = "Register"
+instance = "1.0.1.8.0.255"
+value = 12345
+scaler_unit = [0, "Wh"]
+
+[[object]]
+class = "Data"
+instance = "0.0.96.1.1.255"
+value = { unsigned = 5 }
+writable = ["value"]
+
+[[object]]
+class = "DisconnectControl"
+instance = "0.0.96.3.10.255"
+
+[[profile]]
+instance = "1.0.99.1.0.255"
+columns = ["0.0.1.0.0.255:time", "1.0.1.8.0.255:value"]
+period = 900
+
+[[association]]
+client = 16
+naming = "ln+sn"
+
+[[association]]
+client = 32
+naming = "ln+sn"
+auth = "low"
+password = "12345678"
+access = "read"
+
+[[association]]
+client = 1
+naming = "ln+sn"
+auth = "sha256"
+password = "0123456789ABCDEF"
+access = "manage"
+"""
+
+LEVELS: dict[str, dict[str, Any]] = {
+    "public": {"client": 16},
+    "password": {"client": 32, "password": "12345678"},
+    "challenge": {"client": 1, "auth": "sha256", "password": "0123456789ABCDEF"},
+}
+
+OF_EVERYBODY = {"0.0.1.0.0.255", "0.0.41.0.0.255", "0.0.42.0.0.255"}
+"""Clock, SAP assignment and logical device name."""
+OF_READERS = {"1.0.1.8.0.255", "0.0.96.1.1.255", "0.0.96.3.10.255", "1.0.99.1.0.255"}
+READ = {"public": OF_EVERYBODY, "password": OF_EVERYBODY | OF_READERS, "challenge": OF_EVERYBODY | OF_READERS}
+SET = {"public": set[str](), "password": set[str](), "challenge": {"8/0.0.1.0.0.255/2", "1/0.0.96.1.1.255/2"}}
+RUN = {
+    "public": set[str](),
+    "password": set[str](),
+    "challenge": {
+        *(f"8/0.0.1.0.0.255/{number}" for number in range(1, 7)),
+        *("70/0.0.96.3.10.255/1", "70/0.0.96.3.10.255/2"),
+        *("7/1.0.99.1.0.255/1", "7/1.0.99.1.0.255/2"),
+    },
+}
+"""What each level may do; whatever is not here is refused."""
+
+OBJECTS = {
+    Obis("0.0.1.0.0.255"): (8, 0),
+    Obis("0.0.41.0.0.255"): (17, 0),
+    Obis("0.0.42.0.0.255"): (1, 0),
+    Obis("1.0.1.8.0.255"): (3, 0),
+    Obis("0.0.96.1.1.255"): (1, 0),
+    Obis("0.0.96.3.10.255"): (70, 0),
+    Obis("1.0.99.1.0.255"): (7, 1),
+}
+
+
+def described() -> Meter:
+    return parse(METER, clock=lambda: NOON)
+
+
+def entering(url: str, level: str, naming: str) -> AsyncClient:
+    words = dict(LEVELS[level])
+    return AsyncClient.open(f"{url}?client={words.pop('client')}", naming=naming, **words)
+
+
+DENIED = frozenset(
+    {
+        *(DataAccessResult.READ_WRITE_DENIED, DataAccessResult.OBJECT_UNDEFINED),
+        *(DataAccessResult.OBJECT_UNAVAILABLE, DataAccessResult.OTHER_REASON),
+    }
+)
+
+
+async def lets(step: Any) -> bool:
+    """Tell whether the meter lets something be done, whatever comes of it."""
+    try:
+        await step
+    except (DataAccessError, ActionError) as error:
+        return int(error.result) not in DENIED
+    return True
+
+
+@pytest.mark.parametrize("naming", ["ln", "sn"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_level_does_what_it_may_and_nothing_else(level: str, naming: str) -> None:
+    async def run() -> tuple[set[str], set[str], set[str]]:
+        async with serving(described(), "tcp://127.0.0.1:0") as server:
+            read, written, ran = set[str](), set[str](), set[str]()
+            async with (
+                entering(f"tcp://{server.url.place}", level, naming) as client,
+                entering(f"tcp://{server.url.place}", "challenge", naming) as manager,
+            ):
+                for instance, (class_id, version) in OBJECTS.items():
+                    address = object_for(class_id, version, instance)
+                    for attribute in address.declared_attributes.values():
+                        reference = getattr(address, attribute.name)
+                        if await lets(client.get(reference)):
+                            read.add(str(instance))
+                        if not await lets(manager.get(reference)):
+                            continue  # the meter has no such value
+                        value = await manager.get(reference)
+                        if await lets(client.set(reference, value)):
+                            written.add(f"{class_id}/{instance}/{attribute.index}")
+                if naming == "ln":
+                    ran = {
+                        f"{class_id}/{instance}/{method.index}"
+                        for instance, (class_id, version) in OBJECTS.items()
+                        for method in object_for(class_id, version, instance).declared_methods.values()
+                        if await _runs(client, object_for(class_id, version, instance), method.name)
+                    }
+            return read, written, ran
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        read, written, ran = asyncio.run(run())
+    assert read == READ[level]
+    assert written == SET[level]
+    if naming == "ln":
+        assert ran == RUN[level]
+
+
+async def _runs(client: AsyncClient, address: Any, name: str) -> bool:
+    return await lets(client.act(getattr(address, name), ARGUMENTS.get(name, 0)))
+
+
+ARGUMENTS: dict[str, Any] = {
+    "preset_adjusting_time": PresetTime(*[DateTime.from_datetime(NOON)] * 3),
+    "connect_logical_device": SapAssignmentElement(2, b"KFM2"),
+}
+"""Of the methods that take more than a number."""
+
+
+@pytest.mark.parametrize(
+    ("client", "words"),
+    [
+        (32, {}),
+        (32, {"password": "87654321"}),
+        (1, {"password": "0123456789ABCDEF"}),  # the secret of the challenge, shown as a password
+        (1, {"auth": "sha256", "password": "0123456789ABCDE0"}),
+        (16, {"password": "12345678"}),
+        (2, {}),
+    ],
+)
+def test_nobody_has_a_level_without_what_it_asks_for(client: int, words: dict[str, Any]) -> None:
+    async def run() -> None:
+        async with serving(described(), "tcp://127.0.0.1:0") as server:
+            with pytest.raises(AssociationRejected):
+                await AsyncClient.open(f"tcp://{server.url.place}?client={client}", **words).connect()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        asyncio.run(run())
