@@ -53,7 +53,7 @@ async def attend(
     limits: ConnectionLimits = DEFAULT_LIMITS,
     entropy: Callable[[int], bytes] = secrets.token_bytes,
     witness: Witness | None = None,
-    recognise: Callable[[], None] | None = None,
+    recognise: Callable[[bool], None] | None = None,
 ) -> None:
     """Serve `meter` on `stream` until the client leaves, breaks the protocol or is silent for too long.
 
@@ -64,7 +64,7 @@ async def attend(
         parameters: what is agreed to on HDLC at most.
         entropy: gives the asked number of unpredictable octets.
         witness: is told what was answered to each request.
-        recognise: called when a client has opened an association.
+        recognise: called when a client has opened an association, with whether it proved who it is.
 
     Raises:
         CosemError: why the connection ended, unless it ended in good order. The stream is the caller's to close.
@@ -96,7 +96,7 @@ class _Connection:
         limits: ConnectionLimits,
         entropy: Callable[[int], bytes],
         witness: Witness | None,
-        recognise: Callable[[], None] | None,
+        recognise: Callable[[bool], None] | None,
     ) -> None:
         self._witness = witness
         self._recognise = recognise
@@ -158,7 +158,7 @@ class _Connection:
         elif isinstance(event, Associated):
             self._negotiated[pair] = event.negotiated
             if self._recognise is not None:
-                self._recognise()
+                self._recognise(event.negotiated.mechanism.value > 0)
             self._meter.keep()
             if self._meter.lockout:
                 self._meter.lockout.succeeded(self._peer, pair.client, pair.server)

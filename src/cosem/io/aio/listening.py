@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,12 +32,17 @@ class ListenLimits:
     Where there is no room, a newcomer takes the place of the stranger who has been there longest, and for longer than
     `grace`: of whoever has not been let in yet (`SocketStream.recognise`). So those who only hold connections open keep
     nobody else out. Where all have been let in, the newcomer is closed at once and counted.
+
+    A host from which somebody has proved who he is need not wait for `grace` when it comes again: it takes the place of
+    the stranger who has been there longest at once. So those who come again and again keep nobody out either.
     """
 
     connections: int = 1024
     connections_per_host: int = 8
     grace: float = 2.0
     """Seconds that a newcomer has to be let in before somebody else may take his place."""
+    known: int = 4096
+    """Hosts that are remembered since somebody has proved there who he is; of more, the last."""
     idle: float = 180.0
     """Seconds after which a silent datagram peer is forgotten."""
 
@@ -154,6 +159,7 @@ class _Reception:
         self._by_host: Counter[str] = Counter()
         self._present: dict[SocketStream | DatagramStream, tuple[str, float]] = {}
         """On whose account each stream is and since when, in that order; those displaced are gone at once."""
+        self._known: OrderedDict[str, None] = OrderedDict()
 
     def has_room(self, host: str) -> bool:
         if len(self._present) < self.limits.connections and self._by_host[host] < self.limits.connections_per_host:
@@ -169,7 +175,7 @@ class _Reception:
             return
         full = self._by_host[account] >= self.limits.connections_per_host
         if full or len(self._present) >= self.limits.connections:
-            self._displace(account if full else None)
+            self._displace(account if full else None, stream.peer)
         if self.has_room(account):
             self.serve(stream, account)
         else:
@@ -184,17 +190,28 @@ class _Reception:
         self.tasks.add(task)
         task.add_done_callback(lambda done: self._ended(done, stream, host))
 
-    def _displace(self, account: str | None) -> None:
-        """Close the connection of the stranger who came first, on one account or on any."""
+    def _displace(self, account: str | None, newcomer: str) -> None:
+        """Close the connection of the stranger who came first, on one account or on any, for a newcomer from a host."""
         latest = asyncio.get_running_loop().time() - self.limits.grace
+        known = newcomer in self._known
         for stream, (host, since) in self._present.items():
-            if since > latest:
+            recent = since > latest
+            if recent and not known:
                 return
             if account in (None, host) and isinstance(stream, SocketStream) and not stream.recognised:
+                if recent and stream.peer in self._known:
+                    continue
                 self.statistics.displaced += 1
                 self._leave(stream)
                 stream.abort()
                 return
+
+    def _remember(self, host: str) -> None:
+        """Keep in mind that somebody has proved there who he is."""
+        self._known[host] = None
+        self._known.move_to_end(host)
+        while len(self._known) > self.limits.known:
+            self._known.popitem(last=False)
 
     def _leave(self, stream: SocketStream | DatagramStream) -> None:
         if stream in self._present:
@@ -212,6 +229,8 @@ class _Reception:
     def _ended(self, task: asyncio.Task[None], stream: SocketStream | DatagramStream, host: str) -> None:
         """Count how a connection ended. One connection's error, whatever it is, must not end the others."""
         stream.abort()  # a task that is cancelled before its first step never comes to close it
+        if isinstance(stream, SocketStream) and stream.proved and stream.peer:
+            self._remember(stream.peer)
         self.tasks.discard(task)
         self._leave(stream)
         error = None if task.cancelled() else task.exception()

@@ -48,7 +48,7 @@ async def connect_tcp(host: str, port: int, timeout: float = CONNECT_TIMEOUT, bi
 class SocketStream(Inbox, asyncio.Protocol):
     """A Stream over a TCP connection, ours or accepted; `peer` is the other side's host."""
 
-    __slots__ = ("_accept", "_ended", "_gate", "_is_over", "_paused", "_transport", "peer", "recognised")
+    __slots__ = ("_accept", "_ended", "_gate", "_is_over", "_paused", "_transport", "peer", "proved", "recognised")
 
     def __init__(self, accept: Callable[[SocketStream], None] | None = None) -> None:
         super().__init__()
@@ -61,10 +61,13 @@ class SocketStream(Inbox, asyncio.Protocol):
         self.peer = ""
         self.recognised = False
         """Whether the peer has been let in; a listener that is full displaces others."""
+        self.proved = False
+        """Whether it has proved who it is; a listener that is full makes room for it when it comes again."""
 
-    def recognise(self) -> None:
-        """Note that the peer has been let in."""
+    def recognise(self, proved: bool = False) -> None:
+        """Note that the peer has been let in, and whether it proved who it is."""
         self.recognised = True
+        self.proved = self.proved or proved
 
     async def read(self, deadline: float | None, /) -> bytes:
         while not self._chunks:

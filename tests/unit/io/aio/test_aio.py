@@ -355,6 +355,46 @@ def test_a_stranger_has_his_time_to_be_let_in(grace: float, displaced: int) -> N
     asyncio.run(asyncio.wait_for(scenario(), 20))
 
 
+@pytest.mark.parametrize(("proved", "known", "comes_in"), [(True, 2, True), (True, 1, False), (False, 2, False)])
+def test_who_proved_himself_before_need_not_wait_for_a_place(proved: bool, known: int, comes_in: bool) -> None:
+    """Two hosts prove who they are, then strangers fill all places, then the first of the two comes again."""
+
+    async def hold(stream: Any) -> None:
+        if stream.peer != "127.0.0.9":
+            stream.recognise(proved)
+        with contextlib.suppress(ConnectionLost):
+            await stream.read(None)
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        limits = aio.ListenLimits(connections=2, grace=60.0, known=known)
+        async with await aio.listen("127.0.0.1", 0, hold, limits) as listener:
+
+            async def come(host: str) -> aio.SocketStream:
+                seen, port = listener.statistics, listener.port
+                before = seen.accepted + seen.refused
+                _, stream = await loop.create_connection(aio.SocketStream, "127.0.0.1", port, local_addr=(host, 0))
+                while seen.accepted + seen.refused == before:
+                    await asyncio.sleep(0)
+                return stream
+
+            for host in ("127.0.0.7", "127.0.0.8"):
+                await (await come(host)).close()
+            while listener.connections:
+                await asyncio.sleep(0)
+            strangers = [await come("127.0.0.9") for _ in range(2)]
+            again = await come("127.0.0.7")
+            loser = strangers[0] if comes_in else again
+            with pytest.raises(ConnectionLost):
+                await loser.read(soon(loser))
+            seen = listener.statistics
+            assert (seen.displaced, seen.refused) == (int(comes_in), int(not comes_in))
+            for stream in (*strangers, again):
+                await stream.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
 def test_one_connection_that_fails_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
     async def handler(stream: Any) -> None:
         match await stream.read(None):
