@@ -38,6 +38,14 @@
     events = { power_up = 2 }           # an event log: what is noted, by the codes of a companion (see MeterEvent);
                                         # the code goes into the Data object among its columns
 
+    [[m_bus]]                           # a sub-meter, see `cosem.meter.m_bus`
+    channel = 1
+    load = "gas"                        # or water, heat, household; with a seed
+    serial = 12345678
+    maker = "KFM"
+    address = 1                         # 0: it is not installed yet; left out, the channel
+    period = 3600                       # seconds between captures; 0: only when it is asked
+
     [[association]]
     client = 1
     device = [1, 17]                    # which logical devices offer it; one number in the other tables; left out: 1
@@ -147,6 +155,7 @@ from cosem.meter.describe.alarms import add_alarms
 from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS, offer_association
 from cosem.meter.describe.billing import add_billing
 from cosem.meter.describe.load import feed_from
+from cosem.meter.describe.m_bus import add_sub_meter
 from cosem.meter.describe.meter import Furnished, add_device, companion_from, meter_from
 from cosem.meter.describe.metrology import add_firmware, add_metrology
 from cosem.meter.describe.object import add_object
@@ -263,6 +272,8 @@ def _described(
             whole.guarded(partial(furnish_by, by, device, profiles=False, feed=fed))
         if fed is not None:
             whole.guarded(partial(feed_device, device, fed))
+    for table in whole.tables("m_bus"):
+        add_sub_meter(meter, table)
     with_past = frozenset(device.sap for device, _, fed in furnished if fed is not None)
     for table in whole.tables("profile"):
         add_profile(meter, table, with_past)

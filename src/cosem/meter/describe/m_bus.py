@@ -1,0 +1,21 @@
+"""The table [[m_bus]]: a sub-meter at a channel."""
+
+from __future__ import annotations
+
+from cosem.meter.describe.words import device_of
+from cosem.meter.device import Meter
+from cosem.meter.feed import Feed, seed_of
+from cosem.meter.m_bus import PERIOD, SubMeter
+from cosem.protocol.model.table import Table
+
+
+def add_sub_meter(meter: Meter, table: Table) -> None:
+    """Put the sub-meter of one [[m_bus]] at its channel."""
+    device = device_of(meter, table)
+    channel = table.integer("channel")
+    table.name(str(channel))
+    load, seed = table.text("load"), table.integer("seed", seed_of(device) + channel)
+    serial, maker = table.integer("serial", 10_000_000 + channel), table.text("maker", "KFM")
+    address, period = table.integer("address", channel), table.integer("period", PERIOD)
+    table.finish()
+    table.guarded(lambda: SubMeter(channel, Feed(load, seed, meter), serial, maker, address).attach(device, period))

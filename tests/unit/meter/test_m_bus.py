@@ -1,0 +1,196 @@
+"""Sub-meters: captured on time and when asked, installed and taken away, alarms and keys, and what others see of them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from behaving import NOON, Now
+from cosem.client.follow import lines_of
+from cosem.errors import ConfigurationError
+from cosem.meter import Meter, members
+from cosem.meter.describe import parse
+from cosem.meter.feed import Feed
+from cosem.meter.m_bus import KINDS, SubMeter
+from cosem.meter.p1 import telegram_of
+from cosem.protocol.apdu.action import ActionResult, MethodDescriptor
+from cosem.protocol.iec21.p1 import telegrams
+from cosem.protocol.model.classes.data_storage import ExtendedRegister
+from cosem.protocol.model.classes.m_bus import EncryptionKeyStatus, MBusClientVersion1
+from cosem.protocol.values.data import Array, Data, Integer, OctetString, Unsigned
+from cosem.protocol.values.quantity import Quantity
+
+CLIENT = MBusClientVersion1("0.1.24.1.0.255")
+VALUE = ExtendedRegister("0.1.24.2.1.255")
+HOUR = timedelta(hours=1)
+
+METER = """
+[meter]
+name = "KFM1020012345678"
+
+[[association]]
+client = 1
+access = "manage"
+
+[[m_bus]]
+channel = 1
+load = "{load}"
+seed = 7
+serial = 12345678
+maker = "KAM"
+period = {period}
+address = {address}
+"""
+
+
+def described(now: Now, load: str = "gas", period: int = 3600, address: int = 1) -> Meter:
+    return parse(METER.format(load=load, period=period, address=address), clock=now)
+
+
+def act(meter: Meter, method: int, argument: Data = Integer(0)) -> ActionResult:  # noqa: B008 - a value
+    visit = meter.management.visit(meter.management.association(1))
+    return members.run(visit, MethodDescriptor(72, CLIENT.instance, method), argument).result
+
+
+def last(meter: Meter) -> tuple[int, datetime]:
+    return int(meter.value(VALUE.value)), meter.value(VALUE.capture_time).to_datetime()
+
+
+def counted(meter: Meter, load: str, time: datetime) -> int:
+    """Return what the load has counted at a time, without any bus."""
+    total = Feed(load, 7, meter).total(KINDS[load].total)
+    assert total is not None
+    return int(total(time))
+
+
+def test_who_it_is() -> None:
+    meter = described(Now())
+    assert meter.value(CLIENT.identification_number) == 0x12345678
+    assert meter.value(CLIENT.manufacturer_id) == 0x2C2D  # KAM, as FLAG letters are packed in EN 13757-3
+    assert meter.value(CLIENT.device_type) == 3
+    assert meter.value(CLIENT.primary_address) == 1
+    assert meter.value(CLIENT.encryption_key_status) is EncryptionKeyStatus.NO_ENCRYPTION_KEY
+
+
+@pytest.mark.parametrize(("load", "device_type", "unit"), [("gas", 3, "m³"), ("water", 7, "m³"), ("heat", 4, "Wh")])
+def test_values_are_captured_each_hour(load: str, device_type: int, unit: str) -> None:
+    now = Now(NOON + timedelta(minutes=20))
+    meter = described(now, load)
+    assert last(meter) == (counted(meter, load, NOON), NOON)
+    now.later(hours=5)
+    assert last(meter) == (counted(meter, load, NOON + 5 * HOUR), NOON + 5 * HOUR)
+    assert meter.value(CLIENT.device_type) == device_type
+    scaler_unit = meter.value(VALUE.scaler_unit)
+    assert Quantity.of(1, scaler_unit.scaler, scaler_unit.unit).unit.symbol == unit
+    before = meter.value(CLIENT.access_number)
+    now.later(hours=3)
+    assert meter.value(CLIENT.access_number) - before == 3
+
+
+def test_values_are_captured_when_it_is_asked_and_only_then_without_a_period() -> None:
+    now = Now(NOON)
+    meter = described(now, period=0)
+    now.later(hours=5, seconds=7)
+    assert last(meter)[1] == NOON
+    assert act(meter, 3) is ActionResult.SUCCESS
+    assert last(meter) == (counted(meter, "gas", now()), now())
+
+
+def test_a_device_that_is_taken_away_says_nothing_until_it_is_installed() -> None:
+    now = Now(NOON)
+    meter = described(now)
+    assert act(meter, 1, Unsigned(9)) is ActionResult.OTHER_REASON  # it is installed already
+    assert act(meter, 2) is ActionResult.SUCCESS
+    now.later(hours=5)
+    assert (last(meter)[1], meter.value(CLIENT.primary_address)) == (NOON, 0)
+    for method in (2, 3, 4, 5):
+        assert act(meter, method) is ActionResult.TEMPORARY_FAILURE
+    assert act(meter, 6, Array()) is ActionResult.TEMPORARY_FAILURE
+    assert act(meter, 8, OctetString(bytes(16))) is ActionResult.TEMPORARY_FAILURE
+    for wrong in (Unsigned(0), Unsigned(251), Integer(1)):
+        assert act(meter, 1, wrong) is ActionResult.TYPE_UNMATCHED
+    assert act(meter, 1, Unsigned(250)) is ActionResult.SUCCESS
+    now.later(hours=1)
+    assert (last(meter)[1], meter.value(CLIENT.primary_address)) == (NOON + 6 * HOUR, 250)
+
+
+def test_alarms_stand_until_they_are_reset() -> None:
+    meter = described(Now())
+    sub_meter = SubMeter(1, Feed("gas", 7, meter), 12345678)
+    sub_meter.alarm(meter.management, 0x04)
+    sub_meter.alarm(meter.management, 0x10)
+    assert meter.value(CLIENT.alarm) == 0x14
+    assert act(meter, 4) is ActionResult.SUCCESS
+    assert meter.value(CLIENT.alarm) == 0
+
+
+SET, TRANSFER, CAPTURE, DEINSTALL = 7, 8, 3, 2
+KEY = OctetString(bytes(range(16)))
+
+
+@pytest.mark.parametrize(
+    ("steps", "status"),
+    [
+        ([(SET, KEY)], EncryptionKeyStatus.ENCRYPTION_KEY_SET),
+        ([(TRANSFER, KEY)], EncryptionKeyStatus.ENCRYPTION_KEY_TRANSFERRED),
+        ([(SET, KEY), (TRANSFER, KEY)], EncryptionKeyStatus.ENCRYPTION_KEY_SET_AND_TRANSFERRED),
+        ([(TRANSFER, KEY), (SET, KEY)], EncryptionKeyStatus.ENCRYPTION_KEY_SET_AND_TRANSFERRED),
+        ([(SET, KEY), (TRANSFER, KEY), (CAPTURE, Integer(0))], EncryptionKeyStatus.ENCRYPTION_KEY_IN_USE),
+        ([(SET, KEY), (CAPTURE, Integer(0))], EncryptionKeyStatus.ENCRYPTION_KEY_SET),
+        ([(SET, KEY), (SET, OctetString(b""))], EncryptionKeyStatus.NO_ENCRYPTION_KEY),
+        ([(SET, KEY), (TRANSFER, KEY), (DEINSTALL, Integer(0))], EncryptionKeyStatus.NO_ENCRYPTION_KEY),
+    ],
+)
+def test_how_far_a_key_has_come(steps: list[tuple[int, Any]], status: EncryptionKeyStatus) -> None:
+    meter = described(Now())
+    for method, argument in steps:
+        assert act(meter, method, argument) is ActionResult.SUCCESS
+    assert meter.value(CLIENT.encryption_key_status) is status
+
+
+@pytest.mark.parametrize(
+    ("method", "argument"), [(SET, Unsigned(1)), (TRANSFER, Unsigned(1)), (TRANSFER, OctetString(b""))]
+)
+def test_what_is_no_key(method: int, argument: Data) -> None:
+    meter = described(Now())
+    assert act(meter, method, argument) is ActionResult.TYPE_UNMATCHED
+    assert meter.value(CLIENT.encryption_key_status) is EncryptionKeyStatus.NO_ENCRYPTION_KEY
+
+
+def test_it_is_channel_1_of_a_p1_telegram() -> None:
+    now = Now(NOON + timedelta(minutes=20))
+    meter = described(now)
+    (event,) = telegrams(telegram_of(meter))
+    found = {str(each.obis): each for line in lines_of(event, meter.zone, now()) for each in line.readings}
+    reading = found["0.1.24.2.1.255"]
+    value, time = last(meter)
+    assert reading.quantity is not None
+    assert (reading.quantity.to("m³").value * 1000, reading.time) == (
+        value * 10 ** (int(meter.value(VALUE.scaler_unit).scaler) + 3),
+        time,
+    )
+
+
+def test_the_objects_of_a_companion_are_filled_in() -> None:
+    text = METER.format(load="gas", period=3600, address=1).replace(
+        'name = "KFM1020012345678"', 'name = "KFM1020012345678"\ncompanion = "smr-5.0"'
+    )
+    meter = parse(text.partition("[[association]]")[0] + "[[m_bus]]" + text.partition("[[m_bus]]")[2], clock=Now())
+    assert meter.value(CLIENT.identification_number) == 0x12345678
+    assert last(meter)[1] == NOON
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ('load = "gas"', 'load = "steam"', "steam"),
+        ('load = "gas"', 'load = "heat_pump"', "counts household, gas, heat, water"),
+        ('maker = "KAM"', 'maker = "Kam"', "three capital letters"),
+        ("channel = 1", "channel = 300", "300"),
+    ],
+)
+def test_what_is_no_sub_meter(old: str, new: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
+        parse(METER.format(load="gas", period=3600, address=1).replace(old, new), clock=Now())
