@@ -1,4 +1,4 @@
-"""Sub-meters: captured on time and when asked, installed and taken away, alarms and keys, and what others see of them."""
+"""Sub-meters: captured on time and when asked, installed and taken away, alarms, keys, and what P1 tells of them."""
 
 from __future__ import annotations
 
@@ -167,10 +167,9 @@ def test_it_is_channel_1_of_a_p1_telegram() -> None:
     reading = found["0.1.24.2.1.255"]
     value, time = last(meter)
     assert reading.quantity is not None
-    assert (reading.quantity.to("m³").value * 1000, reading.time) == (
-        value * 10 ** (int(meter.value(VALUE.scaler_unit).scaler) + 3),
-        time,
-    )
+    scaler_unit = meter.value(VALUE.scaler_unit)
+    exact = Quantity.of(value, scaler_unit.scaler, scaler_unit.unit)
+    assert (reading.quantity.value, reading.time) == (exact.to(reading.quantity.symbol).value, time)
 
 
 def test_the_objects_of_a_companion_are_filled_in() -> None:
@@ -189,6 +188,7 @@ def test_the_objects_of_a_companion_are_filled_in() -> None:
         ('load = "gas"', 'load = "heat_pump"', "counts household, gas, heat, water"),
         ('maker = "KAM"', 'maker = "Kam"', "three capital letters"),
         ("channel = 1", "channel = 300", "300"),
+        ("serial = 12345678", "serial = 100000000", "eight digits"),
     ],
 )
 def test_what_is_no_sub_meter(old: str, new: str, why: str) -> None:
