@@ -235,7 +235,21 @@ def test_home_assistant_is_told_what_there_is(tmp_path: Path) -> None:
             await client.tell("publish", relay["command_topic"], relay["payload_on"], False)
             done = await client.until(on("cosem/meter/relay/result"))
             assert json.loads(done["payload"])["done"] is True
-        await output.close()
+            await output.close()
+            # the tables have changed: one signal is left, and its description stays
+            less = HomeAssistantOutput("127.0.0.1", broker.port, QUICK, expire_after=60)
+            await less.start(POINTS[:1], obey)
+            gone = {"homeassistant/switch/cosem_meter/relay/config", "homeassistant/sensor/cosem_meter/power/config"}
+            while gone:
+                told = await client.hear()
+                if told.get("payload") == "":
+                    gone.remove(told["topic"])
+            await less.close()
+        async with peer("mqtt_client.py", port=broker.port) as client:
+            await connected(client)
+            await client.until(on("cosem/status"))
+            left = [each["topic"] for each in client.heard if "config" in str(each)]
+            assert left == ["homeassistant/sensor/cosem_meter/energy/config"]
         await broker.stop()
 
     asyncio.run(run())

@@ -1,6 +1,7 @@
 """MQTT with discovery by Home Assistant: beside its values, each signal is described once, retained.
 
-The description of a signal is at `<discovery>/<component>/<device>/<signal>/config`; its values stay on its topic.
+The description of a signal is at `<discovery>/<component>/<device>/<signal>/config`; its values stay on its topic. What
+we described once and is no signal any more, or another kind of one, is taken back when we connect.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ CLASSES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     }
 )
 """Device class and state class of a unit, where the unit alone settles them."""
+
+ORIGIN: Final[Mapping[str, str]] = MappingProxyType({"name": "cosem"})
+"""Who describes."""
+
+LONGEST_DESCRIPTION: Final = 16_384
+"""Octets of a description that is looked at; ours have about 600."""
 
 EXACT: Final = 1 << 53
 """The greatest whole number that is exact there, where every number is a floating one in the browser."""
@@ -81,6 +88,16 @@ class HomeAssistantOutput(MqttOutput):
         """Return the description of each signal that can be described."""
         return [self.description(each, self._units[name]) for name, each in self._points.items() if name in self._units]
 
+    def listened(self) -> Sequence[str]:
+        """Return where descriptions are: those of everybody, of which ours are known by our status topic."""
+        return (f"{self._discovery}/+/+/+/config",)
+
+    def overheard(self, topic: str, payload: bytes) -> Sequence[Message]:
+        """Return the empty message that takes a description back which was ours and is of no signal of now."""
+        if not _is_of(payload, self.status_topic) or topic in {self._place(each) for each in self._points.values()}:
+            return ()
+        return (Message(topic, "", retain=True),)
+
     def messages(self, sample: Sample) -> Sequence[Message]:
         """Return what one sample becomes: its value, and a description where it is the first or the unit is new."""
         told = super().messages(sample)
@@ -105,13 +122,28 @@ class HomeAssistantOutput(MqttOutput):
             ],
             "availability_mode": "all",
             "device": {"identifiers": [device], "name": point.device},
-            "origin": {"name": "cosem"},
+            "origin": dict(ORIGIN),
             **particular,
         }
         if self._expire_after and component in ("sensor", "binary_sensor"):
             config["expire_after"] = self._expire_after
-        place = "/".join((self._discovery, component, _plain(device), _plain(point.signal), "config"))
-        return Message(place, json.dumps(config, ensure_ascii=False), retain=True)
+        return Message(self._place(point), json.dumps(config, ensure_ascii=False), retain=True)
+
+    def _place(self, point: Point) -> str:
+        component, _ = _particular(point, "", "")
+        device = f"{self.settings.prefix}_{point.device}"
+        return "/".join((self._discovery, component, _plain(device), _plain(point.signal), "config"))
+
+
+def _is_of(payload: bytes, status_topic: str) -> bool:
+    """Tell whether a description is one of ours; those of others may be anything."""
+    if len(payload) > LONGEST_DESCRIPTION:
+        return False
+    try:
+        found: Any = json.loads(payload)
+        return bool(found["origin"] == ORIGIN and found["availability"][0]["topic"] == status_topic)
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return False
 
 
 def _particular(point: Point, unit: str, topic: str) -> tuple[str, dict[str, Any]]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import aiomqtt
 
@@ -200,6 +200,14 @@ class MqttOutput:
         """Return what the broker is told at each connection, before values."""
         return ()
 
+    def listened(self) -> Sequence[str]:
+        """Return topics, with wildcards where wanted, whose retained messages `overheard` is to be told of."""
+        return ()
+
+    def overheard(self, topic: str, payload: bytes) -> Sequence[Message]:
+        """Return what the broker is told of a retained message that it has."""
+        return ()
+
     def messages(self, sample: Sample) -> Sequence[Message]:
         """Return what one sample becomes; what is backfilled never takes the place of a newer value."""
         topic = self._topics.get(sample.signal)
@@ -253,8 +261,8 @@ class MqttOutput:
         )
 
     async def _greet(self, client: aiomqtt.Client) -> None:
-        if self._commanded:
-            await client.subscribe([(topic, 1) for topic in self._commanded])
+        if topics := (*self._commanded, *self.listened()):
+            await client.subscribe([(topic, 1) for topic in topics])
         for each in self.greetings():
             await client.publish(each.topic, each.payload, qos=1, retain=each.retain)
         await client.publish(self.status_topic, "online", qos=1, retain=True)
@@ -283,10 +291,20 @@ class MqttOutput:
         topic = str(message.topic)
         point = self._commanded.get(topic)
         if point is None:
+            told = self.overheard(topic, message.payload) if message.retain and message.payload else ()
+            for each in told:
+                self._begin(self._say(client, each))
             return
-        task = asyncio.create_task(self._carry_out(client, topic, point, message))
+        self._begin(self._carry_out(client, topic, point, message))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._obeying.add(task)
         task.add_done_callback(self._obeying.discard)
+
+    async def _say(self, client: aiomqtt.Client, message: Message) -> None:
+        with suppress(aiomqtt.MqttError):
+            await client.publish(message.topic, message.payload, qos=1, retain=message.retain)
 
     async def _carry_out(self, client: aiomqtt.Client, topic: str, point: Point, message: aiomqtt.Message) -> None:
         result = await self._result(topic, point, message)

@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.address_space import AttributeService
+from asyncua.server.internal_session import SessionState
 from asyncua.server.server import Server
 from asyncua.server.user_managers import UserManager
 from cryptography import x509
@@ -65,11 +66,36 @@ class Protection:
     ca: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OpcuaSettings:
+    """How much clients may ask for.
+
+    Attributes:
+        connections: how many there may be at once.
+        sessions: how many of all connections; of those that nobody ever activated the oldest makes room.
+        session_seconds: silence after which a session ends, at most.
+        subscriptions: how many of all sessions.
+        queue: values of one item that wait for a client which does not fetch them.
+    """
+
+    connections: int = 64
+    sessions: int = 64
+    session_seconds: float = 600.0
+    subscriptions: int = 256
+    queue: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("connections", "sessions", "session_seconds", "subscriptions", "queue"):
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(f"OPC UA: {name} has to be above 0, not {getattr(self, name)}")
+
+
 class OpcuaOutput:
     """Shows points to OPC UA clients.
 
     Args:
         host, port: where to listen; port 0 takes a free one, see `port` afterwards.
+        settings: how much clients may ask for.
         protection: with it, clients must sign and encrypt; without, whoever reaches the port reads and commands.
         username, password: what clients must show; "" lets in everybody.
     """
@@ -80,6 +106,7 @@ class OpcuaOutput:
         self,
         host: str = "127.0.0.1",
         port: int = PORT,
+        settings: OpcuaSettings | None = None,
         *,
         protection: Protection | None = None,
         username: str = "",
@@ -87,6 +114,7 @@ class OpcuaOutput:
     ) -> None:
         self.host = host
         self.port = port
+        self.settings = settings or OpcuaSettings()
         self._protection = protection
         self._users = _Users(username, password)
         self._points: dict[str, Point] = {}
@@ -104,6 +132,7 @@ class OpcuaOutput:
         server.set_endpoint(f"opc.tcp://{place}:{self.port}/cosem")
         server.limits.max_message_size = LARGEST
         server.limits.max_chunk_count = LARGEST // server.limits.max_recv_buffer + 1
+        self._bound(server.iserver)
         server.set_identity_tokens([self._users.token])
         await self._protect(server)
         index = await server.register_namespace(f"{NAMESPACE}:points")
@@ -157,6 +186,15 @@ class OpcuaOutput:
         """Return the same of its points."""
         return self.plan(tuple(self._points.values()))
 
+    def _bound(self, internal: Any) -> None:
+        settings = self.settings
+        internal.max_connections = settings.connections
+        internal.max_subscriptions = settings.subscriptions
+        internal.max_session_timeout_ms = 1000 * settings.session_seconds
+        internal.min_session_timeout_ms = min(internal.min_session_timeout_ms, internal.max_session_timeout_ms)
+        internal.max_monitored_item_queue_size = settings.queue
+        internal.create_session = _Sessions(internal, settings.sessions)
+
     async def _protect(self, server: Server) -> None:
         given = self._protection
         if given is None:
@@ -171,6 +209,32 @@ class OpcuaOutput:
             raise ConfigurationError(f"OPC UA: certificate or key cannot be read: {problem}") from problem
         if given.ca is not None:
             server.set_certificate_validator(_validator(issuers))
+
+
+class _Sessions:
+    """Creates sessions for clients, as many at once as there may be."""
+
+    def __init__(self, internal: Any, most: int) -> None:
+        self._internal = internal
+        self._create = internal.create_session
+        self._most = most
+        self._known: list[Any] = []
+
+    def __call__(self, name: str, user: User = _SERVER, external: bool = False) -> Any:
+        """Return a new session. Raises ServiceError where there are too many."""
+        if not external:
+            return self._create(name, user=user)
+        self._known = [each for each in self._known if each.state is not SessionState.Closed]
+        if len(self._known) >= self._most:
+            unused = next((each for each in self._known if each.state is SessionState.Created), None)
+            if unused is None:
+                raise ServiceError(ua.StatusCodes.BadTooManySessions)
+            unused.state = SessionState.Closed
+            self._internal.unregister_external_session(unused)
+            self._known.remove(unused)
+        session = self._create(name, external=True)
+        self._known.append(session)
+        return session
 
 
 class _Users(UserManager):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
 from cosem.gateway.northbound import Point
-from cosem.gateway.northbound.home_assistant import HomeAssistantOutput
-from cosem.gateway.northbound.mqtt import MqttSettings
-from cosem.gateway.value import NumberType
+from cosem.gateway.northbound.home_assistant import LONGEST_DESCRIPTION, HomeAssistantOutput
+from cosem.gateway.northbound.mqtt import Message, MqttSettings
+from cosem.gateway.value import Command, CommandResult, NumberType
+from interop.broker import free_port
 
 
 def described(point: Point, unit: str = "") -> tuple[str, dict[str, Any]]:
@@ -61,6 +63,52 @@ def test_units(unit: str, device_class: str | None, state_class: str | None) -> 
     config = described(Point("s", "m", "", NumberType.DOUBLE), unit)[1]
     assert (config.get("device_class"), config.get("state_class")) == (device_class, state_class)
     assert config.get("unit_of_measurement") == (unit or None)
+
+
+@pytest.mark.parametrize(
+    ("place", "changes", "taken_back"),
+    [
+        ("ha/sensor/plant_m/gone/config", {}, True),
+        ("ha/binary_sensor/plant_m/s/config", {}, True),  # what was of another type
+        ("ha/sensor/plant_m/s/config", {}, False),
+        ("ha/sensor/plant_m/gone/config", {"origin": {"name": "somebody"}}, False),
+        ("ha/sensor/plant_m/gone/config", {"origin": None}, False),
+        ("ha/sensor/plant_m/gone/config", {"availability": [{"topic": "plant_2/status"}]}, False),
+        ("ha/sensor/plant_m/gone/config", {"availability": []}, False),
+        ("ha/sensor/plant_m/gone/config", {"availability": "plant/status"}, False),
+    ],
+)
+def test_what_is_no_signal_any_more_is_taken_back(place: str, changes: dict[str, Any], taken_back: bool) -> None:
+    output, there = known(), described(Point("gone", "m", "", NumberType.DOUBLE))[1]
+    found = output.overheard(place, json.dumps({**there, **changes}).encode())
+    assert list(found) == ([Message(place, "", retain=True)] if taken_back else [])
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"5", b"\xff", b"[" * 10_000, b"null"])
+def test_descriptions_of_others_may_be_anything(payload: bytes) -> None:
+    assert list(known().overheard("ha/sensor/other/gone/config", payload)) == []
+
+
+@pytest.mark.parametrize(("more", "taken_back"), [(0, True), (1, False)])
+def test_the_longest_description_that_is_looked_at(more: int, taken_back: bool) -> None:
+    text = json.dumps(described(Point("gone", "m", "", NumberType.DOUBLE))[1])
+    payload = text.ljust(LONGEST_DESCRIPTION + more).encode()
+    assert bool(known().overheard("ha/sensor/plant_m/gone/config", payload)) is taken_back
+
+
+def known() -> HomeAssistantOutput:
+    """Return the output of one signal, which was started and never reached its broker."""
+
+    async def obey(command: Command) -> CommandResult:
+        return CommandResult(True, command.signal)
+
+    async def started() -> HomeAssistantOutput:
+        output = HomeAssistantOutput("127.0.0.1", free_port(), MqttSettings(prefix="plant"), discovery="ha")
+        await output.start([Point("s", "m", "", NumberType.DOUBLE)], obey)
+        await output.close()
+        return output
+
+    return asyncio.run(started())
 
 
 def test_a_topic_of_its_own() -> None:
