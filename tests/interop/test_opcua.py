@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from cosem.gateway.northbound import Point
-from cosem.gateway.northbound.opcua import NAMESPACE, OpcuaOutput, Protection
+from cosem.gateway.northbound.opcua import NAMESPACE, OpcuaOutput, OpcuaSettings, Protection
 from cosem.gateway.northbound.text import LONGEST
 from cosem.gateway.value import Command, CommandResult, NumberType, Plain, Quality, Sample
 from cosem.protocol.crypto.key import Secret
@@ -160,6 +160,35 @@ def test_signed_and_encrypted_for_those_who_are_known(tmp_path: Path) -> None:
                 assert ("connected" in await client.hear()) is enters
                 if enters:
                     assert await client.ask("write", "ns=2;s=meter.DOUBLE", 6.0, "Double") == "Good"
+        await output.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("most", "served"), [(1, False), (2, True)])
+def test_so_many_connections_and_subscriptions(most: int, served: bool) -> None:
+    """One client is there and watches; then another one comes."""
+
+    async def run() -> None:
+        output = OpcuaOutput(port=0, settings=OpcuaSettings(connections=most, subscriptions=most))
+        await output.start(POINTS, obey)
+        await output.publish(
+            [Sample("chosen", 5, Quality.GOOD, NOON, NOON), Sample("never", 5, Quality.GOOD, NOON, NOON)]
+        )
+        async with peer("opcua_client.py", url=f"opc.tcp://127.0.0.1:{output.port}/cosem") as client:
+            assert await client.hear() == {"connected": True}
+            assert await client.ask("watch", "ns=2;i=77", 1) == [5]
+            await client.tell("watch", "ns=2;s=other.never", 1)  # a subscription of its own
+            told = await client.until(lambda each: "did" in each)
+            assert ("BadTooManySubscriptions" in told.get("error", "")) is not served
+            reader, writer = await asyncio.open_connection("127.0.0.1", output.port)
+            hello = bytes(4) + bytes.fromhex("00000100 00000100 00000000 00000000")  # version, buffers, no limits
+            url = b"opc.tcp://127.0.0.1"
+            body = hello + len(url).to_bytes(4, "little") + url
+            writer.write(b"HELF" + (8 + len(body)).to_bytes(4, "little") + body)
+            async with asyncio.timeout(30):
+                assert (await reader.read(4) == b"ACKF") is served
+            writer.close()
         await output.close()
 
     asyncio.run(run())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from types import MappingProxyType
@@ -20,9 +21,12 @@ from cosem.gateway.northbound.sqlite_file import SqliteOutput
 from cosem.protocol.crypto.key import Secret
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from cosem.gateway.northbound import http, mqtt
 
 T = TypeVar("T")
+S = TypeVar("S", bound="DataclassInstance")
 
 
 def output_of(row: OutputRow) -> Output:
@@ -54,6 +58,10 @@ class Options:
             return read(text)
         except (ValueError, ZoneInfoNotFoundError):
             raise ConfigurationError(f"{self._row.name}: option {name} = {text!r} cannot be used") from None
+
+    def settings(self, usual: S, **readers: Callable[[str], Any]) -> S:
+        """Return settings with the options that are fields of them. Raises ConfigurationError as `take` does."""
+        return replace(usual, **{name: self.take(name, read, getattr(usual, name)) for name, read in readers.items()})
 
     def finish(self) -> None:
         """Refuse what nobody took."""
@@ -117,15 +125,15 @@ def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 def _iec104(row: OutputRow, options: Options) -> Output:
     host, port = host_and_port(row, iec104.SECURE_PORT if row.tls else iec104.PORT)
-    usual = iec104.StationSettings()
-    settings = iec104.StationSettings(
-        common_address=options.take("common_address", int, usual.common_address),
-        zone=options.take("zone", ZoneInfo, usual.zone),
-        waiting=options.take("waiting", int, usual.waiting),
-        select_first=options.take("select_first", switch, usual.select_first),
-        select_time=options.take("select_time", float, usual.select_time),
-        tagged_interrogation=options.take("tagged_interrogation", switch, usual.tagged_interrogation),
-        command_offset=options.take("command_offset", int, usual.command_offset),
+    settings = options.settings(
+        iec104.StationSettings(),
+        common_address=int,
+        zone=ZoneInfo,
+        waiting=int,
+        select_first=switch,
+        select_time=float,
+        tagged_interrogation=switch,
+        command_offset=int,
     )
     return iec104.Iec104Output(host, port, settings, tls=server_tls(row), masters=options.take("masters", networks, ()))
 
@@ -152,15 +160,15 @@ def _broker(row: OutputRow, options: Options) -> tuple[str, int, mqtt.MqttSettin
     from cosem.gateway.northbound import mqtt
 
     host, port = host_and_port(row, mqtt.SECURE_PORT if row.tls else mqtt.PORT)
-    usual = mqtt.MqttSettings()
-    settings = mqtt.MqttSettings(
-        prefix=options.take("prefix", str, usual.prefix),
-        retain=options.take("retain", switch, usual.retain),
-        qos=options.take("qos", int, usual.qos),
-        client_id=options.take("client_id", str, usual.client_id),
-        keepalive=options.take("keepalive", int, usual.keepalive),
-        timeout=options.take("timeout", float, usual.timeout),
-        retry=options.take("retry", float, usual.retry),
+    settings = options.settings(
+        mqtt.MqttSettings(),
+        prefix=str,
+        retain=switch,
+        qos=int,
+        client_id=str,
+        keepalive=int,
+        timeout=float,
+        retry=float,
     )
     return host, port, settings
 
@@ -174,14 +182,14 @@ def _modbus(row: OutputRow, options: Options) -> Output:
     with needing("gateway"):
         from cosem.gateway.northbound import modbus
     host, port = host_and_port(row, modbus.SECURE_PORT if row.tls else modbus.PORT)
-    usual = modbus.ModbusSettings()
-    settings = modbus.ModbusSettings(
-        word_order=options.take("word_order", str, usual.word_order),
-        quality_offset=options.take("quality_offset", int, usual.quality_offset),
-        gaps=options.take("gaps", switch, usual.gaps),
-        unit=options.take("unit", int, usual.unit),
-        connections=options.take("connections", int, usual.connections),
-        idle=options.take("idle", float, usual.idle),
+    settings = options.settings(
+        modbus.ModbusSettings(),
+        word_order=str,
+        quality_offset=int,
+        gaps=switch,
+        unit=int,
+        connections=int,
+        idle=float,
     )
     return modbus.ModbusOutput(host, port, settings, tls=server_tls(row))
 
@@ -201,7 +209,7 @@ def _prometheus(row: OutputRow, options: Options) -> Output:
 def _place(row: OutputRow, port: int, options: Options) -> tuple[str, int, http.HttpSettings]:
     from cosem.gateway.northbound import http
 
-    return *host_and_port(row, port), http.HttpSettings(connections=options.take("connections", int, 64))
+    return *host_and_port(row, port), options.settings(http.HttpSettings(), connections=int)
 
 
 def _token(row: OutputRow) -> Secret | None:
@@ -218,7 +226,15 @@ def _opcua(row: OutputRow, options: Options) -> Output:
         key = Path() if row.key is None else row.key.file()
         protection = opcua.Protection(Path(row.certificate), key, Path(row.ca) if row.ca else None)
     password = None if row.password is None else row.password.password()
-    return opcua.OpcuaOutput(host, port, protection=protection, username=row.username, password=password)
+    settings = options.settings(
+        opcua.OpcuaSettings(),
+        connections=int,
+        sessions=int,
+        session_seconds=float,
+        subscriptions=int,
+        queue=int,
+    )
+    return opcua.OpcuaOutput(host, port, settings, protection=protection, username=row.username, password=password)
 
 
 def _sqlite(row: OutputRow, options: Options) -> Output:

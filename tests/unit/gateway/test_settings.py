@@ -26,6 +26,12 @@ from cosem.gateway.value import Command
 from gateway_bench import NOON, ROWS, SIGNALS
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of outputs are beside whoever runs the gateway."""
+    monkeypatch.chdir(tmp_path)
+
+
 async def never(seconds: float) -> None:
     await asyncio.Event().wait()
 

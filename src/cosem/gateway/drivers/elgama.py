@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Any
 
-from cosem.client.client import Opener
 from cosem.client.elgama import table
 from cosem.errors import CosemError, DecodeError, ServiceRefused
-from cosem.gateway.config import ElgamaJob, ElgamaParameters, Signal, Source
+from cosem.gateway.config import ElgamaJob, ElgamaParameters, Signal
+from cosem.gateway.drivers.one_session import OneSession
 from cosem.gateway.points import Measured, sample
 from cosem.gateway.value import Command, CommandResult, Sample
 from cosem.io.open import open_async
@@ -18,37 +18,13 @@ from cosem.io.stream import Stream
 from cosem.protocol.elgama import models
 from cosem.protocol.elgama.client import ElgamaClient, Settings
 from cosem.protocol.elgama.words import asked
-from cosem.protocol.profile.address import ConnectionUrl
 
 CLOCK = "clock"
 LOCAL_TIME = "local time"
 
 
-class ElgamaDriver:
-    """One EPQS or EPQM/LZQM; GAMA meters speak DLMS.
-
-    Args:
-        parameters: the row of the device.
-        signals: its enabled signals.
-        now: the time of the gateway, aware.
-        opener: gives the stream for a URL.
-        zone: where the meter's clock is.
-    """
-
-    def __init__(
-        self,
-        parameters: ElgamaParameters,
-        signals: Sequence[Signal],
-        *,
-        now: Callable[[], datetime],
-        opener: Opener | None = None,
-        zone: tzinfo | None = None,
-    ) -> None:
-        self._parameters = parameters
-        self._spot = tuple(each for each in signals if each.source is Source.VALUE and each.job is not None)
-        self._now = now
-        self._opener: Callable[[ConnectionUrl, float], Awaitable[Stream]] = opener or open_async
-        self._zone = zone
+class ElgamaDriver(OneSession[ElgamaParameters]):
+    """One EPQS or EPQM/LZQM; GAMA meters speak DLMS."""
 
     async def scan(self) -> Sequence[Sample]:
         """Read the tables. Raises CosemError where the meter does not answer."""
@@ -60,7 +36,7 @@ class ElgamaDriver:
         if parameters.use_time:
             jobs[CLOCK] = None
         wait = parameters.timeout_ms / 1000
-        stream = await self._opener(url, wait)
+        stream = await (self._opener or open_async)(url, wait)
         try:
             model = models.named(url.model, experimental=True)
             client = ElgamaClient(model, parameters.id, parameters.secret(), Settings(answer=wait, repeats=0))
@@ -71,16 +47,9 @@ class ElgamaDriver:
         time = self._time(found) if parameters.use_time else None
         return [sample(each, _value(found, each, time), self._now(), self._zone) for each in self._spot]
 
-    async def backfill(self, signals: Sequence[Signal], since: datetime, until: datetime) -> Sequence[Sample]:
-        """Return nothing: which number of a profile belongs to which time is not public."""
-        return []
-
     async def obey(self, command: Command) -> CommandResult:
         """Refuse: no public source tells how these meters are written."""
         return CommandResult(False, "no public source tells how this meter is written")
-
-    async def close(self) -> None:
-        """Do nothing: a connection ends with its scan."""
 
     def _time(self, found: dict[str, dict[str, str] | CosemError]) -> datetime | None:
         clock = found[CLOCK]

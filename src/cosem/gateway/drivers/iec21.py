@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, tzinfo
 
-from cosem.client.client import Opener
 from cosem.client.iec21 import AsyncLocalClient
 from cosem.errors import CommandRefused, DecodeError
-from cosem.gateway.config import Iec21Job, Iec21Parameters, Signal, Source, Verb
+from cosem.gateway.config import Iec21Job, Iec21Parameters, Signal, Verb
+from cosem.gateway.drivers.one_session import OneSession
 from cosem.gateway.points import Measured, sample
 from cosem.gateway.value import Command, CommandResult, Sample
 from cosem.protocol.iec21.readout import Readout
@@ -17,32 +16,8 @@ from cosem.protocol.iec21.telegram import Value
 from cosem.protocol.profile.local import reader_settings
 
 
-class Iec21Driver:
-    """One meter of IEC 62056-21.
-
-    Args:
-        parameters: the row of the device.
-        signals: its enabled signals.
-        now: the time of the gateway, aware.
-        opener: gives the stream for a URL.
-        zone: where the meter's clock is; readouts give local time.
-    """
-
-    def __init__(
-        self,
-        parameters: Iec21Parameters,
-        signals: Sequence[Signal],
-        *,
-        now: Callable[[], datetime],
-        opener: Opener | None = None,
-        zone: tzinfo | None = None,
-    ) -> None:
-        self._parameters = parameters
-        self._spot = tuple(each for each in signals if each.source is Source.VALUE and each.job is not None)
-        self._signals = {each.alias: each for each in signals}
-        self._now = now
-        self._opener = opener
-        self._zone = zone
+class Iec21Driver(OneSession[Iec21Parameters]):
+    """One meter of IEC 62056-21."""
 
     async def scan(self) -> Sequence[Sample]:
         """Read the meter out. Raises CosemError where it does not answer, or its block check is wrong."""
@@ -54,10 +29,6 @@ class Iec21Driver:
             raise readout.fault
         now = self._now()
         return [sample(each, _found(readout, each), now, self._zone) for each in self._spot]
-
-    async def backfill(self, signals: Sequence[Signal], since: datetime, until: datetime) -> Sequence[Sample]:
-        """Return nothing: load profiles of makers are read by `cosem read`, not by tables of this form."""
-        return []
 
     async def obey(self, command: Command) -> CommandResult:
         """Write a value or run a command in programming mode; a refusal of the meter is a result."""
@@ -74,9 +45,6 @@ class Iec21Driver:
             except CommandRefused as refused:
                 return CommandResult(False, str(refused))
         return CommandResult(True)
-
-    async def close(self) -> None:
-        """Do nothing: a session ends with its readout."""
 
     def _client(self) -> AsyncLocalClient:
         parameters = self._parameters

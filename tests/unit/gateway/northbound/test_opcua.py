@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from asyncua.common.utils import ServiceError
+from asyncua.server.internal_session import SessionState
 
 from cosem.errors import ConfigurationError
 from cosem.gateway.northbound import Point, opcua
-from cosem.gateway.northbound.opcua import SLICE, OpcuaOutput, shown, ua
+from cosem.gateway.northbound.opcua import SLICE, OpcuaOutput, OpcuaSettings, shown, ua
 from cosem.gateway.value import Command, CommandResult, NumberType, Plain, Quality, Sample
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -104,6 +108,60 @@ def test_nodes_that_cannot_be(node: str, reason: str) -> None:
     points = [Point("a", "m", "", NumberType.FLOAT), Point("b", "m", "", NumberType.FLOAT, node=node)]
     with pytest.raises(ConfigurationError, match=reason):
         OpcuaOutput().plan(points)
+
+
+class Internal:
+    """Sessions as the library has them."""
+
+    def __init__(self) -> None:
+        self.registered: list[Any] = []
+
+    def create_session(self, name: str, user: Any = None, external: bool = False) -> Any:
+        session = SimpleNamespace(name=name, state=SessionState.Created)
+        if external:
+            self.registered.append(session)
+        return session
+
+    def unregister_external_session(self, session: Any) -> None:
+        self.registered.remove(session)
+
+
+@pytest.mark.parametrize(("count", "taken"), [(3, True), (4, False)])
+def test_so_many_sessions(count: int, taken: bool) -> None:
+    internal = Internal()
+    create = opcua._Sessions(internal, 3)
+    for number in range(count - 1):
+        create(f"client {number}", external=True).state = SessionState.Activated
+    create("the server itself")
+    if taken:
+        create("the last", external=True)
+    else:
+        with pytest.raises(ServiceError) as refused:
+            create("one too many", external=True)
+        assert refused.value.code == ua.StatusCodes.BadTooManySessions
+    assert len(internal.registered) == 3
+
+
+def test_sessions_that_have_ended_or_were_never_used_make_room() -> None:
+    internal = Internal()
+    create = opcua._Sessions(internal, 2)
+    used, unused = create("used", external=True), create("unused", external=True)
+    used.state = SessionState.Activated
+    third = create("third", external=True)
+    assert unused.state is SessionState.Closed
+    assert internal.registered == [used, third]
+    used.state = third.state = SessionState.Closed
+    create("fourth", external=True)
+
+
+@pytest.mark.parametrize("name", [each.name for each in fields(OpcuaSettings)])
+@pytest.mark.parametrize(("value", "fine"), [(1, True), (0, False)])
+def test_settings(name: str, value: int, fine: bool) -> None:
+    if fine:
+        assert getattr(OpcuaSettings(**{name: value}), name) == value
+    else:
+        with pytest.raises(ConfigurationError, match=name):
+            OpcuaSettings(**{name: value})
 
 
 @pytest.mark.timeout(300)  # making the nodes of the standard takes seconds, on a busy machine many
