@@ -30,8 +30,9 @@ class HttpSettings:
     """Bounds of a server.
 
     Attributes:
-        connections: how many there may be at once, streams among them.
-        patience: seconds for a request to arrive once a connection is made.
+        connections: how many are answered at once, streams among them; more are refused, and those beyond twice as
+            many not even heard.
+        patience: seconds for a request to arrive once a connection is made, and for an answer to be taken.
         head: octets of a request without its body. body: octets of a body.
     """
 
@@ -90,14 +91,14 @@ class HttpServer:
 
         config = uvicorn.Config(
             self._app,
-            http=_protocol(settings.patience),
+            http=_protocol(settings),
             ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=settings.connections,
+            limit_concurrency=settings.connections + 1,
             h11_max_incomplete_event_size=settings.head,
             timeout_graceful_shutdown=1,
             ssl_context_factory=None if tls is None else factory,
@@ -161,13 +162,35 @@ class Served:
         await self._http.close()
 
 
-def _protocol(patience: float) -> type[asyncio.Protocol]:
+def _protocol(settings: HttpSettings) -> type[asyncio.Protocol]:
+    patience = settings.patience
+
     class Patient(H11Protocol):
-        """Ends a connection that does not ask, or not to the end, which the library would keep for ever."""
+        """Ends a connection that does not ask or listen, or not to the end, which the library would keep for ever."""
+
+        stuck: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             self.loop.call_later(patience, self._look, None)
+            if len(self.connections) > 2 * settings.connections:
+                transport.abort()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._moves()
+            super().connection_lost(exc)
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self.stuck = self.loop.call_later(patience, self.transport.abort)
+
+        def resume_writing(self) -> None:
+            self._moves()
+            super().resume_writing()
+
+        def _moves(self) -> None:
+            if self.stuck is not None:
+                self.stuck.cancel()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()

@@ -11,12 +11,14 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cosem.cli.gateway.run import Frames
+from cosem.gateway.buffer import Buffer
 from cosem.gateway.frames import Secrets
 from cosem.io.capture import TraceEntry
 from cosem.meter import serving
@@ -238,3 +240,53 @@ def test_it_runs_reads_changes_and_stops(tmp_path: Path, port: int) -> None:
         path.write_text(path.read_text().replace('number_type = "FLOT"', 'number_type = "DOUBLE"'))
         gateway.said("has changed: 0 faults")
         gateway.stop()
+
+
+@contextmanager
+def overheard(port: int) -> Iterator[tuple[int, bytearray]]:
+    """Stand between the gateway and its meter, for one connection; give the port for it, and what the gateway sends."""
+    sent = bytearray()
+
+    def pump(source: socket.socket, sink: socket.socket, kept: bytearray) -> None:
+        with suppress(OSError):
+            while octets := source.recv(4096):
+                kept += octets
+                sink.sendall(octets)
+            sink.shutdown(socket.SHUT_WR)
+
+    def relay() -> None:
+        caller, _ = listener.accept()
+        with caller, socket.create_connection(("127.0.0.1", port)) as meter:
+            answers = threading.Thread(target=pump, args=(meter, caller, bytearray()))
+            answers.start()
+            pump(caller, meter, sent)
+            answers.join()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        thread = threading.Thread(target=relay)
+        thread.start()
+        yield listener.getsockname()[1], sent
+        thread.join()
+
+
+def test_it_leaves_its_meter_in_good_order_and_keeps_what_nobody_took(tmp_path: Path, port: int) -> None:
+    with overheard(port) as (between, sent):
+        path = tables(tmp_path, between)
+        broker = f'[[outputs]]\nkind = "mqtt"\nname = "broker"\naddress = "127.0.0.1:{free()}"\n'
+        path.write_text(path.read_text() + broker)
+        with Running(path, "-d7") as gateway:
+            gateway.said("broker: ")  # is away
+            gateway.said("get-response")
+            gateway.said("get-response")
+            gateway.stop()
+    apdus = []
+    while sent:  # in wrappers of IEC 62056-46
+        length = int.from_bytes(sent[6:8], "big")
+        apdus.append(bytes(sent[8 : 8 + length]))
+        del sent[: 8 + length]
+    assert [apdus[0][:1], apdus[-1][:1]] == [b"\x60", b"\x62"], "AARQ first, RLRQ last"
+    buffer = Buffer(tmp_path / "gateway-buffer.sqlite", 1_000_000)
+    waiting = buffer.take("broker", 1000)
+    buffer.close()
+    assert {each.sample.signal for each in waiting} == {"energy", "answers"}

@@ -38,3 +38,4 @@ def test_it_has_few_rights_and_a_place_for_what_it_keeps(service: ConfigParser) 
     assert settings["WorkingDirectory"] == f"/var/lib/{settings['StateDirectory']}"
     assert settings["Environment"] == f"XDG_RUNTIME_DIR=/run/{settings['RuntimeDirectory']}"
     assert settings["Restart"] == "on-failure"
+    assert settings["UMask"] == "0077"
