@@ -240,7 +240,10 @@ class Fleet:
                     await self._serve_at(place, place.at(address), stream, profile)
 
         limits = ListenLimits(
-            connections=self.limits.connections, connections_per_host=self.limits.connections_per_meter
+            connections=self.limits.connections,
+            connections_per_host=self.limits.connections_per_meter,
+            new_a_second=self.limits.new_a_second,
+            burst=self.limits.burst,
         )
         opened = open_listener(max(port or 0, 0))
         ranges = [addresses for _, addresses, _ in served]
@@ -249,7 +252,12 @@ class Fleet:
 
     async def _listen_at_ports(self, place: Place) -> None:
         most = self.limits.connections_per_meter
-        limits = ListenLimits(connections=most, connections_per_host=most)
+        limits = ListenLimits(
+            connections=most,
+            connections_per_host=most,
+            new_a_second=self.limits.new_a_second,
+            burst=self.limits.burst,
+        )
         profile, first = profile_of(place.url), place.url.port
         ports: list[int] = []
         for number in place.numbers:

@@ -15,5 +15,8 @@ class FleetLimits:
     connections: int = 20_000
     connections_per_meter: int = 4
     """Also of a gateway or a line, whatever is behind it."""
+    new_a_second: float | None = None
+    """How many connections a host may begin in a second in the long run, beyond `burst` at once; left out, any."""
+    burst: int = 32
     connection: ConnectionLimits = field(default_factory=ConnectionLimits)
     gateway: GatewayLimits = field(default_factory=lambda: GatewayLimits(routes=1024))

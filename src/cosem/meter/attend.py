@@ -29,9 +29,13 @@ from cosem.protocol.profile.wrapper import TCP_WRAPPER
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """What one connection may use: pairs of SAPs, and APDUs that are refused before it is closed."""
+    """What one connection may use: pairs of SAPs, those of them that wait for a proof, and APDUs that are refused.
+
+    What goes beyond closes it.
+    """
 
     associations: int = 16
+    half_open: int = 8
     refusals: int = 16
 
 
@@ -193,6 +197,8 @@ class _Connection:
     def _open(self, pair: SapPair) -> ServerAssociation:
         if len(self._session.associations) >= self._limits.associations:
             raise RemoteProtocolError(f"more than {self._limits.associations} associations on one connection")
+        if self._session.half_open >= self._limits.half_open:
+            raise RemoteProtocolError(f"more than {self._limits.half_open} associations that nobody goes on with")
         self._offered[pair] = self._offer(pair)
         return ServerAssociation(self._policy(pair), self._entropy)
 

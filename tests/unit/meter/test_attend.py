@@ -10,10 +10,16 @@ import pytest
 
 from cosem.errors import ConnectionLost, RemoteProtocolError
 from cosem.io.aio.memory import MemoryStream
-from cosem.meter.associations import AssociationDescription
+from cosem.meter.associations import AssociationDescription, demo_keys
 from cosem.meter.attend import ConnectionLimits, attend
 from cosem.meter.device import Meter
+from cosem.protocol.association.client import ClientAssociation
+from cosem.protocol.association.context import ClientSettings
+from cosem.protocol.association.counter import InvocationCounter
+from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.crypto.mechanism import MECHANISMS
+from cosem.store.memory import MemoryCounterStore
+from pair import AK, BOTH, CLIENT_TITLE, EK
 
 PUBLIC = bytes.fromhex("601DA109060760857405080101BE10040E01000000065F1F0400001E5DFFFF")
 """An AARQ of the public client, as many stacks send it."""
@@ -33,6 +39,18 @@ def connected(
     async def main() -> BaseException | None:
         meter = Meter("KFM1020012345678")
         meter.offer(*(AssociationDescription(client=n, name="a", mechanism=MECHANISMS[0]) for n in range(1, 30)))
+        meter.offer(
+            *(
+                AssociationDescription(
+                    client=n,
+                    name="b",
+                    mechanism=MECHANISMS[5],
+                    keys=demo_keys(),
+                    protection=BOTH,
+                )
+                for n in range(30, 60)
+            )
+        )
         near = MemoryStream()
 
         async def serve() -> None:
@@ -93,3 +111,32 @@ def test_so_many_refusals_on_one_connection_and_not_one_more(most: int) -> None:
     ended = connected(limits, one_more)
     assert isinstance(ended, RemoteProtocolError)
     assert f"{most + 1} APDUs were refused" in str(ended)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_so_many_half_open_associations_on_one_connection_and_not_one_more(most: int) -> None:
+    limits = ConnectionLimits(half_open=most)
+    counter = InvocationCounter(MemoryCounterStore(), "client")
+
+    def request(client: int) -> bytes:
+        """Return an AARQ that has to be followed by a proof."""
+        context = SecurityContext(0, CLIENT_TITLE, None, EK, AK, required=BOTH, counter=counter)
+        settings = ClientSettings(mechanism=MECHANISMS[5], protection=BOTH)
+        association = ClientAssociation(settings, challenge=bytes(range(16)), security=context)
+        association.associate()
+        (apdu,) = association.outgoing()
+        return packet(apdu, client)
+
+    async def as_many(stream: MemoryStream) -> None:
+        for client in range(30, 30 + most):
+            assert (await asked(stream, request(client)))[8] == 0x61
+
+    async def one_more(stream: MemoryStream) -> None:
+        await as_many(stream)
+        with pytest.raises(ConnectionLost):
+            await asked(stream, request(59))
+
+    assert connected(limits, as_many) is None
+    ended = connected(limits, one_more)
+    assert isinstance(ended, RemoteProtocolError)
+    assert f"more than {most} associations that nobody" in str(ended)

@@ -99,6 +99,14 @@ def fleet(
         typer.Option(min=1, help="How many connections at once. Left out: up to 20000, as the system allows."),
     ] = None,
     per_meter: Annotated[int, typer.Option("--per-meter", min=1, help="How many of them to one meter.")] = 4,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="How many connections a second a client may begin in the long run. Left out: any.",
+            show_default=False,
+        ),
+    ] = None,
     start: Annotated[
         datetime | None,
         typer.Option(
@@ -182,7 +190,7 @@ def fleet(
     served = Fleet(
         _population(said, secret if secret is not None else said.secret, use_demo_keys, clock, director),
         said.places,
-        limits=FleetLimits(connections=allow_files(connections), connections_per_meter=per_meter),
+        limits=FleetLimits(connections=allow_files(connections), connections_per_meter=per_meter, new_a_second=rate),
         director=director,
     )
     if inventory is not None:

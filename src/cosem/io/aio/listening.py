@@ -41,8 +41,13 @@ class ListenLimits:
     connections_per_host: int = 8
     grace: float = 2.0
     """Seconds that a newcomer has to be let in before somebody else may take his place."""
+    new_a_second: float | None = None
+    """How many connections a host may begin in a second in the long run, beyond `burst` at once; left out, any."""
+    burst: int = 32
     known: int = 4096
-    """Hosts that are remembered since somebody has proved there who he is; of more, the last."""
+    """Hosts that are remembered: since somebody has proved there who he is, and for how often they come; of more, the
+    last.
+    """
     idle: float = 180.0
     """Seconds after which a silent datagram peer is forgotten."""
 
@@ -160,6 +165,8 @@ class _Reception:
         self._present: dict[SocketStream | DatagramStream, tuple[str, float]] = {}
         """On whose account each stream is and since when, in that order; those displaced are gone at once."""
         self._known: OrderedDict[str, None] = OrderedDict()
+        self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """How many connections of its burst each host had begun, and when."""
 
     def has_room(self, host: str) -> bool:
         if len(self._present) < self.limits.connections and self._by_host[host] < self.limits.connections_per_host:
@@ -169,7 +176,7 @@ class _Reception:
 
     def admit_connection(self, stream: SocketStream) -> None:
         account = self._whose(stream)
-        if not account:
+        if not account or not self._in_time(stream.peer):
             self.statistics.refused += 1
             stream.abort()
             return
@@ -180,6 +187,19 @@ class _Reception:
             self.serve(stream, account)
         else:
             stream.abort()
+
+    def _in_time(self, host: str) -> bool:
+        """Tell whether a host may begin one more connection now, and count it."""
+        rate, now = self.limits.new_a_second, asyncio.get_running_loop().time()
+        if rate is None:
+            return True
+        spent, since = self._spent.pop(host, (0.0, now))
+        spent = max(0.0, spent - (now - since) * rate)
+        fits = spent + 1 <= self.limits.burst
+        self._spent[host] = (spent + 1 if fits else spent), now
+        while len(self._spent) > self.limits.known:
+            self._spent.popitem(last=False)
+        return fits
 
     def serve(self, stream: SocketStream | DatagramStream, host: str) -> None:
         self.statistics.accepted += 1

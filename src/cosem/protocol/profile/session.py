@@ -339,6 +339,11 @@ class ServerSession:
         drained, self._events = self._events, []
         return drained
 
+    @property
+    def half_open(self) -> int:
+        """How many associations wait for the client to prove who it is."""
+        return len(self._unproved)
+
     def deadline(self) -> float | None:
         """Return when `tick` must be called at the latest, or None."""
         of_link = self.link.deadline()

@@ -395,6 +395,33 @@ def test_who_proved_himself_before_need_not_wait_for_a_place(proved: bool, known
     asyncio.run(asyncio.wait_for(scenario(), 20))
 
 
+@pytest.mark.parametrize(("rate", "refused"), [(1e-6, 1), (None, 0), (1e9, 0)])
+def test_so_many_connections_a_host_may_begin_at_once_and_not_one_more(rate: float | None, refused: int) -> None:
+    async def hold(stream: Any) -> None:
+        with contextlib.suppress(ConnectionLost):
+            await stream.read(None)
+
+    async def scenario() -> None:
+        limits = aio.ListenLimits(new_a_second=rate, burst=3)
+        async with await aio.listen("127.0.0.1", 0, hold, limits) as listener:
+            seen = listener.statistics
+            for number in range(4):
+                stream = await aio.connect_tcp("127.0.0.1", listener.port)
+                while seen.accepted + seen.refused == number:
+                    await asyncio.sleep(0)
+                await stream.close()
+            assert (seen.accepted, seen.refused) == (4 - refused, refused)
+            _, other = await asyncio.get_running_loop().create_connection(
+                aio.SocketStream, "127.0.0.1", listener.port, local_addr=("127.0.0.7", 0)
+            )
+            while seen.accepted + seen.refused == 4:
+                await asyncio.sleep(0)
+            assert seen.refused == refused  # another host is not concerned
+            await other.close()
+
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
 def test_one_connection_that_fails_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
     async def handler(stream: Any) -> None:
         match await stream.read(None):
