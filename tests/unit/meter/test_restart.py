@@ -143,6 +143,21 @@ def test_what_a_client_has_written_is_there(life: Life) -> None:
     assert life.again().value(TARIFF.value) == 1
 
 
+def test_what_is_as_described_again_before_it_is_kept_is_so(life: Life) -> None:
+    """A limiter that closes in the course of the restart: what is true again is not false the next time."""
+    life.text = WATCHED + LIMITED
+    meter = life.begin()
+    meter.settle()
+    meter.put(POWER.value, 2000)
+    life.now.later(minutes=10)
+    meter.settle()
+    meter.put(POWER.value, 100)
+    meter.keep()
+    assert meter.value(BREAKER.output_state) is False
+    assert life.again(hours=1).value(BREAKER.output_state) is True
+    assert life.again().value(BREAKER.output_state) is True
+
+
 def test_what_is_no_longer_described_is_told_and_kept(life: Life) -> None:
     life.text = WRITABLE
     done(put(life.begin(), TARIFF.value, Unsigned(7)))

@@ -165,7 +165,7 @@ class Memory:
     def _keep_state(self, name: str, item: Item) -> None:
         found = states.kept(item)
         if found is None:
-            if self._seen.pop(name, None) is not None:
+            if self._seen.pop(name, None) is not None or name in self._kept:
                 self._changes[name] = None
                 self._drop(name, self._journals.pop(name, None))
             return
@@ -276,7 +276,11 @@ class Memory:
             return False
         if kind == "state":
             return states.recall(device, item, value[0], value[1], parts)
-        return _recall_value(item, int(place[1]), value)
+        index = int(place[1])
+        known = _recall_value(item, index, value)
+        if known:
+            self._seen[_value_name(device, item, index)] = item.values[index]
+        return known
 
     def _recall_association(self, name: str, client: int, value: Any) -> bool:
         for device in self._meter.devices.values():
@@ -291,9 +295,8 @@ class Memory:
     def _values(self) -> Iterator[tuple[str, Item, object]]:
         for device in self._meter.devices.values():
             for item in device.objects:
-                front = f"value {device.sap} {item.instance} "
                 for index, held in item.values.items():
-                    yield f"{front}{index}", item, held
+                    yield _value_name(device, item, index), item, held
 
 
 class _Associations:
@@ -304,6 +307,10 @@ class _Associations:
 
     def keep(self, device: str, association: AssociationDescription) -> None:
         self._memory.keep_association(device, association)
+
+
+def _value_name(device: LogicalDevice, item: Item, index: int) -> str:
+    return f"value {device.sap} {item.instance} {index}"
 
 
 def _told(held: object) -> dict[str, Any] | None:
