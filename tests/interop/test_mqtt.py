@@ -253,27 +253,3 @@ def test_home_assistant_is_told_what_there_is(tmp_path: Path) -> None:
         await broker.stop()
 
     asyncio.run(run())
-
-
-def test_home_assistant_forgets_what_is_no_more(tmp_path: Path) -> None:
-    topic = "homeassistant/switch/cosem_meter/relay/config"
-
-    async def run() -> None:
-        broker = Broker(tmp_path)
-        await broker.start()
-        output = HomeAssistantOutput("127.0.0.1", broker.port, QUICK)
-        await output.forget(POINTS)  # nobody is reached yet, and nothing happens
-        await output.start(POINTS, obey)
-        async with peer("mqtt_client.py", port=broker.port) as client:
-            assert json.loads((await client.until(on(topic)))["payload"])["name"] == "Relay"
-            await output.forget([each for each in POINTS if each.signal == "relay"])
-            while (await client.until(on(topic)))["payload"]:
-                pass
-        async with peer("mqtt_client.py", port=broker.port) as later:
-            await later.until(on("homeassistant/sensor/cosem_meter/energy/config"))
-            await output.close()
-            await later.until(lambda each: each.get("payload") == "offline")
-            assert not any(each.get("topic") == topic for each in later.heard)
-        await broker.stop()
-
-    asyncio.run(run())

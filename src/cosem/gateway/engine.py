@@ -23,7 +23,7 @@ from cosem.gateway.devices import driver_of
 from cosem.gateway.drivers import Driver
 from cosem.gateway.frames import Heard, tapped
 from cosem.gateway.line import Attended, Clock, Line, Positions
-from cosem.gateway.northbound import Forgets, Obey, Output, Point
+from cosem.gateway.northbound import Obey, Output, Point
 from cosem.gateway.outputs import host_and_port, needing, output_of, server_tls
 from cosem.gateway.points import Changes, point_of
 from cosem.gateway.value import Command, CommandResult, Sample
@@ -152,13 +152,9 @@ class Gateway:
             self._buffer = Buffer(self._folder / settings.buffer, settings.buffer_mb * 1_000_000)
         if scanning:
             await self._settle_page(configuration)
-        before = self._points
         self._take_over(configuration, points)
         for name in [each for each in self._outputs if each not in enabled or each in made]:
-            ended = self._outputs.pop(name)
-            if isinstance(ended.output, Forgets):
-                await ended.output.forget(_gone(before, points if name in enabled else ()))
-            await self._end_output(ended)
+            await self._end_output(self._outputs.pop(name))
         for name, output in made.items():
             await self._begin_output(enabled[name], output)
         if self._buffer is not None:
@@ -357,12 +353,6 @@ class _Kept(Positions):
 
     async def put(self, device: str, until: datetime) -> None:
         await self._on_disk(self._buffer.remember, device, until)
-
-
-def _gone(before: Sequence[Point], now: Sequence[Point]) -> list[Point]:
-    """Return the points that are no more, or that are of another kind."""
-    kept = {(each.signal, each.device, each.number_type, each.writable) for each in now}
-    return [each for each in before if (each.signal, each.device, each.number_type, each.writable) not in kept]
 
 
 def _attended(line: Line) -> asyncio.Task[None]:

@@ -28,7 +28,7 @@ from cosem.gateway.engine import Gateway
 from cosem.gateway.line import Clock
 from cosem.gateway.northbound import Obey, Point
 from cosem.gateway.points import Measured, sample
-from cosem.gateway.value import Command, CommandResult, NumberType, Sample
+from cosem.gateway.value import Command, CommandResult, Sample
 from cosem.protocol.values.obis import Obis
 
 BEGIN = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -82,11 +82,6 @@ class Sink:
         self.refused = 0
         self.closed = False
         self.command: Obey | None = None
-        self.forgotten: list[str] = []
-
-    async def forget(self, points: Sequence[Point]) -> None:
-        assert not self.closed
-        self.forgotten += [each.signal for each in points]
 
     async def start(self, points: Sequence[Point], obey: Obey) -> None:
         self.points, self.command = tuple(points), obey
@@ -306,27 +301,3 @@ def test_what_did_not_change_is_not_told_where_that_is_wanted(tmp_path: Path) ->
 
     house = run(tmp_path, story, tables)
     assert values(house.sinks[0], "ea")[:3] == [1, 4, 7]
-
-
-@pytest.mark.parametrize(
-    ("changed", "forgotten"),
-    [
-        (replace(TABLES, signals=TABLES.signals[1:]), ["ea"]),
-        (
-            replace(TABLES, signals=(replace(TABLES.signals[0], number_type=NumberType.DIGITAL), *TABLES.signals[1:])),
-            ["ea"],
-        ),
-        (replace(TABLES, signals=(replace(TABLES.signals[0], name="Energy"), *TABLES.signals[1:])), []),
-        (replace(TABLES, outputs=TABLES.outputs[:1]), ["ea", "eb"]),
-        (TABLES, []),
-    ],
-)
-def test_who_keeps_what_he_is_told_is_told_what_is_no_more(
-    tmp_path: Path, changed: Configuration, forgotten: list[str]
-) -> None:
-    async def story(house: House) -> None:
-        before = house.sinks[1]
-        await house.gateway.start(changed)
-        assert before.forgotten == forgotten
-
-    run(tmp_path, story)

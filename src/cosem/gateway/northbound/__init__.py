@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias
 
 from cosem.errors import CosemError
 from cosem.gateway.value import Command, CommandResult, NumberType, Sample
@@ -46,15 +46,6 @@ class Point:
     ioa: int | None = None
     node: str | None = None
     select: int = 0
-
-
-@runtime_checkable
-class Forgets(Protocol):
-    """An output that has told others of its points, which they keep until they are told otherwise."""
-
-    async def forget(self, points: Sequence[Point]) -> None:
-        """Take back what was told of points that are no more; where nobody is reached, it stays."""
-        ...
 
 
 class Output(Protocol):

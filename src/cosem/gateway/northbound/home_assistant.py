@@ -10,11 +10,8 @@ import json
 import re
 import ssl
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from types import MappingProxyType
 from typing import Any, Final
-
-import aiomqtt
 
 from cosem.gateway.northbound import Obey, Point
 from cosem.gateway.northbound.mqtt import PORT, Message, MqttOutput, MqttSettings
@@ -86,15 +83,6 @@ class HomeAssistantOutput(MqttOutput):
         known = {each.signal: each.unit for each in points if each.unit or not _is_number(each)}
         self._units = {**{name: unit for name, unit in self._units.items() if name not in known}, **known}
         await super().start(points, obey)
-
-    async def forget(self, points: Sequence[Point]) -> None:
-        """Take the descriptions of signals back, so that Home Assistant forgets them."""
-        client = self._client
-        if client is None:
-            return
-        with suppress(aiomqtt.MqttError):
-            for each in points:
-                await client.publish(self.description(each, "").topic, "", qos=1, retain=True, timeout=1.0)
 
     def greetings(self) -> Sequence[Message]:
         """Return the description of each signal that can be described."""
