@@ -74,7 +74,8 @@ class Commands:
             "done": result.done,
             "reason": result.reason,
         }
-        _log.info("command %s", line)
+        signal = self._signals.get(command.signal)
+        _log.info("command %s", line, extra={} if signal is None else {"device": signal.device})
         if self._audit is not None:
             append(self._audit, json.dumps(line, ensure_ascii=False))
 

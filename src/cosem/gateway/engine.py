@@ -103,7 +103,7 @@ class Gateway:
         self._outputs: dict[str, Northbound] = {}
         self._points: tuple[Point, ...] = ()
         self._changes = Changes(())
-        self._logged: frozenset[str] = frozenset()
+        self._logged: dict[str, str] = {}
         self._commands: Commands | None = None
         self._places: dict[str, str] = {}
 
@@ -195,8 +195,10 @@ class Gateway:
     async def deliver(self, samples: Sequence[Sample]) -> None:
         """Hand samples to every output: through the buffer where it may be away."""
         for each in samples:
-            if each.signal in self._logged:
-                _events.info("%s = %s %s (%s)", each.signal, each.value, each.unit, each.quality.name)
+            device = self._logged.get(each.signal)
+            if device is not None:
+                told = (each.signal, each.value, each.unit, each.quality.name)
+                _events.info("%s = %s %s (%s)", *told, extra={"device": device})
         if self._page is not None:
             self._page.take(samples)
         news = self._changes.of(samples)
@@ -290,7 +292,7 @@ class Gateway:
             self._page.changed(points)
         self._configuration, self._points = configuration, points
         self._changes = Changes(enabled)
-        self._logged = frozenset(each.alias for each in enabled if each.log)
+        self._logged = {each.alias: each.device for each in enabled if each.log}
         self._commands = Commands(enabled, self._carry, self._folder / audit, self._clock.now)
         self._places = {each.alias: each.parameters.line for each in configuration.devices}
 

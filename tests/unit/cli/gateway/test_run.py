@@ -142,6 +142,97 @@ def test_level_7_shows_every_frame_decoded(cosem: Cosem, tmp_path: Path, port: i
         assert "house TX: " in cosem("gateway", "-c", tables(tmp_path, port), "--once", "-d7", *words).err
 
 
+TWO = """
+[[devices]]
+name = "Another"
+device_alias = "other"
+protocol = "IEC 62056-21"
+serialnumber = 0
+ip = "127.0.0.1"
+port = {port}
+timeout_ms = 5000
+retry_counter = 1
+poll_delay_ms = 0
+
+[[signals]]
+signal_name = "Energy"
+device_alias = "other"
+signal_alias = "of_the_other"
+tag_job_todo = "1.8.0"
+number_type = "DOUBLE"
+log = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ((), {"house", "other"}),
+        (("--dlms",), {"house"}),
+        (("--iec21",), {"other"}),
+        (("--iec-62056-21",), {"other"}),
+        (("--elgama",), set()),
+        (("--dlms", "--iec21"), {"house", "other"}),
+        (("-p", "{house}"), {"house"}),
+        (("--port", "127.0.0.1:{other}"), {"other"}),
+        (("-p", "PORT9"), set()),
+    ],
+)
+def test_every_channel_of_talk_is_of_the_devices_that_are_wanted(
+    cosem: Cosem, tmp_path: Path, port: int, words: tuple[str, ...], shown: set[str]
+) -> None:
+    """Frames, what becomes of scans, and the event log; what is written to stdout is the same for all."""
+    with running(serving(household(2), "iec21+tcp://127.0.0.1:0")) as local:
+        path = tables(tmp_path, port)
+        text = path.read_text().replace('signal_alias = "energy"', 'signal_alias = "energy"\nlog = 1')
+        path.write_text(text + TWO.format(port=local))
+        given = [each.format(house=port, other=local) for each in words]
+        ran = cosem("gateway", "-c", path, "--once", "-d7", *given)
+    assert ran.code == 0, ran.err
+    assert {each for each in ("house", "other") if f"{each} TX: " in ran.err} == shown
+    logged = {"house": "energy = ", "other": "of_the_other = "}
+    assert {each for each, line in logged.items() if f" {line}" in ran.err} == shown
+    assert "of_the_other" in ran.out
+
+
+@pytest.mark.parametrize(("words", "shown"), [((), True), (("--iec21",), False), (("-p", "1"), False)])
+def test_what_is_lost_is_told_of_the_devices_that_are_wanted(
+    cosem: Cosem, tmp_path: Path, words: tuple[str, ...], shown: bool
+) -> None:
+    ran = cosem("gateway", "-c", tables(tmp_path, free()), "--once", *words)
+    assert ("house is lost" in ran.err) is shown
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help_names_every_flag(cosem: Cosem, word: str) -> None:
+    ran = cosem("gateway", word)
+    assert ran.code == 0
+    for flag in ("--version", "--port", "--debug", "--config", "--dlms", "--iec21", "--elgama", "--once", "--dry-run"):
+        assert flag in ran.out
+    for flag in ("-h", "-V", "-p", "-d", "-c"):
+        assert f"{flag} " in ran.out or f"{flag}," in ran.out
+
+
+@pytest.mark.parametrize(
+    "words", [("-c", "{path}"), ("--config", "{path}"), ("run", "{path}"), ("run", "-c", "{path}")]
+)
+def test_where_the_tables_are(cosem: Cosem, tmp_path: Path, words: tuple[str, ...]) -> None:
+    path = tables(tmp_path, 1)
+    assert cosem("gateway", *(each.format(path=path) for each in words), "--dry-run").code == 0
+
+
+@pytest.mark.parametrize("words", [("-d7",), ("-d", "7"), ("--debug", "7"), ("--debug=7",)])
+def test_the_level_is_spelled_together_or_apart(
+    cosem: Cosem, tmp_path: Path, port: int, words: tuple[str, ...]
+) -> None:
+    assert "house TX: " in cosem("gateway", "-c", tables(tmp_path, port), "--once", *words).err
+
+
+@pytest.mark.parametrize("level", ["-1", "8"])
+def test_levels_that_there_are_not(cosem: Cosem, tmp_path: Path, level: str) -> None:
+    assert cosem("gateway", "-c", tables(tmp_path, 1), f"-d{level}").code == 64
+
+
 def test_frames_with_a_password_are_shown_without_it(capsys: pytest.CaptureFixture[str]) -> None:
     aarq = (
         "6036A1090607608574050801018A0207808B0760857405080201AC0A80083132333435363738"
