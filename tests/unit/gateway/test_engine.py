@@ -216,6 +216,30 @@ def test_a_full_buffer_lets_the_oldest_go_and_says_so(tmp_path: Path, caplog: py
     run(tmp_path, story, tables)
 
 
+def test_a_broker_that_is_away_for_an_hour_is_told_all_of_it_in_order_with_its_times(tmp_path: Path) -> None:
+    hour = 3600
+
+    async def story(house: House) -> None:
+        broker = house.sinks[1]
+        broker.away = True
+        await until(lambda: house.time.seconds >= hour and house.meters[0].scans > 20)
+        before = [meter.scans for meter in house.meters]
+        assert broker.told == []
+        broker.away = False
+        await until(lambda: all(len(values(broker, alias)) >= before[at] for at, alias in enumerate(("ea", "eb"))))
+
+    house = run(tmp_path, story)
+    told = house.sinks[1].told
+    for alias in ("ea", "eb"):
+        ours = [each for each in told if each.signal == alias]
+        assert [each.value for each in ours] == list(range(1, len(ours) + 1))
+        times = [each.gateway_time for each in ours]
+        assert times == sorted(times)
+        assert times[0] < BEGIN + timedelta(minutes=1) < BEGIN + timedelta(seconds=hour) <= house.time.clock.now()
+    numbers = [each.value for each in house.sinks[0].told if each.signal == "ea"]
+    assert numbers[: len(values(house.sinks[1], "ea"))] == values(house.sinks[1], "ea")
+
+
 def test_commands_come_back_through_one_door(tmp_path: Path) -> None:
     async def story(house: House) -> None:
         await until(lambda: bool(house.sinks[0].told))
