@@ -65,6 +65,7 @@ async function refresh() {
       $("door").hidden = false;
       $("refused").textContent = token ? "That is not the token." : "";
       connection("locked", "waiting");
+      $("token").focus();
       return; // asked again when a token is given
     }
     connection("does not answer; trying again", "lost");

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final, cast
 
@@ -16,6 +17,7 @@ LONGEST: Final = 4096
 """Octets of a command."""
 
 
+@cache
 def words(quality: Quality) -> tuple[str, ...]:
     """Return what is against a value, in words; `good` when nothing is."""
     against = tuple(each.name.lower().replace("_", " ") for each in Quality if each.name and each in quality)
