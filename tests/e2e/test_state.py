@@ -175,6 +175,23 @@ def test_two_programs_do_not_share_a_state(tmp_path: Path) -> None:
     assert "another running meter" in again.stderr
 
 
+def test_damage_is_told_and_the_second_copy_taken_or_nothing_served(tmp_path: Path) -> None:
+    simulator = Simulator(tmp_path, "meter.state")
+    with simulator.life() as (url, _process), simulator.client(url) as client:
+        client.set(COUNTED.value, DoubleLongUnsigned(7))
+    first, second = tmp_path / "meter.state" / "state", tmp_path / "meter.state" / "state.copy"
+    first.write_bytes(first.read_bytes()[:-100])
+    with simulator.life() as (url, process):
+        with simulator.client(url) as client:
+            assert client.get(COUNTED.value) == 7
+        process.kill()
+        assert "the first copy of the state is damaged" in process.communicate()[1]
+    for each in (first, second):
+        each.write_bytes(each.read_bytes()[:-1])
+    with pytest.raises(AssertionError, match="every copy of the state is damaged"), simulator.life():
+        pass
+
+
 def test_several_meters_have_a_state_each(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cosem", "simulate", "--count", "2", "--json", "--listen", "tcp://127.0.0.1:0"]
     for _ in range(2):

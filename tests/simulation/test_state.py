@@ -17,10 +17,12 @@ from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.model import Data
+from cosem.protocol.model.classes.access_control import KeyId
 from cosem.protocol.model.classes.time_and_event import DisconnectControl
 from cosem.protocol.values.data import Integer, Unsigned
 from cosem.store.state import FileStateStore
 from simulation.bench import Bench
+from simulation.test_security_setup import SetUp, key
 
 pytestmark = pytest.mark.filterwarnings("ignore:the password:cosem.errors.SecurityWarning")
 
@@ -97,3 +99,21 @@ def test_nobody_is_let_in_while_that_cannot_be_noted(tmp_path: Path, monkeypatch
     full.no_longer()
     assert bench.run(nothing) == 5
     bench.store.close()
+
+
+def test_keys_that_a_client_has_changed_are_those_after_a_restart(tmp_path: Path) -> None:
+    changed = key(0, 11)
+    bench = SetUp()
+    remember(bench.meter, FileStateStore(tmp_path))
+
+    async def transfer(client: AsyncClient) -> None:
+        await client.transfer_keys({KeyId.GLOBAL_UNICAST_ENCRYPTION: changed}, keep=lambda _: None)
+
+    bench.run(transfer)
+    assert bench.meter.memory is not None
+    bench.meter.memory.close()
+    again = SetUp()
+    assert again.reads()
+    remember(again.meter, FileStateStore(tmp_path))
+    assert not again.reads()
+    assert again.reads(ek=changed)
