@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from cosem.errors import ConnectionLost, CosemError, RemoteProtocolError, SecurityError, TimedOut
 from cosem.io.stream import Stream
@@ -127,7 +127,7 @@ class _Connection:
             except ConnectionLost:
                 return
             if not self._meter.powered:
-                return  # what was under way breaks off
+                raise ConnectionLost(POWERLESS)  # what was under way breaks off
             now = self._now = stream.now()
             ended: CosemError | None = None
             try:
@@ -221,6 +221,9 @@ class _Connection:
             if locks or offered is not self._offered.get(pair):
                 self._offered[pair] = offered
                 association.policy = self._policy(pair)
+
+
+POWERLESS: Final = "the meter has no power"
 
 
 def power_changes(meter: Meter, stream: Stream) -> float:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from cosem.errors import ConnectionLost, CosemError, LocalProtocolError, TimedOut
 from cosem.io.stream import LineStream, Stream
-from cosem.meter.attend import attend
+from cosem.meter.attend import POWERLESS, attend
 from cosem.meter.device import Meter
 from cosem.meter.local import LocalPort, LocalSession
 from cosem.meter.misbehave import faulty, harmless
@@ -104,7 +104,7 @@ class _Port:
             except ConnectionLost:
                 return
             if not self._meter.powered:
-                return
+                raise ConnectionLost(POWERLESS)
             now = stream.now()
             if octets:
                 heard = now

@@ -1,6 +1,6 @@
 """The power of a meter: failures by a script or by whoever calls, what a meter does about them, and what it tells.
 
-    meter.power.down()                  # connections break, nothing is measured, captured or done
+    meter.power.down()                  # connections break, nothing is captured or done
     meter.power.up()                    # and it goes on
 
 What was due until the power went is done first; then the meter notes it, and what it pushes for that event goes at
@@ -8,12 +8,13 @@ once. While it is off, rows of profiles are missing, registers of electrical ene
 the power is back, single actions and schedules make up for what they missed as after a clock that was set forward
 (see `cosem.meter.behaviour.schedules`), charges for time go on, and the failure is counted in what the meter has of
 `0-b:96.7.x`. The clock goes on without power for as long as its reserve lasts, then it stands; a clock that stood says
-that its time is invalid until somebody sets it.
+that its time is invalid until somebody sets it. Averages and maxima of demand that follow a load go on by the load.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -92,7 +93,7 @@ class Power:
         long: from when on a failure is a long one.
     """
 
-    __slots__ = ("_busy", "_done", "_held", "_meter", "_outages", "_since", "long", "reserve")
+    __slots__ = ("_busy", "_cut", "_done", "_held", "_meter", "_outages", "_since", "long", "reserve")
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -101,6 +102,7 @@ class Power:
         self._held = False
         self._since: datetime | None = None
         self._busy = False
+        self._cut = set[Callable[[], None]]()
         self.reserve: timedelta | None = None
         self.long = LONG
 
@@ -125,6 +127,15 @@ class Power:
     def off(self) -> bool:
         """Whether there was none when somebody looked last."""
         return self._since is not None
+
+    @contextmanager
+    def cutting(self, cut: Callable[[], None]) -> Generator[None, None, None]:
+        """Call `cut` when the power goes meanwhile."""
+        self._cut.add(cut)
+        try:
+            yield
+        finally:
+            self._cut.discard(cut)
 
     def down(self) -> None:
         """Let the power go now, until `up`."""
@@ -191,6 +202,8 @@ class Power:
                     _stand_still(Visit(device, shown), item)
             meter.pushes.lose(but_last_gasps=True)
             self._since = at
+            for cut in tuple(self._cut):
+                cut()
         finally:
             self._busy = busy
 

@@ -144,6 +144,13 @@ class Server(Place):
         return self.meter.demonstration
 
     async def _attend(self, stream: SocketStream | DatagramStream) -> None:
+        if not isinstance(stream, SocketStream):
+            await self._attend_one(stream)
+            return
+        with self.meter.power.cutting(stream.abort):
+            await self._attend_one(stream)
+
+    async def _attend_one(self, stream: SocketStream | DatagramStream) -> None:
         if self._local:
             timing = self._timing or self._profile.application.server_timing
             await self._attend_local(stream, peer=stream.peer, idle=timing.idle)

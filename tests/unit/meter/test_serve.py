@@ -184,3 +184,25 @@ def _read(port: int) -> object:
                 return error
         except CosemError as error:
             return error
+
+
+def test_connections_break_when_the_power_goes_and_nobody_is_answered_until_it_is_back() -> None:
+    async def main() -> None:
+        served = meter()
+        async with Server(served, "tcp://127.0.0.1:0") as server:
+            async with AsyncClient.open(server.url) as client:
+                assert await client.get(ENERGY.value) == 12_345_678
+                idle = await connect_tcp("127.0.0.1", server.url.port or 0, 5)
+                served.power.down()
+                with pytest.raises(ConnectionLost):
+                    await idle.read(idle.now() + 5)
+                await idle.close()
+                with pytest.raises(CosemError):
+                    await client.get(ENERGY.value)
+            with pytest.raises(CosemError):
+                await AsyncClient.open(server.url).connect()
+            served.power.up()
+            async with AsyncClient.open(server.url) as client:
+                assert await client.get(ENERGY.value) == 12_345_678
+
+    asyncio.run(main())
