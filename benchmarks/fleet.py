@@ -122,7 +122,7 @@ def _asked(host: str, port: int, meters: int, keys: list[str], registers: list[s
 
 def _cost(pid: int, asked: dict[str, Any], tasks: int) -> Cost:
     """Hold sessions for a while, first some that do not count, and return what one cost the process."""
-    _sessions({**asked, "first": asked["meters"] * 3 // 4}, tasks, SECONDS / 4)
+    _sessions({**asked, "first": asked["meters"] * 3 // 4}, tasks, SECONDS)
     before = _cpu(pid)
     found = _sessions(asked, tasks, SECONDS)
     return Cost((_cpu(pid) - before) / found["sessions"], found["sessions"], found["script"])
