@@ -309,6 +309,8 @@ def _check_elgama(found: Entry, values: dict[str, Any]) -> None:
             f"by naming {models.MODELS[word].title} this row consents to an experiment: values may "
             "be wrong, since the protocol rests on four captured frames and one implementation",
         )
+        if "keep_open" in found.given:
+            found.note("keep_open", "its protocol has no session that could be kept: not used")
 
 
 def _check_line(found: Entry, values: dict[str, Any]) -> None:

@@ -188,6 +188,18 @@ def test_echo_is_taken_away(
     assert found.quality is Quality.GOOD
 
 
+@pytest.mark.parametrize("number", [0, 1])
+def test_keep_open_keeps_nothing_of_the_byte_protocol_and_the_check_says_so(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"meter_model": number, "keep_open": 1}
+    meter = bench(tmp_path, monkeypatch, "Elgama", row, signal=CLOCK, serve=station(number))
+    for _ in range(2):
+        meter.scan()
+    assert len(meter.closed) == 2
+    assert any("not used" in each.text for each in meter.configuration.notices if each.place.column == "keep_open")
+
+
 # -- the time of values -----------------------------------------------------------------------------------------------
 
 
