@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -26,6 +27,7 @@ class Commands:
     """Takes commands for the write-enabled signals among `signals`, and hands what is allowed to `carry`.
 
     Each leaves a line of JSON in `audit`, whatever becomes of it: when, from where, what, and with what result.
+    Nothing is carried out while that file cannot be opened.
     """
 
     def __init__(
@@ -41,10 +43,17 @@ class Commands:
         result = self._refused(command, output, kind)
         if result is None:
             try:
+                if self._audit is not None:
+                    with _opened(self._audit):
+                        pass
                 result = await self._carry(self._signals[command.signal], command)
             except CosemError as error:
                 result = CommandResult(False, str(error))
-        self._note(command, output, result)
+        try:
+            self._note(command, output, result)
+        except ConfigurationError as problem:
+            _log.error("a command to %.80s is not in the audit: %s", command.signal, problem)
+            result = CommandResult(result.done, result.reason or f"it is not in the audit: {problem}")
         return result
 
     def _refused(self, command: Command, output: str, kind: str) -> CommandResult | None:
@@ -82,11 +91,17 @@ class Commands:
 
 def append(path: Path, line: str) -> None:
     """Add a line to a file that only its owner reads, and have it on disk. Raises ConfigurationError."""
+    with _opened(path) as descriptor:
+        os.write(descriptor, line.encode() + b"\n")
+        os.fsync(descriptor)
+
+
+@contextmanager
+def _opened(path: Path) -> Generator[int]:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(descriptor, line.encode() + b"\n")
-            os.fsync(descriptor)
+            yield descriptor
         finally:
             os.close(descriptor)
     except OSError as problem:

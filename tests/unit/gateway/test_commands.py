@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cosem.errors import ConfigurationError, TimedOut
+from cosem.errors import TimedOut
 from cosem.gateway.commands import Commands
 from cosem.gateway.config import DlmsJob, Signal, Writing
 from cosem.gateway.value import Command, CommandResult
@@ -89,7 +89,22 @@ def test_long_values_are_cut_in_the_audit(tmp_path: Path, length: int, kept: int
     assert len(json.loads((tmp_path / "audit").read_text())["value"]) == kept
 
 
-def test_an_audit_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_nothing_is_carried_out_without_an_audit(tmp_path: Path) -> None:
     (tmp_path / "audit").mkdir()
-    with pytest.raises(ConfigurationError, match="audit"):
-        obeyed(tmp_path, "dead", 1)
+    result = obeyed(tmp_path, "limit", 1)
+    assert not result.done
+    assert "cannot write" in result.reason
+
+
+def test_what_was_carried_out_is_done_although_the_audit_broke(tmp_path: Path) -> None:
+    audit = tmp_path / "audit"
+
+    async def carry(signal: Signal, command: Command) -> CommandResult:
+        audit.unlink()
+        audit.mkdir()
+        return CommandResult(True)
+
+    commands = Commands(SIGNALS, carry, audit, lambda: NOON)
+    result = asyncio.run(commands.obey(Command("limit", 1, "somebody"), "broker", "mqtt"))
+    assert result.done
+    assert "not in the audit" in result.reason
