@@ -254,6 +254,8 @@ STEPS: Mapping[str, Callable[[Meter], object]] = {
     "block 1": act(IMAGE.image_block_transfer, ImageBlock(1, b"89ab")),
     "verify": act(IMAGE.image_verify),
     "shift": act(Clock().shift_time, 30),
+    "down": lambda meter: meter.power.down(),
+    "up": lambda meter: meter.power.up(),
     "ahead": set_clock(5000),
     "back": set_clock(-4000),
 }
@@ -290,5 +292,8 @@ def test_restarts_make_no_difference(life: list[tuple[str, int, bool, bool]]) ->
         if dies_after:
             restarted = born(now, store)
         assert [repr(STEPS[name](meter)) for meter in (restarted,)] == [repr(STEPS[name](steady))]
+    for meter in (restarted, steady):
+        meter.power.up()
+        meter.keep()
     assert everything(restarted) == everything(steady)
     assert everything(born(now, store)) == everything(steady)

@@ -138,19 +138,21 @@ class Power:
             self._cut.discard(cut)
 
     def down(self) -> None:
-        """Let the power go now, until `up`."""
+        """Let the power go now, until `up`. Raises ConfigurationError where the state cannot be kept."""
         self.catch_up()
         self._held = True
         if self._since is None:
             self._fail(self._meter.true_time())
+        self._meter.keep_state()
 
     def up(self) -> None:
-        """Let the power come back now, unless an outage of the script goes on."""
+        """Let the power come back now, unless an outage of the script goes on. Raises ConfigurationError as `down`."""
         self.catch_up()
         self._held = False
         now = self._meter.true_time()
         if self._since is not None and not self._covered(now):
             self._return(now)
+        self._meter.keep_state()
 
     def deadline(self) -> datetime | None:
         """Return when the script changes something next, in true time."""
