@@ -240,6 +240,33 @@ def test_a_register_is_set_and_counts_on_from_there() -> None:
     assert meter.value(ENERGY.value) - 1000 == unlike.value(ENERGY.value) - before
 
 
+@pytest.mark.parametrize("off", [True, False])
+def test_calibration_in_programming_mode_of_the_local_port(off: bool) -> None:
+    async def run() -> None:
+        meter = described()
+        metrology(meter).cover(off=off)
+        metrology(meter).seal(broken=True)
+        async with serving(meter, "iec21+tcp://127.0.0.1:0") as local:
+            place = f"iec21+tcp://{local.url.place}"
+            async with AsyncLocalClient.open(place, password=Secret(b"12345678")) as reader:
+                if off:
+                    await reader.write("0-0:128.0.0", "1")
+                    await reader.write("1-0:0.4.2", "100")
+                    assert (meter.value(MODE.value), meter.value(RATIO.value)) == (1, 100)
+                    assert codes(meter)[-1] == 101
+                    metrology(meter).cover(off=False)
+                else:
+                    with pytest.raises(CommandRefused, match="ER03"):
+                        await reader.write("0-0:128.0.0", "1")
+                value = meter.value(RATIO.value)
+                with pytest.raises(CommandRefused, match="ER03"):
+                    await reader.write("1-0:0.4.2", "150")
+        assert (meter.value(MODE.value), meter.value(RATIO.value)) == (0, value)
+        assert codes(meter)[-1] == 103
+
+    asyncio.run(run())
+
+
 def test_a_register_is_reset() -> None:
     meter = described()
     calibrating(meter)
