@@ -60,7 +60,7 @@ _EVERY_SIGNAL: Mapping[str, str] = {
     **dict.fromkeys(("deadband", "publish_on_change"), f"{_SIGNALS}test_deadband_and_publish_on_change"),
     **dict.fromkeys(("topic", "register", "ioa", "node"), f"{_SIGNALS}test_topic_register_ioa_and_node_are_its_places"),
     "source": f"{_SIGNALS}test_source_status_reads_nothing_and_tells_whether_the_device_answers",
-    "profile": f"{_SIGNALS}test_source_profile_and_events_are_the_rows_of_their_profile",
+    "profile": f"{_SIGNALS}test_source_profile_is_the_rows_of_its_profile",
 }
 _COMMANDS: Mapping[str, str] = {
     "write": f"{_SIGNALS}test_write_lets_commands_through",

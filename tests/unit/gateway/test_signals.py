@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from cosem.gateway.points import Measured, sample
 from cosem.gateway.value import Command, CommandResult, NumberType, Quality, Sample
 from cosem.meter import Meter, describe
 from cosem.meter.attend import attend
-from cosem.meter.demo import furnish, household
+from cosem.meter.demo import Household, furnish, household
 from cosem.meter.elgama import attend as attend_elgama
 from cosem.meter.elgama import table_of
 from cosem.meter.local_port import attend_local
@@ -391,9 +391,7 @@ def test_job_todo_and_tag_job_todo_of_elgama(
     assert str(found.value).replace("T", " ") == value
 
 
-def test_source_profile_and_events_are_the_rows_of_their_profile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_source_profile_is_the_rows_of_its_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The household captures every quarter of an hour."""
     meter = Meter("KFM1020012345678", clock=lambda: NOON)
     furnish(meter, 12_345_678)
@@ -404,6 +402,23 @@ def test_source_profile_and_events_are_the_rows_of_their_profile(
     rows = device.run(device.driver.backfill(device.configuration.signals, since, NOON))
     assert [each.source_time for each in rows] == [since + timedelta(minutes=15 * each) for each in range(1, 5)]
     assert all(each.backfilled for each in rows)
+
+
+def test_source_events_are_those_of_the_log_since_the_last_scan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signal is the log itself: each event is a value of it, told with its time, and none of them twice."""
+    meter = Meter("KFM1020012345678", clock=lambda: NOON)
+    furnish(meter, 12_345_678)
+    logged = [(time, int(code)) for time, code in Household(12_345_678, UTC).events(NOON)]
+    assert len(logged) == 4
+    signal = {"source": "events", "obis_job": "0.0.99.98.0.255", "profile": "0.0.99.98.0.255"}
+    device = dlms(tmp_path, monkeypatch, signal, meter)
+    assert device.scan() == {}
+    since, until = logged[0][0], logged[-2][0]
+    told = device.run(device.driver.backfill(device.configuration.signals, since, until))
+    assert [(each.source_time, each.value) for each in told] == logged[1:-1]
+    assert all(each.backfilled for each in told)
 
 
 @pytest.mark.parametrize(
