@@ -142,11 +142,15 @@ def test_each_meter_answers_by_its_url_however_it_is_told_apart(url: str, way: W
 
 
 def test_places_of_several_kinds_share_one_port() -> None:
+    with socket.socket() as free:
+        free.bind(("", 0))
+        port = free.getsockname()[1]
+
     async def main() -> None:
         given = places(
-            ("tcp://127.3.0.0:47059", Way.ADDRESS, 2),
-            ("tcp://127.3.1.0:47059", Way.GATEWAY, 3),
-            ("hdlc+tcp://127.3.2.0:47059", Way.MULTIDROP, 3),
+            (f"tcp://127.3.0.0:{port}", Way.ADDRESS, 2),
+            (f"tcp://127.3.1.0:{port}", Way.GATEWAY, 3),
+            (f"hdlc+tcp://127.3.2.0:{port}", Way.MULTIDROP, 3),
             ("tcp://127.3.3.1:0", Way.PORT, 2),
             behind=2,
         )
