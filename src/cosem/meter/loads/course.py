@@ -2,7 +2,7 @@
 
 A course is a shape of days, by month and kind of day, times a factor for each day, summed once over the 28 years after
 which weekdays fall on the same dates again. The sums are shared by all meters; a meter has its own size and its own
-unrest (see `flowed`).
+unrest (see `Moment`).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ GRAIN: Final = 300
 """Seconds in which a flow is even."""
 
 GRAINS: Final = SLOT // GRAIN
+_GRAINS_OF_HOUR: Final = 3600 / GRAIN
 
 UNREST: Final = 0.9
 """How much of the flow of a grain may come a grain earlier."""
@@ -77,26 +78,43 @@ class Course:
         return flowed, step, self._shapes[_kinds()[day]][1] * self._factors[day] / GRAINS
 
 
-def flowed(terms: Sequence[Term], seed: int, seconds: float) -> tuple[float, float]:
-    """Return how much has flowed in all terms together, and how much flows in an hour now.
+class Moment:
+    """One time of one seed: what its flows at that time have in common, and those that were asked for.
 
     Part of what flows in a grain comes in the one before, as the seed has it: the same part in all figures of a meter,
     so that they stay the sums of each other. Within a grain the flow is even, so that energy is power times time.
     """
-    if seconds < 0 or not terms:
-        return 0.0, 0.0
-    count, passed = divmod(seconds, GRAIN)
-    number = int(count)
-    at = now = then = 0.0
+
+    __slots__ = ("_early", "_next", "_part", "flows", "number", "seconds", "seed")
+
+    def __init__(self, seed: int, seconds: float) -> None:
+        self.seed = seed
+        self.seconds = seconds
+        count, passed = divmod(seconds, GRAIN)
+        self.number = number = int(count)
+        self._part = passed / GRAIN
+        self._early = UNREST * _unrest(seed, number)
+        self._next = UNREST * _unrest(seed, number + 1)
+        self.flows: dict[object, tuple[float, float]] = {}
+        """What was asked for before, by what it is of."""
+
+    def flowed(self, begun: float, step: float, following: float) -> tuple[float, float]:
+        """Return how much has flowed, and how much flows in an hour now, of what `around` says of its grain."""
+        if self.seconds < 0:
+            return 0.0, 0.0
+        grown = (1 - self._early) * step + self._next * following
+        return begun + self._early * step + grown * self._part, grown * _GRAINS_OF_HOUR
+
+
+def around(terms: Sequence[Term], number: int) -> tuple[float, float, float]:
+    """Return of some courses, each in its size, and all together, what `Course.around` says of one."""
+    begun = step = following = 0.0
     for size, each in terms:
-        begun, step, following = _around(each, number)
-        at += size * begun
-        now += size * step
-        then += size * following
-    early = UNREST * _unrest(seed, number)
-    at += early * now
-    grown = (1 - early) * now + UNREST * _unrest(seed, number + 1) * then
-    return at + grown * (passed / GRAIN), grown * (3600 / GRAIN)
+        of_one = _around(each, number)
+        begun += size * of_one[0]
+        step += size * of_one[1]
+        following += size * of_one[2]
+    return begun, step, following
 
 
 _unrest = lru_cache(maxsize=4096)(chance)

@@ -15,13 +15,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cosem.meter.loads.chance import chance, trait
-from cosem.meter.loads.course import DAY, DAY_TARIFF, SLOT, Course, Term, course, data, flowed
+from cosem.meter.loads.course import DAY, DAY_TARIFF, SLOT, Course, Moment, Term, around, course, data
 from cosem.meter.loads.kind import Figure, short, small
 from cosem.protocol.values.units import Unit
 
 PHASES: Final = (1, 2, 3)
 TARIFFS: Final[Mapping[int, str]] = MappingProxyType({1: "day", 2: "night"})
 MINUTE: Final = 60
+
+ROOF: Final = 1
+"""The phase of the roof, where there is one."""
 
 _ACROSS: Final[Mapping[str, tuple[bool, str, str]]] = MappingProxyType(
     {
@@ -34,56 +37,110 @@ _ACROSS: Final[Mapping[str, tuple[bool, str, str]]] = MappingProxyType(
 """Of each quadrant: whether active energy is delivered then, how much reactive comes with it, and when."""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What stays with one seed of a kind."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Pattern:
+    """What sites have in common that differ in size alone.
+
+    Attributes:
+        shape: when energy is taken.
+        shares: of each phase in what is taken.
+        has_roof: whether the first phase delivers what the sun brings, and takes nothing meanwhile.
+        across: how much reactive comes with active energy.
+    """
 
     shape: str
-    takes: tuple[float, ...]
-    delivers: tuple[float, ...]
+    shares: tuple[float, ...]
+    has_roof: bool
     across: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What stays with one seed of a kind: what it takes and delivers in a day, and when."""
+
+    pattern: Pattern
+    takes: float
+    delivers: float
 
 
 @lru_cache(maxsize=4096)
 def site(kind: str, seed: int) -> Site:
-    """Return what stays with a seed: how much it takes and delivers in a day on each phase, and when."""
+    """Return what stays with a seed."""
     described: Mapping[str, Any] = data()["kinds"][kind]
     low, high = described["daily"]
     daily = low + (high - low) * trait(seed, "daily")
-    shares = described["shares"]
     roof = 0.0
     if "solar" in described and seed % described["solar_every"] == 0:
-        low, high = described["solar"]
-        roof = low + (high - low) * trait(seed, "solar")
+        least, most = described["solar"]
+        roof = least + (most - least) * trait(seed, "solar")
     shapes = described["shapes"]
-    return Site(
-        shapes[int(trait(seed, "shape") * len(shapes))],
-        tuple(daily * shares[(phase + seed) % len(shares)] for phase in range(len(PHASES))),
-        (roof, 0.0, 0.0),
+    shape = shapes[int(trait(seed, "shape") * len(shapes))]
+    return Site(_pattern(kind, shape, seed % len(PHASES), roof > 0), daily, roof)
+
+
+@lru_cache(maxsize=256)
+def _pattern(kind: str, shape: str, turn: int, has_roof: bool) -> Pattern:
+    described: Mapping[str, Any] = data()["kinds"][kind]
+    shares = described["shares"]
+    return Pattern(
+        shape,
+        (*shares[turn:], *shares[:turn]),
+        has_roof,
         {name: float(described[name]) for name in ("inductive", "capacitive")},
     )
 
 
+class Flow:
+    """What flows of some quantities together: on one phase or on all, in one tariff or in all."""
+
+    __slots__ = ("_kind", "_phases", "_quantities", "_tariff")
+
+    def __init__(
+        self, kind: str, quantities: tuple[str, ...], phase: int | None = None, tariff: int | None = None
+    ) -> None:
+        self._kind = kind
+        self._quantities = quantities
+        self._phases = PHASES if phase is None else (phase,)
+        self._tariff = tariff
+
+    def at(self, moment: Moment) -> tuple[float, float]:
+        """Return what has flowed and what flows; figures that are read at one moment have some of it in common."""
+        found = moment.flows.get(self)
+        if found is None:
+            of = site(self._kind, moment.seed)
+            begun, step, following, sun, ray, next_ray = _of_one(self, of.pattern, moment.number)
+            takes, delivers = of.takes, of.delivers
+            found = moment.flows[self] = moment.flowed(
+                takes * begun + delivers * sun, takes * step + delivers * ray, takes * following + delivers * next_ray
+            )
+        return found
+
+    def terms(self, pattern: Pattern) -> tuple[list[Term], list[Term]]:
+        """Return the courses of what is taken and of what is delivered, for sites that take and deliver 1 in a day."""
+        takes: list[Term] = []
+        delivers: list[Term] = []
+        for quantity in self._quantities:
+            delivered, across, sun, plain, shaded = _courses(pattern.shape, quantity, self._tariff)
+            ratio = pattern.across[across] if across else 1.0
+            for phase in self._phases:
+                on_roof = pattern.has_roof and phase == ROOF
+                if not delivered:
+                    takes.append((pattern.shares[phase - 1] * ratio, shaded if on_roof else plain))
+                elif on_roof:
+                    delivers.append((ratio, sun))
+        return takes, delivers
+
+
 @lru_cache(maxsize=16384)
-def _terms(
-    kind: str, seed: int, quantities: tuple[str, ...], phase: int | None, tariff: int | None
-) -> tuple[Term, ...]:
-    """Return the courses that quantities are the sum of."""
-    of = site(kind, seed)
-    terms: list[Term] = []
-    for quantity in quantities:
-        delivered, across, sun, plain, shaded = _courses(of.shape, quantity, tariff)
-        ratio = of.across[across] if across else 1.0
-        if delivered:
-            size = sum(of.delivers) if phase is None else of.delivers[phase - 1]
-            terms += ((size * ratio, sun),) if size else ()
-            continue
-        sizes: dict[Course, float] = {}
-        for each in PHASES if phase is None else (phase,):
-            flow = shaded if of.delivers[each - 1] else plain
-            sizes[flow] = sizes.get(flow, 0.0) + of.takes[each - 1] * ratio
-        terms += ((size, flow) for flow, size in sizes.items())
-    return tuple(terms)
+def _of_one(flow: Flow, pattern: Pattern, number: int) -> tuple[float, float, float, float, float, float]:
+    """Return what `around` says of a site that takes 1 in a day, and of a roof that delivers 1."""
+    takes, delivers = _terms(flow, pattern)
+    return *around(takes, number), *around(delivers, number)
+
+
+@lru_cache(maxsize=4096)
+def _terms(flow: Flow, pattern: Pattern) -> tuple[list[Term], list[Term]]:
+    return flow.terms(pattern)
 
 
 @lru_cache(maxsize=256)
@@ -100,55 +157,56 @@ def _courses(shape: str, quantity: str, tariff: int | None) -> tuple[bool, str, 
     return delivered, across, plain, plain, course(shape, *windows, "shade")
 
 
-def _energy(
-    kind: str, quantities: tuple[str, ...], phase: int | None, tariff: int | None, seed: int, seconds: float
-) -> float:
-    """Return Wh or varh since the epoch; without a tariff, what the tariffs show together."""
-    if tariff is None and phase is None:
-        day = _flow(kind, quantities, None, 1, seed, seconds)[0]
-        return float(int(day) + int(_flow(kind, quantities, None, 2, seed, seconds)[0]))
-    return float(int(_flow(kind, quantities, phase, tariff, seed, seconds)[0]))
+def _energy(flow: Flow, moment: Moment) -> float:
+    """Return Wh or varh since the epoch."""
+    return float(int(flow.at(moment)[0]))
 
 
-def _power(kind: str, quantities: tuple[str, ...], phase: int | None, seed: int, seconds: float) -> float:
-    return _flow(kind, quantities, phase, None, seed, seconds)[1]
+def _total(tariffs: tuple[Flow, ...], moment: Moment) -> float:
+    """Return what the tariffs show together."""
+    return float(sum(int(flow.at(moment)[0]) for flow in tariffs))
 
 
-@lru_cache(maxsize=1024)
-def _flow(
-    kind: str, quantities: tuple[str, ...], phase: int | None, tariff: int | None, seed: int, seconds: float
-) -> tuple[float, float]:
-    """Return what has flowed and what flows; what is read of a meter at one time shares much of it."""
-    return flowed(_terms(kind, seed, quantities, phase, tariff), seed, seconds)
+def _power(flow: Flow, moment: Moment) -> float:
+    return flow.at(moment)[1]
 
 
-def _voltage(phase: int, seed: int, seconds: float) -> float:
-    return 226.0 + 8.0 * chance(seed, (int(seconds // MINUTE) << 4) + phase)
+def _voltage(phase: int, moment: Moment) -> float:
+    return 226.0 + 8.0 * chance(moment.seed, (int(moment.seconds // MINUTE) << 4) + phase)
 
 
-def _frequency(_: int, seconds: float) -> float:
+def _frequency(moment: Moment) -> float:
     """Return what is the same in the whole grid."""
-    return 49.96 + 0.08 * chance(50, int(seconds // MINUTE))
+    return 49.96 + 0.08 * chance(50, int(moment.seconds // MINUTE))
 
 
-def _current(kind: str, phase: int, seed: int, seconds: float) -> float:
-    active = _power(kind, ("active_import",), phase, seed, seconds)
-    active -= _power(kind, ("active_export",), phase, seed, seconds)
-    inward = _power(kind, _INWARD, phase, seed, seconds)
-    reactive = inward - _power(kind, _OUTWARD, phase, seed, seconds)
-    return math.hypot(active, reactive) / _voltage(phase, seed, seconds)
+@dataclass(frozen=True, slots=True)
+class Powers:
+    """The four powers of one phase, or of all."""
+
+    taken: Flow
+    delivered: Flow
+    inward: Flow
+    outward: Flow
+
+    def at(self, moment: Moment) -> tuple[float, float]:
+        """Return what is taken, and what is taken in and across, each less what is delivered; in W and var."""
+        active = self.taken.at(moment)[1] - self.delivered.at(moment)[1]
+        return active, self.inward.at(moment)[1] - self.outward.at(moment)[1]
 
 
-def _factor(kind: str, seed: int, seconds: float) -> float:
-    active = _power(kind, ("active_import",), None, seed, seconds)
-    active -= _power(kind, ("active_export",), None, seed, seconds)
-    reactive = _power(kind, _INWARD, None, seed, seconds) - _power(kind, _OUTWARD, None, seed, seconds)
+def _current(powers: Powers, phase: int, moment: Moment) -> float:
+    return math.hypot(*powers.at(moment)) / _voltage(phase, moment)
+
+
+def _factor(powers: Powers, moment: Moment) -> float:
+    active, reactive = powers.at(moment)
     apparent = math.hypot(active, reactive)
     return abs(active) / apparent if apparent else 1.0
 
 
-def _tariff(_: int, seconds: float) -> float:
-    return 1.0 if int(seconds % DAY // SLOT) in DAY_TARIFF else 2.0
+def _tariff(moment: Moment) -> float:
+    return 1.0 if int(moment.seconds % DAY // SLOT) in DAY_TARIFF else 2.0
 
 
 _INWARD: Final = ("reactive_q1", "reactive_q2")
@@ -166,22 +224,28 @@ _QUANTITIES: Final[Mapping[str, tuple[tuple[str, ...], Unit, Unit]]] = MappingPr
 
 def _figures(kind: str) -> Mapping[str, Figure]:
     figures: dict[str, Figure] = {}
+    powers: dict[str, dict[int | None, Flow]] = {}
     for name, (quantities, energy, power) in _QUANTITIES.items():
-        figures[name] = Figure(partial(_energy, kind, quantities, None, None), energy)
-        for tariff in TARIFFS:
-            figures[f"{name}_t{tariff}"] = Figure(partial(_energy, kind, quantities, None, tariff), energy)
-        figures[f"{name}_power"] = Figure(partial(_power, kind, quantities, None), power)
+        tariffs = {tariff: Flow(kind, quantities, tariff=tariff) for tariff in TARIFFS}
+        phases: dict[int | None, Flow] = {phase: Flow(kind, quantities, phase) for phase in (None, *PHASES)}
+        powers[name] = phases
+        figures[name] = Figure(partial(_total, tuple(tariffs.values())), energy)
+        figures |= {f"{name}_t{tariff}": Figure(partial(_energy, flow), energy) for tariff, flow in tariffs.items()}
+        figures[f"{name}_power"] = Figure(partial(_power, phases[None]), power)
         for phase in PHASES:
-            figures[f"{name}_l{phase}"] = Figure(partial(_energy, kind, quantities, phase, None), energy)
-            figures[f"{name}_power_l{phase}"] = Figure(partial(_power, kind, quantities, phase), power)
+            figures[f"{name}_l{phase}"] = Figure(partial(_energy, phases[phase]), energy)
+            figures[f"{name}_power_l{phase}"] = Figure(partial(_power, phases[phase]), power)
+    four = {phase: Powers(*(powers[name][phase] for name in _FOUR)) for phase in (None, *PHASES)}
     for phase in PHASES:
         figures[f"voltage_l{phase}"] = short(partial(_voltage, phase), Unit.VOLT, -1)
-        figures[f"current_l{phase}"] = Figure(partial(_current, kind, phase), Unit.AMPERE, -2)
+        figures[f"current_l{phase}"] = Figure(partial(_current, four[phase], phase), Unit.AMPERE, -2)
     figures["frequency"] = short(_frequency, Unit.HERTZ, -2)
-    figures["power_factor"] = short(partial(_factor, kind), Unit.NO_UNIT, -3)
+    figures["power_factor"] = short(partial(_factor, four[None]), Unit.NO_UNIT, -3)
     figures["tariff"] = small(_tariff)
     return MappingProxyType(figures)
 
+
+_FOUR: Final = ("active_import", "active_export", "reactive_import", "reactive_export")
 
 KINDS: Final[Mapping[str, Mapping[str, Figure]]] = MappingProxyType(
     {kind: _figures(kind) for kind in ("household", "heat_pump", "shop", "pv")}

@@ -13,7 +13,7 @@ from cosem.errors import ConfigurationError
 from cosem.meter.behaviour.clock import standard_offset
 from cosem.meter.item import FromSource
 from cosem.meter.loads import electricity, pipes
-from cosem.meter.loads.course import EPOCH
+from cosem.meter.loads.course import EPOCH, Moment
 from cosem.meter.loads.kind import Figure
 
 KINDS: Final[Mapping[str, Mapping[str, Figure]]] = MappingProxyType({**electricity.KINDS, **pipes.KINDS})
@@ -23,15 +23,23 @@ KINDS: Final[Mapping[str, Mapping[str, Figure]]] = MappingProxyType({**electrici
 class Load:
     """One load: its seed, and when it began to count. As the `source` of a device it is what `shown` values ask."""
 
-    __slots__ = ("begin", "number")
+    __slots__ = ("_moment", "begin", "number")
 
     def __init__(self, number: int, zone: tzinfo) -> None:
         self.number = number
         self.begin = began(zone)
+        self._moment: Moment | None = None
 
     def seconds(self, time: datetime) -> float:
         """Return how long it has counted at a time."""
         return (time - self.begin).total_seconds()
+
+    def moment(self, time: datetime) -> Moment:
+        """Return what its figures at a time have in common, which is reckoned once for all that are read together."""
+        seconds, last = self.seconds(time), self._moment
+        if last is None or last.seconds != seconds:
+            last = self._moment = Moment(self.number, seconds)
+        return last
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +51,7 @@ class Shown:
 
     def __call__(self, load: Load, time: datetime) -> Any:
         """Return the value of a load at a local time."""
-        return self.figure.held(load.number, load.seconds(time), self.scaler)
+        return self.figure.held(load.moment(time), self.scaler)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cosem.meter.loads.course import Moment
 from cosem.protocol.values.data import DoubleLong, DoubleLongUnsigned, LongUnsigned, Number, Unsigned
 from cosem.protocol.values.units import Unit
 
 ROLLS_OVER: Final = 1 << 32
 """Steps after which a total begins again at 0."""
 
-Worth = Callable[[int, float], float]
-"""What a figure is worth in its unit, of a seed and the seconds since the epoch."""
+Worth = Callable[[Moment], float]
+"""What a figure is worth in its unit, at a moment of a seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,35 +22,39 @@ class Figure:
     """One figure of a kind of load.
 
     Attributes:
-        worth: its value in `unit`.
+        at: its value in `unit`.
         unit: its unit.
         scaler: power of ten of a step, unless a meter wants another.
         tag: how a meter holds it.
     """
 
-    worth: Worth
+    at: Worth
     unit: Unit
     scaler: int = 0
     tag: type[Number] = DoubleLongUnsigned
 
-    def held(self, seed: int, seconds: float, scaler: int | None = None) -> Any:
+    def worth(self, seed: int, seconds: float) -> float:
+        """Return its value in `unit`, of a seed and the seconds since the epoch."""
+        return self.at(Moment(seed, seconds))
+
+    def held(self, moment: Moment, scaler: int | None = None) -> Any:
         """Return its value as whole steps of a scaler, rounded down."""
         steps = self.scaler if scaler is None else scaler
-        worth = self.worth(seed, seconds)
+        worth = self.at(moment)
         whole = int(worth * 10**-steps if steps <= 0 else worth / 10**steps)
         return self.tag(whole % ROLLS_OVER if self.tag is DoubleLongUnsigned else whole)
 
 
-def signed(worth: Worth, unit: Unit, scaler: int = 0) -> Figure:
+def signed(at: Worth, unit: Unit, scaler: int = 0) -> Figure:
     """Return a figure that may be negative."""
-    return Figure(worth, unit, scaler, DoubleLong)
+    return Figure(at, unit, scaler, DoubleLong)
 
 
-def short(worth: Worth, unit: Unit, scaler: int = 0) -> Figure:
+def short(at: Worth, unit: Unit, scaler: int = 0) -> Figure:
     """Return a figure that fits into 16 bits."""
-    return Figure(worth, unit, scaler, LongUnsigned)
+    return Figure(at, unit, scaler, LongUnsigned)
 
 
-def small(worth: Worth) -> Figure:
+def small(at: Worth) -> Figure:
     """Return a number without a unit that fits into 8 bits."""
-    return Figure(worth, Unit.NO_UNIT, 0, Unsigned)
+    return Figure(at, Unit.NO_UNIT, 0, Unsigned)

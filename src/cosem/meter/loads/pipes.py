@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cosem.meter.loads.chance import trait
-from cosem.meter.loads.course import Term, by_month, course, data, flowed, temperature
+from cosem.meter.loads.course import Moment, Term, around, by_month, course, data, temperature
 from cosem.meter.loads.kind import Figure, signed
 from cosem.protocol.values.units import Unit
 
@@ -29,7 +29,7 @@ BASE_TEMPERATURE: Final = 273.15
 class Pipe:
     """What stays with one seed of a kind."""
 
-    terms: tuple[Term, ...]
+    daily: float
     degrees: float
     pressure: float
 
@@ -39,75 +39,86 @@ def pipe(kind: str, seed: int) -> Pipe:
     """Return what stays with a seed: its size, the temperature of gas or difference of heat, and a pressure in bar."""
     described: Mapping[str, Any] = data()["kinds"][kind]
     low, high = described["daily"]
-    daily = low + (high - low) * trait(seed, "daily")
-    parts = zip(described["shapes"], described["parts"], strict=True)
     return Pipe(
-        tuple((daily * part, course(shape)) for shape, part in parts),
+        low + (high - low) * trait(seed, "daily"),
         (8.0 if kind == "gas" else 15.0) + 12.0 * trait(seed, "degrees"),
         BASE_PRESSURE + 0.022 + 0.004 * trait(seed, "pressure"),
     )
 
 
-def _total(kind: str, seed: int, seconds: float) -> float:
-    return flowed(pipe(kind, seed).terms, seed, seconds)[0]
+@lru_cache(maxsize=8)
+def _terms(kind: str) -> tuple[Term, ...]:
+    """Return the courses that each pipe of a kind is the sum of, for one that brings 1 in a day."""
+    described = data()["kinds"][kind]
+    return tuple((part, course(shape)) for shape, part in zip(described["shapes"], described["parts"], strict=True))
 
 
-def _rate(kind: str, seed: int, seconds: float) -> float:
-    return flowed(pipe(kind, seed).terms, seed, seconds)[1]
+def _flowed(kind: str, moment: Moment) -> tuple[float, float]:
+    daily = pipe(kind, moment.seed).daily
+    begun, step, following = around(_terms(kind), moment.number)
+    return moment.flowed(daily * begun, daily * step, daily * following)
+
+
+def _total(kind: str, moment: Moment) -> float:
+    return _flowed(kind, moment)[0]
+
+
+def _rate(kind: str, moment: Moment) -> float:
+    return _flowed(kind, moment)[1]
 
 
 # -- gas ---------------------------------------------------------------------------------------------------------------
 
 
-def _conversion(seed: int, _: float = 0.0) -> float:
-    of = pipe("gas", seed)
+def _conversion(moment: Moment) -> float:
+    of = pipe("gas", moment.seed)
     return of.pressure / BASE_PRESSURE * BASE_TEMPERATURE / (BASE_TEMPERATURE + of.degrees)
 
 
-def _corrected(seed: int, seconds: float) -> float:
-    return _total("gas", seed, seconds) * _conversion(seed)
+def _corrected(moment: Moment) -> float:
+    return _total("gas", moment) * _conversion(moment)
 
 
-def _corrected_flow(seed: int, seconds: float) -> float:
-    return _rate("gas", seed, seconds) * _conversion(seed)
+def _corrected_flow(moment: Moment) -> float:
+    return _rate("gas", moment) * _conversion(moment)
 
 
-def _gas_temperature(seed: int, _: float) -> float:
-    return BASE_TEMPERATURE + pipe("gas", seed).degrees
+def _gas_temperature(moment: Moment) -> float:
+    return BASE_TEMPERATURE + pipe("gas", moment.seed).degrees
 
 
-def _gas_pressure(seed: int, _: float) -> float:
-    return pipe("gas", seed).pressure
+def _gas_pressure(moment: Moment) -> float:
+    return pipe("gas", moment.seed).pressure
 
 
 # -- heat --------------------------------------------------------------------------------------------------------------
 
 
-def _volume(seed: int, seconds: float) -> float:
-    return _total("heat", seed, seconds) / (HEAT_OF_WATER * pipe("heat", seed).degrees)
+def _volume(moment: Moment) -> float:
+    return _total("heat", moment) / (HEAT_OF_WATER * pipe("heat", moment.seed).degrees)
 
 
-def _flow(seed: int, seconds: float) -> float:
-    return _rate("heat", seed, seconds) / (HEAT_OF_WATER * pipe("heat", seed).degrees)
+def _flow(moment: Moment) -> float:
+    return _rate("heat", moment) / (HEAT_OF_WATER * pipe("heat", moment.seed).degrees)
 
 
-def _flow_temperature(seed: int, seconds: float) -> float:
-    return 62.0 - 0.8 * min(temperature(seconds), 15.0) + 6.0 * trait(seed, "curve")
+def _flow_temperature(moment: Moment) -> float:
+    return 62.0 - 0.8 * min(temperature(moment.seconds), 15.0) + 6.0 * trait(moment.seed, "curve")
 
 
-def _return_temperature(seed: int, seconds: float) -> float:
-    return _flow_temperature(seed, seconds) - pipe("heat", seed).degrees
+def _return_temperature(moment: Moment) -> float:
+    return _flow_temperature(moment) - pipe("heat", moment.seed).degrees
 
 
-def _difference(seed: int, _: float) -> float:
-    return pipe("heat", seed).degrees
+def _difference(moment: Moment) -> float:
+    return pipe("heat", moment.seed).degrees
 
 
 # -- water -------------------------------------------------------------------------------------------------------------
 
 
-def _water_temperature(seed: int, seconds: float) -> float:
-    return by_month(data()["climate"]["cold_water"], seconds) + 2.0 * trait(seed, "cellar")
+def _water_temperature(moment: Moment) -> float:
+    return by_month(data()["climate"]["cold_water"], moment.seconds) + 2.0 * trait(moment.seed, "cellar")
 
 
 KINDS: Final[Mapping[str, Mapping[str, Figure]]] = MappingProxyType(

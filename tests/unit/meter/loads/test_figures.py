@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from cosem.errors import ConfigurationError
 from cosem.meter.loads import KINDS, Load, figure, measured
-from cosem.meter.loads.course import CYCLE, GRAIN
+from cosem.meter.loads.course import CYCLE, GRAIN, Moment
 
 VIENNA = ZoneInfo("Europe/Vienna")
 TOTALS = {
@@ -39,7 +39,7 @@ def worth(name: str, seed: int, seconds: float) -> float:
 @settings(deadline=None)  # the first use of a course sums it up
 @given(st.sampled_from(sorted(TOTALS)), seeds, moments, spans)
 def test_totals_never_run_backwards(name: str, seed: int, begin: float, span: float) -> None:
-    assert figure(name).held(seed, begin) % 2**32 >= 0
+    assert figure(name).held(Moment(seed, begin)) % 2**32 >= 0
     assert worth(name, seed, begin + span) >= worth(name, seed, begin)
 
 
