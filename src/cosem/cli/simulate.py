@@ -31,10 +31,11 @@ from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys
 from cosem.meter.by_companion import ciphered, mechanism_of
 from cosem.meter.clone import Entry, clone
 from cosem.meter.demo import SECURITIES, household
-from cosem.meter.device import LogicalDevice, Meter, system_clock
+from cosem.meter.device import Meter, system_clock
 from cosem.meter.elgama import ElgamaServer
 from cosem.meter.faults import of_words
 from cosem.meter.loads import KINDS
+from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.memory import remember
 from cosem.meter.one_way import SpeakingPort
 from cosem.meter.p1 import P1Port

@@ -11,11 +11,12 @@ from cosem.meter.associations import (
 )
 from cosem.meter.attend import ConnectionLimits, attend
 from cosem.meter.behaviour.profile_generic import RECOMPUTED
-from cosem.meter.device import LogicalDevice, Meter
+from cosem.meter.device import Meter
 from cosem.meter.faults import Faults
 from cosem.meter.gateway import Gateway
 from cosem.meter.local import LocalPort
 from cosem.meter.local_port import attend_local
+from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.rights import Access, Rights, Rule
 from cosem.meter.serve import Server, serve, serving
 

@@ -18,7 +18,7 @@ from cosem.meter.item import ClockSet, Item, Timed, Visit
 from cosem.protocol.values.obis import Obis
 
 if TYPE_CHECKING:
-    from cosem.meter.device import LogicalDevice
+    from cosem.meter.logical_device import LogicalDevice
 
 LONGEST_SILENCE: Final = timedelta(days=400)
 """What was due longer ago is not made up for."""

@@ -26,7 +26,7 @@ from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 
 if TYPE_CHECKING:
-    from cosem.meter.device import LogicalDevice
+    from cosem.meter.logical_device import LogicalDevice
 
 LAST: Final = 101
 """Value group F of the billing period that ended last; those before have the numbers that follow."""

@@ -18,10 +18,10 @@ from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys
 from cosem.meter.behaviour.demand import DEFAULT_PERIOD
 from cosem.meter.behaviour.profile_history import HISTORY
 from cosem.meter.blank import blank, blank_of
-from cosem.meter.device import LogicalDevice
 from cosem.meter.feed import REGISTERS, Feed, Held, seed_of
 from cosem.meter.item import Item
 from cosem.meter.loads import Measured
+from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto.key import Secret

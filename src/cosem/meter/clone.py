@@ -18,8 +18,9 @@ from cosem.meter import behaviour as behaviours
 from cosem.meter.associations import AssociationDescription, Furnishing, Keys
 from cosem.meter.behaviour import association_ln
 from cosem.meter.behaviour.profile_generic import Profile, Row, Rows
-from cosem.meter.device import LONGEST_NAME, MANAGEMENT, LogicalDevice, Meter, system_clock
+from cosem.meter.device import Meter, system_clock
 from cosem.meter.item import Behaviour, Item, Read, Refusal, Visit
+from cosem.meter.logical_device import LONGEST_NAME, MANAGEMENT, LogicalDevice
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.apdu.initiate import Conformance

@@ -15,12 +15,13 @@ from typing import Final
 from cosem.errors import ConfigurationError
 from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription, Keys
 from cosem.meter.behaviour.profile_generic import RECOMPUTED
-from cosem.meter.device import LogicalDevice, Meter, system_clock
+from cosem.meter.device import Meter, system_clock
 from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.item import FromSource
 from cosem.meter.loads import KINDS, Load, figure, shown
 from cosem.meter.loads.chance import trait
 from cosem.meter.loads.codes import figure_of
+from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.objects import Objects
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.association.counter import CounterStore

@@ -1,85 +1,39 @@
-"""A meter: its logical devices with their objects, its clock, and the associations it offers."""
+"""A meter: its logical devices, the clock and the power they share, and what it keeps of itself."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol
 
 from cosem.errors import ConfigurationError, LocalProtocolError
-from cosem.meter import behaviour as behaviours
-from cosem.meter.agenda import Agenda
-from cosem.meter.alarms import Alarms
-from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, Furnishing, KeyKeeper
-from cosem.meter.behaviour import association_ln, association_sn, data, profile_generic, sap_assignment, security_setup
+from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, KeyKeeper
 from cosem.meter.behaviour.clock import Preset
 from cosem.meter.events import MeterEvent
 from cosem.meter.faults import WELL_BEHAVED, DriftingClock, Faults
-from cosem.meter.item import Item, Refusal, Visit
 from cosem.meter.lockout import DEFAULT_LIMITS, Lockout, LockoutLimits
-from cosem.meter.objects import Objects, declared, held
+from cosem.meter.logical_device import MANAGEMENT, C, LogicalDevice
 from cosem.meter.power import Power
 from cosem.meter.pushing import Pushes
-from cosem.meter.short_names import ShortNames
-from cosem.protocol.apdu.get import DataAccessResult
-from cosem.protocol.association.admission import ServerPolicy
-from cosem.protocol.association.context import Naming, Negotiated
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.link.hdlc import MOST, Parameters
-from cosem.protocol.model.classes.access_control import (
-    AssociationLNVersion1,
-    AssociationLNVersion2,
-    AssociationSNVersion1,
-)
-from cosem.protocol.model.classes.data_storage import Data as DataObject
-from cosem.protocol.model.classes.data_storage import ProfileGeneric
 from cosem.protocol.model.classes.push import PushSetup
-from cosem.protocol.model.classes.time_and_event import Clock
-from cosem.protocol.model.declare import InterfaceClass, object_for
 from cosem.protocol.model.reference import AttributeRef
 from cosem.protocol.profile.communication import Station
-from cosem.protocol.values.data import DoubleLongUnsigned, Number
-from cosem.protocol.values.obis import Obis
-
-if TYPE_CHECKING:
-    from cosem.meter.metrology import Metrology
-
-MANAGEMENT: Final = 1
-"""The SAP of the management logical device, which every meter has."""
-
-LONGEST_NAME: Final = 16
-"""Octets of a logical device name: three of the manufacturer, the rest to tell its devices apart."""
-
-DEFAULT_PERIOD: Final = 900
-
-EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
-LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
-"""Between these the clock can be set."""
 
 MOST_SHIFTS: Final = 64
 """How many settings of its clock a meter remembers, to know what was measured before."""
-
-C = TypeVar("C", bound=InterfaceClass)
 
 
 def system_clock() -> datetime:
     """Return the time of this computer."""
     return datetime.now(UTC)
-
-
-class Listener(Protocol):
-    """Somebody who is told of the events of a logical device."""
-
-    def attach(self, device: LogicalDevice) -> None: ...
-
-    def noted(self, device: LogicalDevice, event: MeterEvent, time: datetime) -> None: ...
 
 
 class Keeper(Protocol):
@@ -92,362 +46,6 @@ class Keeper(Protocol):
     def close(self) -> None:
         """Keep what has changed, and let go of where it is kept."""
         ...
-
-
-class LogicalDevice:
-    """One logical device: a name, a SAP, its objects and the associations it offers."""
-
-    __slots__ = (
-        *("_agenda", "_associations", "_base_names", "_listeners", "_logs", "_objects", "_short_names"),
-        *("_furnishings", "_replaced", "meter", "metrology", "name", "sap", "source"),
-    )
-
-    def __init__(self, meter: Meter, sap: int, name: str) -> None:
-        self.meter = meter
-        self.sap = sap
-        self.name = _checked_name(name)
-        self.source: Any = None
-        self._objects = Objects()
-        self._agenda: Agenda | None = None
-        self._listeners: tuple[Listener, ...] = ()
-        self._logs: tuple[tuple[Obis, Obis, Mapping[MeterEvent, int]], ...] = ()
-        self._associations: tuple[AssociationDescription, ...] = ()
-        self._furnishings: tuple[Furnishing, ...] = (Furnishing(),)
-        self._base_names: dict[Obis, int] = {}
-        self._short_names: ShortNames | None = None
-        self._replaced = False
-        self.metrology: Metrology | None = None
-        """What guards what is measured, where anything does."""
-
-    # -- describing ---------------------------------------------------------------------------------------------------
-
-    def add(self, address: C, /, *, writable: Iterable[str] = (), base_name: int | None = None, **values: object) -> C:
-        """Put an object into the device, with a value for each attribute named; return the same address.
-
-        Plain values get the tags that the class declares (see `cosem.meter.values`); a callable is asked at each read,
-        with the meter's present local time. Attributes in `writable` may be written by managing clients, and methods
-        in it may be run that otherwise the meter alone runs, such as `reset` of a register. `base_name` is for clients
-        that use short names; left out, the object gets one. Raises ConfigurationError for an unknown attribute, a value
-        that does not fit, or a second object of that name.
-        """
-        added = self._own().add(address, writable=writable, **values)
-        if base_name is not None:
-            self._base_names[address.instance] = base_name
-        self._name_anew()
-        self._attend()  # from now on profiles capture
-        return added
-
-    def record(self, log: ProfileGeneric, codes: Mapping[MeterEvent, int]) -> None:
-        """Note events in a profile from now on: each code goes into the Data object that it captures, then a row.
-
-        The meter notes at once that it has power. Raises ConfigurationError where the profile or its object is missing.
-        """
-        profile = self._item(log.buffer)
-        columns = cast("profile_generic.Profile", profile.state).columns
-        code = next((each.logical_name for each in columns if each.class_id == DataObject.class_id), None)
-        if code is None:
-            raise ConfigurationError(f"{log!r}: an event log captures the Data object that holds the code of the event")
-        self._logs += ((log.instance, code, codes),)
-        self._note(self._logs[-1:], MeterEvent.POWER_UP, self.meter.time())
-
-    def listen(self, listener: Listener) -> None:
-        """Tell somebody of events from now on; ConfigurationError where an object of his is missing."""
-        listener.attach(self)
-        self._listeners += (listener,)
-
-    def alarm(self, alarms: Alarms) -> None:
-        """Raise alarms from now on, first that the meter has power; ConfigurationError where an object is missing."""
-        self.listen(alarms)
-        alarms.noted(self, MeterEvent.POWER_UP, self.meter.time())
-
-    def takes_time(self, item: Item) -> None:
-        """Let an object do something on its own as time passes."""
-        self._own().take_time(item)
-        self._attend()
-
-    def put_in(self, item: Item) -> None:
-        """Put a ready-made object into the device; ConfigurationError for a second one of that name."""
-        self._own().put_in(item)
-        self._name_anew()
-
-    def use(self, objects: Objects, source: Any = None) -> None:
-        """Begin with objects that many devices share; `source` is what their `FromSource` values ask.
-
-        Raises ConfigurationError when the device has objects already.
-        """
-        if len(self._objects):
-            raise ConfigurationError(f"{self!r} has objects already")
-        self._objects = objects.share()
-        self.source = source
-        self._name_anew()
-
-    def offer(self, *descriptions: AssociationDescription) -> None:
-        """Offer associations; each client SAP has one. Raises ConfigurationError when it has one already."""
-        for description in descriptions:
-            if any(known.client == description.client for known in self._associations):
-                raise ConfigurationError(f"client {description.client} has an association already")
-            if description.keys is not None:
-                self.meter.counters.check(description.keys)
-            self._associations += (self.meter.faults.described(description),)
-        self._furnishings = tuple(each.furnishing for each in self._associations) or (Furnishing(),)
-        self._name_anew()
-
-    def replace(self, client: int, changed: AssociationDescription) -> None:
-        """Offer a client another association from now on, durably where something keeps it.
-
-        Raises ConfigurationError when it cannot be kept; then everything stays as it is.
-        """
-        keys, keeper = changed.keys, self.meter.key_keeper
-        if keeper is not None:
-            keeper.keep(self.name, changed)
-        elif keys is not None and not keys.temporary:
-            raise ConfigurationError("these keys outlive the process, and nothing was given that keeps changes")
-        self.offer_instead(client, changed)
-
-    def offer_instead(self, client: int, changed: AssociationDescription) -> None:
-        """Offer a client another association from now on, which somebody keeps already."""
-        self._associations = tuple(changed if each.client == client else each for each in self._associations)
-        self._replaced = True
-
-    # -- what the values are ------------------------------------------------------------------------------------------
-
-    def value(self, reference: AttributeRef[Any]) -> Any:
-        """Return the present value of an attribute; ConfigurationError when there is none."""
-        try:
-            return reference.decode(self._item(reference).read(self.visit(), reference.index))
-        except Refusal as refusal:
-            raise ConfigurationError(f"{reference}: {refusal}") from refusal
-
-    def put(self, reference: AttributeRef[Any], value: object) -> None:
-        """Change an attribute from inside the meter, which needs no right."""
-        item = self.owned(self._item(reference))
-        attribute = declared(item.kind, reference.name)
-        if attribute.index in item.behaviour.adopts:
-            raise ConfigurationError(f"{reference}: this is given when the object is added")
-        self.meter.settle()
-        item.values[attribute.index] = held(reference, attribute, value)
-
-    # -- what dispatch and behaviours ask -----------------------------------------------------------------------------
-
-    @property
-    def associations(self) -> tuple[AssociationDescription, ...]:
-        """The associations offered: those described, or one without authentication where the meter has none."""
-        return self._associations or (() if self.meter.described else (OPEN_ASSOCIATION,))
-
-    def association(self, client: int) -> AssociationDescription | None:
-        """Return what is offered to the client with this SAP."""
-        for offered in self.associations:
-            if offered.client == client:
-                return offered
-        return None
-
-    def policy(self, association: AssociationDescription) -> ServerPolicy:
-        """Return what the server engine must know to open `association`."""
-        return association.policy(self.system_title, self.meter.counters, self.sap)
-
-    def find(
-        self, instance: Obis, association: AssociationDescription | None = None, *, short_names: bool = False
-    ) -> Item | None:
-        """Return the object with this logical name, as far as an association can see it at all."""
-        return self._objects.find(instance) or self._furniture(association, short_names).get(instance)
-
-    def items(self, association: AssociationDescription | None = None, *, short_names: bool = False) -> Iterator[Item]:
-        """Return all objects: first those that every device has, then the others as they were added."""
-        own = self._objects
-        standard = (item for item in self._furniture(association, short_names).values() if item.instance not in own)
-        return chain(standard, own)
-
-    @property
-    def short_names(self) -> ShortNames:
-        """The base names of all objects, the same for every association; ConfigurationError where they do not fit."""
-        if self._short_names is None:
-            standard = {
-                instance: item
-                for association in self.associations
-                for instance, item in self._furniture(association, True).items()
-            }
-            self._short_names = ShortNames(self._objects, standard.values(), self._base_names)
-        return self._short_names
-
-    def owned(self, item: Item) -> Item:
-        """Return the same object as one that may change without those of other devices."""
-        if not self._objects.shared:
-            return item
-        return self._own().find(item.instance) or item
-
-    def visit(self, association: AssociationDescription | None = None, negotiated: Negotiated | None = None) -> Visit:
-        """Return what a request of now is served with; what was due until now is done first."""
-        if self._objects.timed or self.meter.has_outages:
-            self.settle()
-        return Visit(self, self.meter.time(), association, negotiated)
-
-    def reading(self, time: datetime) -> Visit:
-        """Return what the meter itself reads with at a time, without doing what was due."""
-        return Visit(self, time)
-
-    def security_setup_name(self, association: AssociationDescription | None) -> bytes:
-        """Return the logical name of the security set-up that an association uses, zeros where it uses none."""
-        if association is None or not association.ciphered:
-            return bytes(6)
-        return Obis.of(0, 0, 43, 0, self._number(association)).octets
-
-    def last_received(self, number: int) -> int:
-        """Return the last invocation counter received in an association."""
-        keys = self.associations[number - 1].keys
-        return 0 if keys is None else max(self.meter.counters.last(keys), 0)
-
-    def siblings(self) -> tuple[LogicalDevice, ...]:
-        """Return all logical devices of the meter."""
-        return tuple(self.meter.devices.values())
-
-    def set_time(self, moment: datetime, *, relative: bool = False) -> None:
-        """Set the meter's clock; Refusal when no meter can live then. What is only moved is as invalid as before."""
-        if not EARLIEST <= moment.astimezone(UTC) < LATEST:
-            raise Refusal(DataAccessResult.TYPE_UNMATCHED)
-        self.meter.set_time(moment, relative=relative)
-
-    @property
-    def untouched(self) -> bool:
-        """Whether all its objects are still those that it shares with others, and what it offers was never replaced."""
-        return self._objects.shared and not self._replaced
-
-    @property
-    def offers(self) -> bool:
-        """Whether an association was described."""
-        return bool(self._associations)
-
-    @property
-    def system_title(self) -> bytes:
-        """The system title, which all logical devices share."""
-        return self.meter.system_title
-
-    @property
-    def zone(self) -> tzinfo:
-        """The zone of the clock."""
-        return self.meter.zone
-
-    @property
-    def measuring_period(self) -> int:
-        """Seconds between two captures of the first profile that captures on time, 15 minutes without one."""
-        periods = (cast("profile_generic.Profile", item.state).period for item in self._objects.profiles)
-        return next((period for period in periods if period), DEFAULT_PERIOD)
-
-    def settle(self, until: datetime | None = None) -> None:
-        """Do and capture what was due until now, or until a time before, before anything changes.
-
-        Without power nothing is due.
-        """
-        if until is None and not self.meter.powered:
-            return
-        if self._objects.timed:
-            self._agenda = self._agenda or Agenda()
-            self._agenda.catch_up(self, until)
-        self.capture(until or self.meter.time())
-
-    def capture(self, time: datetime) -> None:
-        """Capture what profiles had to capture until a time, before anything changes then."""
-        if self._objects.profiles:
-            visit = Visit(self, time)
-            for item in self._objects.profiles:
-                profile_generic.catch_up(item, visit)
-
-    def note(self, event: MeterEvent, time: datetime | None = None) -> None:
-        """Note an event in the logs that have a code for it, raise its alarms, and begin the pushes it sets off."""
-        time = self.meter.time() if time is None else time
-        self._note(self._logs, event, time)
-        for listener in self._listeners:
-            listener.noted(self, event, time)
-        self.meter.noted(self, event, time)
-
-    def _note(
-        self, logs: Iterable[tuple[Obis, Obis, Mapping[MeterEvent, int]]], event: MeterEvent, time: datetime
-    ) -> None:
-        visit = Visit(self, time)
-        for log, code, codes in logs:
-            profile, last = self.find(log), self.find(code)
-            if event in codes and profile is not None and last is not None:
-                held = last.values.get(DataObject.value.index)
-                kind = type(held) if isinstance(held, Number) else DoubleLongUnsigned
-                self.owned(last).values[DataObject.value.index] = kind.checked(codes[event])
-                state = cast("profile_generic.Profile", profile.state)
-                state.source.capture(state, visit)
-
-    def restart(self, before: datetime) -> None:
-        """Go on from a clock that was set, which showed `before`: what it jumped over was never measured."""
-        visit = Visit(self, self.meter.time())
-        for item in self._objects.profiles:
-            profile_generic.restart(item, visit)
-        if self._agenda is not None:
-            self._agenda.clock_set(self, before)
-        self.note(MeterEvent.CLOCK_SET)
-
-    def power_restored(self, before: datetime, now: datetime) -> None:
-        """Go on at a time, from a power failure that began at another: what was in between was never measured."""
-        visit = Visit(self, now)
-        for item in self._objects.profiles:
-            profile_generic.restart(item, visit)
-        if self._agenda is not None:
-            self._agenda.power_restored(self, before, now)
-
-    @property
-    def objects(self) -> Objects:
-        """The objects of the device itself, without those that every device has."""
-        return self._objects
-
-    @property
-    def agenda(self) -> Agenda:
-        """What its objects do as time passes."""
-        self._agenda = self._agenda or Agenda()
-        return self._agenda
-
-    @property
-    def listeners(self) -> tuple[Listener, ...]:
-        """Who is told of events."""
-        return self._listeners
-
-    @property
-    def timed(self) -> tuple[Item, ...]:
-        """The objects that do something on their own as time passes."""
-        return self._objects.timed
-
-    def _attend(self) -> None:
-        """Begin to capture and to look at the clock; objects begin when all have been described."""
-        self.capture(self.meter.time())
-        if self._objects.timed:
-            self._agenda = self._agenda or Agenda()
-            self._agenda.attend(self)
-
-    def unshare(self) -> None:
-        """Have objects of its own from now on."""
-        self._own()
-
-    def _own(self) -> Objects:
-        if self._objects.shared:
-            self._objects = self._objects.copy()
-        return self._objects
-
-    def _number(self, association: AssociationDescription | None) -> int:
-        if association is None:
-            return 0
-        return next(place for place, offered in enumerate(self.associations, 1) if offered.client == association.client)
-
-    def _name_anew(self) -> None:
-        """Forget the short names, for something has changed; where they are used, say at once what does not fit."""
-        self._short_names = None
-        if any(Naming.SHORT_NAMES in each.naming for each in self._associations):
-            assert self.short_names
-
-    def _furniture(self, association: AssociationDescription | None, short_names: bool = False) -> Mapping[Obis, Item]:
-        return _furniture(self.sap == MANAGEMENT, self._furnishings, self._number(association), short_names)
-
-    def _item(self, reference: AttributeRef[Any]) -> Item:
-        item = self.find(reference.instance)
-        if item is None or item.class_id != reference.class_id:
-            raise ConfigurationError(f"{reference}: there is no such object")
-        return item
-
-    def __repr__(self) -> str:
-        return f"LogicalDevice({self.sap}, {self.name!r}, {len(self._objects)} objects)"
 
 
 class Meter:
@@ -726,56 +324,6 @@ class Meter:
 
     def __repr__(self) -> str:
         return f"Meter({self.name!r})"
-
-
-# -- what every device has --------------------------------------------------------------------------------------------
-
-
-def _named(*groups: int) -> Obis:
-    return Obis.of(*groups)
-
-
-@lru_cache(maxsize=1024)
-def _furniture(
-    management: bool, furnishings: tuple[Furnishing, ...], number: int, short_names: bool
-) -> Mapping[Obis, Item]:
-    """Return the objects that every device has, shared by all meters: their values are computed for who asks.
-
-    `furnishings` is of each association, `number` the one that asks (0: none), `short_names` by which names. Suite 0
-    has the set-up of version 0, since all that version 1 has more is for the others.
-    """
-    items = [
-        Item(DataObject(_named(0, 0, 42, 0, 0)), behaviour=data.LOGICAL_DEVICE_NAME),
-        Item(Clock(), behaviour=behaviours.of(Clock.class_id)),
-    ]
-    if management:
-        items.append(Item(object_for(17, 0, _named(0, 0, 41, 0, 0)), behaviour=sap_assignment.BEHAVIOUR))
-    if number:
-        own = furnishings[number - 1]
-        if short_names:
-            items.append(Item(AssociationSNVersion1(), behaviour=association_sn.BEHAVIOUR))
-        for e in () if short_names else (0, number):
-            kind = AssociationLNVersion2 if own.users else AssociationLNVersion1
-            items.append(Item(kind(_named(0, 0, 40, 0, e)), behaviour=association_ln.behaviour(own)))
-        if own.suite is not None:
-            version = min(own.suite, 1)
-            setup = object_for(64, version, _named(0, 0, 43, 0, number))
-            items.append(Item(setup, behaviour=security_setup.BEHAVIOURS[version]))
-    counted = [place for place, each in enumerate(furnishings, 1) if each.suite is not None]
-    # E = 0, where clients look unless they are told otherwise, is the counter of the first.
-    for e, place in [*((0, place) for place in counted[:1]), *((place, place) for place in counted)]:
-        counter = DataObject(_named(0, 0, 43, 1, e))
-        items.append(Item(counter, behaviour=data.INVOCATION_COUNTER, state=place))
-    return {item.instance: item for item in items}
-
-
-def _checked_name(name: str) -> str:
-    if not 1 <= len(name) <= LONGEST_NAME or not name.isascii() or not name.isprintable():
-        raise ConfigurationError(
-            f"a logical device name has 1 to {LONGEST_NAME} printable ASCII characters, such as KFM1020012345678, "
-            f"not {name!r}"
-        )
-    return name
 
 
 def _title(name: str) -> bytes:

@@ -17,11 +17,12 @@ from cosem.errors import ConfigurationError
 from cosem.meter import behaviour as behaviours
 from cosem.meter.behaviour.demand import DEFAULT_PERIOD, Growth
 from cosem.meter.behaviour.registers import Counted, SinceReset
-from cosem.meter.device import LogicalDevice, Meter
+from cosem.meter.device import Meter
 from cosem.meter.item import FromSource, Item
 from cosem.meter.loads import KINDS, Load, Measured, figure, measured
 from cosem.meter.loads.codes import AVERAGE, LAST_AVERAGE, MAXIMUM, energy_of, figure_of
 from cosem.meter.loads.demand import Blocks
+from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.objects import held
 from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.data_storage import (

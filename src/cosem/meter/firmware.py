@@ -20,7 +20,7 @@ from cosem.protocol.values.data import OctetString
 from cosem.protocol.values.obis import Obis
 
 if TYPE_CHECKING:
-    from cosem.meter.device import LogicalDevice
+    from cosem.meter.logical_device import LogicalDevice
 
 _VALUE: Final = DataObject.value.index
 

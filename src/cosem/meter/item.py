@@ -20,7 +20,7 @@ from cosem.protocol.values.obis import Obis
 
 if TYPE_CHECKING:
     from cosem.meter.associations import AssociationDescription
-    from cosem.meter.device import LogicalDevice
+    from cosem.meter.logical_device import LogicalDevice
 
 Asked: TypeAlias = Callable[[datetime], object]
 """A value that is asked for at each read, with the meter's present local time."""

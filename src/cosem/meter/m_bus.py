@@ -34,7 +34,7 @@ from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 
 if TYPE_CHECKING:
-    from cosem.meter.device import LogicalDevice
+    from cosem.meter.logical_device import LogicalDevice
 
 PERIOD: Final = 3600
 """Seconds between two captures, unless the description says otherwise."""

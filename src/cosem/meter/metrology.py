@@ -32,7 +32,7 @@ from cosem.protocol.values.data import Data, LongUnsigned, Number, Unsigned
 from cosem.protocol.values.obis import Obis, ObisPattern
 
 if TYPE_CHECKING:
-    from cosem.meter.device import LogicalDevice
+    from cosem.meter.logical_device import LogicalDevice
 
 LONGEST: Final = 3600
 """Seconds that calibration mode lasts, unless it is said otherwise."""

@@ -32,7 +32,8 @@ from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.units import Unit
 
 if TYPE_CHECKING:
-    from cosem.meter.device import LogicalDevice, Meter
+    from cosem.meter.device import Meter
+    from cosem.meter.logical_device import LogicalDevice
 
 LONG: Final = timedelta(seconds=180)
 """From when on a failure is a long one, unless the description or the object of the threshold says otherwise."""

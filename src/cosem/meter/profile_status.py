@@ -27,7 +27,7 @@ from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 
 if TYPE_CHECKING:
-    from cosem.meter.device import LogicalDevice
+    from cosem.meter.logical_device import LogicalDevice
 
 MOST_MARKS: Final = 256
 """How much of what happened is remembered."""

@@ -34,7 +34,8 @@ from cosem.protocol.values.obis import Obis
 
 if TYPE_CHECKING:
     from cosem.meter.associations import AssociationDescription
-    from cosem.meter.device import LogicalDevice, Meter
+    from cosem.meter.device import Meter
+    from cosem.meter.logical_device import LogicalDevice
 
 PUSH_SETUP: Final = 40
 

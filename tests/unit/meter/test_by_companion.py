@@ -11,7 +11,7 @@ from cosem.errors import ConfigurationError
 from cosem.meter import Access, Meter
 from cosem.meter.by_companion import CompanionRights, furnish_by
 from cosem.meter.describe import load, parse
-from cosem.meter.device import LogicalDevice
+from cosem.meter.logical_device import LogicalDevice
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
 from cosem.protocol.model.companion import companion, names

@@ -13,10 +13,11 @@ from cosem.errors import ConfigurationError
 from cosem.meter import gama
 from cosem.meter.demo import furnish, furnish_device
 from cosem.meter.describe.words import named
-from cosem.meter.device import LogicalDevice, Meter
+from cosem.meter.device import Meter
 from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.feed import Feed, seed_of
 from cosem.meter.loads import KINDS
+from cosem.meter.logical_device import LogicalDevice
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.crypto.key import octets_from_hex
 from cosem.protocol.model import companion as companions

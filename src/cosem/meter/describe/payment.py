@@ -6,8 +6,9 @@ from cosem.errors import ConfigurationError
 from cosem.meter.behaviour.payment import Supply
 from cosem.meter.behaviour.token_gateway import Tokens
 from cosem.meter.describe.words import device_of
-from cosem.meter.device import LogicalDevice, Meter
+from cosem.meter.device import Meter
 from cosem.meter.item import Item
+from cosem.meter.logical_device import LogicalDevice
 from cosem.protocol.model.classes.payment import Account, TokenGateway
 from cosem.protocol.model.classes.time_and_event import DisconnectControl
 from cosem.protocol.model.table import Table

@@ -10,8 +10,9 @@ from cosem.errors import ConfigurationError
 from cosem.meter.behaviour.profile_generic import DEFAULT_ENTRIES, RECOMPUTED
 from cosem.meter.behaviour.profile_history import HISTORY
 from cosem.meter.describe.words import device_of, named
-from cosem.meter.device import LogicalDevice, Meter
+from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
+from cosem.meter.logical_device import LogicalDevice
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.classes.data_storage import ProfileGeneric, SortMethod
 from cosem.protocol.model.reference import parse_reference

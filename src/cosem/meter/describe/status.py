@@ -7,7 +7,8 @@ from typing import cast
 
 from cosem.errors import ConfigurationError
 from cosem.meter.describe.words import device_of
-from cosem.meter.device import LogicalDevice, Meter
+from cosem.meter.device import Meter
+from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.profile_status import ProfileStatus, Told
 from cosem.protocol.model.classes.data_storage import Data
 from cosem.protocol.model.companion import Companion

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar, cast
 
 from cosem.errors import ConfigurationError
-from cosem.meter.device import MANAGEMENT, LogicalDevice, Meter
+from cosem.meter.device import Meter
+from cosem.meter.logical_device import MANAGEMENT, LogicalDevice
 from cosem.protocol.model.table import Table
 
 T = TypeVar("T")

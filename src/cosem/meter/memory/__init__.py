@@ -22,9 +22,10 @@ from typing import Any, Final
 from cosem.errors import ConfigurationError, CosemError, IncompleteWarning
 from cosem.meter.associations import AssociationDescription
 from cosem.meter.behaviour.registers import Counted, SinceReset, counted
-from cosem.meter.device import LogicalDevice, Meter
+from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
 from cosem.meter.item import FromSource, Item
+from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.memory import states
 from cosem.meter.memory.plain import plain, value_of
 from cosem.meter.profile_status import ProfileStatus

@@ -15,8 +15,8 @@ from cosem.meter.behaviour.payment import Supply
 from cosem.meter.behaviour.payment_charge import Collected
 from cosem.meter.behaviour.profile_generic import CapturedRows, Profile, SortedRows
 from cosem.meter.behaviour.token_gateway import Tokens
-from cosem.meter.device import LogicalDevice
 from cosem.meter.item import Item
+from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.metrology import Calibration
 from cosem.meter.rights import Rule
 from cosem.protocol.crypto.key import Secret
