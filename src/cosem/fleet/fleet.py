@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final, Self
@@ -78,7 +77,6 @@ class Fleet:
         places: where meter 0 is, tcp or hdlc+tcp; port 0 finds a free one. Or the places of all meters, in order.
         limits: what is taken from outside at most.
         timing: how long a client may be silent.
-        entropy: gives the asked number of unpredictable octets.
         director: lets a scenario happen; a meter without power is not reached.
         ledger: where everything that is answered is written down.
 
@@ -95,7 +93,6 @@ class Fleet:
         *,
         limits: FleetLimits | None = None,
         timing: ServerTiming | None = None,
-        entropy: Callable[[int], bytes] = secrets.token_bytes,
         director: Director | None = None,
         ledger: Ledger | None = None,
     ) -> None:
@@ -109,7 +106,6 @@ class Fleet:
             place.check(population.is_demonstration)
         check_apart(self.places)
         self._timing = timing
-        self._entropy = entropy
         self.director = director
         self.ledger = ledger
         self._happened: Counter[str] = Counter()
@@ -335,7 +331,7 @@ class Fleet:
                     physical=physical,
                     timing=self._timing,
                     limits=self.limits.connection,
-                    entropy=self._entropy,
+                    entropy=self.population.entropy,
                     recognise=stream.recognise if isinstance(stream, SocketStream) else None,
                     witness=self._witness(meter) if self.ledger is not None else None,
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Sequence
@@ -77,6 +78,8 @@ class Population:
         limits: how much is held ready.
         effects: what happens to meters, see `cosem.fleet.effects`.
         push: how they push, if they do.
+        entropy: gives the asked number of unpredictable octets to all meters, for sessions and for pushes. One that
+            gives the same again, for a replay to the octet, can be foretold: with it nobody proves who he is.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class Population:
         limits: PopulationLimits | None = None,
         effects: Effects | None = None,
         push: PushSettings | None = None,
+        entropy: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         if isinstance(groups, int):
             groups = (Group(count=groups, kinds=kinds or Kinds()),)
@@ -109,6 +113,7 @@ class Population:
         self.keys = keys
         self.zone = zone
         self.clock = clock
+        self.entropy = entropy
         self.counters = FleetCounters(count, first_counter)
         self._limits = limits or PopulationLimits()
         self._visited: dict[int, tuple[Meter, int]] = {}
@@ -164,6 +169,7 @@ class Population:
             clock=self.clock if effects is None else effects.clock(number, self.clock),
             system_title=self.title(number),
             counters=self.counters.of(number),
+            entropy=self.entropy,
         )
         seed, kind = (self.seed if group.seed is None else group.seed) + number, self.kind(number)
         if group.companion is not None:
