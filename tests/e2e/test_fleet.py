@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -59,6 +61,55 @@ def test_a_hundred_thousand_meters_answer_from_the_first_to_the_last(keys: tuple
             with Client.open(replace(first, host=addresses.address(number), client=16)) as client:
                 assert client.get(NAME.value) == OctetString(f"KFM1020{number:09}".encode())
         assert ConnectionUrl.parse(fleet["last"]).host == addresses.address(99_999)
+
+
+SAMPLE: Final = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*) (-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)")
+
+
+def scraped(url: str) -> dict[str, float]:
+    """Return each number as the text format 0.0.4 has it: HELP, TYPE and a sample without labels, in that order."""
+    with urllib.request.urlopen(url, timeout=20) as answer:
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        text = answer.read().decode()
+    assert text.endswith("\n")
+    lines, found = text.splitlines(), dict[str, float]()
+    for meaning, kind, sample in zip(lines[::3], lines[1::3], lines[2::3], strict=True):
+        matched = SAMPLE.fullmatch(sample)
+        assert matched is not None, sample
+        name, number = matched.groups()
+        assert name not in found
+        assert re.fullmatch(rf"# HELP {name} .+", meaning)
+        assert kind == f"# TYPE {name} {'counter' if name.endswith('_total') else 'gauge'}"
+        found[name] = float(number)
+    return found
+
+
+def test_what_goes_on_is_scraped(tmp_path: Path) -> None:
+    words = ("--count", "3", "--listen", "tcp://127.1.0.0:0", "--metrics", "127.0.0.1:0")
+    words += ("--start", "2026-03-01T12:00:00+0000", "--speed", "0", "--ledger", str(tmp_path / "day.jsonl"))
+    with running(*words, state=tmp_path) as (fleet, _):
+        first = ConnectionUrl.parse(fleet["first"])
+        before = scraped(fleet["metrics"])
+        assert set(before.values()) == {0, 3, NOON.timestamp()}
+        assert before["cosem_fleet_meters"] == 3
+        assert before["cosem_fleet_virtual_time_seconds"] == NOON.timestamp()
+        with Client.open(replace(first, client=16)) as client:
+            client.get(NAME.value)
+            client.get(NAME.value)
+            while_open = scraped(fleet["metrics"])
+        changed = {name: number for name, number in while_open.items() if number != before[name]}
+        assert changed == {
+            "cosem_fleet_connections": 1,
+            "cosem_fleet_accepted_total": 1,
+            "cosem_fleet_visited": 1,
+            "cosem_fleet_answers_total": 2,
+        }
+        left = {"cosem_fleet_accepted_total": 1, "cosem_fleet_answers_total": 2, "cosem_fleet_ready": 1}
+        for _ in range(1000):  # the fleet may see a little later that the client has left
+            after = scraped(fleet["metrics"])
+            if not after["cosem_fleet_connections"]:
+                break
+        assert {name: number for name, number in after.items() if number != before[name]} == left
 
 
 PLAN = """

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 from cosem.gateway.northbound import Point
 from cosem.gateway.northbound.prometheus import PrometheusOutput
 from cosem.gateway.value import Command, CommandResult, NumberType, Quality, Sample
+from e2e.test_fleet import running
 from interop.conftest import drive
 from interop.lines_of import PYTHON
 
@@ -54,3 +56,15 @@ def test_metrics() -> None:
         await output.close()
 
     asyncio.run(run())
+
+
+def test_metrics_of_a_fleet(tmp_path: Path) -> None:
+    words = ("--count", "7", "--listen", "tcp://127.1.0.0:0", "--metrics", "127.0.0.1:0")
+    with running(*words, state=tmp_path) as (fleet, _):
+        told = drive("prometheus_reader.py", fleet["metrics"], interpreter=PYTHON)
+    families = {each["name"]: each for each in told["families"]}
+    assert {each["type"] for each in families.values()} == {"gauge", "counter"}
+    assert families["cosem_fleet_meters"]["samples"] == [{"name": "cosem_fleet_meters", "labels": {}, "value": 7}]
+    accepted = families["cosem_fleet_accepted"]
+    assert (accepted["type"], accepted["samples"][0]["value"]) == ("counter", 0)
+    assert all(len(each["samples"]) == 1 for each in families.values())

@@ -200,7 +200,11 @@ def fleet(
     served.ledger = None if ledger is None else create(ledger)
     begun = clock.now()
     try:
-        run(_serve(served, scrape, lambda: _announce(served, as_json=json), tell(served, every=state, as_json=json)))
+        run(
+            _serve(
+                served, scrape, lambda: _announce(served, scrape, as_json=json), tell(served, every=state, as_json=json)
+            )
+        )
     except TransportError as error:
         say(f"error: cannot listen: {error}")
         raise Ended(NOT_CONNECTED) from None
@@ -334,7 +338,7 @@ async def _serve(
         await asyncio.wait([told])
 
 
-def _announce(served: Fleet, *, as_json: bool) -> None:
+def _announce(served: Fleet, scrape: Scrape | None, *, as_json: bool) -> None:
     population = served.population
     first, last = served.url(0), served.url(population.count - 1)
     client = 16 if population.keys is None else 1
@@ -343,7 +347,10 @@ def _announce(served: Fleet, *, as_json: bool) -> None:
     elif population.keys is None:
         say("notice: client 16 reads everything of every meter without authentication, and writes nothing")
     if as_json:
-        put_json({"meters": population.count, "first": str(first), "last": str(last), "client": client})
+        said = {"meters": population.count, "first": str(first), "last": str(last), "client": client}
+        if scrape is not None:
+            said["metrics"] = f"http://{scrape.url.place}/metrics"
+        put_json(said)
     else:
         put(f"{population.count} meters  {first} … {last}  client {client}")
     sys.stdout.flush()
