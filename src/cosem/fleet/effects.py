@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, Final, cast
 
 from cosem.fleet.scenario import Scenario, TariffForm
-from cosem.meter.demo import POWER_DOWN, POWER_UP, Household, objects_of
+from cosem.meter.demo import Household, objects_of
 from cosem.meter.item import FromSource
 from cosem.meter.loads import KINDS, Shown, figure
 from cosem.meter.loads.chance import chance
@@ -54,18 +54,19 @@ class Effects:
         return said.at + said.length * self._drawn(_WHEN, tamper, number)
 
     def events(self, number: int, until: datetime) -> list[tuple[datetime, int]]:
-        """Return the codes of what was done to a meter until a time, outages too, the oldest first."""
+        """Return the codes of what was done to a meter until a time, the oldest first."""
         found: list[tuple[datetime, int]] = []
         for place, tamper in enumerate(self.scenario.tampers):
             at = self.tampered_at(place, number) if self._concerns(tamper.region, number) else None
             if at is not None and at <= until:
                 found.append((at, tamper.code))
-        for down, up in self.outages(number):
-            found += [(at, code) for at, code in ((down, POWER_DOWN), (up, POWER_UP)) if at <= until]
         return sorted(found)
 
     def outages(self, number: int) -> list[tuple[datetime, datetime]]:
-        """Return from when to when a meter has no power, in order; of outages that overlap one is made."""
+        """Return from when to when a meter has no power, as its clock has it that nobody sets, in order.
+
+        Of outages that overlap or follow at once, one is made.
+        """
         concerned = (each for each in self.scenario.outages if self._concerns(each.region, number))
         found: list[tuple[datetime, datetime]] = []
         for down, up in sorted((each.at, each.at + each.length) for each in concerned):
@@ -73,7 +74,8 @@ class Effects:
                 found[-1] = (found[-1][0], max(found[-1][1], up))
             else:
                 found.append((down, up))
-        return found
+        drifts = self.drifts(number) if found else ()
+        return [(_drifted(down, drifts), _drifted(up, drifts)) for down, up in found] if drifts else found
 
     def drifts(self, number: int) -> tuple[tuple[datetime, float], ...]:
         """Return since when a meter's clock goes wrong, and by what share of the time that passes."""
@@ -89,12 +91,7 @@ class Effects:
         if not drifts:
             return true
 
-        def drifting() -> datetime:
-            now = true()
-            wrong = sum(((now - at) * rate for at, rate in drifts if at < now), timedelta())
-            return now + wrong
-
-        return drifting
+        return lambda: _drifted(true(), drifts)
 
     def tariffs(self, number: int) -> tuple[tuple[datetime, TariffForm], ...]:
         """Return how a meter counts in tariffs since when, in order."""
@@ -106,6 +103,10 @@ class Effects:
 
     def _drawn(self, use: int, place: int, number: int) -> float:
         return chance((self._seed + 1) * _USES + place * 8 + use, number)
+
+
+def _drifted(moment: datetime, drifts: Iterable[tuple[datetime, float]]) -> datetime:
+    return moment + sum(((moment - at) * rate for at, rate in drifts if at < moment), timedelta())
 
 
 class AffectedHousehold(Household):
@@ -123,7 +124,7 @@ class AffectedHousehold(Household):
         return self._effects.firmware(self._place, time) or super().firmware(time)
 
     def events(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
-        """Return the outages of the last weeks and what the scenario did, the oldest first."""
+        """Return the outages of the last weeks and what else the scenario did, the oldest first."""
         done = self._effects.events(self._place, time)
         rows = [*super().events(time), *((at.astimezone(time.tzinfo), Unsigned(code)) for at, code in done)]
         return sorted(rows, key=lambda row: row[0])
@@ -133,12 +134,16 @@ class AffectedHousehold(Household):
         return self._effects.tariffs(self._place)
 
 
+Energy = Callable[[Any, datetime], Any]
+"""What a register shows of a load at a local time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tariffed:
     """The energy of one of two tariffs, counted on otherwise since each change."""
 
-    own: Shown
-    other: Shown
+    own: Energy
+    other: Energy
     is_first: bool
 
     def __call__(self, load: AffectedHousehold, time: datetime) -> Any:

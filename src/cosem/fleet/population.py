@@ -17,6 +17,7 @@ from cosem.fleet.counters import FleetCounters
 from cosem.fleet.effects import AffectedHousehold, Effects, affected_objects
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.kinds import Kinds
+from cosem.fleet.outages import DarkHousehold, dark_objects
 from cosem.fleet.push_setup import SETUP, PushSettings
 from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription
 from cosem.meter.by_companion import furnish_by
@@ -105,7 +106,7 @@ class Population:
         self.effects = effects
         self.push = push
         self._affected = effects is not None and effects.scenario.changes_meters
-        self._objects: dict[str, Objects] = {}
+        self._objects: dict[tuple[str, bool], Objects] = {}
         if not 0 < count <= MOST_METERS:
             raise ConfigurationError(f"a fleet has 1 to {MOST_METERS} meters, not {count}")
         self.count = count
@@ -179,23 +180,26 @@ class Population:
             if self.push is not None and SETUP not in meter.management.objects:
                 self.push.add_to(meter.management.objects)
         else:
-            meter.management.use(self._objects_of(kind), self._source(seed, number))
+            source = self._source(seed, number, meter)
+            meter.management.use(self._objects_of(kind, isinstance(source, DarkHousehold)), source)
         meter.offer(*self.associations(number))
         return meter
 
-    def _objects_of(self, kind: str) -> Objects:
-        """Return the objects that all meters of a kind share here."""
-        found = self._objects.get(kind)
+    def _objects_of(self, kind: str, dark: bool) -> Objects:
+        """Return the objects that all meters of a kind share here, or those of them that outages concern."""
+        found = self._objects.get((kind, dark))
         if found is None:
-            found = affected_objects(kind) if self._affected else objects_of(kind)
+            found = dark_objects(kind) if dark else affected_objects(kind) if self._affected else objects_of(kind)
             if self.push is not None:
                 found = found.copy()
                 self.push.add_to(found)
-            self._objects[kind] = found
+            self._objects[kind, dark] = found
         return found
 
-    def _source(self, seed: int, number: int) -> Household:
+    def _source(self, seed: int, number: int, meter: Meter) -> Household:
         if self._affected and self.effects is not None:
+            if self.effects.outages(number):
+                return DarkHousehold(seed, self.zone, self.effects, number, meter)
             return AffectedHousehold(seed, self.zone, self.effects, number)
         return Household(seed, self.zone)
 

@@ -30,7 +30,9 @@
     share = 0.001
     code = 40                           # what the event log says
 
-Everything follows from the seed: which meters gasp, and in which order all come back.
+Everything follows from the seed: which meters gasp, and in which order all come back. In an outage a meter captures
+nothing and its registers of electrical energy stand still (see `cosem.fleet.outages`); the restart after an update is
+no outage, and what was due in it is made up for.
 """
 
 from __future__ import annotations

@@ -219,6 +219,14 @@ class Meter:
             return shown - self._shift
         return shown if len(self._shifts) < MOST_SHIFTS else shown - self._shifts[0][1]
 
+    def shown_then(self, true: datetime) -> datetime:
+        """Return what the clock showed, or will show, at a true time, as far as its settings are known."""
+        shifts = self._shifts
+        shift = next((shift for since, shift in reversed(shifts) if since - shift <= true), None)
+        if shift is None:
+            shift = timedelta() if 0 < len(shifts) < MOST_SHIFTS else shifts[0][1] if shifts else self._shift
+        return true + shift
+
     def settle(self) -> None:
         """Do and capture what was due until now in all logical devices."""
         for device in self.devices.values():

@@ -235,7 +235,7 @@ class Power:
 
 def _stand_still(visit: Visit, item: Item) -> None:
     """Let a register of electrical energy that counts stand still from now on."""
-    if item.class_id not in _REGISTERS or item.instance.octets[0] != _ELECTRICITY or not _is_energy(item):
+    if not stands_still(item):
         return
     counting = counted(item)
     if counting is not None and counting.switched is not False:
@@ -252,7 +252,10 @@ def _count_on(visit: Visit, item: Item, before: datetime) -> None:
         visit.device.owned(item).values[_VALUE] = FromSource(counting.changed(visit, counts=True))
 
 
-def _is_energy(item: Item) -> bool:
+def stands_still(item: Item) -> bool:
+    """Tell whether an object is a register of electrical energy, of which nothing flows without power."""
+    if item.class_id not in _REGISTERS or item.instance.octets[0] != _ELECTRICITY:
+        return False
     held = item.values.get(Register.scaler_unit.index)
     return held is not None and cast("Any", Register.scaler_unit.shape.decode(held)).unit in _ENERGIES
 

@@ -47,6 +47,10 @@ _TELLS: Final[Mapping[MeterEvent, tuple[Told, ...]]] = {
     MeterEvent.POWER_DOWN: (Told.POWER_DOWN, Told.DATA_NOT_VALID),
     MeterEvent.POWER_UP: (Told.POWER_DOWN, Told.DATA_NOT_VALID),
 }
+_ROW_MISSING: Final = frozenset({MeterEvent.CLOCK_SET, MeterEvent.POWER_UP})
+"""What a row that was due at that very moment is missing after, so that the period tells of it that begins then."""
+
+_MOMENT: Final = timedelta(microseconds=1)
 _VALUE: Final = DataObject.value.index
 _WIDTHS: Final[Mapping[type, int]] = {Unsigned: 8, LongUnsigned: 16, DoubleLongUnsigned: 32}
 
@@ -79,7 +83,8 @@ class ProfileStatus:
             return
         mask = sum(1 << self.bits[told] for told in _TELLS.get(event, ()) if told in self.bits)
         if mask:
-            self.marks = (*self.marks, (time, mask))[-MOST_MARKS:]
+            at = time + _MOMENT if event in _ROW_MISSING else time
+            self.marks = (*self.marks, (at, mask))[-MOST_MARKS:]
 
     def _value(self, device: LogicalDevice, given: Number, time: datetime) -> Number:
         bits = int(given)
@@ -87,7 +92,7 @@ class ProfileStatus:
             bits |= 1 << self.bits[Told.DAYLIGHT_SAVING]
         begin = self._begin(device, time) if self.marks else time
         for at, mask in self.marks:
-            if begin < at <= time:
+            if begin < at <= time + _MOMENT:
                 bits |= mask
         return type(given)(bits)
 
@@ -99,7 +104,7 @@ class ProfileStatus:
         if profile is not None and not profile.period:
             return _last_row(device, profile, time)
         period = device.measuring_period if profile is None else profile.period
-        return clock.last_multiple(time - timedelta(microseconds=1), period)
+        return clock.last_multiple(time - _MOMENT, period)
 
 
 def _last_row(device: LogicalDevice, profile: profile_generic.Profile, time: datetime) -> datetime:

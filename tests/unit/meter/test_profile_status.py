@@ -101,6 +101,20 @@ def test_what_happens_as_a_period_ends_belongs_to_it() -> None:
     assert int(meter.value(STATUS.value)) == 0
 
 
+def test_what_the_row_of_that_very_moment_is_missing_after_belongs_to_the_period_that_begins() -> None:
+    now = Now(NOON + timedelta(minutes=5))
+    meter = metered(now)
+    meter.power.down()
+    now.later(minutes=25)
+    meter.power.up()
+    assert int(meter.value(STATUS.value)) == VALID | POWER
+    now.later(minutes=30)
+    assert statuses(meter) == [VALID | POWER, 0]
+    meter.set_time(NOON + timedelta(hours=4))
+    now.later(minutes=30)
+    assert statuses(meter)[2:] == [VALID | ADJUSTED, 0]
+
+
 def test_without_a_period_it_tells_of_the_time_since_the_row_before() -> None:
     now = Now(NOON)
     meter = metered(now, profile=BILLING, period=0)

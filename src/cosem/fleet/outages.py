@@ -1,0 +1,153 @@
+"""What an outage of a scenario leaves in a meter: rows are missing, energy stands still, and a status tells why.
+
+It is what `cosem.meter.power` does to a meter that is described: what is due when the power goes is captured first,
+then nothing until it is back; a row that is due at that very moment is missing as well. The period in which the
+power came back has the bits of `FAILED` in its status. All of it follows from the scenario and the time, nothing is
+stored, and meters that no outage concerns know nothing of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import Any, Final, cast
+
+from cosem.fleet.effects import AffectedHousehold, Effects, Energy, Tariffed, affected_objects
+from cosem.meter.behaviour.clock import last_multiple
+from cosem.meter.behaviour.profile_generic import Profile, RecomputedRows, Rows
+from cosem.meter.demo import CAPTURE_PERIOD, LOAD_PROFILE, POWER_DOWN, POWER_UP
+from cosem.meter.device import Meter
+from cosem.meter.item import FromSource, Visit
+from cosem.meter.loads import KINDS, Shown
+from cosem.meter.loads.course import Moment
+from cosem.meter.loads.kind import ROLLS_OVER
+from cosem.meter.objects import Objects
+from cosem.meter.power import stands_still
+from cosem.protocol.model.classes.data_storage import Data as DataObject
+from cosem.protocol.model.classes.data_storage import Register
+from cosem.protocol.values.data import DoubleLongUnsigned, Number, Unsigned
+from cosem.protocol.values.obis import Obis
+
+FAILED: Final = 1 << 2 | 1 << 7
+"""Bits of the status of a load profile, as most companions have them: data not valid, and power down."""
+
+
+class DarkHousehold(AffectedHousehold):
+    """A household whose meter is without power for a time, or more than once; `meter` has the clock that may be set."""
+
+    __slots__ = ("_meter", "_outages", "_stood")
+
+    def __init__(self, seed: int, zone: tzinfo, effects: Effects, place: int, meter: Meter) -> None:
+        super().__init__(seed, zone, effects, place)
+        self._meter = meter
+        self._outages = tuple((max(down, self.begin), up) for down, up in effects.outages(place) if up > self.begin)
+        self._stood: dict[tuple[Shown, datetime], int] = {}
+
+    def seconds(self, time: datetime) -> float:
+        """Return how long it has counted when the meter's clock shows a time: it goes on when the clock is set."""
+        return super().seconds(self._meter.true_time_of(time))
+
+    def failed_at(self, time: datetime) -> timedelta | None:
+        """Return how long there has been no power at a local time when a row is due; None where it is captured."""
+        true = self._meter.true_time_of(time)
+        return next((true - down for down, up in self._outages if down < true <= up), None)
+
+    def status(self, time: datetime) -> Unsigned:
+        """Return the status of the period that a local time is in, or that ends then.
+
+        In a row only a power that came back tells: that of a period in which it went and stayed away is missing.
+        """
+        true = self._meter.true_time_of(time)
+        begin = self._meter.true_time_of(last_multiple(time - timedelta(microseconds=1), CAPTURE_PERIOD))
+        failed = any(begin <= up <= true for _, up in self._outages)
+        return Unsigned(FAILED if failed else 0)
+
+    def standing(self, shown: Shown, time: datetime) -> Any:
+        """Return what a register of energy shows at a local time: what flowed while there was power."""
+        true, asked = self._meter.true_time_of(time), shown(self, time)
+        stood = 0
+        for down, up in self._outages:
+            if down >= true:
+                break
+            stood += self._missed(shown, down, up) if up <= true else int(asked) - self._at(shown, down)
+        kind = cast("type[Number]", type(asked))
+        return kind((int(asked) - stood) % ROLLS_OVER if kind is DoubleLongUnsigned else int(asked) - stood)
+
+    def _missed(self, shown: Shown, down: datetime, up: datetime) -> int:
+        missed = self._stood.get((shown, down))
+        if missed is None:
+            missed = self._stood[shown, down] = self._at(shown, up) - self._at(shown, down)
+        return missed
+
+    def _at(self, shown: Shown, true: datetime) -> int:
+        return int(shown.figure.held(Moment(self.number, super().seconds(true)), shown.scaler))
+
+    def events(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
+        """Return what befell it and the outages of the scenario, at the times that its clock showed."""
+        true, meter = self._meter.true_time_of(time), self._meter
+        changes = ((at, code) for outage in self._outages for at, code in zip(outage, _CODES, strict=True))
+        noted = [(meter.shown_then(at).astimezone(time.tzinfo), Unsigned(code)) for at, code in changes if at <= true]
+        return sorted([*super().events(time), *noted], key=lambda row: row[0])
+
+
+_CODES: Final = (POWER_DOWN, POWER_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An energy that stands still while its meter has no power."""
+
+    shown: Shown
+
+    def __call__(self, load: DarkHousehold, time: datetime) -> Any:
+        """Return the value of a load at a local time."""
+        return load.standing(self.shown, time)
+
+
+class PoweredRows(RecomputedRows):
+    """Rows of the times at which there was power, computed when they are asked for; a buffer holds as many as ever."""
+
+    __slots__ = ()
+
+    def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
+        load, zone = cast("DarkHousehold", visit.device.source), visit.time.tzinfo
+        step, time, left = timedelta(seconds=profile.period), profile.last_time(visit.time), profile.entries
+        first, last = start and start.astimezone(UTC), end and end.astimezone(UTC)
+        times: list[datetime] = []
+        while left and (first is None or time >= first):
+            failed = load.failed_at(time)
+            if failed is not None:
+                time -= -(-failed // step) * step  # to the last one that was due before
+                continue
+            left -= 1
+            if last is None or time <= last:
+                times.append(time)
+            time -= step
+        return profile.rows_of(visit, (visit.at(each.astimezone(zone)) for each in reversed(times)))
+
+
+_STATUS: Final = Obis("0.0.96.10.1.255")
+
+
+@lru_cache(maxsize=len(KINDS))
+def dark_objects(load: str) -> Objects:
+    """Return the objects of all meters of a load that are without power for a time."""
+    objects = affected_objects(load).copy()
+    for item in objects:
+        value = item.values.get(Register.value.index)
+        if isinstance(value, FromSource) and stands_still(item):
+            item.values[Register.value.index] = FromSource(_standing(value.ask))
+    status, profile = objects.find(_STATUS), objects.find(LOAD_PROFILE.instance)
+    assert status is not None
+    assert profile is not None
+    status.values[DataObject.value.index] = FromSource(lambda household, time: household.status(time))
+    state = cast("Profile", profile.state)
+    profile.state = Profile(state.columns, state.period, state.entries, state.newest_first, PoweredRows())
+    return objects
+
+
+def _standing(energy: Energy) -> Energy:
+    if isinstance(energy, Tariffed):
+        return Tariffed(_standing(energy.own), _standing(energy.other), energy.is_first)
+    return Standing(cast("Shown", energy))
