@@ -1,4 +1,4 @@
-"""Three levels of access on one device: what each may read, set and run of every object, by both names."""
+"""Three levels of access on one device: what each may read, set and run, by both names and in programming mode."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from cosem import AsyncClient
-from cosem.errors import ActionError, AssociationRejected, DataAccessError
+from cosem.client.iec21 import AsyncLocalClient
+from cosem.client.short_names import ShortNames
+from cosem.errors import ActionError, AssociationRejected, CommandRefused, DataAccessError
 from cosem.meter import Meter, serving
 from cosem.meter.describe import parse
 from cosem.protocol.apdu.get import DataAccessResult
+from cosem.protocol.crypto.key import Secret
+from cosem.protocol.model import Clock
 from cosem.protocol.model.classes.access_control import SapAssignmentElement
 from cosem.protocol.model.classes.time_and_event import PresetTime
 from cosem.protocol.model.declare import object_for
@@ -135,6 +139,8 @@ def test_a_level_does_what_it_may_and_nothing_else(level: str, naming: str) -> N
                 entering(f"tcp://{server.url.place}", level, naming) as client,
                 entering(f"tcp://{server.url.place}", "challenge", naming) as manager,
             ):
+                if naming == "sn":
+                    await know_all_names(client, manager)
                 for instance, (class_id, version) in OBJECTS.items():
                     address = object_for(class_id, version, instance)
                     for attribute in address.declared_attributes.values():
@@ -146,13 +152,12 @@ def test_a_level_does_what_it_may_and_nothing_else(level: str, naming: str) -> N
                         value = await manager.get(reference)
                         if await lets(client.set(reference, value)):
                             written.add(f"{class_id}/{instance}/{attribute.index}")
-                if naming == "ln":
-                    ran = {
-                        f"{class_id}/{instance}/{method.index}"
-                        for instance, (class_id, version) in OBJECTS.items()
-                        for method in object_for(class_id, version, instance).declared_methods.values()
-                        if await _runs(client, object_for(class_id, version, instance), method.name)
-                    }
+                ran = {
+                    f"{class_id}/{instance}/{method.index}"
+                    for instance, (class_id, version) in OBJECTS.items()
+                    for method in object_for(class_id, version, instance).declared_methods.values()
+                    if await _runs(client, object_for(class_id, version, instance), method.name)
+                }
             return read, written, ran
 
     with warnings.catch_warnings():
@@ -160,8 +165,16 @@ def test_a_level_does_what_it_may_and_nothing_else(level: str, naming: str) -> N
         read, written, ran = asyncio.run(run())
     assert read == READ[level]
     assert written == SET[level]
-    if naming == "ln":
-        assert ran == RUN[level]
+    assert ran == RUN[level]
+
+
+async def know_all_names(client: AsyncClient, manager: AsyncClient) -> None:
+    """Tell a client the short names that another level sees, so that it is the meter that refuses, not our client."""
+    assert isinstance(client.services.several, ShortNames)
+    assert isinstance(manager.services.several, ShortNames)
+    await manager.get(Clock().time)  # asks for the list first
+    client.services.several.know(manager.services.several.known)
+    assert len(manager.services.several.known) >= len(OBJECTS)
 
 
 async def _runs(client: AsyncClient, address: Any, name: str) -> bool:
@@ -173,6 +186,84 @@ ARGUMENTS: dict[str, Any] = {
     "connect_logical_device": SapAssignmentElement(2, b"KFM2"),
 }
 """Of the methods that take more than a number."""
+
+
+LOCAL_METER = (
+    METER
+    + """
+[[association]]
+client = 48
+naming = "ln+sn"
+auth = "low"
+password = "24681357"
+access = "manage"
+"""
+)
+"""A password is the level in programming mode; there is none for a challenge, so who sets there has one too."""
+
+PASSWORDS = {"public": None, "password": Secret(b"12345678"), "setter": Secret(b"24681357")}
+LOCAL_READ = {
+    "public": {"0.0.1.0.0.255", "0.0.42.0.0.255"},
+    "password": {"0.0.1.0.0.255", "0.0.42.0.0.255", "1.0.1.8.0.255", "0.0.96.1.1.255", "0.0.96.3.10.255"},
+}
+"""Of the numbers, texts and times: there is no way to say what is put together of several."""
+LOCAL_READ["setter"] = LOCAL_READ["password"]
+LOCAL_SET = {"public": set[str](), "password": set[str](), "setter": {"0.9.1", "0.9.2", "0.0.96.1.1.255"}}
+LOCAL_RUN = {
+    "public": set[str](),
+    "password": set[str](),
+    "setter": {
+        *(f"0.0.1.0.0.255/{number}" for number in (1, 2, 3, 6)),
+        *("0.0.96.3.10.255/1", "0.0.96.3.10.255/2"),
+        *("1.0.99.1.0.255/1", "1.0.99.1.0.255/2"),
+    },
+}
+"""Of the methods that take a number, for that is all that a command carries; and none that needs a preset time."""
+
+
+async def done(step: Any) -> bool:
+    """Tell whether a command was obeyed."""
+    try:
+        await step
+    except CommandRefused:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("level", PASSWORDS)
+def test_a_level_of_programming_mode_does_what_it_may_and_nothing_else(level: str) -> None:
+    async def run() -> tuple[set[str], set[str], set[str]]:
+        async with serving(parse(LOCAL_METER, clock=lambda: NOON), "iec21+tcp://127.0.0.1:0") as server:
+            async with AsyncLocalClient.open(str(server.url), password=PASSWORDS[level]) as client:
+                read = {str(each) for each in OBJECTS if await done(client.read(str(each)))}
+                contents = {"0.9.1": "100000", "0.9.2": "260712", **{str(each): "6" for each in OBJECTS}}
+                written = {each for each, content in contents.items() if await done(client.write(each, content))}
+                ran = {
+                    f"{instance}/{method}"
+                    for instance, (class_id, version) in OBJECTS.items()
+                    for method in object_for(class_id, version, instance).declared_methods
+                    if await done(client.execute(str(instance), str(method)))
+                }
+            return read, written, ran
+
+    read, written, ran = asyncio.run(run())
+    assert read == LOCAL_READ[level]
+    assert written == LOCAL_SET[level]
+    assert ran == LOCAL_RUN[level]
+
+
+@pytest.mark.parametrize("password", [b"87654321", b"0123456789ABCDEF", b""])
+def test_nobody_has_a_level_of_programming_mode_without_its_password(password: bytes) -> None:
+    """The secret of a challenge, shown as it is, is no password."""
+
+    async def run() -> None:
+        async with serving(parse(LOCAL_METER, clock=lambda: NOON), "iec21+tcp://127.0.0.1:0") as server:
+            client = AsyncLocalClient.open(str(server.url), password=Secret(password))
+            with pytest.raises(CommandRefused, match="ER03"):
+                await client.read("1.0.1.8.0.255")
+            await client.close()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(
