@@ -22,6 +22,7 @@ from cosem.meter.item import FromSource, Item
 from cosem.meter.loads import KINDS, Load, Measured, figure, measured
 from cosem.meter.loads.codes import AVERAGE, LAST_AVERAGE, MAXIMUM, energy_of, figure_of
 from cosem.meter.loads.demand import Blocks
+from cosem.meter.loads.figures import Stretches
 from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.objects import held
 from cosem.protocol.model.classes.data_storage import Data as DataObject
@@ -60,6 +61,16 @@ class MeteredLoad(Load):
     def seconds(self, time: datetime) -> float:
         """Return how long it has counted when the meter's clock shows a time."""
         return super().seconds(self._meter.true_time_of(time))
+
+    @property
+    def dark(self) -> Stretches:
+        """From when to when there was no power, in the seconds that it counts."""
+        if not self._meter.has_outages:
+            return ()
+        begin = self.begin
+        return tuple(
+            ((down - begin).total_seconds(), (up - begin).total_seconds()) for down, up in self._meter.power.failures
+        )
 
 
 @dataclass(frozen=True, slots=True)

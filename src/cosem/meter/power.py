@@ -8,7 +8,8 @@ once. While it is off, rows of profiles are missing, registers of electrical ene
 the power is back, single actions and schedules make up for what they missed as after a clock that was set forward
 (see `cosem.meter.behaviour.schedules`), charges for time go on, and the failure is counted in what the meter has of
 `0-b:96.7.x`. The clock goes on without power for as long as its reserve lasts, then it stands; a clock that stood says
-that its time is invalid until somebody sets it. Averages and maxima of demand that follow a load go on by the load.
+that its time is invalid until somebody sets it. In averages and maxima of demand the time without power counts as zero,
+as far back as the last `MOST_FAILURES`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 from cosem.errors import ConfigurationError
 from cosem.meter.agenda import LONGEST_SILENCE
@@ -43,6 +44,9 @@ SHORTEST_REPETITION: Final = timedelta(hours=1)
 
 LONGEST_OUTAGE: Final = timedelta(days=3660)
 
+MOST_FAILURES: Final = 256
+"""How many failures are remembered with their times."""
+
 _VALUE: Final = Register.value.index
 _REGISTERS: Final = (Register.class_id, ExtendedRegister.class_id)
 _TOLD_IN: Final = (DataObject.class_id, *_REGISTERS)
@@ -50,6 +54,11 @@ _ENERGIES: Final = frozenset({Unit.WATT_HOUR, Unit.VAR_HOUR, Unit.VOLT_AMPERE_HO
 _ELECTRICITY: Final = 1
 _FAILURES: Final = (96, 7)
 _THRESHOLD: Final = 20
+
+
+Span: TypeAlias = tuple[datetime, datetime]
+
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +103,7 @@ class Power:
         long: from when on a failure is a long one.
     """
 
-    __slots__ = ("_busy", "_cut", "_done", "_held", "_meter", "_outages", "_since", "long", "reserve")
+    __slots__ = ("_busy", "_cut", "_done", "_failures", "_held", "_meter", "_outages", "_since", "long", "reserve")
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -102,6 +111,7 @@ class Power:
         self._done = meter.true_time()
         self._held = False
         self._since: datetime | None = None
+        self._failures: tuple[Span, ...] = ()
         self._busy = False
         self._cut = set[Callable[[], None]]()
         self.reserve: timedelta | None = None
@@ -128,6 +138,22 @@ class Power:
     def off(self) -> bool:
         """Whether there was none when somebody looked last."""
         return self._since is not None
+
+    @property
+    def failures(self) -> tuple[Span, ...]:
+        """From when to when there was no power, in true time and in order; one that goes on has no end in sight."""
+        return self._failures if self._since is None else (*self._failures, (self._since, _NEVER))
+
+    def parts(self, begin: datetime, end: datetime) -> list[Span]:
+        """Return the parts of a span of time, as the clock shows it, in which there was power, in order."""
+        found: list[Span] = []
+        for down, up in self.failures:
+            failed, back = self._meter.shown_then(down), end if up == _NEVER else self._meter.shown_then(up)
+            if begin < failed < end:
+                found.append((begin, failed))
+            if failed < end:
+                begin = max(begin, back)
+        return [*found, (begin, end)] if begin < end else found
 
     @contextmanager
     def cutting(self, cut: Callable[[], None]) -> Generator[None, None, None]:
@@ -179,13 +205,14 @@ class Power:
     # -- what survives a restart --------------------------------------------------------------------------------------
 
     @property
-    def kept(self) -> tuple[datetime | None, bool, datetime]:
-        """Since when there is no power and whether somebody wants it so, and up to when outages have happened."""
-        return self._since, self._held, self._done
+    def kept(self) -> tuple[datetime | None, bool, datetime, tuple[Span, ...]]:
+        """Since when there is no power, whether somebody wants it so, up to when outages have happened, and which."""
+        return self._since, self._held, self._done, self._failures
 
-    def recall(self, since: datetime | None, held: bool, done: datetime) -> None:
+    def recall(self, since: datetime | None, held: bool, done: datetime, failures: Iterable[Span] = ()) -> None:
         """Go on from before a restart."""
         self._since, self._held, self._done = since, held, done
+        self._failures = tuple((down, up) for down, up in failures)
 
     # -- how that is done ---------------------------------------------------------------------------------------------
 
@@ -214,6 +241,7 @@ class Power:
         assert self._since is not None
         busy, self._busy = self._busy, True
         since, self._since = self._since, None
+        self._failures = (*self._failures, (since, at))[-MOST_FAILURES:]
         meter, before, length = self._meter, self._meter.shown(since), at - since
         try:
             if self.reserve is not None and length > self.reserve:

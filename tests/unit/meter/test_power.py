@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from behaving import Now
+from behaving import Now, run
 from cosem.errors import ConfigurationError
 from cosem.meter import Meter
+from cosem.meter.behaviour.demand import Growth
 from cosem.meter.describe import parse
-from cosem.meter.power import LONGEST_OUTAGE, SHORTEST_REPETITION, Outage
+from cosem.meter.power import LONGEST_OUTAGE, MOST_FAILURES, SHORTEST_REPETITION, Outage
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
+from cosem.protocol.model.classes.data_storage import DemandRegister, ExtendedRegister
 from cosem.protocol.model.classes.payment import Credit
-from cosem.protocol.values.data import Integer, LongUnsigned
+from cosem.protocol.values.data import DoubleLongUnsigned, Integer, LongUnsigned
 from cosem.protocol.values.dates import ClockStatus, DateTime
 from cosem.protocol.values.obis import Obis
+from cosem.protocol.values.units import Unit
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 LOAD, LOG, RUNS = ProfileGeneric("1.0.99.1.0.255"), ProfileGeneric("0.0.99.98.0.255"), ProfileGeneric("0.0.99.98.1.255")
@@ -136,6 +140,128 @@ def test_without_power_nothing_is_captured_whoever_looks() -> None:
     meter.power.up()
     assert meter.value(LOAD.buffer) == ()
     assert [code for _, code in events(meter)] == [2, 1, 2]
+
+
+# -- averages ----------------------------------------------------------------------------------------------------------
+
+DEMAND = DemandRegister("1.0.1.4.0.255")
+LAST, MAXIMUM = Register("1.0.1.5.0.255"), ExtendedRegister("1.0.1.6.0.255")
+
+
+def kilowatt(time: datetime) -> DoubleLongUnsigned:
+    """A kilowatt, as what it has brought since noon."""
+    return DoubleLongUnsigned(1_000_000 + int((time - NOON).total_seconds() / 3.6))
+
+
+def a_constant(_: datetime) -> float:
+    return 1000.0
+
+
+@pytest.mark.parametrize("source", [ENERGY.value, a_constant, Growth(kilowatt)], ids=["energy", "samples", "growth"])
+@pytest.mark.parametrize(("medium", "flows"), [(1, False), (7, True)])
+def test_an_average_counts_the_time_without_power_as_none_of_electricity(source: Any, medium: int, flows: bool) -> None:
+    now, demand = Now(NOON), DemandRegister(f"{medium}.0.1.4.0.255")
+    meter = Meter("KFM1020012345678", clock=now)
+    meter.add(Register(f"{medium}.0.1.8.0.255"), value=kilowatt, scaler_unit=(0, Unit.WATT_HOUR))
+    if source is ENERGY.value:
+        source = Register(f"{medium}.0.1.8.0.255").value
+    meter.add(demand, current_average_value=source, scaler_unit=(0, Unit.WATT), period=900, number_of_periods=2)
+    now.time = after(minutes=3)
+    meter.power.down()
+    now.time = after(minutes=9)
+    meter.power.up()
+    now.time = after(minutes=12)
+    spent = 12 if flows else 6
+    average = meter.value(demand.current_average_value)
+    assert average == pytest.approx(500 + 1000 * spent / 30, abs=1)
+    now.time = after(minutes=30)
+    meter.power.down()  # from the end of a period on
+    now.time = after(minutes=52.5)
+    meter.power.up()
+    assert meter.value(demand.last_average_value) == pytest.approx(1000 if flows else 500, abs=1)
+    now.time = after(minutes=60)
+    assert meter.value(demand.last_average_value) == pytest.approx(1000 if flows else 250, abs=1)
+    item = meter.management.find(demand.instance)
+    assert item is not None
+    assert item.read(meter.management.reading(after(minutes=12)), 2) == average, "what was, stays"
+
+
+OF_LOAD = """
+[load]
+kind = "shop"
+
+[[object]]
+class = "Register"
+instance = "1.0.1.8.0.255"
+
+[[object]]
+class = "DemandRegister"
+instance = "1.0.1.4.0.255"
+
+[[object]]
+class = "Register"
+instance = "1.0.1.5.0.255"
+
+[[object]]
+class = "ExtendedRegister"
+instance = "1.0.1.6.0.255"
+"""
+
+
+def blocks_of(meter: Meter, now: Now, count: int) -> list[int]:
+    """What the register of the energy grows by in each quarter of an hour, while somebody looks."""
+    totals: list[int] = []
+    for _ in range(count + 1):
+        totals.append(int(meter.value(ENERGY.value)))
+        now.later(minutes=15)
+    now.later(minutes=-15)
+    return [later - earlier for earlier, later in pairwise(totals)]
+
+
+def test_averages_and_maxima_of_a_load_are_of_what_the_register_of_its_energy_counts() -> None:
+    now = Now(NOON)
+    steady = made(OF_LOAD, now)
+    grown = blocks_of(steady, now, 6 * 24 * 4)
+    highest = NOON + grown.index(max(grown)) * timedelta(minutes=15)
+    now.time = NOON
+    text = "".join(
+        f"[[power]]\nat = {at.isoformat()}\nlength = {length}\n"
+        for at, length in ((highest + timedelta(minutes=5), 420), (highest + timedelta(hours=1), 9000))
+    )
+    meter = made(OF_LOAD + text, now)
+    run(meter, MAXIMUM.reset)
+    found: list[int] = []
+    for _ in range(6 * 24 * 4):
+        before = int(meter.value(ENERGY.value))
+        now.later(minutes=15)
+        found.append(int(meter.value(ENERGY.value)) - before)
+        if not meter.powered:
+            continue
+        assert int(meter.value(LAST.value)) == found[-1] * 4
+        assert int(meter.value(DEMAND.last_average_value)) == found[-1] * 4
+        assert int(meter.value(MAXIMUM.value)) == max(found) * 4
+        assert moment(meter.value(MAXIMUM.capture_time)) == NOON + (found.index(max(found)) + 1) * timedelta(minutes=15)
+    assert found.count(0) >= 9
+    assert max(found) < max(grown)
+
+
+def test_so_many_failures_are_remembered_and_over_a_restart(tmp_path: Path) -> None:
+    state, now = tmp_path / "state", Now(NOON)
+    meter = parse(HEAD, clock=now, state=state)
+    for _ in range(MOST_FAILURES + 1):
+        now.later(seconds=1)
+        meter.power.down()
+        now.later(seconds=1)
+        meter.power.up()
+    assert len(meter.power.failures) == MOST_FAILURES
+    assert meter.power.failures[0] == (after(seconds=3), after(seconds=4))
+    now.later(seconds=1)
+    meter.power.down()
+    assert meter.power.failures[-1] == (now.time, datetime.max.replace(tzinfo=UTC))
+    assert meter.memory is not None
+    meter.memory.close()
+    again = parse(HEAD + "[supply]\n", clock=now, state=state)
+    assert again.power.failures == meter.power.failures
 
 
 # -- what is made up for -----------------------------------------------------------------------------------------------

@@ -5,12 +5,13 @@ object has another unit than the demand register, such as Wh beside W, its growt
 callables, the value itself, from samples at equal distances. Periods end at multiples of the period of the local
 standard day. The denominator is always `number_of_periods` times `period`, so that the current average rises from zero
 in the course of a block. `next_period` and `reset` begin a new row of periods at the moment they are run; what came
-before counts in no average any more. A number that is given in its place stays as it is.
+before counts in no average any more. A number that is given in its place stays as it is. Without power no electricity
+flows: that time counts as zero, and the periods go on by the clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
@@ -37,6 +38,7 @@ MOST_SAMPLES: Final = 240
 DEFAULT_PERIOD: Final = 900
 """Seconds of a period, unless the description says otherwise."""
 
+_ELECTRICITY: Final = 1
 _CURRENT, _LAST, _SCALER, _STATUS, _CAPTURED, _START, _PERIOD, _COUNT = range(2, 10)
 
 
@@ -131,7 +133,7 @@ def _told(visit: Visit, moment: datetime) -> Data:
 
 
 def _average(visit: Visit, item: Item, begin: datetime, end: datetime) -> Data:
-    source = _demand(item).source
+    source, parts = _demand(item).source, _powered(visit, item, begin, end)
     try:
         if isinstance(source, Named):
             named, index = source.at(visit)
@@ -141,19 +143,31 @@ def _average(visit: Visit, item: Item, begin: datetime, end: datetime) -> Data:
                 return named.read(_at(visit, time), index)
 
             if _unit(visit, named, index) not in (None, _unit(visit, item, _CURRENT)):
-                sum_of_time = (ask(end) - ask(begin)) * 3600
+                sum_of_time = sum(ask(until) - ask(since) for since, until in parts) * 3600
             else:
-                sum_of_time = _summed(begin, end, item, ask)
+                sum_of_time = sum(_summed(since, until, item, ask) for since, until in parts)
         elif isinstance(source, Growth):
             scaler = source.scaler - _scaler(visit, item, _CURRENT)
-            grown = cast("Any", source.of(_at(visit, end).time)) - cast("Any", source.of(_at(visit, begin).time))
-            sum_of_time = grown * 3600
+            of = cast("Callable[[datetime], Any]", source.of)
+            sum_of_time = sum(of(_at(visit, until).time) - of(_at(visit, since).time) for since, until in parts) * 3600
         else:
-            scaler = 0
-            sum_of_time = _summed(begin, end, item, lambda time: answered(source, _at(visit, time)))
+            scaler, asked = 0, source
+
+            def sample(time: datetime) -> Any:
+                return answered(asked, _at(visit, time))
+
+            sum_of_time = sum(_summed(since, until, item, sample) for since, until in parts)
         return encode_value(ANY, int(sum_of_time * 10**scaler / _window(item)))
     except (CosemError, TypeError, ValueError, OverflowError) as error:
         raise Refusal(DataAccessResult.HARDWARE_FAULT) from error
+
+
+def _powered(visit: Visit, item: Item, begin: datetime, end: datetime) -> Sequence[tuple[datetime, datetime]]:
+    """Return the parts of a span of time in which what is averaged can flow."""
+    meter = visit.device.meter
+    if not meter.has_outages or item.instance.octets[0] != _ELECTRICITY:
+        return ((begin, end),)
+    return meter.power.parts(begin, end)
 
 
 def _summed(begin: datetime, end: datetime, item: Item, ask: Callable[[datetime], Any]) -> float:

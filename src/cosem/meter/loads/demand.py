@@ -1,17 +1,18 @@
 """Averages of a load over blocks of time: the last one, and the largest of a month or since it was reset.
 
 Blocks begin at multiples of the period of the local standard day, and averages are the growth of what a register of
-the energy shows.
+the energy shows: what would have flowed without power is left out, and the period that it is divided by stays the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from cosem.meter.loads.figures import Load, figure
+from cosem.meter.loads.figures import Load, Stretches, figure
 from cosem.protocol.values.data import DoubleLongUnsigned
 
 HOUR: Final = 3600
@@ -30,7 +31,8 @@ class Blocks:
 
     def last(self, time: datetime) -> Any:
         """Return the average of the block that ended last."""
-        return self._told(_grown(self.energy, self.load.number, self.period, self._number(time) - 1))
+        number = self._number(time) - 1
+        return self._told(_grown(self.energy, self.load.number, self.period, number, self.load.dark))
 
     def maximum(self, since: datetime | None, time: datetime) -> Any:
         """Return the largest average of the blocks that began since a time, or in the present month, and have ended."""
@@ -47,7 +49,7 @@ class Blocks:
     def _largest(self, since: datetime | None, time: datetime) -> tuple[float, int | None]:
         begin = self.load.seconds(self._since(since, time))
         first = max(int(-(-begin // self.period)), 0)
-        return _largest(self.energy, self.load.number, self.period, first, self._number(time))
+        return _largest(self.energy, self.load.number, self.period, first, self._number(time), self.load.dark)
 
     @staticmethod
     def _since(since: datetime | None, time: datetime) -> datetime:
@@ -63,36 +65,51 @@ class Blocks:
         return DoubleLongUnsigned(int(grown * HOUR / self.period * 10.0**-self.scaler))
 
 
-def _grown(energy: str, seed: int, period: int, number: int) -> float:
+def _grown(energy: str, seed: int, period: int, number: int, dark: Stretches) -> float:
     worth = figure(energy).worth
-    return worth(seed, (number + 1) * period) - worth(seed, number * period)
+    grown = worth(seed, (number + 1) * period) - worth(seed, number * period)
+    return grown - _missed(worth, seed, number * period, (number + 1) * period, dark)
 
 
-def _largest(energy: str, seed: int, period: int, first: int, end: int) -> tuple[float, int | None]:
+def _missed(worth: Callable[[int, float], float], seed: int, begin: float, end: float, dark: Stretches) -> float:
+    """Return what would have come in a time while there was no power."""
+    parts = ((max(down, begin), min(up, end)) for down, up in dark)
+    return sum(worth(seed, until) - worth(seed, since) for since, until in parts if since < until)
+
+
+def _largest(energy: str, seed: int, period: int, first: int, end: int, dark: Stretches) -> tuple[float, int | None]:
     """Return how much was the most that came in one of some blocks, and in which one first."""
     best: tuple[float, int | None] = (0.0, None)
     while first < end:
         until = min((first // CHUNK + 1) * CHUNK, end)
+        here = dark and tuple(each for each in dark if each[0] < until * period and each[1] > first * period)
         whole = until - first == CHUNK
-        found = _of_chunk(energy, seed, period, first) if whole else _of_blocks(energy, seed, period, first, until)
+        found = (
+            _of_chunk(energy, seed, period, first, here)
+            if whole
+            else _of_blocks(energy, seed, period, first, until, here)
+        )
         if found[0] > best[0]:
             best = found
         first = until
     return best
 
 
-def _of_blocks(energy: str, seed: int, period: int, first: int, end: int) -> tuple[float, int | None]:
+def _of_blocks(energy: str, seed: int, period: int, first: int, end: int, dark: Stretches) -> tuple[float, int | None]:
     worth = figure(energy).worth
     best: tuple[float, int | None] = (0.0, None)
     before = worth(seed, first * period)
     for number in range(first, end):
         after = worth(seed, (number + 1) * period)
-        if after - before > best[0]:
-            best = (after - before, number)
+        grown = after - before
+        if dark:
+            grown -= _missed(worth, seed, number * period, (number + 1) * period, dark)
+        if grown > best[0]:
+            best = (grown, number)
         before = after
     return best
 
 
 @lru_cache(maxsize=4096)
-def _of_chunk(energy: str, seed: int, period: int, first: int) -> tuple[float, int | None]:
-    return _of_blocks(energy, seed, period, first, first + CHUNK)
+def _of_chunk(energy: str, seed: int, period: int, first: int, dark: Stretches) -> tuple[float, int | None]:
+    return _of_blocks(energy, seed, period, first, first + CHUNK, dark)

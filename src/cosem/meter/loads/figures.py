@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from cosem.errors import ConfigurationError
 from cosem.meter.behaviour.clock import standard_offset
@@ -18,6 +18,9 @@ from cosem.meter.loads.kind import Figure
 
 KINDS: Final[Mapping[str, Mapping[str, Figure]]] = MappingProxyType({**electricity.KINDS, **pipes.KINDS})
 """The figures of each kind of load, by name."""
+
+
+Stretches: TypeAlias = "tuple[tuple[float, float], ...]"
 
 
 class Load:
@@ -33,6 +36,11 @@ class Load:
     def seconds(self, time: datetime) -> float:
         """Return how long it has counted at a time."""
         return (time - self.begin).total_seconds()
+
+    @property
+    def dark(self) -> Stretches:
+        """From when to when there was no power, in the seconds that it counts."""
+        return ()
 
     def moment(self, time: datetime) -> Moment:
         """Return what its figures at a time have in common, which is reckoned once for all that are read together."""
