@@ -86,8 +86,8 @@ def scraped(url: str) -> dict[str, float]:
 
 def test_what_goes_on_is_scraped(tmp_path: Path) -> None:
     words = ("--count", "3", "--listen", "tcp://127.1.0.0:0", "--metrics", "127.0.0.1:0")
-    words += ("--start", "2026-03-01T12:00:00+0000", "--speed", "0", "--ledger", str(tmp_path / "day.jsonl"))
-    with running(*words, state=tmp_path) as (fleet, _):
+    more = ("--start", "2026-03-01T12:00:00+0000", "--speed", "0", "--ledger", str(tmp_path / "day.jsonl"))
+    with running(*words, *more, state=tmp_path) as (fleet, _):
         first = ConnectionUrl.parse(fleet["first"])
         before = scraped(fleet["metrics"])
         assert set(before.values()) == {0, 3, NOON.timestamp()}
@@ -105,6 +105,7 @@ def test_what_goes_on_is_scraped(tmp_path: Path) -> None:
             "cosem_fleet_answers_total": 2,
         }
         left = {"cosem_fleet_accepted_total": 1, "cosem_fleet_answers_total": 2, "cosem_fleet_ready": 1}
+        after = while_open
         for _ in range(1000):  # the fleet may see a little later that the client has left
             after = scraped(fleet["metrics"])
             if not after["cosem_fleet_connections"]:

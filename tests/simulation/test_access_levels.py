@@ -170,11 +170,16 @@ def test_a_level_does_what_it_may_and_nothing_else(level: str, naming: str) -> N
 
 async def know_all_names(client: AsyncClient, manager: AsyncClient) -> None:
     """Tell a client the short names that another level sees, so that it is the meter that refuses, not our client."""
-    assert isinstance(client.services.several, ShortNames)
-    assert isinstance(manager.services.several, ShortNames)
     await manager.get(Clock().time)  # asks for the list first
-    client.services.several.know(manager.services.several.known)
-    assert len(manager.services.several.known) >= len(OBJECTS)
+    knowing, known = short_names(client), short_names(manager).known
+    assert len(known) >= len(OBJECTS)
+    knowing.know(known)
+
+
+def short_names(client: AsyncClient) -> ShortNames:
+    assert client.services is not None
+    assert isinstance(client.services.several, ShortNames)
+    return client.services.several
 
 
 async def _runs(client: AsyncClient, address: Any, name: str) -> bool:

@@ -196,6 +196,7 @@ class Server(Place):
                             physical=self._url.physical,
                             parameters=self._parameters,
                             timing=self._timing,
+                            limits=self._connection_limits,
                             witness=self._witness,
                         )
                 except TimedOut:

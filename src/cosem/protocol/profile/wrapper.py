@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cosem.protocol.link.wrapper import WrapperClient, WrapperServer
+from typing import Final
+
+from cosem.protocol.link.wrapper import WrapperClient, WrapperServer, WrapperSettings
 from cosem.protocol.profile.communication import Addressing, ApplicationUse, CommunicationProfile, LowerLayers
 from cosem.protocol.profile.timing import Timing
 
@@ -17,6 +19,9 @@ IPV4_SETUP = 42
 MAC_ADDRESS_SETUP = 43
 IPV6_SETUP = 48
 
+_SERVER: Final = WrapperSettings(inactivity_time_out=None)
+"""How long a client may be silent is `ServerTiming.idle`, of all that it has to do with a meter at once."""
+
 TCP_WRAPPER = CommunicationProfile(
     name="DLMS/COSEM TCP/IP",
     framing="wrapper",
@@ -25,7 +30,7 @@ TCP_WRAPPER = CommunicationProfile(
     environment="IPv4 and IPv6 networks, wide area and local",
     lower_layers=LowerLayers(
         client=lambda url: WrapperClient(url.client, url.server),
-        server=lambda station: WrapperServer(servers=station.servers),
+        server=lambda station: WrapperServer(settings=_SERVER, servers=station.servers),
     ),
     service_mapping="a header of eight octets before each APDU; TCP segments mean nothing",
     connection="the client opens the TCP connection; associations live no longer than it",
@@ -42,7 +47,7 @@ UDP_WRAPPER = CommunicationProfile(
     environment="IPv4 and IPv6 networks where connections cost too much",
     lower_layers=LowerLayers(
         client=lambda url: WrapperClient(url.client, url.server, datagram=True),
-        server=lambda station: WrapperServer(datagram=True, servers=station.servers),
+        server=lambda station: WrapperServer(settings=_SERVER, datagram=True, servers=station.servers),
         datagrams=True,
     ),
     service_mapping="one wrapper with its APDU is one datagram",
