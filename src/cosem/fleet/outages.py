@@ -4,28 +4,36 @@ It is what `cosem.meter.power` does to a meter that is described: what is due wh
 then nothing until it is back; a row that is due at that very moment is missing as well. The period in which the
 power came back has the bits of `FAILED` in its status. All of it follows from the scenario and the time, nothing is
 stored, and meters that no outage concerns know nothing of it.
+
+Meters of a companion, which have objects of their own, are such described ones: they come through outages with the
+power that they have, and through those from before anybody came to them as if they had been there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, Final, cast
 
 from cosem.fleet.effects import AffectedHousehold, Effects, Energy, Tariffed, affected_objects
 from cosem.meter.behaviour.clock import last_multiple
 from cosem.meter.behaviour.profile_generic import Profile, RecomputedRows, Rows
+from cosem.meter.behaviour.profile_history import captured_times, failed_for
 from cosem.meter.demo import CAPTURE_PERIOD, LOAD_PROFILE, POWER_DOWN, POWER_UP
+from cosem.meter.describe.status import add_statuses_of
 from cosem.meter.device import Meter
 from cosem.meter.item import FromSource, Visit
 from cosem.meter.loads import KINDS, Shown
 from cosem.meter.loads.course import Moment
 from cosem.meter.loads.kind import ROLLS_OVER
 from cosem.meter.objects import Objects
-from cosem.meter.power import stands_still
+from cosem.meter.power import Span, stands_still
+from cosem.meter.profile_status import Told
 from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.data_storage import Register
+from cosem.protocol.model.companion import Companion
 from cosem.protocol.values.data import DoubleLongUnsigned, Number, Unsigned
 from cosem.protocol.values.obis import Obis
 
@@ -48,10 +56,9 @@ class DarkHousehold(AffectedHousehold):
         """Return how long it has counted when the meter's clock shows a time: it goes on when the clock is set."""
         return super().seconds(self._meter.true_time_of(time))
 
-    def failed_at(self, time: datetime) -> timedelta | None:
-        """Return how long there has been no power at a local time when a row is due; None where it is captured."""
-        true = self._meter.true_time_of(time)
-        return next((true - down for down, up in self._outages if down < true <= up), None)
+    def failed_for(self, time: datetime) -> timedelta | None:
+        """Return how long there has been no power when a row is due; None where it is captured."""
+        return failed_for(self._outages, self._meter.true_time_of(time))
 
     def status(self, time: datetime) -> Unsigned:
         """Return the status of the period that a local time is in, or that ends then.
@@ -112,19 +119,9 @@ class PoweredRows(RecomputedRows):
 
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
         load, zone = cast("DarkHousehold", visit.device.source), visit.time.tzinfo
-        step, time, left = timedelta(seconds=profile.period), profile.last_time(visit.time), profile.entries
-        first, last = start and start.astimezone(UTC), end and end.astimezone(UTC)
-        times: list[datetime] = []
-        while left and (first is None or time >= first):
-            failed = load.failed_at(time)
-            if failed is not None:
-                time -= -(-failed // step) * step  # to the last one that was due before
-                continue
-            left -= 1
-            if last is None or time <= last:
-                times.append(time)
-            time -= step
-        return profile.rows_of(visit, (visit.at(each.astimezone(zone)) for each in reversed(times)))
+        last, step = profile.last_time(visit.time), timedelta(seconds=profile.period)
+        times = captured_times(last, step, profile.entries, start, end, load.failed_for)
+        return profile.rows_of(visit, (visit.at(each.astimezone(zone)) for each in times))
 
 
 _STATUS: Final = Obis("0.0.96.10.1.255")
@@ -151,3 +148,12 @@ def _standing(energy: Energy) -> Energy:
     if isinstance(energy, Tariffed):
         return Tariffed(_standing(energy.own), _standing(energy.other), energy.is_first)
     return Standing(cast("Shown", energy))
+
+
+# -- meters that have objects of their own -----------------------------------------------------------------------------
+
+
+def endure(meter: Meter, known: Companion, outages: Sequence[Span]) -> None:
+    """Let a meter that is as its companion has it come through outages, those too from before anybody came to it."""
+    add_statuses_of(known, meter.management, set(), (Told.POWER_DOWN, Told.DATA_NOT_VALID))
+    meter.power.endure(outages)

@@ -17,7 +17,7 @@ from cosem.fleet.counters import FleetCounters
 from cosem.fleet.effects import AffectedHousehold, Effects, affected_objects
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.kinds import Kinds
-from cosem.fleet.outages import DarkHousehold, dark_objects
+from cosem.fleet.outages import DarkHousehold, dark_objects, endure
 from cosem.fleet.push_setup import SETUP, PushSettings
 from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription
 from cosem.meter.by_companion import furnish_by
@@ -179,6 +179,9 @@ class Population:
                 furnish_by(group.companion, meter.management, profiles=profiles, feed=feed)
             if self.push is not None and SETUP not in meter.management.objects:
                 self.push.add_to(meter.management.objects)
+            outages = [] if effects is None else effects.outages(number)
+            if outages:
+                endure(meter, group.companion, outages)
         else:
             source = self._source(seed, number, meter)
             meter.management.use(self._objects_of(kind, isinstance(source, DarkHousehold)), source)

@@ -154,6 +154,8 @@ class Outward:
         meter = self._visit(number)
         device = meter.management
         item = device.find(SETUP)
+        if meter.has_outages:
+            device.settle()  # what it pushes stood still when its power went
         if item is None:
             self._leave(number)
             return

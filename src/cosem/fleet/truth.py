@@ -27,7 +27,7 @@ def measured_by(meter: Meter, since: datetime, until: datetime) -> Iterator[Meas
         profile = cast("Profile", item.state)
         if not profile.period:
             continue
-        rows = profile.rows(device.reading(meter.time()), since, until)
+        rows = profile.rows(device.visit(), since, until)
         readings = extract.profile(
             meter.name,
             item.instance,

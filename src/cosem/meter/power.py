@@ -14,7 +14,7 @@ as far back as the last `MOST_FAILURES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -128,6 +128,21 @@ class Power:
             for item in list(device.items()):
                 _begin(device, item, long)
 
+    def endure(self, failures: Sequence[Span]) -> None:
+        """Let the power fail from when to when, in true time and in order, as if the meter had been there from ever.
+
+        What of it was over when the meter began left its marks: registers of electrical energy stood still, failures
+        are counted, and statuses tell of them.
+        """
+        self.describe(
+            Outage(at=down, length=min(up - down, LONGEST_OUTAGE)) for down, up in failures if up > self._done
+        )
+        for down, up in failures:
+            if down <= self._done:
+                self._fail(down, began=False)
+                if up <= self._done:
+                    self._return(up, began=False)
+
     @property
     def on(self) -> bool:
         """Whether there is power now."""
@@ -144,15 +159,20 @@ class Power:
         """From when to when there was no power, in true time and in order; one that goes on has no end in sight."""
         return self._failures if self._since is None else (*self._failures, (self._since, _NEVER))
 
+    @property
+    def shown_failures(self) -> list[Span]:
+        """The same as the clock showed it."""
+        shown = self._meter.shown_then
+        return [(shown(down), up if up == _NEVER else shown(up)) for down, up in self.failures]
+
     def parts(self, begin: datetime, end: datetime) -> list[Span]:
         """Return the parts of a span of time, as the clock shows it, in which there was power, in order."""
         found: list[Span] = []
-        for down, up in self.failures:
-            failed, back = self._meter.shown_then(down), end if up == _NEVER else self._meter.shown_then(up)
-            if begin < failed < end:
-                found.append((begin, failed))
-            if failed < end:
-                begin = max(begin, back)
+        for down, up in self.shown_failures:
+            if begin < down < end:
+                found.append((begin, down))
+            if down < end:
+                begin = max(begin, up)
         return [*found, (begin, end)] if begin < end else found
 
     @contextmanager
@@ -219,25 +239,28 @@ class Power:
     def _covered(self, moment: datetime) -> bool:
         return any(each.covers(moment) for each in self._outages)
 
-    def _fail(self, at: datetime) -> None:
+    def _fail(self, at: datetime, *, began: bool = True) -> None:
         busy, self._busy = self._busy, True
         meter, shown = self._meter, self._meter.shown(at)
         try:
+            if began:
+                for device in meter.devices.values():
+                    device.settle(shown)
+                meter.pushes.lose()
             for device in meter.devices.values():
-                device.settle(shown)
-            meter.pushes.lose()
-            for device in meter.devices.values():
-                device.note(MeterEvent.POWER_DOWN, shown)
+                if began:
+                    device.note(MeterEvent.POWER_DOWN, shown)
                 for item in list(device.objects):
                     _stand_still(Visit(device, shown), item)
-            meter.pushes.lose(but_last_gasps=True)
+            if began:
+                meter.pushes.lose(but_last_gasps=True)
             self._since = at
             for cut in tuple(self._cut):
                 cut()
         finally:
             self._busy = busy
 
-    def _return(self, at: datetime) -> None:
+    def _return(self, at: datetime, *, began: bool = True) -> None:
         assert self._since is not None
         busy, self._busy = self._busy, True
         since, self._since = self._since, None
@@ -252,7 +275,8 @@ class Power:
                 for item in list(device.objects):
                     _count_on(visit, item, before)
                     _tell(visit, item, before, length, self.long)
-                device.power_restored(before, shown)
+                if began:
+                    device.power_restored(before, shown)
                 device.note(MeterEvent.POWER_UP, shown)
         finally:
             self._busy = busy

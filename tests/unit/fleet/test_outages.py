@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -13,13 +15,15 @@ from cosem.fleet.clock import VirtualClock
 from cosem.fleet.effects import AffectedHousehold, Effects
 from cosem.fleet.kinds import Kinds
 from cosem.fleet.outages import DarkHousehold
-from cosem.fleet.population import Population
+from cosem.fleet.population import Group, Population
 from cosem.fleet.scenario import Drift, Outage, Scenario, TariffChange, TariffForm
 from cosem.fleet.truth import measured
 from cosem.meter import Meter
 from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, LOAD_PROFILE_ENTRIES
-from cosem.protocol.model import Data, Register
+from cosem.protocol.model import Data, ProfileGeneric, Register
+from cosem.protocol.model.companion import companion
 from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.obis import Obis
 
 AT = datetime(2026, 3, 3, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -220,6 +224,96 @@ def test_what_was_not_captured_is_in_no_ledger() -> None:
         totals = [each for each in truth if each.meter == meters.name(number) and each.reference == _TOTAL]
         assert [(each.time, each.raw) for each in totals] == [(at, total) for at, _, total in rows]
         assert len(rows) == count
+
+
+# -- meters that have objects of their own -----------------------------------------------------------------------------
+
+ACROSS_MIDNIGHT = Outage(at=AT + timedelta(hours=10.5), length=2 * HOUR)
+FIRST_VISITS = [-DAY, HOUR / 2, 3 * HOUR, 12 * HOUR, timedelta(hours=12.5), 2 * DAY]
+
+
+def by_companion(name: str, clock: VirtualClock) -> Population:
+    effects = Effects(Scenario(outages=(ACROSS_MIDNIGHT, replace(AN_HOUR, region=None))), 1)
+    groups = (Group(count=1, companion=companion(name)),)
+    return Population(groups, clock=clock, effects=effects, zone=ZoneInfo("Europe/Amsterdam"))
+
+
+def told_by(meter: Meter) -> dict[Obis, Any]:
+    """Everything that the registers, the counters of failures and the profiles that capture on time tell."""
+    found: dict[Obis, Any] = {}
+    for item in meter.management.items():
+        if item.class_id in (1, 3) or (item.class_id == 7 and item.state.period):
+            found[item.instance] = item.read(meter.management.visit(), 2)
+    return found
+
+
+@pytest.mark.parametrize("name", ["smr-5.0", "dsmr-4.2.2"])
+def test_whenever_somebody_came_first_a_meter_of_a_companion_comes_through_the_same(name: str) -> None:
+    found: list[dict[Obis, Any]] = []
+    for first in FIRST_VISITS:
+        clock = VirtualClock(AT + first, speed=0)
+        meters = by_companion(name, clock)
+        with meters.visit(0) as meter:
+            told_by(meter)
+            assert meter.powered is (first not in (HOUR / 2, 12 * HOUR))
+        for _ in range(8):
+            clock.step((2 * DAY - first) / 8)
+            with meters.visit(0) as meter:
+                told_by(meter)
+        assert clock.now() == AT + 2 * DAY
+        with meters.visit(0) as meter:
+            found.append(told_by(meter))
+    assert all(each == found[0] for each in found)
+    assert found[0][Obis("0.0.96.7.21.255")] == blank_of_failures(name) + 2
+
+
+def blank_of_failures(name: str) -> int:
+    """What the companion has for the counter of failures."""
+    meters = Population((Group(count=1, companion=companion(name)),), clock=VirtualClock(AT, speed=0))
+    return int(meters.make(0).value(Data("0.0.96.7.21.255").value))
+
+
+def test_a_meter_of_a_companion_has_no_rows_of_an_outage_and_its_ledger_none() -> None:
+    clock = VirtualClock(AT - DAY, speed=0)
+    meters = by_companion("smr-5.0", clock)
+    with meters.visit(0) as meter:
+        told_by(meter)  # from now on it is remembered, and nobody comes but the ledger
+    clock.step(3 * DAY)
+    steady = Population(meters.groups, clock=clock, zone=ZoneInfo("Europe/Amsterdam"))
+    quarters = "1.0.99.1.1.255"
+    rows, usual = (
+        [
+            each
+            for each in measured(fleet, [0], AT, AT + 2 * DAY)
+            if (each.profile, each.reference) == (quarters, _TOTAL)
+        ]
+        for fleet in (meters, steady)
+    )
+    absent = sorted({each.time for each in usual} - {each.time for each in rows})
+    assert absent == [AT + n * QUARTER for n in (1, 2, 3, 4, *range(43, 51))]
+    by_time = {each.time: int(each.raw) for each in usual}
+    missed = sum(
+        by_minute(steady, AT + end) - by_minute(steady, AT + begin)
+        for begin, end in ((timedelta(minutes=5), timedelta(minutes=65)), (10.5 * HOUR, 12.5 * HOUR))
+    )
+    assert missed > 0
+    assert by_time[rows[-1].time] - int(rows[-1].raw) == missed
+
+
+def by_minute(fleet: Population, time: datetime) -> int:
+    device = fleet.make(0).management
+    item = device.find(TOTAL.instance)
+    assert item is not None
+    value: Any = item.read(device.reading(time), 2)
+    return int(value)
+
+
+def test_a_daily_row_after_an_outage_tells_of_it() -> None:
+    meters = by_companion("dsmr-4.2.2", VirtualClock(AT + 3 * DAY, speed=0))
+    rows: Sequence[Any] = meters.make(0).value(ProfileGeneric("1.0.99.2.0.255").buffer)
+    assert moment(rows[-3][0]) == datetime(2026, 3, 2, 23, tzinfo=UTC)
+    assert [int(row[1]) for row in rows[-3:]] == [0, FAILED, 0]
+    assert moment(rows[-2][0]) == datetime(2026, 3, 4, 23, tzinfo=UTC), "that of the night before was due in the dark"
 
 
 _TOTAL = "3/1.0.1.8.0.255/2"

@@ -15,7 +15,7 @@ from cosem.fleet.director import Director
 from cosem.fleet.effects import Effects
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.keys import FleetKeys
-from cosem.fleet.population import Population
+from cosem.fleet.population import Group, Population
 from cosem.fleet.push_setup import LONGEST_CYCLE, LONGEST_WAIT, MOST_RETRIES, PushSettings
 from cosem.fleet.scenario import Outage, Scenario, Tamper
 from cosem.io.aio.listening import Listener, ListenLimits, listen
@@ -23,11 +23,14 @@ from cosem.io.stream import Stream
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.ciphered import GeneralGlobalCiphering
 from cosem.protocol.apdu.notification import DataNotification
+from cosem.protocol.model import Register
+from cosem.protocol.model.companion import Companion, companion
 from cosem.protocol.profile.address import ConnectionUrl
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUARTER = timedelta(minutes=15)
 COUNT = 20
+TOTAL = Register("1.0.1.8.0.255")
 
 
 def settings(port: int, **said: Any) -> PushSettings:
@@ -65,11 +68,16 @@ def on_loopback(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 def fleet(
-    push: PushSettings, clock: VirtualClock, scenario: Scenario | None = None, keys: FleetKeys | None = None
+    push: PushSettings,
+    clock: VirtualClock,
+    scenario: Scenario | None = None,
+    keys: FleetKeys | None = None,
+    known: Companion | None = None,
 ) -> Fleet:
     director = None if scenario is None else Director(scenario, COUNT)
     effects = None if scenario is None else Effects(scenario, COUNT)
-    population = Population(COUNT, clock=clock, push=push, keys=keys, effects=effects)
+    groups = (Group(count=COUNT, companion=known),)
+    population = Population(groups, clock=clock, push=push, keys=keys, effects=effects)
     return Fleet(population, "tcp://127.4.0.0:0", director=director)
 
 
@@ -100,20 +108,32 @@ def test_every_meter_pushes_once_in_each_period_at_its_own_time() -> None:
     on_loopback(main)
 
 
-def test_meters_that_lose_power_gasp_once_and_dial_in_when_it_is_back() -> None:
+@pytest.mark.parametrize("known", [None, "smr-5.0"])
+def test_meters_that_lose_power_gasp_once_and_dial_in_when_it_is_back(known: str | None) -> None:
     scenario = Scenario(outages=(Outage(at=NOON, length=QUARTER, region=1, last_gasp=1.0, storm=QUARTER),), regions=2)
 
     async def main() -> None:
         head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
         async with (
             await head_end.listen() as listener,
-            fleet(settings(listener.port, every=timedelta(hours=1)), clock, scenario) as served,
+            fleet(
+                settings(listener.port, every=timedelta(hours=1)),
+                clock,
+                scenario,
+                known=None if known is None else companion(known),
+            ) as served,
         ):
+            for number in range(COUNT):
+                with served.population.visit(number) as meter:
+                    assert meter.powered
             clock.step(timedelta(seconds=20))
             served.happen(clock.now())
             await until(lambda: served.state.pushes_delivered == len(head_end.heard) == COUNT)
             # those with power pushed since it is noon, those without gasped
             assert sorted(head_end.names) == [served.population.name(number).encode() for number in range(COUNT)]
+            for each in head_end.heard:  # what a gasp says stood still when the power went
+                with served.population.visit(served.population.number(bytes(each.body[0]).decode()) or 0) as meter:
+                    assert meter.value(TOTAL.value) in each.body[2:]
             clock.step(2 * QUARTER)
             served.happen(clock.now())
             await until(lambda: served.state.pushes_delivered == len(head_end.heard) == COUNT + COUNT // 2)

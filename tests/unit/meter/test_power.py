@@ -245,6 +245,23 @@ def test_averages_and_maxima_of_a_load_are_of_what_the_register_of_its_energy_co
     assert max(found) < max(grown)
 
 
+def test_what_a_meter_has_endured_before_it_began_left_the_same_as_what_it_lived_through() -> None:
+    spans = [(after(hours=1.1), after(hours=1.2)), (after(hours=2), after(hours=5)), (after(hours=7), after(hours=9))]
+    counters = "".join(f'[[object]]\nclass = "Data"\ninstance = "0.0.96.7.{e}.255"\n\n' for e in (0, 5, 10, 15))
+    found: list[list[Any]] = []
+    for begin in (0, 1.1, 1.15, 3, 5, 6, 8, 10):
+        now = Now(after(hours=begin))
+        meter = made(OF_LOAD + counters, now)
+        meter.power.endure(spans)
+        assert meter.powered is (begin not in (1.1, 1.15, 3, 8))
+        now.time = after(hours=11)
+        told = (*(Data(f"0.0.96.7.{e}.255") for e in (0, 5, 10, 15)), ENERGY, LAST, MAXIMUM)
+        values = [meter.value(each.value) for each in told]
+        found.append([*values, meter.value(DEMAND.last_average_value), meter.power.failures])
+    assert all(each == found[0] for each in found)
+    assert found[0][:2] == [3, 3]
+
+
 def test_so_many_failures_are_remembered_and_over_a_restart(tmp_path: Path) -> None:
     state, now = tmp_path / "state", Now(NOON)
     meter = parse(HEAD, clock=now, state=state)

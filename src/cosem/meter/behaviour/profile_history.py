@@ -1,13 +1,14 @@
 """Profiles with a past: rows from before the meter began are computed when they are read, those since then captured.
 
-What is written, set or without power shows in the rows since the meter began; its past costs no memory, and a part of
-it no more than that part.
+What is written or set shows in the rows since the meter began; its past costs no memory, and a part of it no more than
+that part. Rows that were due in a failure that the meter is told to have had before are missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from typing import Final, overload
 
 from cosem.meter.behaviour.profile_generic import CapturedRows, Profile, Recomputed, Row, Rows
@@ -51,6 +52,10 @@ class HistoryRows(CapturedRows):
         if self._began is None or places <= 0:
             return captured
         step = timedelta(seconds=profile.period)
+        failures = visit.device.meter.power.shown_failures if visit.device.meter.has_outages else []
+        if any(down < self._began for down, _ in failures):
+            times = captured_times(self._began, step, places, start, end, partial(failed_for, failures))
+            return ComputedRows(profile, visit, self._began, len(times), captured, times=times)
         last, first = self._began, self._began - (places - 1) * step
         if start is not None:
             first += max(-(-(start.astimezone(UTC) - first) // step), 0) * step
@@ -74,10 +79,42 @@ class HistoryRows(CapturedRows):
         self._began = None
 
 
-class ComputedRows(Sequence[Row]):
-    """Rows for times at equal distances, computed when they are looked at, and captured ones behind them."""
+def captured_times(
+    last: datetime,
+    step: timedelta,
+    entries: int,
+    start: datetime | None,
+    end: datetime | None,
+    failed: Callable[[datetime], timedelta | None],
+) -> list[datetime]:
+    """Return when so many rows until the last one were captured at most, of those from `start` to `end`, in UTC.
 
-    __slots__ = ("_captured", "_computed", "_first", "_places", "_profile", "_visit")
+    `failed` tells how long there has been no power when a row is due; None where there is.
+    """
+    first, until = start and start.astimezone(UTC), end and end.astimezone(UTC)
+    found: list[datetime] = []
+    time = last
+    while entries and (first is None or time >= first):
+        length = failed(time)
+        if length is not None:
+            time -= -(-length // step) * step  # to the last one that was due before
+            continue
+        entries -= 1
+        if until is None or time <= until:
+            found.append(time)
+        time -= step
+    return found[::-1]
+
+
+def failed_for(failures: Iterable[tuple[datetime, datetime]], time: datetime) -> timedelta | None:
+    """Return how long there has been no power at a time; None where there is, as at the moment at which it goes."""
+    return next((time - down for down, up in failures if down < time <= up), None)
+
+
+class ComputedRows(Sequence[Row]):
+    """Rows for times at equal distances, or at `times`, computed when they are looked at, and captured ones behind."""
+
+    __slots__ = ("_captured", "_computed", "_first", "_places", "_profile", "_times", "_visit")
 
     def __init__(
         self,
@@ -87,7 +124,9 @@ class ComputedRows(Sequence[Row]):
         computed: int,
         captured: Rows,
         places: range | None = None,
+        times: Sequence[datetime] | None = None,
     ) -> None:
+        self._times = times
         self._profile = profile
         self._visit = visit
         self._first = first
@@ -105,7 +144,9 @@ class ComputedRows(Sequence[Row]):
         if isinstance(place, int):
             return self._row(self._places[place])
         places = self._places[place]
-        return ComputedRows(self._profile, self._visit, self._first, self._computed, self._captured, places)
+        return ComputedRows(
+            self._profile, self._visit, self._first, self._computed, self._captured, places, self._times
+        )
 
     def __len__(self) -> int:
         return len(self._places)
@@ -113,5 +154,6 @@ class ComputedRows(Sequence[Row]):
     def _row(self, place: int) -> Row:
         if place >= self._computed:
             return self._captured[place - self._computed]
-        time = self._first + timedelta(seconds=place * self._profile.period)
+        times = self._times
+        time = self._first + timedelta(seconds=place * self._profile.period) if times is None else times[place]
         return self._profile.row(self._visit.at(time.astimezone(self._visit.time.tzinfo)))

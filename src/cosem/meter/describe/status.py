@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 from cosem.errors import ConfigurationError
@@ -28,13 +28,16 @@ def add_status(meter: Meter, table: Table) -> Obis:
     return register
 
 
-def add_statuses_of(known: Companion, device: LogicalDevice, described: set[Obis]) -> None:
+def add_statuses_of(
+    known: Companion, device: LogicalDevice, described: set[Obis], tell: Collection[Told] = tuple(Told)
+) -> None:
     """Let the status objects of a companion tell what it has bits for, but those that are described."""
     for item in list(device.items()):
         if item.class_id == Data.class_id and item.instance not in described:
             bits = bits_of(known, item.instance)
             if Told.DAYLIGHT_SAVING in bits:
-                device.listen(ProfileStatus(item.instance, bits))
+                told = {each: place for each, place in bits.items() if each in tell}
+                device.listen(ProfileStatus(item.instance, told))
 
 
 def bits_of(known: Companion, register: Obis) -> Mapping[Told, int]:
