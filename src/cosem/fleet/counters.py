@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from functools import lru_cache
 from hashlib import blake2b
 
 from cosem.errors import ConfigurationError, LocalProtocolError
@@ -70,7 +71,12 @@ class MeterCounters:
         self._received.pop(self._tag(name), None)
 
     def _tag(self, name: str) -> bytes:
-        return self._number.to_bytes(4, "big") + blake2b(name.encode(), digest_size=_TAG_OCTETS).digest()
+        return self._number.to_bytes(4, "big") + _digest(name)
+
+
+@lru_cache(maxsize=1024)
+def _digest(name: str) -> bytes:
+    return blake2b(name.encode(), digest_size=_TAG_OCTETS).digest()
 
 
 def _check_own(name: str) -> None:

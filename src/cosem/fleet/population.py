@@ -5,8 +5,7 @@ from __future__ import annotations
 import secrets
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import accumulate
@@ -144,20 +143,24 @@ class Population:
         """Return the system title of a meter."""
         return MANUFACTURER.encode() + int(self.name(number)[3:]).to_bytes(5, "big")
 
-    @contextmanager
-    def visit(self, number: int) -> Generator[Meter, None, None]:
-        """Give a meter for as long as somebody is at it."""
+    def visit(self, number: int) -> Visit:
+        """Return what gives a meter for as long as somebody is at it: a context manager."""
+        return Visit(self, number)
+
+    def come(self, number: int) -> Meter:
+        """Give a meter to one visitor more."""
         meter, visitors = self._visited.get(number) or (self._called(number), 0)
         self._visited[number] = (meter, visitors + 1)
-        try:
-            yield meter
-        finally:
-            meter, visitors = self._visited[number]
-            if visitors > 1:
-                self._visited[number] = (meter, visitors - 1)
-            else:
-                del self._visited[number]
-                self._put_back(number, meter)
+        return meter
+
+    def leave(self, number: int) -> None:
+        """Take note that a visitor has gone."""
+        meter, visitors = self._visited[number]
+        if visitors > 1:
+            self._visited[number] = (meter, visitors - 1)
+        else:
+            del self._visited[number]
+            self._put_back(number, meter)
 
     def make(self, number: int) -> Meter:
         """Return a meter as it was when nobody had come to it yet."""
@@ -250,6 +253,22 @@ class Population:
         self._ready[number] = meter
         while len(self._ready) > self._limits.ready:
             self._ready.popitem(last=False)
+
+
+class Visit:
+    """A visit at one meter."""
+
+    __slots__ = ("_number", "_population")
+
+    def __init__(self, population: Population, number: int) -> None:
+        self._population = population
+        self._number = number
+
+    def __enter__(self) -> Meter:
+        return self._population.come(self._number)
+
+    def __exit__(self, *_: object) -> None:
+        self._population.leave(self._number)
 
 
 def _management(keys: FleetKeys, title: bytes) -> AssociationDescription:

@@ -224,7 +224,7 @@ class AssociationDescription:
     @property
     def furnishing(self) -> Furnishing:
         """What of its own objects depends on what it is."""
-        encrypted = Protection.ENCRYPTION in self.protection
+        encrypted = bool(int(self.protection) & _ENCRYPTION)
         return Furnishing(
             self.suite,
             password=encrypted and self.mechanism.secret and not self.mechanism.challenges,
@@ -293,6 +293,8 @@ class AssociationDescription:
             dialect=self.dialect,
         )
 
+
+_ENCRYPTION: Final = int(Protection.ENCRYPTION)
 
 OPEN_ASSOCIATION: Final = AssociationDescription(client=PUBLIC_CLIENT, name="without authentication, read-only")
 """What a meter offers for which no association was described."""

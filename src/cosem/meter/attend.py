@@ -184,7 +184,7 @@ class _Connection:
         if event.broadcast and not _may_be_broadcast(association, event.apdu):
             self._session.drop(pair, now)
             return
-        if association.protection & ~negotiated.protection:
+        if int(association.protection) & ~int(negotiated.protection):
             self._session.refuse(pair, SecurityError("the security policy was made stronger; associate anew"), now)
             return
         if association.pre_established and association.ciphered:

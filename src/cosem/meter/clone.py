@@ -116,6 +116,8 @@ class RecordedRows:
 
     __slots__ = ("_rows",)
 
+    exact = False
+
     def __init__(self, rows: Sequence[Row]) -> None:
         self._rows = tuple(rows)
 

@@ -93,7 +93,9 @@ class Faults:
     @property
     def of_line(self) -> bool:
         """Whether anything happens to octets on their way."""
-        return any((self.latency, self.jitter, self.reboot_after, *(getattr(self, name) for name in _ODDS)))
+        return self is not WELL_BEHAVED and any(
+            (self.latency, self.jitter, self.reboot_after, *(getattr(self, name) for name in _ODDS))
+        )
 
     def chance(self) -> random.Random:
         """Return the source of chance of one meter."""

@@ -21,6 +21,7 @@ from cosem.meter.device import Meter
 from cosem.meter.item import FromSource, Item
 from cosem.meter.loads import KINDS, Load, Measured, figure, measured
 from cosem.meter.loads.codes import AVERAGE, LAST_AVERAGE, MAXIMUM, energy_of, figure_of
+from cosem.meter.loads.course import Moment
 from cosem.meter.loads.demand import Blocks
 from cosem.meter.loads.figures import Stretches
 from cosem.meter.logical_device import LogicalDevice
@@ -71,6 +72,10 @@ class MeteredLoad(Load):
         return tuple(
             ((down - begin).total_seconds(), (up - begin).total_seconds()) for down, up in self._meter.power.failures
         )
+
+    def moment(self, time: datetime) -> Moment:
+        """Return what its figures have in common, anew each time: the clock may have been set in between."""
+        return Moment(self.number, self.seconds(time))
 
 
 @dataclass(frozen=True, slots=True)

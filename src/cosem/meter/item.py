@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from cosem.errors import CosemError, ShapeError
 from cosem.meter.values import encode_value
@@ -15,7 +15,7 @@ from cosem.protocol.model.declare import InterfaceClass
 from cosem.protocol.model.selection import Selection
 from cosem.protocol.model.shape import ANY, Shape
 from cosem.protocol.model.short_name import Member
-from cosem.protocol.values.data import Data, OctetString
+from cosem.protocol.values.data import Data, Number, OctetString
 from cosem.protocol.values.obis import Obis
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ class Refusal(Exception):
         self.result = result
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """What one request is served with: the logical device, the meter's local time, and whose association it is.
 
     `association` is None when the meter itself reads, to capture a profile.
@@ -193,21 +192,35 @@ class Item:
 
     def read(self, visit: Visit, index: int) -> Data:
         """Return the Data of attribute `index` now; Refusal when there is none."""
+        return self.reading(index)(visit)
+
+    def reading(self, index: int) -> Callable[[Visit], Data]:
+        """Return what reads attribute `index` as it is held now, for whoever reads it at several times."""
         if index == LOGICAL_NAME:
-            return OctetString(self.instance.octets)
+            return lambda _: OctetString(self.instance.octets)
         held = self.values.get(index, _MISSING)
         if held is _MISSING:
-            read = self.behaviour.reads.get(index)
-            if read is None:
-                raise Refusal(DataAccessResult.OBJECT_UNAVAILABLE)
-            return read(visit, self)
-        if not isinstance(held, FromSource) and not callable(held):
-            return held  # type: ignore[no-any-return]  # `add` has encoded it
-        try:
-            return encode_value(self.shape(index), answered(held, visit))
-        except CosemError as error:
-            # The description of the meter is at fault; its client must not suffer more than this one answer.
-            raise Refusal(DataAccessResult.HARDWARE_FAULT) from error
+            read = self.behaviour.reads.get(index, _unavailable)
+            return lambda visit: read(visit, self)
+        if isinstance(held, FromSource):
+            ask = held.ask
+        elif callable(held):
+            ask = _without_source(held)
+        else:
+            return lambda _: held
+        shape = self.shape(index)
+
+        def asked(visit: Visit) -> Data:
+            try:
+                value: Any = ask(visit.device.source, visit.time)
+                if shape is ANY and isinstance(value, Number) and value.LOW <= value <= value.HIGH:
+                    return value  # type: ignore[return-value]  # most values are, and need nothing more
+                return encode_value(shape, value)
+            except CosemError as error:
+                # The description of the meter is at fault; its client must not suffer more than this one answer.
+                raise Refusal(DataAccessResult.HARDWARE_FAULT) from error
+
+        return asked
 
     def write(self, visit: Visit, index: int, value: Data) -> None:
         """Write attribute `index`; Refusal when the value has another type than the attribute."""
@@ -241,6 +254,14 @@ class Item:
 
     def __repr__(self) -> str:
         return f"Item({self.kind.__name__} {self.instance})"
+
+
+def _unavailable(_: Visit, __: Item) -> Data:
+    raise Refusal(DataAccessResult.OBJECT_UNAVAILABLE)
+
+
+def _without_source(ask: Asked) -> Callable[[Any, datetime], object]:
+    return lambda _, time: ask(time)
 
 
 def answered(value: FromSource | Asked, visit: Visit) -> object:

@@ -58,8 +58,8 @@ class LogicalDevice:
     """One logical device: a name, a SAP, its objects and the associations it offers."""
 
     __slots__ = (
-        *("_agenda", "_associations", "_base_names", "_listeners", "_logs", "_objects", "_short_names"),
-        *("_furnishings", "_replaced", "meter", "metrology", "name", "sap", "source"),
+        *("_agenda", "_associations", "_base_names", "_listeners", "_logs", "_short_names"),
+        *("_furnishings", "_replaced", "meter", "metrology", "name", "objects", "sap", "source"),
     )
 
     def __init__(self, meter: Meter, sap: int, name: str) -> None:
@@ -67,7 +67,8 @@ class LogicalDevice:
         self.sap = sap
         self.name = _checked_name(name)
         self.source: Any = None
-        self._objects = Objects()
+        self.objects = Objects()
+        """The objects of the device itself, without those that every device has."""
         self._agenda: Agenda | None = None
         self._listeners: tuple[Listener, ...] = ()
         self._logs: tuple[tuple[Obis, Obis, Mapping[MeterEvent, int]], ...] = ()
@@ -135,9 +136,9 @@ class LogicalDevice:
 
         Raises ConfigurationError when the device has objects already.
         """
-        if len(self._objects):
+        if len(self.objects):
             raise ConfigurationError(f"{self!r} has objects already")
-        self._objects = objects.share()
+        self.objects = objects.share()
         self.source = source
         self._name_anew()
 
@@ -209,11 +210,11 @@ class LogicalDevice:
         self, instance: Obis, association: AssociationDescription | None = None, *, short_names: bool = False
     ) -> Item | None:
         """Return the object with this logical name, as far as an association can see it at all."""
-        return self._objects.find(instance) or self._furniture(association, short_names).get(instance)
+        return self.objects.find(instance) or self._furniture(association, short_names).get(instance)
 
     def items(self, association: AssociationDescription | None = None, *, short_names: bool = False) -> Iterator[Item]:
         """Return all objects: first those that every device has, then the others as they were added."""
-        own = self._objects
+        own = self.objects
         standard = (item for item in self._furniture(association, short_names).values() if item.instance not in own)
         return chain(standard, own)
 
@@ -226,18 +227,18 @@ class LogicalDevice:
                 for association in self.associations
                 for instance, item in self._furniture(association, True).items()
             }
-            self._short_names = ShortNames(self._objects, standard.values(), self._base_names)
+            self._short_names = ShortNames(self.objects, standard.values(), self._base_names)
         return self._short_names
 
     def owned(self, item: Item) -> Item:
         """Return the same object as one that may change without those of other devices."""
-        if not self._objects.shared:
+        if not self.objects.shared:
             return item
         return self._own().find(item.instance) or item
 
     def visit(self, association: AssociationDescription | None = None, negotiated: Negotiated | None = None) -> Visit:
         """Return what a request of now is served with; what was due until now is done first."""
-        if self._objects.timed or self.meter.has_outages:
+        if self.objects.timed or self.meter.has_outages:
             self.settle()
         return Visit(self, self.meter.time(), association, negotiated)
 
@@ -269,7 +270,7 @@ class LogicalDevice:
     @property
     def untouched(self) -> bool:
         """Whether all its objects are still those that it shares with others, and what it offers was never replaced."""
-        return self._objects.shared and not self._replaced
+        return self.objects.shared and not self._replaced
 
     @property
     def offers(self) -> bool:
@@ -289,7 +290,7 @@ class LogicalDevice:
     @property
     def measuring_period(self) -> int:
         """Seconds between two captures of the first profile that captures on time, 15 minutes without one."""
-        periods = (cast("profile_generic.Profile", item.state).period for item in self._objects.profiles)
+        periods = (cast("profile_generic.Profile", item.state).period for item in self.objects.profiles)
         return next((period for period in periods if period), DEFAULT_PERIOD)
 
     def settle(self, until: datetime | None = None) -> None:
@@ -299,16 +300,16 @@ class LogicalDevice:
         """
         if until is None and not self.meter.powered:
             return
-        if self._objects.timed:
+        if self.objects.timed:
             self._agenda = self._agenda or Agenda()
             self._agenda.catch_up(self, until)
         self.capture(until or self.meter.time())
 
     def capture(self, time: datetime) -> None:
         """Capture what profiles had to capture until a time, before anything changes then."""
-        if self._objects.profiles:
+        if self.objects.profiles:
             visit = Visit(self, time)
-            for item in self._objects.profiles:
+            for item in self.objects.profiles:
                 profile_generic.catch_up(item, visit)
 
     def note(self, event: MeterEvent, time: datetime | None = None) -> None:
@@ -335,7 +336,7 @@ class LogicalDevice:
     def restart(self, before: datetime) -> None:
         """Go on from a clock that was set, which showed `before`: what it jumped over was never measured."""
         visit = Visit(self, self.meter.time())
-        for item in self._objects.profiles:
+        for item in self.objects.profiles:
             profile_generic.restart(item, visit)
         if self._agenda is not None:
             self._agenda.clock_set(self, before)
@@ -344,15 +345,10 @@ class LogicalDevice:
     def power_restored(self, before: datetime, now: datetime) -> None:
         """Go on at a time, from a power failure that began at another: what was in between was never measured."""
         visit = Visit(self, now)
-        for item in self._objects.profiles:
+        for item in self.objects.profiles:
             profile_generic.restart(item, visit)
         if self._agenda is not None:
             self._agenda.power_restored(self, before, now)
-
-    @property
-    def objects(self) -> Objects:
-        """The objects of the device itself, without those that every device has."""
-        return self._objects
 
     @property
     def agenda(self) -> Agenda:
@@ -368,12 +364,12 @@ class LogicalDevice:
     @property
     def timed(self) -> tuple[Item, ...]:
         """The objects that do something on their own as time passes."""
-        return self._objects.timed
+        return self.objects.timed
 
     def _attend(self) -> None:
         """Begin to capture and to look at the clock; objects begin when all have been described."""
         self.capture(self.meter.time())
-        if self._objects.timed:
+        if self.objects.timed:
             self._agenda = self._agenda or Agenda()
             self._agenda.attend(self)
 
@@ -382,9 +378,9 @@ class LogicalDevice:
         self._own()
 
     def _own(self) -> Objects:
-        if self._objects.shared:
-            self._objects = self._objects.copy()
-        return self._objects
+        if self.objects.shared:
+            self.objects = self.objects.copy()
+        return self.objects
 
     def _number(self, association: AssociationDescription | None) -> int:
         if association is None:
@@ -407,7 +403,7 @@ class LogicalDevice:
         return item
 
     def __repr__(self) -> str:
-        return f"LogicalDevice({self.sap}, {self.name!r}, {len(self._objects)} objects)"
+        return f"LogicalDevice({self.sap}, {self.name!r}, {len(self.objects)} objects)"
 
 
 def _checked_name(name: str) -> str:

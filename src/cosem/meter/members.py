@@ -30,6 +30,8 @@ class Service(Enum):
     SET = "set"
     ACTION = "action"
 
+    __hash__ = object.__hash__  # each is one object, and that of Enum is slow
+
 
 def authorize(
     visit: Visit, service: Service, class_id: int, instance: Obis, member: int, selection: SelectiveAccess | None = None

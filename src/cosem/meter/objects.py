@@ -24,7 +24,8 @@ class Objects:
     __slots__ = ("_items", "profiles", "shared", "timed")
 
     def __init__(self) -> None:
-        self._items: dict[Obis, Item] = {}
+        self._items: dict[bytes, Item] = {}
+        """By the octets of their logical names, which are compared faster than the names."""
         self.profiles: tuple[Item, ...] = ()
         self.timed: tuple[Item, ...] = ()
         self.shared = False
@@ -32,7 +33,7 @@ class Objects:
     def add(self, address: C, /, *, writable: Iterable[str] = (), **values: object) -> C:
         """Add an object (see `LogicalDevice.add`)."""
         assert not self.shared
-        if address.instance in self._items:
+        if address.instance in self:
             raise ConfigurationError(f"{address!r}: there is an object with this logical name already")
         behaviour = behaviours.of(address.class_id)
         item = Item(address, {}, behaviour)
@@ -59,9 +60,9 @@ class Objects:
     def put_in(self, item: Item) -> None:
         """Add an object that is ready; ConfigurationError for a second one of that name."""
         assert not self.shared
-        if item.instance in self._items:
+        if item.instance in self:
             raise ConfigurationError(f"{item}: there is an object with this logical name already")
-        self._items[item.instance] = item
+        self._items[item.instance.octets] = item
         if item.class_id == PROFILE_GENERIC and item.state is not None:
             self.profiles += (item,)
         if item.behaviour.timed is not None:
@@ -75,7 +76,7 @@ class Objects:
 
     def find(self, instance: Obis) -> Item | None:
         """Return the object with this logical name."""
-        return self._items.get(instance)
+        return self._items.get(instance.octets)
 
     def share(self) -> Objects:
         """Return the same objects for many devices. Profiles that store rows would mix them up and are refused."""
@@ -88,7 +89,7 @@ class Objects:
     def copy(self) -> Objects:
         """Return objects of the same values for one device alone."""
         copied = Objects()
-        copied._items = {instance: item.copy() for instance, item in self._items.items()}
+        copied._items = {name: item.copy() for name, item in self._items.items()}
         copied.profiles = tuple(item for item in copied._items.values() if item.class_id == PROFILE_GENERIC)
         copied.timed = tuple(item for item in copied._items.values() if item.behaviour.timed is not None)
         return copied
@@ -97,7 +98,7 @@ class Objects:
         return iter(self._items.values())
 
     def __contains__(self, instance: Obis) -> bool:
-        return instance in self._items
+        return instance.octets in self._items
 
     def __len__(self) -> int:
         return len(self._items)

@@ -21,6 +21,8 @@ class Access(Enum):
     MANAGE = "manage"
     """Everything; what an object lets be written and run may be written and run."""
 
+    __hash__ = object.__hash__  # each is one object, and that of Enum is slow
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -56,7 +58,7 @@ class Rights:
 
     def shows(self, item: Item) -> bool:
         """Tell whether the association knows of `item` at all."""
-        if item.instance in self.hidden:
+        if self.hidden and item.instance in self.hidden:
             return False
         if self.access is not Access.PUBLIC or is_public(item):
             return True

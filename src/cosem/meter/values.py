@@ -29,7 +29,7 @@ from cosem.protocol.values.dates import Date, DateTime, Time
 from cosem.protocol.values.obis import Obis
 
 
-def encode_value(shape: Shape[Any], value: object) -> Data:
+def encode_value(shape: Shape[Any], value: Any) -> Data:
     """Return `value` with the tags that `shape` declares; ShapeError when it does not fit.
 
     Where the shape takes anything, an int becomes double-long-unsigned, or the smallest wider or signed type that

@@ -77,8 +77,8 @@ class Profile:
 
     def rows_of(self, visit: Visit, times: Iterable[Visit]) -> list[Row]:
         """Return a row for each of some times, all with the objects that the device of `visit` has now."""
-        found = [_column(visit, column) for column in self.columns]
-        return [tuple(_captured(each, column) for column in found) for each in times]
+        read = [_reader(visit, column) for column in self.columns]
+        return [_row_of(read, each) for each in times]
 
     @property
     def stores(self) -> bool:
@@ -91,7 +91,13 @@ class Profile:
 
 
 class Source(Protocol):
-    """Where the rows of a profile come from, the oldest first."""
+    """Where the rows of a profile come from, the oldest first.
+
+    Attributes:
+        exact: whether `rows` leaves out every row that is not from `start` to `end` by its clock.
+    """
+
+    exact: bool
 
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows: ...
 
@@ -106,6 +112,8 @@ class CapturedRows:
     """Rows that were captured, each at its time: those due are made up for whenever somebody looks."""
 
     __slots__ = ("_captured", "_rows", "changes")
+
+    exact = False
 
     def __init__(self, rows: Sequence[Row], entries: int) -> None:
         self._rows: deque[Row] = deque(rows, entries)
@@ -223,6 +231,8 @@ class RecomputedRows:
 
     __slots__ = ()
 
+    exact = True
+
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
         last = profile.last_time(visit.time)
         first = last - timedelta(seconds=(profile.entries - 1) * profile.period)
@@ -249,6 +259,8 @@ class AskedRows:
     """Rows that are asked for at each read."""
 
     __slots__ = ("_ask",)
+
+    exact = False
 
     def __init__(self, ask: FromSource | Asked) -> None:
         self._ask = ask
@@ -352,10 +364,19 @@ def _by_range(profile: Profile, visit: Visit, selection: RangeSelection) -> Data
     zone = cast("tzinfo", visit.time.tzinfo)
     start, end = _bound(selection.start, zone, end=False), _bound(selection.end, zone, end=True)
     timed = selection.restricting.class_id == _CLOCK and selection.restricting.attribute_index == clock.TIME
-    if timed:
-        rows = profile.rows(visit, _moment(start), _moment(end))
-    else:
-        rows = profile.rows(visit)
+    since, until = _moment(start), _moment(end)
+    rows = profile.rows(visit, since, until) if timed else profile.rows(visit)
+    kept = rows
+    if not (timed and profile.source.exact and since is start and until is end):
+        kept = _within(rows, place, start, end, zone)
+    places = [_place(profile, column) for column in selection.columns]
+    if not places:
+        return _sent(visit, kept)
+    return _sent(visit, [tuple(row[place] for place in places) for row in kept])
+
+
+def _within(rows: Rows, place: int, start: Any, end: Any, zone: tzinfo) -> Rows:
+    """Return the rows that have a value from `start` to `end` in a column."""
     kept: list[Row] = []
     for row in rows:
         key = _key(row[place], zone)
@@ -366,10 +387,7 @@ def _by_range(profile: Profile, visit: Visit, selection: RangeSelection) -> Data
                 kept.append(row)
         except TypeError:  # numbers and strings have no order among each other
             raise Refusal(DataAccessResult.TYPE_UNMATCHED) from None
-    places = [_place(profile, column) for column in selection.columns]
-    if not places:
-        return _sent(visit, kept)
-    return _sent(visit, [tuple(row[place] for place in places) for row in kept])
+    return kept
 
 
 def _by_entry(profile: Profile, visit: Visit, selection: EntrySelection) -> Data:
@@ -433,26 +451,37 @@ def _moment(bound: Any) -> datetime | None:
     return bound if isinstance(bound, datetime) else None
 
 
-def _column(visit: Visit, column: CaptureObject) -> tuple[Item | None, int, int]:
-    """Return the object that a column is of, None where there is none, and which part of which attribute it is."""
-    item = visit.device.find(column.logical_name)
-    known = item is not None and item.class_id == column.class_id
-    return item if known else None, column.attribute_index, column.data_index
+def _reader(visit: Visit, column: CaptureObject) -> Callable[[Visit], Data]:
+    """Return what reads a column: null-data where there is no such object or part, Refusal for an attribute."""
+    item, part = visit.device.find(column.logical_name), column.data_index
+    if item is None or item.class_id != column.class_id:
+        return lambda _: None
+    reading = item.reading(column.attribute_index)
+    if not part:
+        return reading
 
-
-def _captured(visit: Visit, column: tuple[Item | None, int, int]) -> Data:
-    item, attribute, part = column
-    if item is None:
+    def of_part(visit: Visit) -> Data:
+        value = reading(visit)
+        if isinstance(value, tuple) and part <= len(value):
+            return cast("tuple[Data, ...]", value)[part - 1]
         return None
+
+    return of_part
+
+
+def _row_of(read: Sequence[Callable[[Visit], Data]], visit: Visit) -> Row:
+    """Return what the columns hold at one time; null-data for one that cannot be read."""
     try:
-        value = item.read(visit, attribute)
+        return tuple([of(visit) for of in read])
+    except Refusal:
+        return tuple(_or_nothing(of, visit) for of in read)
+
+
+def _or_nothing(read: Callable[[Visit], Data], visit: Visit) -> Data:
+    try:
+        return read(visit)
     except Refusal:
         return None
-    if not part:
-        return value
-    if isinstance(value, tuple) and part <= len(value):
-        return cast("tuple[Data, ...]", value)[part - 1]
-    return None
 
 
 def _entries_in_use(visit: Visit, item: Item) -> Data:

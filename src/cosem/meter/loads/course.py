@@ -93,8 +93,8 @@ class Moment:
         count, passed = divmod(seconds, GRAIN)
         self.number = number = int(count)
         self._part = passed / GRAIN
-        self._early = UNREST * _unrest(seed, number)
-        self._next = UNREST * _unrest(seed, number + 1)
+        self._early = UNREST * chance(seed, number)
+        self._next = UNREST * chance(seed, number + 1)
         self.flows: dict[object, tuple[float, float]] = {}
         """What was asked for before, by what it is of."""
 
@@ -117,7 +117,6 @@ def around(terms: Sequence[Term], number: int) -> tuple[float, float, float]:
     return begun, step, following
 
 
-_unrest = lru_cache(maxsize=4096)(chance)
 _around = lru_cache(maxsize=4096)(Course.around)
 """The same for all meters whose flow has this course, most of which are read for the same times."""
 

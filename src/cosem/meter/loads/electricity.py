@@ -164,7 +164,10 @@ def _energy(flow: Flow, moment: Moment) -> float:
 
 def _total(tariffs: tuple[Flow, ...], moment: Moment) -> float:
     """Return what the tariffs show together."""
-    return float(sum(int(flow.at(moment)[0]) for flow in tariffs))
+    total = 0
+    for flow in tariffs:
+        total += int(flow.at(moment)[0])
+    return float(total)
 
 
 def _power(flow: Flow, moment: Moment) -> float:

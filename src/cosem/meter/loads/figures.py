@@ -26,12 +26,13 @@ Stretches: TypeAlias = "tuple[tuple[float, float], ...]"
 class Load:
     """One load: its seed, and when it began to count. As the `source` of a device it is what `shown` values ask."""
 
-    __slots__ = ("_moment", "begin", "number")
+    __slots__ = ("_moment", "_time", "begin", "number")
 
     def __init__(self, number: int, zone: tzinfo) -> None:
         self.number = number
         self.begin = began(zone)
-        self._moment: Moment | None = None
+        self._time: datetime | None = None
+        self._moment = Moment(number, 0.0)
 
     def seconds(self, time: datetime) -> float:
         """Return how long it has counted at a time."""
@@ -44,10 +45,9 @@ class Load:
 
     def moment(self, time: datetime) -> Moment:
         """Return what its figures at a time have in common, which is reckoned once for all that are read together."""
-        seconds, last = self.seconds(time), self._moment
-        if last is None or last.seconds != seconds:
-            last = self._moment = Moment(self.number, seconds)
-        return last
+        if time is not self._time:
+            self._time, self._moment = time, Moment(self.number, self.seconds(time))
+        return self._moment
 
 
 @dataclass(frozen=True, slots=True)

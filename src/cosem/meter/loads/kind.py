@@ -41,8 +41,10 @@ class Figure:
         """Return its value as whole steps of a scaler, rounded down."""
         steps = self.scaler if scaler is None else scaler
         worth = self.at(moment)
-        whole = int(worth * 10**-steps if steps <= 0 else worth / 10**steps)
-        return self.tag(whole % ROLLS_OVER if self.tag is DoubleLongUnsigned else whole)
+        if steps:
+            worth = worth * 10**-steps if steps < 0 else worth / 10**steps
+        tag = self.tag
+        return tag(int(worth) % ROLLS_OVER if tag is DoubleLongUnsigned else int(worth))
 
 
 def signed(at: Worth, unit: Unit, scaler: int = 0) -> Figure:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from cosem.errors import CosemError, DecodeError, InvocationCounterError, RemoteProtocolError, SecurityError
@@ -73,8 +74,9 @@ class ServerPolicy:
 
         None is for a context that is not offered.
         """
-        offered = {self.application_context: self.conformance, **self.also}
-        found = next((services for other, services in offered.items() if other == context), None)
+        if isinstance(context, bytes):
+            return None
+        found = self.conformance if context == self.application_context else self.also.get(context)
         return None if found is None else with_general_blocks(found, self.general_block_window)
 
 
@@ -170,10 +172,15 @@ def _context(policy: ServerPolicy | None, outcome: Negotiated | Rejection) -> Ap
 
 def initiate_response(negotiated: Negotiated) -> bytes:
     """Return the InitiateResponse, in clear."""
+    return _initiate_response(int(negotiated.conformance), negotiated.max_receive_pdu_size, negotiated.vaa_name)
+
+
+@lru_cache(maxsize=256)
+def _initiate_response(conformance: int, max_receive_pdu_size: int, vaa_name: int) -> bytes:
     return InitiateResponse(
-        negotiated_conformance=negotiated.conformance,
-        server_max_receive_pdu_size=negotiated.max_receive_pdu_size,
-        vaa_name=negotiated.vaa_name,
+        negotiated_conformance=Conformance(conformance),
+        server_max_receive_pdu_size=max_receive_pdu_size,
+        vaa_name=vaa_name,
     ).encode()
 
 

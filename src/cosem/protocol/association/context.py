@@ -244,7 +244,10 @@ class Negotiated:
     @property
     def selective(self) -> bool:
         """True when a part of an attribute may be asked for."""
-        return bool(self.conformance & (Conformance.SELECTIVE_ACCESS | Conformance.PARAMETERIZED_ACCESS))
+        return bool(int(self.conformance) & _SELECTIVE)
+
+
+_SELECTIVE: Final = int(Conformance.SELECTIVE_ACCESS | Conformance.PARAMETERIZED_ACCESS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,12 +142,13 @@ class ReceivedCounter:
     a listener and a meter, which share it among all associations of the same sender and key.
     """
 
-    __slots__ = ("_name", "_store", "last")
+    __slots__ = ("_name", "_raised", "_store", "last")
 
     def __init__(self, store: CounterStore | None = None, name: str = "", last: int = -1) -> None:
         self._store = store
         self._name = name
         self.last = last if store is None else max(last, store.peek(name) - 1)
+        self._raised = -1
 
     def accept(self, number: int) -> None:
         """Take note of a *verified* number; SecurityError unless it is greater than every one before."""
@@ -161,8 +162,10 @@ class ReceivedCounter:
 
     def keep(self) -> None:
         """Make durable what was accepted so far."""
-        if self._store is not None and self.last >= 0:
-            self._store.raise_to(self._name, self.last + 1)
+        last = self.last
+        if self._store is not None and last > self._raised:
+            self._store.raise_to(self._name, last + 1)
+            self._raised = last
 
 
 class RememberedCounter(ReceivedCounter):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
@@ -720,24 +721,24 @@ class SecurityContext:
     def _accepted(self) -> tuple[dict[int, _Opening], dict[int, _Opening]]:
         """Return, for global and for dedicated envelopes, the security control octets that are let in."""
         accepted: tuple[dict[int, _Opening], dict[int, _Opening]] = ({}, {})
-        # A signature is another layer's.
-        required, signed = int(self.required) & PROTECTION_MASK, bool(int(self.required) & _SIGNED)
         rings = ((0, 0, self._global), (0, _BROADCAST, self._broadcast), (1, 0, self._dedicated))
-        for mode in (_AUTHENTICATED, _ENCRYPTED, _AUTHENTICATED | _ENCRYPTED):
-            verified = _PROTECTIONS[mode if self._global.cipher.authenticates else mode & _ENCRYPTED]
-            has_tag = bool(int(verified) & _AUTHENTICATED)
-            if not verified or int(verified) & required != required:
-                continue
-            if not has_tag and not self._may_skip_verifying:
-                continue
-            for compressed in (0,) if self._compression is None else (0, _COMPRESSION):
-                for dedicated, key_set, ring in rings:
-                    if ring is not None:
-                        control = mode | key_set | compressed | self.suite.identifier
-                        counted = ring.received if has_tag else _UNCOUNTED
-                        simple = has_tag and not (key_set or compressed or signed)
-                        opening = _Opening(ring.cipher.opening(control), ring.received, verified, counted, simple)
-                        accepted[dedicated][control] = opening
+        modes = _modes(
+            int(self.required),
+            self._global.cipher.authenticates,
+            self._may_skip_verifying,
+            self._compression is not None,
+        )
+        for dedicated, key_set, ring in rings:
+            if ring is not None:
+                for mode, verified, has_tag, simple in modes:
+                    control = mode | key_set | self.suite.identifier
+                    accepted[dedicated][control] = _Opening(
+                        ring.cipher.opening(control),
+                        ring.received,
+                        verified,
+                        ring.received if has_tag else _UNCOUNTED,
+                        simple and not key_set,
+                    )
         return accepted
 
     def __repr__(self) -> str:
@@ -746,6 +747,25 @@ class SecurityContext:
             f"SecurityContext(suite {self.suite.identifier}, own title {self._own_title.hex()}, peer title {peer}, "
             f"{self.required!r}, keys not shown)"
         )
+
+
+@lru_cache(maxsize=64)
+def _modes(
+    required: int, authenticates: bool, may_skip_verifying: bool, compressed: bool
+) -> tuple[tuple[int, Protection, bool, bool], ...]:
+    """Return the ways to cipher that are let in: each with what is verified then, whether there is a tag, and whether
+    nothing else is to be checked."""
+    # A signature is another layer's.
+    ciphered, signed = required & PROTECTION_MASK, bool(required & _SIGNED)
+    modes: list[tuple[int, Protection, bool, bool]] = []
+    for mode in (_AUTHENTICATED, _ENCRYPTED, _AUTHENTICATED | _ENCRYPTED):
+        verified = _PROTECTIONS[mode if authenticates else mode & _ENCRYPTED]
+        has_tag = bool(int(verified) & _AUTHENTICATED)
+        if verified and int(verified) & ciphered == ciphered and (has_tag or may_skip_verifying):
+            modes.append((mode, verified, has_tag, has_tag and not signed))
+            if compressed:
+                modes.append((mode | _COMPRESSION, verified, has_tag, False))
+    return tuple(modes)
 
 
 class _Ring(NamedTuple):

@@ -15,7 +15,6 @@ from cosem.errors import (
     RemoteProtocolError,
     SecurityError,
 )
-from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.acse import (
     AssociationRequest,
@@ -107,6 +106,7 @@ from cosem.protocol.association.services import (
     is_unconfirmed,
     items,
     needs_of,
+    understood,
 )
 from cosem.protocol.association.short_name import ServerBlocks, is_part
 from cosem.protocol.association.state import State, Step
@@ -320,11 +320,11 @@ class ServerAssociation:
         self._silent = octets[0] in SERVICES_OF_CLIENTS and is_unconfirmed(octets)
         if self._broadcast and not self._silent:
             raise RemoteProtocolError("a broadcast that wants an answer")
-        received = apdus.decode(octets)
+        received, needed = understood(octets, protected=self._protected)
         handler = self._HANDLERS.get(type(received))
         if handler is None:
             raise RemoteProtocolError(f"{type(received).__name__} is nothing a client sends")
-        handler(self, received)
+        handler(self, received, needed)
 
     def _joined(self, blocks: GeneralBlocks, octets: bytes) -> bytes | None:
         if octets[0] != GENERAL_BLOCK_TRANSFER:
@@ -354,12 +354,12 @@ class ServerAssociation:
         self._step(Step.PRE_ESTABLISHED)
         self._events.append(Associated(negotiated))
 
-    def _confirmed(self, confirm: DataNotificationConfirm) -> None:
+    def _confirmed(self, confirm: DataNotificationConfirm, _: object) -> None:
         if self.state is not State.ASSOCIATED:
             raise RemoteProtocolError("a confirmation without an association")
         self._events.append(Confirmed(invoke_id(confirm) or 0))
 
-    def _requested_association(self, request: AssociationRequest) -> None:
+    def _requested_association(self, request: AssociationRequest, _: object) -> None:
         if self.policy is not None and self.policy.pre_established is not None:
             raise RemoteProtocolError("an association request where the association is pre-established")
         if self.state is not State.IDLE:
@@ -402,7 +402,7 @@ class ServerAssociation:
         assert self._security is not None
         return self._security.protect(answer)
 
-    def _released(self, request: ReleaseRequest) -> None:
+    def _released(self, request: ReleaseRequest, _: object) -> None:
         negotiated = self.negotiated
         if self.policy is not None and self.policy.pre_established is not None:
             raise RemoteProtocolError("a release request where the association is pre-established")
@@ -423,7 +423,7 @@ class ServerAssociation:
 
     # -- services -----------------------------------------------------------------------------------------------------
 
-    def _requested(self, request: Any) -> None:
+    def _requested(self, request: Any, needed: Conformance | None) -> None:
         if self.state is State.AUTHENTICATING:
             self._proof(request)
             return
@@ -432,7 +432,9 @@ class ServerAssociation:
         if self._request is not None:
             raise RemoteProtocolError("a request before the last one was answered")
         kind = cast("type[object]", type(request))
-        if not self.negotiated.allows(needs_of(request, protected=self._protected)):
+        if needed is None:
+            needed = needs_of(request, protected=self._protected)
+        if not self.negotiated.allows(needed):
             raise LocalProtocolError(f"{kind.__name__} was not negotiated")
         continuation = self._CONTINUATIONS.get(kind)
         if continuation is None:

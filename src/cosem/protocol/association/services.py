@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+from cosem.protocol.apdu import Apdu, decode
 from cosem.protocol.apdu.access import (
     AccessRequest,
     AccessRequestAction,
@@ -304,6 +306,29 @@ LISTED: Final[Mapping[type, str]] = {
     UnconfirmedWriteRequest: "variable_access_specification",
 }
 """The field in which a list asks or answers."""
+
+
+def understood(octets: bytes, *, protected: bool) -> tuple[Apdu, Conformance | None]:
+    """Return an APDU, decoded; and what must have been negotiated for it, as of `needs_of`, where that is known.
+
+    A head-end asks many meters for the same in the same octets, and those are understood once. What asks to read is
+    remembered alone, for it holds no secret. Raises DecodeError.
+    """
+    if octets[:2] in _READ_ALIKE and len(octets) <= _LONGEST_ALIKE:
+        return _understood(octets, protected)
+    return decode(octets), None
+
+
+@lru_cache(maxsize=128)
+def _understood(octets: bytes, protected: bool) -> tuple[Apdu, Conformance]:
+    request = decode(octets)
+    return request, needs_of(request, protected=protected)
+
+
+_READ_ALIKE: Final = frozenset((b"\xc0\x01", b"\xc0\x03"))
+"""What get-request-normal and get-request-with-list begin with."""
+
+_LONGEST_ALIKE: Final = 512
 
 
 def needs(request: type, *, protected: bool) -> Conformance:

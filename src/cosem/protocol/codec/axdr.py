@@ -27,7 +27,7 @@ from cosem.protocol.codec.reader import (
     length,
     put_length,
 )
-from cosem.protocol.codec.scalars import DISPATCH, SIMPLE, WRITERS, Writer, every, leaf_name, need, short
+from cosem.protocol.codec.scalars import DISPATCH, PACKED, SIMPLE, WRITERS, Writer, every, leaf_name, need, short
 from cosem.protocol.values.data import (
     Array,
     CompactArray,
@@ -86,6 +86,13 @@ def encode_into(value: Data, out: bytearray) -> None:
     left: Iterator[Data] = iter((value,))
     while True:
         for item in left:
+            packed = PACKED.get(type(item))
+            if packed is not None:
+                try:
+                    out += packed(item)
+                    continue
+                except struct.error:
+                    pass  # its writer says what is wrong
             write = _WRITERS.get(type(item))
             if write is not None:
                 write(item, out)

@@ -7,6 +7,7 @@ length that does not fit are errors.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NoReturn, cast
 
 from cosem.errors import DecodeError
@@ -54,6 +55,9 @@ def enclosed(tag: int, contents: bytes) -> bytes:
 class Contents:
     """How the contents of an element read and write a Python value; here they are the value."""
 
+    few = False
+    """Whether there are few values, each of them hashable."""
+
     def read(self, walk: Walk, offset: int, stop: int) -> Any:
         """Read the contents from `offset` to `stop`; raise DecodeError."""
         return walk.octets[offset:stop]
@@ -89,6 +93,8 @@ class Whole(Contents):
 class Named(Contents):
     """INTEGER whose numbers have names."""
 
+    few = True
+
     def __init__(self, kind: type[OpenEnum]) -> None:
         self.kind = kind
         self._named = {bytes((member,)): member for member in kind if member < 0x80}
@@ -114,6 +120,8 @@ class Named(Contents):
 class Bits(Contents):
     """BIT STRING as a text of 0 and 1, the first bit first."""
 
+    few = True
+
     def read(self, walk: Walk, offset: int, stop: int) -> str:
         octets = walk.octets[offset:stop]
         if not octets or octets[0] > 7 or (octets[0] and len(octets) == 1):
@@ -133,6 +141,8 @@ class Bits(Contents):
 
 class Identifier(Contents):
     """OBJECT IDENTIFIER out of one family: `prefix` and an octet that has a name; another one stays octets."""
+
+    few = True
 
     def __init__(self, prefix: bytes, kind: type[OpenEnum]) -> None:
         self.prefix = prefix
@@ -166,6 +176,7 @@ class Inside(Contents):
     def __init__(self, tag: int, contents: Contents) -> None:
         self.tag = tag
         self.contents = contents
+        self.few = contents.few
 
     def read(self, walk: Walk, offset: int, stop: int) -> Any:
         inside = offset + 2
@@ -187,6 +198,8 @@ class Inside(Contents):
 
 class Alternatives(Contents):
     """EXPLICIT CHOICE between kinds of named numbers: by tag on the wire, by type in Python."""
+
+    few = True
 
     def __init__(self, choices: dict[int, type[OpenEnum]], inner: int = INTEGER) -> None:
         self.choices = {tag: (kind, Inside(inner, Named(kind))) for tag, kind in choices.items()}
@@ -215,6 +228,17 @@ class Component(Form):
     def __init__(self, tag: int, contents: Contents) -> None:
         self.tag = tag
         self.contents = contents
+        self._written = lru_cache(maxsize=64, typed=True)(self._write) if contents.few else self._write
+
+    def write(self, value: Any) -> bytes:
+        """Return the element of a value, made once where there are few values; raise Unfit."""
+        try:
+            return self._written(value)
+        except TypeError:  # nothing that could be among the few
+            return self._write(value)
+
+    def _write(self, value: Any) -> bytes:
+        return enclosed(self.tag, self.contents.write(value))
 
     def walk(self, walk: Walk, offset: int) -> tuple[Any, int]:
         _, start, stop = element(walk.octets, offset, len(walk.octets))
@@ -338,8 +362,8 @@ class BerSequence(Body):
         names["read"], names["enclosed"] = self._read, enclosed
         lines: list[str] = []
         for name, component in self._by_name().items():
-            names[f"write_{name}"] = component.contents.write
-            line = f"contents += enclosed({component.tag}, write_{name}(self.{name}))"
+            names[f"write_{name}"] = component.write
+            line = f"contents += write_{name}(self.{name})"
             lines.append(f"if self.{name} != default_{name}: {line}" if name in self.defaults else line)
         return [
             "def decode(octets, limits=DEFAULT):",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 from cosem.errors import DecodeError, LocalProtocolError
@@ -246,19 +247,18 @@ def _write_octets_of(value: Float32 | Float64 | DateTime | Date | Time, out: byt
     out += octets
 
 
-def _write_number(kind: type[Number]) -> Writer:
-    """Make the writer of a whole number; the struct checks the range."""
-    pack, tag = struct.Struct(">B" + struct_format(kind)).pack, kind.TAG
+def _write_number(value: Number, out: bytearray) -> None:
+    try:
+        out += PACKED[type(value)](value)
+    except struct.error:
+        value.checked(value)  # raises, naming the bounds
+        raise AssertionError("a number within its bounds is written") from None
 
-    def write(value: Number, out: bytearray) -> None:
-        try:
-            out += pack(tag, value)
-        except struct.error:
-            kind.checked(value)  # raises, naming the bounds
-            raise AssertionError("a number within its bounds is written") from None
 
-    return write
-
+PACKED: dict[type, Callable[[Any], bytes]] = {
+    kind: partial(struct.Struct(">B" + struct_format(kind)).pack, kind.TAG) for kind in NUMBERS
+}
+"""What packs a whole number of each type with its tag; a struct.error says that it is out of its range."""
 
 WRITERS: dict[type, Writer] = {
     type(None): _write_null_data,
@@ -269,6 +269,6 @@ WRITERS: dict[type, Writer] = {
     Utf8String: _write_utf8_string,
     DontCare: _write_dont_care,
     **dict.fromkeys((Float32, Float64, DateTime, Date, Time), _write_octets_of),
-    **{kind: _write_number(kind) for kind in NUMBERS},
+    **dict.fromkeys(NUMBERS, _write_number),
 }
 """The writer, tag included, of every type that is no container."""

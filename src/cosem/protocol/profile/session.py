@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from cosem.errors import CosemError, OnlyEcho, RemoteProtocolError, TimedOut
 from cosem.protocol.apdu import Apdu
@@ -228,8 +228,7 @@ class ClientSession:
         return bool(said)
 
 
-@dataclass(frozen=True, slots=True)
-class SapPair:
+class SapPair(NamedTuple):
     """The two service access points that an association joins."""
 
     client: int

@@ -11,6 +11,7 @@ import re
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from enum import IntFlag
 from functools import lru_cache
+from struct import Struct
 from typing import Any, ClassVar, Final, TypeVar
 
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, ShapeError
@@ -278,11 +279,11 @@ class DateTime(_Calendar):
             status = _SAVING if moment.dst() else 0
         # The fields of a datetime are within their ranges.
         return cls.from_octets(
-            moment.year.to_bytes(2, "big")
-            + bytes((moment.month, moment.day, moment.isoweekday()))
-            + bytes((moment.hour, moment.minute, moment.second, moment.microsecond // 10_000))
-            + deviation.to_bytes(2, "big", signed=True)
-            + bytes((status,))
+            _DATE_TIME.pack(
+                *(moment.year, moment.month, moment.day, moment.isoweekday()),
+                *(moment.hour, moment.minute, moment.second, moment.microsecond // 10_000),
+                *(deviation, status),
+            )
         )
 
     @classmethod
@@ -407,6 +408,7 @@ class DateTime(_Calendar):
 
 
 _NO_DEVIATION: Final = -0x8000
+_DATE_TIME: Final = Struct(">H7BhB")
 _MOST_DEVIATION: Final = 24 * 60 - 1
 _NOT_SPECIFIED: Final = 0xFF
 _MINUTE: Final = timedelta(minutes=1)
