@@ -27,13 +27,11 @@ def test_nothing_is_missing_that_the_companion_asks_for(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     file = tmp_path / "meter.toml"
     file.write_text(f'[meter]\nname = "KFM1020000000001"\nzone = "Europe/Amsterdam"\ncompanion = "{companion}"\n')
-    found, meter = described(file, False, tmp_path / "keys")
+    given, meter = described(file, False, tmp_path / "keys")
     client = next(each.client for each in meter.management.associations if each.client not in (16, 102))
     with served(meter) as port:
         place = f"tcp://127.0.0.1:{port}?client={client}"
-        ran = CliRunner().invoke(
-            app, ["compare", place, "--companion", companion, "--json", *found.options], prog_name="cosem"
-        )
+        ran = CliRunner().invoke(app, ["compare", place, "--companion", companion, "--json", *given], prog_name="cosem")
     assert ran.exit_code in (0, 1), ran.stderr
     differences = json.loads(ran.stdout)["differences"]
     assert not [each for each in differences if each["differs"] in ("missing", "class", "value", "unit", "scaler")]

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from cosem import Data, Meter, ProfileGeneric, Register, Unit
 from cosem.cli.app import app
-from cosem.cli.simulate import cloned, make_secrets
+from cosem.cli.simulate import cloned
+from cosem.cli.simulated_secrets import draw, hand_out
 from cosem.errors import ShapeError
 from cosem.meter import Access, AssociationDescription, Rights
 from cosem.meter.demo import furnish, household
@@ -84,9 +85,9 @@ def original(security: str, tmp_path: Path) -> Iterator[tuple[str, tuple[str, ..
         (tmp_path / "password").write_text(PASSWORD)
         meter, options = of_several_devices(), ("--password", f"file:{tmp_path / 'password'}", "--buffers")
     else:
-        made = make_secrets(security, None, False, tmp_path / "original")
-        meter = household(7, clock=lambda: NOON, security=security, keys=made.keys, password=made.password)
-        options = made.options
+        drawn = draw(security, None, False)
+        meter = household(7, clock=lambda: NOON, security=security, keys=drawn.keys, password=drawn.shared)
+        options = hand_out(drawn, tmp_path / "original")
     with served(meter) as port:
         yield f"tcp://127.0.0.1:{port}", options
 
@@ -99,10 +100,10 @@ def test_a_clone_equals_its_original_but_for_what_was_replaced(browse: Cosem, tm
     file, client = tmp_path / "meter.json", CLIENTS[security]
     with original(security, tmp_path) as (place, options):
         before = browse(f"{place}?client={client}", *options, "--snapshot", file)
-    found, meter = cloned(file, False, tmp_path / "clone", lambda: NOON)
+    given, meter = cloned(file, False, tmp_path / "clone", lambda: NOON)
     more = [word for word in options if word == "--buffers"]
     with served(meter) as port:
-        after = browse(f"tcp://127.0.0.1:{port}?client={client}", *found.options, *more)
+        after = browse(f"tcp://127.0.0.1:{port}?client={client}", *given, *more)
     refused = [a for d in before["devices"] for o in d["objects"] for a in o["attributes"] if "error" in a]
     assert [each["error"]["name"] for each in refused] == (["hardware-fault"] if security == "devices" else [])
     replaced = masked(json.loads(file.read_text()), before, after)
@@ -159,9 +160,9 @@ def test_the_clock_of_a_clone_goes_on(browse: Cosem, tmp_path: Path) -> None:
     with original("devices", tmp_path) as (place, options):
         browse(f"{place}?client=2", *options, "--snapshot", file)
     later = datetime(2026, 7, 1, 13, 30, tzinfo=UTC)
-    found, meter = cloned(file, False, tmp_path / "clone", lambda: later)
+    given, meter = cloned(file, False, tmp_path / "clone", lambda: later)
     with served(meter) as port:
-        after = browse(f"tcp://127.0.0.1:{port}?client=2", *found.options, "--class", "Clock")
+        after = browse(f"tcp://127.0.0.1:{port}?client=2", *given, "--class", "Clock")
     times = [each["attributes"][1]["value"] for device in after["devices"] for each in device["objects"]]
     assert times[0].startswith("2026-07-01 Wed 15:30:00.00 +02:00")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import signal
+import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ from cosem.protocol.model import Data, ProfileGeneric
 from cosem.protocol.model.classes.access_control import ImageBlock, ImageTransfer, ImageTransferInitiate
 from cosem.protocol.values.data import DoubleLongUnsigned, Integer
 from cosem.store.counters import FileCounterStore
-from e2e.test_security_suites import environment
+from e2e.test_security_suites import cosem, environment
 
 EK, AK = "71" * 8 + "17" * 8, "93" * 8 + "39" * 8
 LIVES = 5
@@ -57,6 +59,29 @@ access = "manage"
 """
 
 
+@contextmanager
+def started(folder: Path, *words: object) -> Generator[tuple[Any, subprocess.Popen[str]], None, None]:
+    """Run `cosem simulate`, give what it says of its meters, and kill it."""
+    command = [sys.executable, "-m", "cosem", "simulate", "--json", "--listen", "tcp://127.0.0.1:0", *map(str, words)]
+    with subprocess.Popen(
+        command,
+        env=environment(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        said = ""
+        while not said.endswith("\n}\n") and (line := process.stdout.readline()):
+            said += line
+        try:
+            assert said, process.communicate()[1]
+            yield json.loads(said), process
+        finally:
+            process.kill()
+
+
 class Simulator:
     """The program with its state, in one life after another."""
 
@@ -66,26 +91,9 @@ class Simulator:
         (folder / "meter.toml").write_text(METER)
 
     @contextmanager
-    def life(self) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-        command = [sys.executable, "-m", "cosem", "simulate", str(self._folder / "meter.toml"), "--json"]
-        command += ["--state", str(self._state), "--listen", "tcp://127.0.0.1:0"]
-        with subprocess.Popen(
-            command,
-            env=environment(self._folder),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            said = ""
-            while not said.endswith("\n}\n") and (line := process.stdout.readline()):
-                said += line
-            try:
-                assert said, process.communicate()[1]
-                yield str(json.loads(said)["meters"][0]["url"]), process
-            finally:
-                process.kill()
+    def life(self) -> Generator[tuple[str, subprocess.Popen[str]], None, None]:
+        with started(self._folder, self._folder / "meter.toml", "--state", self._state) as (told, process):
+            yield str(told["meters"][0]["url"]), process
 
     def client(self, url: str) -> Client:
         """Return a client that refuses a meter whose invocation counter went back."""
@@ -193,21 +201,83 @@ def test_damage_is_told_and_the_second_copy_taken_or_nothing_served(tmp_path: Pa
 
 
 def test_several_meters_have_a_state_each(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "cosem", "simulate", "--count", "2", "--json", "--listen", "tcp://127.0.0.1:0"]
     for _ in range(2):
-        with subprocess.Popen(
-            [*command, "--state", str(tmp_path / "states")],
-            env=environment(tmp_path),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            said = ""
-            while not said.endswith("\n}\n") and (line := process.stdout.readline()):
-                said += line
-            process.kill()
-            assert said, process.communicate()[1]
-        names = [each["meter"] for each in json.loads(said)["meters"]]
+        with started(tmp_path, "--count", "2", "--state", tmp_path / "states") as (told, _process):
+            names = [each["meter"] for each in told["meters"]]
         assert [(tmp_path / "states" / name / "state").is_file() for name in names] == [True, True]
+
+
+def place_and_options(told: Any, number: int = 0) -> tuple[str, list[str]]:
+    """Return where a meter is, with the client that reads it, and the options that the printed command has for it."""
+    _, _, place, _, *options = shlex.split(told["meters"][number]["command"])
+    return place, options
+
+
+def secrets_in(options: list[str]) -> dict[str, str]:
+    """Return what is in the files that options name, which nobody else may read."""
+    files = [Path(each.removeprefix("file:")) for each in options if each.startswith("file:")]
+    assert {stat.S_IMODE(each.stat().st_mode) for each in files} == {0o600}
+    return {each.name: each.read_text().strip() for each in files}
+
+
+COMPANION = '[meter]\nname = "KFM1020012345678"\ncompanion = "idis"\n'
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("meter.state", ("--security", "low")),
+        ("meter.state", ("--security", "gmac")),
+        ("meter.sqlite", ("--security", "gmac", "--suite", "2")),
+        ("meter.sqlite", ("--security", "ecdsa")),
+        ("meter.state", ("companion.toml",)),
+    ],
+)
+def test_secrets_that_were_drawn_at_the_first_start_open_the_meter_at_the_next(
+    state: str, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "companion.toml").write_text(COMPANION)
+    words = tuple(str(tmp_path / word) if word.endswith(".toml") else word for word in words)
+    lives: list[dict[str, str]] = []
+    first: list[str] = []
+    for number in range(2):
+        with started(tmp_path, *words, "--state", tmp_path / state, "--keys", tmp_path / f"keys-{number}") as life:
+            told, process = life
+            place, options = place_and_options(told)
+            first = first or options
+            for given in (first, options):
+                ran = cosem("read", place, "0.0.42.0.0.255", "--json", *given, state=tmp_path / "client")
+                assert ran.returncode == 0, ran.stderr
+            lives.append(secrets_in(options))
+            process.kill()
+            said = json.dumps(told) + "".join(process.communicate())
+        assert not [name for name, secret in lives[0].items() if secret in said]
+    assert lives[0] == lives[1] != {}
+    kept = list(tmp_path.glob(f"{state}*/*" if (tmp_path / state).is_dir() else f"{state}*"))
+    assert {stat.S_IMODE(each.stat().st_mode) for each in kept} == {0o600}
+    with started(tmp_path, *words) as (told, _process):  # without a state they are new
+        assert not lives[0].items() & secrets_in(place_and_options(told)[1]).items()
+
+
+def test_a_meter_more_has_the_secrets_of_those_that_were_there(tmp_path: Path) -> None:
+    words = ("--security", "gmac", "--state", tmp_path / "states", "--keys", tmp_path / "keys", "--count")
+    with started(tmp_path, *words, "2") as (told, _process):
+        before = secrets_in(place_and_options(told, 1)[1])
+    with started(tmp_path, *words, "3") as (told, _process):
+        for number in range(3):
+            place, options = place_and_options(told, number)
+            assert secrets_in(options) == before
+            ran = cosem("read", place, "0.0.42.0.0.255", *options, state=tmp_path / "client")
+            assert ran.returncode == 0, ran.stderr
+
+
+def test_what_a_state_cannot_keep_is_refused_at_the_start(tmp_path: Path) -> None:
+    state = ("--state", str(tmp_path / "meter.state"), "--listen", "tcp://127.0.0.1:0")
+    with started(tmp_path, "--security", "gmac", *state):
+        pass
+    for words, why in (
+        (("--security", "gmac", "--suite", "1"), "ask for suite 0, or begin a new state"),
+        (("--security", "gmac", "--fault", "counter_back=3"), "leave out the fault, or the state"),
+    ):
+        ran = cosem("simulate", *words, *state, state=tmp_path)
+        assert (ran.returncode, why in ran.stderr) == (64, True), ran.stderr

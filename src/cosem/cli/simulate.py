@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import signal
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any, Final
@@ -22,18 +20,19 @@ import typer
 from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.options import Json
 from cosem.cli.report import put, put_json, say
+from cosem.cli.simulated_secrets import Secrets, draw, hand_out, in_force, suite_option
 from cosem.cli.spot import Spot, spots
-from cosem.errors import ConfigurationError, SecurityError, TransportError
+from cosem.errors import ConfigurationError, TransportError
 from cosem.io.aio import Place
 from cosem.io.aio.pseudo_terminal import PseudoTerminal
 from cosem.meter import describe
-from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys, demo_keys
+from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys
 from cosem.meter.by_companion import ciphered, mechanism_of
 from cosem.meter.clone import Entry, clone
-from cosem.meter.demo import SECURITIES, household
+from cosem.meter.demo import household, household_name
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.elgama import ElgamaServer
-from cosem.meter.faults import of_words
+from cosem.meter.faults import WELL_BEHAVED, Faults, of_words
 from cosem.meter.loads import KINDS
 from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.memory import remember
@@ -41,10 +40,7 @@ from cosem.meter.one_way import SpeakingPort
 from cosem.meter.p1 import P1Port
 from cosem.meter.serve import Server
 from cosem.meter.tic import TicPort
-from cosem.protocol.crypto import suite as suites
-from cosem.protocol.crypto.elliptic import PrivateKey, entropy_octets
-from cosem.protocol.crypto.key import Secret
-from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
+from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret
 from cosem.protocol.model.companion import AssociationRule
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.obis import Obis
@@ -54,7 +50,6 @@ from cosem.store.directory import default_state_directory
 from cosem.store.snapshot import RecordedAssociation
 from cosem.store.state import open_state
 
-CIPHERED: Final = ("gmac", "ecdsa")
 FIRST_PLACE: Final = "tcp://127.0.0.1:4059"
 HIGHEST_PORT: Final = 0xFFFF
 _SPEAKING: Final[Mapping[str, Callable[..., Server | SpeakingPort]]] = {"p1": P1Port, "tic": TicPort}
@@ -63,13 +58,8 @@ EXAMPLES: Final = tuple(map(Obis, ("1.0.1.8.0.255", "7.0.3.0.0.255", "8.0.1.0.0.
 """What the printed command reads: energy or volume where the meter counts it, else what every meter has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """The secrets of simulated meters, and the options with which the client gives them."""
-
-    keys: Keys | None = None
-    password: SharedSecret | None = None
-    options: tuple[str, ...] = ()
+Options = tuple[str, ...]
+"""Words of a command, with which a client gives its secrets."""
 
 
 def simulate(
@@ -97,7 +87,7 @@ def simulate(
         typer.Option(
             metavar="none|low|gmac|ecdsa",
             help="Household meters: open to client 16, a password for client 32, or GMAC or signatures, and "
-            "authenticated encryption, for client 1. Keys are made anew at each start.",
+            "authenticated encryption, for client 1. Keys are made anew at each start without --state.",
         ),
     ] = "none",
     suite: Annotated[
@@ -106,7 +96,7 @@ def simulate(
     ] = None,
     keys: Annotated[
         Path | None,
-        typer.Option("--keys", metavar="DIR", help="Where new keys and passwords are put.", show_default=False),
+        typer.Option("--keys", metavar="DIR", help="Where keys and passwords made for it are put.", show_default=False),
     ] = None,
     use_demo_keys: Annotated[
         bool, typer.Option("--demo-keys", help="Use the published example keys; only on loopback.")
@@ -135,7 +125,8 @@ def simulate(
             "--state",
             metavar="PATH",
             help="Where the state of the meter survives a restart, even kill -9: a directory, or an SQLite file by its "
-            "name (.sqlite, .db). Several meters have one each in a directory. A description may say [state] itself.",
+            "name (.sqlite, .db). Keys and passwords made for it stay there too, for this user alone. Several meters "
+            "have one each in a directory. A description may say [state] itself.",
             show_default=False,
         ),
     ] = None,
@@ -191,13 +182,13 @@ def simulate(
       cosem simulate snapshot.json
       cosem simulate --listen 'elgama+tcp://127.0.0.1:4001?model=epqs&serial=925948&experimental=yes'
     """
-    with spots(listen or [FIRST_PLACE]) as given:
-        several = len(given) > 1
-        if several and (count != 1 or any(each.url.framing == "elgama" for each in given)):
+    with spots(listen or [FIRST_PLACE]) as where:
+        several = len(where) > 1
+        if several and (count != 1 or any(each.url.framing == "elgama" for each in where)):
             raise ConfigurationError(
                 "several places are for one meter of DLMS/COSEM: leave --count out, or name one place"
             )
-        urls = places(given[0].url, count)
+        urls = places(where[0].url, count)
         if urls[0].framing == "elgama":
             if state is not None:
                 raise ConfigurationError("an Elgama meter of this protocol has no --state: leave it out")
@@ -213,29 +204,27 @@ def simulate(
             raise ConfigurationError("--load is of demo meters: a description says [load] itself")
         directory = keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
         if file is not None and file.suffix == ".json":
-            found, meter = cloned(file, use_demo_keys, directory, state=state)
-            meters = [meter]
+            given, meter = cloned(file, use_demo_keys, directory, state=state)
+            meters, options = [meter], {meter.name: given}
         elif file is not None:
-            found, meter = described(file, use_demo_keys, directory, state)
-            meters = [meter]
+            given, meter = described(file, use_demo_keys, directory, state)
+            meters, options = [meter], {meter.name: given}
         else:
-            found = make_secrets(security, suite, use_demo_keys, directory)
-            demo = partial(household, security=security, faults=of_words(fault or ()), load=load or "household")
-            meters = [demo(number, keys=found.keys, password=found.password) for number in range(1, count + 1)]
-            if state is not None:
-                for meter in meters:
-                    remember(meter, open_state(state if count == 1 else state / meter.name))
-        if any(each.url.framing in _SPEAKING for each in given) and security != "none":
+            drawn, faults = draw(security, suite, use_demo_keys), of_words(fault or ())
+            meters, options = households(
+                count, security, drawn, directory, state, faults=faults, load=load or "household"
+            )
+        if any(each.url.framing in _SPEAKING for each in where) and security != "none":
             raise ConfigurationError("a simulated port that only speaks does so in clear: leave --security out")
-        served = [(meter, replace(given[0], url=url)) for meter, url in zip(meters, urls, strict=True)]
-        served += [(meters[0], each) for each in given[1:]]
+        served = [(meter, replace(where[0], url=url)) for meter, url in zip(meters, urls, strict=True)]
+        served += [(meters[0], each) for each in where[1:]]
         servers = [(_served(meter, spot, beyond_loopback), spot) for meter, spot in served]
         for notice in dict.fromkeys(notice for server, _ in servers for notice in server.notices):
             say(f"notice: {notice}")
         _run(
             [server for server, _ in servers],
-            lambda: announce(servers, found, as_json=json),
-            [each.line for each in given if each.line is not None],
+            lambda: announce(servers, options, as_json=json),
+            [each.line for each in where if each.line is not None],
         )
 
 
@@ -284,57 +273,68 @@ def places(first: ConnectionUrl, count: int) -> list[ConnectionUrl]:
     return [replace(first, port=first.port + number if first.port else 0) for number in range(count)]
 
 
-def make_secrets(security: str, suite: int | None, use_demo_keys: bool, directory: Path) -> Secrets:
-    """Return what the meters ask for, made by chance and put into files that nobody else can read."""
-    if security not in SECURITIES:
-        raise ConfigurationError(f"--security {security!r}: write one of {', '.join(SECURITIES)}")
-    if suite is not None and security not in CIPHERED:
-        raise ConfigurationError(f"--suite goes with --security {' or '.join(CIPHERED)}")
-    if use_demo_keys:
-        if security != "gmac":
-            raise ConfigurationError("--demo-keys goes with --security gmac")
-        return Secrets(keys=demo_keys(suite or 0), options=("--demo-keys", *_suite_option(suite)))
-    if security == "none":
-        return Secrets()
-    if security == "low":
-        password = Secret(secrets.token_hex(4).encode())
-        path = private_file(directory / "password", password)
-        return Secrets(password=password, options=("--password", f"file:{path}"))
-    made = Keys.random((1 if security == "ecdsa" else 0) if suite is None else suite)
-    ek = private_file(directory / "ek.hex", made.encryption)
-    ak = private_file(directory / "ak.hex", made.authentication)
-    options = ("--ek", f"file:{ek}", "--ak", f"file:{ak}", *_suite_option(made.suite or suite))
-    if security == "gmac":
-        return Secrets(keys=made, options=options)
-    try:
-        curve = suites.of(made.suite).required_curve
-    except SecurityError as error:
-        raise ConfigurationError(f"--security ecdsa: {error}; write --suite 1 or --suite 2") from None
-    meter, client = (PrivateKey.from_entropy(curve, secrets.token_bytes(entropy_octets(curve))) for _ in range(2))
-    own = private_file(directory / "signing.hex", client)
-    peer = private_file(directory / "meter-public.hex", Secret(meter.public.octets))
-    options += ("--signing-key", f"file:{own}", "--peer-signing-key", f"file:{peer}")
-    return Secrets(keys=made, password=Signatures(meter, client.public), options=options)
+def households(
+    count: int,
+    security: str,
+    drawn: Secrets,
+    directory: Path,
+    state: Path | None = None,
+    *,
+    faults: Faults = WELL_BEHAVED,
+    load: str = "household",
+) -> tuple[list[Meter], dict[str, Options]]:
+    """Return household meters, and by their names the options with which their client gives its secrets.
+
+    Meters without states have the same secrets; so have new states, but each keeps those that it has.
+    """
+    meters: list[Meter] = []
+    options: dict[str, Options] = {}
+    handed_out: list[tuple[Secrets, Options]] = []
+    for number in range(1, count + 1):
+        store = None if state is None else open_state(state if count == 1 else state / household_name(number))
+        counters = None if store is None else store.counters
+        meter = household(
+            number,
+            security=security,
+            keys=drawn.keys,
+            password=drawn.shared,
+            counters=counters,
+            faults=faults,
+            load=load,
+        )
+        if store is not None:
+            remember(meter, store)
+        client = _shown(meter.management).client
+        found = in_force(meter, {client: drawn})[client]
+        if not handed_out:
+            drawn = found  # new meters have the secrets of those that were there before
+        known = next((given for each, given in handed_out if each == found), None)
+        if known is None:
+            known = hand_out(found, directory / meter.name if handed_out else directory)
+            handed_out.append((found, known))
+        meters.append(meter)
+        options[meter.name] = known
+    return meters, options
 
 
-def described(file: Path, use_demo_keys: bool, directory: Path, state: Path | None = None) -> tuple[Secrets, Meter]:
-    """Return the meter of a description, and the secrets of the first client where they are made anew for it."""
-    made: dict[int, Secrets] = {}
+def described(file: Path, use_demo_keys: bool, directory: Path, state: Path | None = None) -> tuple[Options, Meter]:
+    """Return the meter of a description, and the options of its first client where its secrets were drawn for it."""
+    rules: dict[int, AssociationRule] = {}
+    drawn: dict[int, Secrets] = {}
 
     def secrets_of(rule: AssociationRule) -> tuple[SharedSecret | None, Keys | None]:
-        place, mechanism = directory / f"client-{rule.client}", mechanism_of(rule)
-        found = make_secrets("gmac", rule.suite, use_demo_keys, place) if ciphered(rule) else Secrets()
-        if mechanism.secret:
-            low = make_secrets("low", None, False, place)
-            found = Secrets(found.keys, low.password, found.options + low.options)
-        made[rule.client] = (
-            replace(found, options=(*found.options, "--auth", mechanism.name)) if found.options else found
-        )
-        return found.password, found.keys
+        keys = draw("gmac", rule.suite, use_demo_keys).keys if ciphered(rule) else None
+        password = draw("low", None, False).password if mechanism_of(rule).secret else None
+        rules[rule.client], drawn[rule.client] = rule, Secrets(keys, password)
+        return password, keys
 
     counters = default_counter_store()
     meter = describe.load(file, counters=counters, allow_demo_keys=use_demo_keys, secrets=secrets_of, state=state)
-    return made.get(_shown(meter.management).client, Secrets()), meter
+    options = {
+        client: hand_out(each, directory / f"client-{client}", mechanism_of(rules[client]))
+        for client, each in in_force(meter, drawn).items()
+    }
+    return options.get(_shown(meter.management).client, ()), meter
 
 
 def cloned(
@@ -343,60 +343,42 @@ def cloned(
     directory: Path,
     clock: Callable[[], datetime] = system_clock,
     state: Path | None = None,
-) -> tuple[Secrets, Meter]:
-    """Return the meter of a snapshot with new secrets, and those of the last client that needs some.
+) -> tuple[Options, Meter]:
+    """Return the meter of a snapshot with secrets drawn for it, and the options of the last client that needs some.
 
     A client has the same secrets for all logical devices.
     """
-    made: dict[int, Secrets] = {}
+    mechanisms: dict[int, Mechanism] = {}
+    drawn: dict[int, Secrets] = {}
 
     def entry(association: RecordedAssociation) -> Entry:
         mechanism, client = MECHANISMS.get(association.mechanism), association.client
-        if mechanism is not None and client not in made and (mechanism.identifier or association.protection):
-            made[client] = _secrets_of(association, mechanism, use_demo_keys, directory / f"client-{client}")
-        found = made.get(client, Secrets())
-        return Entry(found.password, found.keys)
+        if mechanism is not None and client not in drawn and (mechanism.identifier or association.protection):
+            mechanisms[client], drawn[client] = mechanism, _drawn_for(association, mechanism, use_demo_keys)
+        found = drawn.get(client, Secrets())
+        return Entry(found.shared, found.keys)
 
+    store = None if state is None else open_state(state)
+    counters = default_counter_store() if store is None else store.counters
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
-        meter = clone(snapshots.read(file), entry, clock=clock, counters=default_counter_store())
-    if state is not None:
-        remember(meter, open_state(state))
+        meter = clone(snapshots.read(file), entry, clock=clock, counters=counters)
+    if store is not None:
+        remember(meter, store)
     for each in said:
         say(f"warning: {each.message}")
-    return next(reversed(made.values()), Secrets()), meter
+    options: Options = ()
+    for client, given in in_force(meter, drawn).items():
+        options = hand_out(given, directory / f"client-{client}", mechanisms[client])
+    return options, meter
 
 
-def _secrets_of(
-    association: RecordedAssociation, mechanism: Mechanism, use_demo_keys: bool, directory: Path
-) -> Secrets:
+def _drawn_for(association: RecordedAssociation, mechanism: Mechanism, use_demo_keys: bool) -> Secrets:
     found = Secrets()
     if association.protection or mechanism.keys or mechanism.signatures:
         security = "ecdsa" if mechanism.signatures else "gmac"
-        found = make_secrets(security, association.suite, use_demo_keys and security == "gmac", directory)
-    if mechanism.secret:
-        low = make_secrets("low", None, False, directory)
-        found = Secrets(found.keys, low.password, found.options + low.options)
-    return replace(found, options=(*found.options, "--auth", mechanism.name))
-
-
-def _suite_option(suite: int | None) -> tuple[str, ...]:
-    return () if suite is None else ("--suite", str(suite))
-
-
-def private_file(path: Path, secret: Secret) -> Path:
-    """Write a secret, keys in hexadecimal, into a file that only this user can read, and say where it is."""
-    text = secret.reveal().hex().upper() if path.suffix == ".hex" else secret.reveal().decode("ascii")
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # an old one might be a link, or open to others
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(f"{text}\n")
-    except OSError as problem:
-        raise ConfigurationError(f"cannot write {path}: {problem.strerror}; name another place with --keys") from None
-    say(f"new {path.stem} in {path}, which only you can read")
-    return path
+        found = draw(security, association.suite, use_demo_keys and security == "gmac")
+    return replace(found, password=draw("low", None, False).password) if mechanism.secret else found
 
 
 async def serve(servers: Sequence[Place], started: Callable[[], None], lines: Sequence[PseudoTerminal] = ()) -> None:
@@ -415,9 +397,13 @@ async def serve(servers: Sequence[Place], started: Callable[[], None], lines: Se
         await stop.wait()
 
 
-def announce(servers: Sequence[tuple[Server | SpeakingPort, Spot]], found: Secrets, *, as_json: bool) -> None:
+def announce(
+    servers: Sequence[tuple[Server | SpeakingPort, Spot]], options: Mapping[str, Options], *, as_json: bool
+) -> None:
     """Print one line for each meter: its name, the URL where it is found, and the command that reads it."""
-    _print_lines([_described(each, spot.seen(each.url), found) for each, spot in servers], as_json=as_json)
+    _print_lines(
+        [_described(each, spot.seen(each.url), options[each.meter.name]) for each, spot in servers], as_json=as_json
+    )
 
 
 def _print_lines(lines: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -430,7 +416,7 @@ def _print_lines(lines: list[dict[str, Any]], *, as_json: bool) -> None:
     say("stop with Ctrl-C")
 
 
-def _described(server: Server | SpeakingPort, url: ConnectionUrl, found: Secrets) -> dict[str, Any]:
+def _described(server: Server | SpeakingPort, url: ConnectionUrl, given: Options) -> dict[str, Any]:
     if isinstance(server, SpeakingPort):
         place = str(url)
         return {"meter": server.meter.name, "url": place, "client": None, "command": f"cosem listen {quote(place)}"}
@@ -439,7 +425,7 @@ def _described(server: Server | SpeakingPort, url: ConnectionUrl, found: Secrets
         command = " ".join(("cosem read", quote(str(url))))
         return {"meter": server.meter.name, "url": str(url), "client": association.client, "command": command}
     url = replace(url, client=association.client)
-    options = found.options or _placeholders(association)
+    options = given or _placeholders(association)
     counted = (code for code in EXAMPLES if server.meter.management.find(code) is not None)
     example = next(counted, LOGICAL_DEVICE_NAME)
     command = " ".join(("cosem read", *map(quote, (str(url), str(example), *options))))
@@ -462,7 +448,7 @@ def _placeholders(association: AssociationDescription) -> tuple[str, ...]:
     if association.mechanism.signatures:
         options += ["--signing-key", "file:PATH", "--peer-signing-key", "file:PATH"]
     if association.keys is not None:
-        options += ["--ek", "file:PATH", "--ak", "file:PATH", *_suite_option(association.keys.suite or None)]
+        options += ["--ek", "file:PATH", "--ak", "file:PATH", *suite_option(association.keys.suite or None)]
     return tuple(options)
 
 

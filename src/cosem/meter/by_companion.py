@@ -9,7 +9,7 @@ taken.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -133,8 +133,10 @@ def made_anew(rule: AssociationRule) -> tuple[SharedSecret | None, Keys | None]:
     return secret, Keys.random(rule.suite or 0) if ciphered(rule) else None
 
 
-def offers_of(known: Companion, secrets_of: Secrets) -> Iterator[AssociationDescription]:
-    """Return the associations of a companion with what `secrets_of` gives them.
+def offers_of(
+    known: Companion, secrets_of: Secrets, without: Container[int] = frozenset()
+) -> Iterator[AssociationDescription]:
+    """Return the associations of a companion with what `secrets_of` gives them, but for the clients `without`.
 
     Where a companion leaves open how a client proves itself, it does so by GMAC under authenticated encryption, which
     is also taken where it is one of several. A pre-established association with keys is left out: it needs the
@@ -144,7 +146,7 @@ def offers_of(known: Companion, secrets_of: Secrets) -> Iterator[AssociationDesc
     if all(access_of(known, rule) is Access.PUBLIC for rule in known.associations):
         return
     for rule in known.associations:
-        if rule.pre_established and rule.ciphered:
+        if rule.client in without or (rule.pre_established and rule.ciphered):
             continue
         mechanism = mechanism_of(rule)
         secret, keys = secrets_of(rule)

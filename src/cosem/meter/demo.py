@@ -63,11 +63,16 @@ def household(
     client 1, `keys` and authenticated encryption, with "ecdsa" the signing keys as `password` as well; client 16 is
     the public client then.
     """
-    meter = Meter(f"KFM{_serial(number)}", zone=zone, clock=clock, counters=counters, faults=faults)
+    meter = Meter(household_name(number), zone=zone, clock=clock, counters=counters, faults=faults)
     furnish(meter, number, load)
     for description in _associations(security, keys, password):
         meter.offer(description)
     return meter
+
+
+def household_name(number: int) -> str:
+    """Return the name of a household meter, by which its number is known."""
+    return f"KFM{_serial(number)}"
 
 
 def furnish(meter: Meter, number: int, load: str = "household") -> None:

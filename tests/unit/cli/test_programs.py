@@ -20,7 +20,6 @@ import pytest
 
 import cosem.cli
 from cosem.cli import simulate
-from cosem.errors import ConfigurationError
 from cosem.protocol.profile.address import ConnectionUrl
 
 SOURCES = Path(__file__).parents[3] / "src"
@@ -170,17 +169,6 @@ def test_ports_count_up_and_zero_stays_zero() -> None:
     ports = [url.port for url in simulate.places(ConnectionUrl.parse("tcp://127.0.0.1:4059"), 3)]
     assert ports == [4059, 4060, 4061]
     assert [url.port for url in simulate.places(ConnectionUrl.parse("tcp://127.0.0.1:0"), 2)] == [0, 0]
-
-
-def test_secrets_replace_what_lay_there_before(tmp_path: Path) -> None:
-    bait = tmp_path / "bait"
-    bait.write_text("kept")
-    (tmp_path / "ek.hex").symlink_to(bait)
-    simulate.make_secrets("gmac", None, False, tmp_path)
-    assert bait.read_text() == "kept"
-    assert not (tmp_path / "ek.hex").is_symlink()
-    with pytest.raises(ConfigurationError, match="name another place"):
-        simulate.make_secrets("low", None, False, bait / "below")
 
 
 def test_the_demonstration(tmp_path: Path) -> None:

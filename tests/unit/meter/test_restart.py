@@ -894,6 +894,21 @@ def test_keys_that_die_with_the_process_are_not_kept(life: Life) -> None:
     assert found.users == ()
 
 
+def test_secrets_that_were_drawn_for_a_companion_are_those_of_the_first_start(tmp_path: Path) -> None:
+    text = f'[meter]\nname = "{NAME}"\ncompanion = "idis"\n[state]\npath = "mine"\n'
+    described = '[[association]]\nclient = 1\nauth = "low"\nprotection = "none"\npassword = "mine"\n'
+    starts: list[dict[int, AssociationDescription]] = []
+    for more in ("", "", described, ""):
+        meter = parse(text + more, clock=Now(NOON), folder=tmp_path)
+        starts.append({each.client: each for each in meter.management.associations})
+        assert meter.memory is not None
+        meter.memory.close()
+    secrets = [{client: (each.secret, each.keys) for client, each in start.items()} for start in starts]
+    assert [client for client, (_, keys) in secrets[0].items() if keys and not keys.temporary] == [1, 2]
+    assert secrets[0] == secrets[1] == secrets[3]
+    assert secrets[2] == {**secrets[0], 1: (Secret(b"mine"), None)}, "what is described is as it is described"
+
+
 def test_a_change_that_cannot_be_kept_is_refused_and_not_kept_later(life: Life) -> None:
     life.associations = (LASTING,)
     meter = life.begin()

@@ -149,7 +149,7 @@ from itertools import chain
 from pathlib import Path
 
 from cosem.errors import ConfigurationError
-from cosem.meter.associations import BY_LOGICAL_NAMES, PUBLIC_ASSOCIATION, PUBLIC_CLIENT
+from cosem.meter.associations import BY_LOGICAL_NAMES, PUBLIC_ASSOCIATION, PUBLIC_CLIENT, Keys
 from cosem.meter.by_companion import Secrets, furnish_by, made_anew, offers_of
 from cosem.meter.describe.alarms import add_alarms
 from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS, offer_association
@@ -171,6 +171,8 @@ from cosem.meter.faults import read as read_faults
 from cosem.meter.feed import feed_device
 from cosem.meter.memory import remember
 from cosem.protocol.association.counter import CounterStore
+from cosem.protocol.crypto.mechanism import SharedSecret
+from cosem.protocol.model.companion import AssociationRule
 from cosem.protocol.model.table import Table
 
 __all__ = ["DEMO", "GRANTS", "NAMINGS", "ORDERS", "PROTECTIONS", "load", "parse"]
@@ -192,7 +194,8 @@ def load(
         counters: keeps invocation counters over restarts; needed where keys are described.
         clock: the true time.
         allow_demo_keys: accept `keys = "demo"`, the published example keys.
-        secrets: gives passwords and keys to associations of a companion that the file does not describe.
+        secrets: gives passwords and keys to associations of a companion that the file does not describe; left out,
+            they are drawn by chance, and where the meter has a state, those of the first start stay.
         state: where its state survives a restart, in place of what [state] says; invocation counters are kept there
             too, and `counters` is not used then.
 
@@ -235,12 +238,21 @@ def parse(
         raise ConfigurationError(f"{source}: {error}") from None
     whole = Table(source, "", content)
     store = state_from(whole, folder, state)
+    drawn: list[int] = []
+
+    def drawn_by_us(rule: AssociationRule) -> tuple[SharedSecret | None, Keys | None]:
+        drawn.append(rule.client)
+        return made_anew(rule)
+
+    asked = drawn_by_us if secrets is made_anew else secrets
     try:
         meter = _described(
-            whole, folder, store.counters if store is not None else counters, clock, allow_demo_keys, secrets
+            whole, folder, store.counters if store is not None else counters, clock, allow_demo_keys, asked
         )
         if store is not None:
-            whole.guarded(partial(remember, meter, store))
+            memory = whole.guarded(partial(remember, meter, store))
+            for client in drawn:
+                whole.guarded(partial(memory.keep_drawn, client))
     except BaseException:
         if store is not None:
             store.close()
@@ -284,7 +296,7 @@ def _described(
         offer_association(meter, table, allow_demo_keys, known)
     if known is not None:
         described = {each.client for each in meter.management.associations} if meter.management.offers else set[int]()
-        meter.offer(*(each for each in offers_of(known, secrets) if each.client not in described))
+        meter.offer(*offers_of(known, secrets, described))
     for table in whole.tables("firmware"):
         add_firmware(meter, table, folder)
     for table in whole.tables("metrology"):

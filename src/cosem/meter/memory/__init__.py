@@ -7,7 +7,8 @@ What is kept: attributes that are no longer as described, what objects count, ca
 clock was set and which time is preset, up to when everything due was done, pushes, whether there is power, who is
 locked out, and what clients changed in their associations. What was due while the meter was off is made up for as if
 it had run, as far as `LONGEST_SILENCE` goes; then it notes that it has power. A push that was under way counts as an
-attempt that failed. Of keys that die with the process nothing is kept. Invocation counters have stores of their own.
+attempt that failed. Of keys that die with the process nothing is kept, unless they were drawn by chance and are kept
+from the first start on (`Memory.keep_drawn`). Invocation counters have stores of their own.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from cosem.meter.events import MeterEvent
 from cosem.meter.item import FromSource, Item
 from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.memory import states
+from cosem.meter.memory.drawn import Drawn, SigningKeys
 from cosem.meter.memory.plain import plain, value_of
 from cosem.meter.profile_status import ProfileStatus
 from cosem.protocol.values.obis import Obis
@@ -43,6 +45,7 @@ _PUSHES: Final = "pushes"
 _DRIFT: Final = "drift"
 _INVALID: Final = "clock invalid"
 _ASSOCIATION: Final = "association"
+_DRAWN: Final = "drawn"
 _OF_STATE: Final = 3
 """Words in the name of a state; those of a part of a journal have its number behind."""
 
@@ -78,6 +81,7 @@ class Memory:
         self._journals: dict[str, _Journaled] = {}
         self._kept: set[str] = set()
         self._changes: dict[str, bytes | None] = {}
+        self._drawn: dict[str, Drawn] = {}
         self.forgotten: tuple[str, ...] = ()
 
     def begin(self) -> None:
@@ -134,6 +138,27 @@ class Memory:
             else:
                 self._changes[name] = before if isinstance(before, bytes) else None
             raise
+
+    def keep_drawn(self, client: int, signing: SigningKeys | None = None) -> SigningKeys | None:
+        """Let the secrets that were drawn for a client at this start be those of the first start; return what signs.
+
+        The keys and the secret in all its associations are kept, and `signing`. What a client has changed since stays.
+        Raises ConfigurationError where they cannot be kept or must not be, or those kept are of another security suite.
+        """
+        for device in self._meter.devices.values():
+            offered = device.association(client)
+            if offered is None or not device.offers:
+                continue
+            name = f"{_DRAWN} {device.sap} {client}"
+            known = self._drawn.get(name, Drawn())
+            kept = self._drawn[name] = known.before(Drawn.of(self._meter, offered, signing))
+            if kept != known:
+                self._put(name, kept)
+            changed = f"{_ASSOCIATION} {device.name} {client}" in self._kept
+            device.offer_instead(client, kept.given_to(offered, changed=changed))
+            signing = kept.signing
+        self._commit()
+        return signing
 
     # -- keeping ------------------------------------------------------------------------------------------------------
 
@@ -256,6 +281,8 @@ class Memory:
             meter.pushes.recall(value)
         elif kind == _POWER:
             meter.power.recall(*value)
+        elif kind == _DRAWN:
+            self._drawn[name] = value
         elif kind == _ASSOCIATION:
             return self._recall_association(place[0], int(place[1]), value)
         elif kind != _ABOUT:

@@ -17,6 +17,7 @@ from cosem.meter.behaviour.clock import Preset
 from cosem.meter.behaviour.monitors import Limit
 from cosem.meter.behaviour.payment_charge import Collected
 from cosem.meter.behaviour.registers import Stretch
+from cosem.meter.memory.drawn import Drawn, SigningKeys
 from cosem.meter.metrology import Calibration
 from cosem.protocol.association.layers import GeneralKeys
 from cosem.protocol.association.security import Protection
@@ -196,5 +197,8 @@ _FORMS: Final = (
 _BY_NAME: Final = MappingProxyType({form.name: form for form in _FORMS})
 
 _RECORDS: Final[Mapping[str, type[Any]]] = MappingProxyType(
-    {kind.__name__: kind for kind in (Calibration, Collected, GeneralKeys, Keys, Limit, Preset, Stretch, User)}
+    {
+        kind.__name__: kind
+        for kind in (Calibration, Collected, Drawn, GeneralKeys, Keys, Limit, Preset, SigningKeys, Stretch, User)
+    }
 )
