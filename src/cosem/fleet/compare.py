@@ -3,7 +3,7 @@
 A value of a profile is held against what the meter captured at that time, a spot value against what the meter was
 asked: it counts as often as it was answered, in any order, for the two clocks need not be the same. Values that nobody
 stored of any meter were not wanted, and are not lost; neither are those that were captured a short time before the end
-and never asked for.
+and never asked for. What nobody captured, as without power, cannot be lost: who stored it stored something wrong.
 """
 
 from __future__ import annotations

@@ -44,13 +44,15 @@ FAILED: Final = 1 << 2 | 1 << 7
 class DarkHousehold(AffectedHousehold):
     """A household whose meter is without power for a time, or more than once; `meter` has the clock that may be set."""
 
-    __slots__ = ("_meter", "_outages", "_stood")
+    __slots__ = ("_edges", "_meter", "_outages", "_stood")
 
     def __init__(self, seed: int, zone: tzinfo, effects: Effects, place: int, meter: Meter) -> None:
         super().__init__(seed, zone, effects, place)
         self._meter = meter
         self._outages = tuple((max(down, self.begin), up) for down, up in effects.outages(place) if up > self.begin)
-        self._stood: dict[tuple[Shown, datetime], int] = {}
+        self._stood: dict[Shown, list[int]] = {}
+        self._edges: dict[datetime, Moment] = {}
+        """What figures have in common when the power goes or comes back."""
 
     def seconds(self, time: datetime) -> float:
         """Return how long it has counted when the meter's clock shows a time: it goes on when the clock is set."""
@@ -73,22 +75,25 @@ class DarkHousehold(AffectedHousehold):
     def standing(self, shown: Shown, time: datetime) -> Any:
         """Return what a register of energy shows at a local time: what flowed while there was power."""
         true, asked = self._meter.true_time_of(time), shown(self, time)
-        stood = 0
-        for down, up in self._outages:
-            if down >= true:
-                break
-            stood += self._missed(shown, down, up) if up <= true else int(asked) - self._at(shown, down)
+        over = sum(1 for _, up in self._outages if up <= true)
+        stood = sum(self._missed(shown, over)) if over else 0
+        if over < len(self._outages) and self._outages[over][0] < true:
+            stood += int(asked) - self._at(shown, self._outages[over][0])
         kind = cast("type[Number]", type(asked))
         return kind((int(asked) - stood) % ROLLS_OVER if kind is DoubleLongUnsigned else int(asked) - stood)
 
-    def _missed(self, shown: Shown, down: datetime, up: datetime) -> int:
-        missed = self._stood.get((shown, down))
-        if missed is None:
-            missed = self._stood[shown, down] = self._at(shown, up) - self._at(shown, down)
-        return missed
+    def _missed(self, shown: Shown, count: int) -> list[int]:
+        """Return what was not counted in each of the first outages."""
+        missed = self._stood.setdefault(shown, [])
+        for down, up in self._outages[len(missed) : count]:
+            missed.append(self._at(shown, up) - self._at(shown, down))
+        return missed[:count]
 
     def _at(self, shown: Shown, true: datetime) -> int:
-        return int(shown.figure.held(Moment(self.number, super().seconds(true)), shown.scaler))
+        moment = self._edges.get(true)
+        if moment is None:
+            moment = self._edges[true] = Moment(self.number, super().seconds(true))
+        return int(shown.figure.held(moment, shown.scaler))
 
     def events(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
         """Return what befell it and the outages of the scenario, at the times that its clock showed."""
