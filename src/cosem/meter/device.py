@@ -43,6 +43,14 @@ class Keeper(Protocol):
         """Make durable what has changed. Raises ConfigurationError."""
         ...
 
+    def note(self) -> None:
+        """Look at what there is before a client changes something."""
+        ...
+
+    def take_back(self) -> None:
+        """Let what a client has changed be as it was noted, since it could not be made durable."""
+        ...
+
     def close(self) -> None:
         """Keep what has changed, and let go of where it is kept."""
         ...

@@ -89,7 +89,7 @@ def write(
         values = _all_to_write(visit, item, value) if index == ATTRIBUTE_0 else {index: value}
         for number, each in values.items():
             decode_exactly(item.shape(number), each)
-        visit.device.meter.settle()
+        _settle(visit)
         guard = guard_of(visit, item)
         for number, each in values.items():
             if guard is None:
@@ -118,7 +118,7 @@ def run(visit: Visit, method: MethodDescriptor, parameters: Data | NullData) -> 
         run_it = item.behaviour.methods.get(index) if guard_of(visit, item) is None else item.method(index)
         if run_it is None:  # the rights of a clone are those of its original, which can do more
             raise Refusal(DataAccessResult.OTHER_REASON)
-        visit.device.meter.settle()
+        _settle(visit)
         returned = run_it(visit, item, argument)
         _keep(visit)
     except Refusal as refusal:
@@ -134,11 +134,22 @@ def guard_of(visit: Visit, item: Item) -> Metrology | None:
     return metrology if metrology is not None and metrology.guards(item) else None
 
 
+def _settle(visit: Visit) -> None:
+    """Do what was due, and take note of how everything is before it is changed."""
+    meter = visit.device.meter
+    meter.settle()
+    if meter.memory is not None:
+        meter.memory.note()
+
+
 def _keep(visit: Visit) -> None:
-    """Make durable what was done, before anybody is told that it was; Refusal where that fails."""
+    """Make durable what was done, before anybody is told that it was; where that fails undo it: Refusal."""
+    meter = visit.device.meter
     try:
-        visit.device.meter.keep_state()
+        meter.keep_state()
     except ConfigurationError as error:
+        if meter.memory is not None:
+            meter.memory.take_back()
         raise Refusal(DataAccessResult.HARDWARE_FAULT) from error
 
 

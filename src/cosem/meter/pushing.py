@@ -13,7 +13,7 @@ attempt is that push; what is begun later follows it when it has ended. A last g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -177,6 +177,10 @@ class Pushes:
     def end(self, device: LogicalDevice, item: Item) -> None:
         """End the push that runs, if any; an attempt that is under way is its last."""
         self._running.pop((device.sap, item.instance), None)
+
+    def end_all_but(self, running: Container[tuple[int, Obis]]) -> None:
+        """End every push that is not of these setups, for it should not have begun."""
+        self._running = {key: push for key, push in self._running.items() if key in running}
 
     def lose(self, *, but_last_gasps: bool = False) -> None:
         """Forget every push that runs, as a meter does that has lost its power, or all but those that tell so."""

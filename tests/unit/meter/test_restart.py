@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -15,7 +14,7 @@ import pytest
 
 from behaving import Now
 from cosem.errors import ConfigurationError, IncompleteWarning
-from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights, members
+from cosem.meter import AssociationDescription, Keys, Meter
 from cosem.meter import behaviour as behaviours
 from cosem.meter.behaviour import association_ln
 from cosem.meter.behaviour.profile_history import HISTORY
@@ -23,8 +22,8 @@ from cosem.meter.describe import parse
 from cosem.meter.memory import remember, states
 from cosem.meter.memory.plain import DATA, plain, value_of
 from cosem.meter.rights import Rule
-from cosem.protocol.apdu.action import ActionResult, MethodDescriptor
-from cosem.protocol.apdu.get import AttributeDescriptor, DataAccessResult
+from cosem.protocol.apdu.action import ActionResult
+from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.association.layers import GeneralKeys
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto import suite as suites
@@ -35,102 +34,65 @@ from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
 from cosem.protocol.model.classes.access_control import (
     ImageBlock,
-    ImageTransfer,
     ImageTransferInitiate,
     ImageTransferStatus,
     User,
 )
 from cosem.protocol.model.classes.data_storage import DemandRegister, ExtendedRegister, RegisterActivation
-from cosem.protocol.model.classes.payment import Account, Charge, Credit, TokenGateway, TokenStatusCode
+from cosem.protocol.model.classes.payment import TokenStatusCode
 from cosem.protocol.model.classes.push import PushSetupVersion0
 from cosem.protocol.model.classes.time_and_event import (
     ActivityCalendar,
     ControlState,
-    DisconnectControl,
     PresetTime,
     Schedule,
     SpecialDay,
     SpecialDaysTable,
 )
-from cosem.protocol.model.reference import AttributeRef, MethodRef
 from cosem.protocol.model.rights import AttributeAccess
 from cosem.protocol.values import data as data_types
 from cosem.protocol.values.data import Array, DoubleLongUnsigned, Integer, OctetString, Structure, Unsigned
 from cosem.protocol.values.dates import Date, DateTime, Time
 from cosem.protocol.values.obis import Obis, ObisPattern
-from cosem.store.state import StateStore, open_state
-
-NAME = "KFM1020012345678"
-NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
-ENERGY = Register("1.0.1.8.0.255")
-EVERYTHING = Rights(Access.MANAGE)
-
-
-@dataclass
-class Life:
-    """A meter by a description in text, its clock, and what is left of it when it dies."""
-
-    folder: Path
-    kind: str
-    text: str
-    now: Now
-    associations: tuple[AssociationDescription, ...] = (AssociationDescription(client=1, rights=EVERYTHING),)
-    store: StateStore | None = None
-    entropy: Any = None
-
-    def begin(self) -> Meter:
-        self.store = open_state(self.folder / self.kind)
-        meter = parse(f'[meter]\nname = "{NAME}"\nzone = "Europe/Berlin"\n{self.text}', clock=self.now)
-        meter.management._associations = ()
-        meter._store = self.store.counters
-        meter.offer(*self.associations)
-        remember(meter, self.store)
-        return meter
-
-    def again(self, **later: float) -> Meter:
-        """Let the meter die, time pass, and a new one come up from what was durable."""
-        assert self.store is not None
-        self.store.close()
-        self.now.later(**later)
-        return self.begin()
-
-
-@pytest.fixture(params=["state", "state.sqlite"])
-def life(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Life]:
-    made = Life(tmp_path, request.param, "", Now(NOON))
-    yield made
-    if made.store is not None:
-        made.store.close()
-
-
-def act(meter: Meter, method: MethodRef[Any, Any], argument: Any = Integer(0)) -> ActionResult:  # noqa: B008
-    """Run a method as a client does, answered when what it did is durable."""
-    visit = meter.management.visit(meter.management.associations[0])
-    asked = MethodDescriptor(method.class_id, method.instance, method.index)
-    return members.run(visit, asked, method.argument.encode(argument)).result
-
-
-def put(meter: Meter, reference: AttributeRef[Any], value: Any) -> DataAccessResult:
-    """Write an attribute as a client does."""
-    visit = meter.management.visit(meter.management.associations[0])
-    asked = AttributeDescriptor(reference.class_id, reference.instance, reference.index)
-    return members.write(visit, asked, None, reference.encode(value))
-
-
-def done(result: object) -> None:
-    assert int(result) == 0  # type: ignore[call-overload]  # success, of either kind
-
+from cosem.store.state import open_state
+from described import (
+    ALARM,
+    BILLS,
+    BREAKER,
+    CHARGE,
+    COUNTING,
+    CREDIT,
+    ENERGY,
+    EVERYTHING,
+    FIRMWARE,
+    GATEWAY,
+    GUARDED,
+    IMAGE,
+    LARGEST,
+    LIMITED,
+    LOG,
+    MODE,
+    MONITORED,
+    NAME,
+    NEWEST,
+    NOON,
+    POWER,
+    PREPAID,
+    PROFILE,
+    PROFILES,
+    PUSHING,
+    SETUP,
+    TARIFF,
+    WATCHED,
+    WRITABLE,
+    Failing,
+    Life,
+    act,
+    done,
+    put,
+)
 
 # -- attributes and the clock ------------------------------------------------------------------------------------------
-
-TARIFF = Data("0.0.96.14.0.255")
-WRITABLE = """
-[[object]]
-class = "Data"
-instance = "0.0.96.14.0.255"
-value = { unsigned = 1 }
-writable = ["value"]
-"""
 
 
 def test_what_a_client_has_written_is_there(life: Life) -> None:
@@ -213,37 +175,6 @@ def test_a_preset_time_is_that_of_one_meter_alone() -> None:
 
 # -- registers ---------------------------------------------------------------------------------------------------------
 
-COUNTING = """
-[load]
-kind = "household"
-
-[[object]]
-class = "Register"
-instance = "1.0.1.8.0.255"
-writable = ["reset"]
-
-[[object]]
-class = "Register"
-instance = "1.0.1.8.1.255"
-
-[[object]]
-class = "ExtendedRegister"
-instance = "1.0.1.6.0.255"
-writable = ["reset"]
-
-[[object]]
-class = "DemandRegister"
-instance = "1.0.1.4.0.255"
-
-[[object]]
-class = "RegisterActivation"
-instance = "0.0.14.0.0.255"
-register_assignment = [[3, "1.0.1.8.1.255"]]
-mask_list = [["A", [1]], ["B", []]]
-active_mask = "A"
-writable = ["active_mask"]
-"""
-
 
 def shown(meter: Meter) -> list[Any]:
     largest, demand = ExtendedRegister("1.0.1.6.0.255"), DemandRegister("1.0.1.4.0.255")
@@ -275,99 +206,6 @@ def test_registers_count_on_from_where_they_were_reset_and_switched(life: Life) 
 
 
 # -- profiles, billing, logs, alarms -----------------------------------------------------------------------------------
-
-PROFILE, NEWEST, LARGEST = (ProfileGeneric(f"1.0.99.{number}.0.255") for number in (1, 2, 3))
-LOG, BILLS = ProfileGeneric("0.0.99.98.0.255"), ProfileGeneric("1.0.98.1.0.255")
-ALARM = Data("0.0.97.98.0.255")
-PROFILES = """
-[load]
-kind = "household"
-
-[[object]]
-class = "Register"
-instance = "1.0.1.8.0.255"
-
-[[object]]
-class = "Register"
-instance = "1.0.1.7.0.255"
-
-[[object]]
-class = "Data"
-instance = "0.0.96.11.0.255"
-value = { unsigned = 0 }
-
-[[object]]
-class = "Data"
-instance = "0.0.96.10.1.255"
-value = { unsigned = 0 }
-
-[[object]]
-class = "Data"
-instance = "0.0.97.98.0.255"
-value = { double-long-unsigned = 0 }
-writable = ["value"]
-
-[[object]]
-class = "Data"
-instance = "1.0.0.1.0.255"
-
-[[object]]
-class = "ScriptTable"
-instance = "0.0.10.0.1.255"
-scripts = [[1, [[2, 7, "1.0.98.1.0.255", 2, { integer = 0 }]]]]
-
-[[object]]
-class = "SingleActionSchedule"
-instance = "0.0.15.0.0.255"
-executed_script = ["0.0.10.0.1.255", 1]
-type = 1
-execution_time = [["00:00:00", "*-*-*"]]
-
-[[profile]]
-instance = "1.0.99.1.0.255"
-columns = ["0.0.1.0.0.255:time", "0.0.96.10.1.255:value", "1.0.1.8.0.255:value"]
-period = 900
-entries = 60
-past = {past}
-
-[[profile]]
-instance = "1.0.99.2.0.255"
-columns = ["0.0.1.0.0.255:time", "1.0.1.8.0.255:value"]
-period = 3600
-entries = 10
-order = "newest-first"
-past = false
-
-[[profile]]
-instance = "1.0.99.3.0.255"
-columns = ["0.0.1.0.0.255:time", "1.0.1.7.0.255:value"]
-period = 900
-entries = 5
-order = "largest"
-sort_by = "1.0.1.7.0.255:value"
-
-[[profile]]
-instance = "0.0.99.98.0.255"
-columns = ["0.0.1.0.0.255:time", "0.0.96.11.0.255:value"]
-events = { power_up = 2, clock_set = 5 }
-
-[[profile]]
-instance = "1.0.98.1.0.255"
-columns = ["0.0.1.0.0.255:time", "1.0.0.1.0.255:value", "1.0.1.8.0.255:value"]
-entries = 4
-
-[[alarms]]
-register = "0.0.97.98.0.255"
-bits = { power_up = 2, clock_set = 5 }
-
-[[billing]]
-profile = "1.0.98.1.0.255"
-counter = "1.0.0.1.0.255"
-
-[[status]]
-register = "0.0.96.10.1.255"
-bits = { clock_adjusted = 5 }
-"""
 
 
 def rows(meter: Meter, *profiles: ProfileGeneric) -> list[Any]:
@@ -427,17 +265,6 @@ def test_an_event_log_notes_that_there_is_power_again_and_alarms_stay_reset(life
 
 
 # -- pushes and a clock that drifts ------------------------------------------------------------------------------------
-
-SETUP = Obis("0.4.25.9.0.255")
-PUSHING = f"""
-[[object]]
-class = "PushSetupVersion0"
-instance = "{SETUP}"
-send_destination_and_method = [0, "127.0.0.1:4060", 0]
-push_object_list = [[8, "0.0.1.0.0.255", 2, 0]]
-number_of_retries = 2
-repetition_delay = 60
-"""
 
 
 def attempts(meter: Meter) -> list[Any]:
@@ -578,48 +405,6 @@ def test_calendars_special_days_and_schedules_stay_as_clients_have_changed_them(
 
 # -- breaker, limiter, monitor -----------------------------------------------------------------------------------------
 
-BREAKER = DisconnectControl()
-WATCHED = """
-[[object]]
-class = "Register"
-instance = "1.0.1.7.0.255"
-value = 100
-
-[[object]]
-class = "DisconnectControl"
-instance = "0.0.96.3.10.255"
-
-[[object]]
-class = "ScriptTable"
-instance = "0.0.10.0.106.255"
-scripts = [
-    [1, [[2, 70, "0.0.96.3.10.255", 1, { integer = 0 }]]],
-    [2, [[2, 70, "0.0.96.3.10.255", 2, { integer = 0 }]]],
-]
-"""
-LIMITED = """
-[[object]]
-class = "Limiter"
-instance = "0.0.17.0.0.255"
-monitored_value = [3, "1.0.1.7.0.255", 2]
-threshold_normal = 1000
-threshold_emergency = 50
-min_over_threshold_duration = 300
-min_under_threshold_duration = 120
-emergency_profile = [7, "2024-03-01 14:00:00", 3600]
-emergency_profile_group_id_list = [7]
-actions = [["0.0.10.0.106.255", 1], ["0.0.10.0.106.255", 2]]
-"""
-MONITORED = """
-[[object]]
-class = "RegisterMonitor"
-instance = "0.0.16.0.0.255"
-thresholds = [500]
-monitored_value = [3, "1.0.1.7.0.255", 2]
-actions = [[["0.0.10.0.106.255", 1], ["0.0.10.0.106.255", 2]]]
-"""
-POWER = Register("1.0.1.7.0.255")
-
 
 def state(meter: Meter) -> ControlState:
     found: ControlState = meter.value(BREAKER.control_state)
@@ -668,14 +453,6 @@ def test_a_monitor_knows_on_which_side_the_value_was(life: Life) -> None:
 
 # -- images ------------------------------------------------------------------------------------------------------------
 
-IMAGE = ImageTransfer()
-FIRMWARE = """
-[[object]]
-class = "ImageTransfer"
-instance = "0.0.44.0.0.255"
-image_block_size = 4
-"""
-
 
 def blocks(meter: Meter) -> str:
     return str(meter.value(IMAGE.image_transferred_blocks_status))
@@ -720,49 +497,6 @@ def test_blocks_that_come_again_and_again_with_other_octets_fill_nothing(life: L
 
 
 # -- prepayment --------------------------------------------------------------------------------------------------------
-
-ACCOUNT, CREDIT, CHARGE = Account("0.0.19.0.0.255"), Credit("0.0.19.10.0.255"), Charge("0.0.19.20.0.255")
-GATEWAY = TokenGateway("0.0.19.40.0.255")
-PREPAID = """
-[[object]]
-class = "Register"
-instance = "1.0.1.8.0.255"
-value = 1000
-scaler_unit = [0, "Wh"]
-
-[[object]]
-class = "Account"
-instance = "0.0.19.0.0.255"
-account_mode_and_status = [2, 2]
-credit_reference_list = ["0.0.19.10.0.255"]
-charge_reference_list = ["0.0.19.20.0.255"]
-currency = ["EUR", -2, 2]
-
-[[object]]
-class = "Credit"
-instance = "0.0.19.10.0.255"
-current_credit_amount = 100
-
-[[object]]
-class = "Charge"
-instance = "0.0.19.20.0.255"
-charge_type = 0
-unit_charge_active = [[3, -3], [3, "1.0.1.8.0.255", 2], [["", 250]]]
-period = 3600
-
-[[object]]
-class = "DisconnectControl"
-instance = "0.0.96.3.10.255"
-
-[[object]]
-class = "TokenGateway"
-instance = "0.0.19.40.0.255"
-
-[[payment]]
-account = "0.0.19.0.0.255"
-test_tokens = "0.0.19.40.0.255"
-disconnect = "0.0.96.3.10.255"
-"""
 
 
 def test_nothing_that_was_paid_or_consumed_is_counted_twice_or_lost(life: Life) -> None:
@@ -947,44 +681,7 @@ def test_success_forgets_what_was_before_a_restart(life: Life) -> None:
     assert not again.lockout.failed("1.2.3.4", 1, 1, 1.0)
 
 
-# -- what cannot be made durable ---------------------------------------------------------------------------------------
-
-
-class Failing:
-    """A store that is full until it ends."""
-
-    def __init__(self, life: Life) -> None:
-        self._patch = pytest.MonkeyPatch()
-        self._patch.setattr(life.store, "commit", self._full)
-
-    def _full(self, _: Mapping[str, bytes | None]) -> None:
-        raise ConfigurationError("no space left")
-
-    def end(self) -> None:
-        self._patch.undo()
-
-
-def test_what_cannot_be_made_durable_is_not_acknowledged_and_tried_again(life: Life) -> None:
-    life.text = WRITABLE + WATCHED
-    meter = life.begin()
-    failing = Failing(life)
-    assert put(meter, TARIFF.value, Unsigned(7)) is DataAccessResult.HARDWARE_FAULT
-    assert act(meter, BREAKER.remote_disconnect) is ActionResult.HARDWARE_FAULT
-    with pytest.raises(ConfigurationError, match="no space"):
-        meter.keep()
-    failing.end()
-    done(put(meter, TARIFF.value, Unsigned(8)))
-    again = life.again()
-    assert again.value(TARIFF.value) == 8
-    assert state(again) is ControlState.DISCONNECTED
-
-
-def test_what_was_not_acknowledged_is_gone_with_the_meter(life: Life) -> None:
-    life.text = WRITABLE
-    meter = life.begin()
-    Failing(life)
-    assert put(meter, TARIFF.value, Unsigned(7)) is DataAccessResult.HARDWARE_FAULT
-    assert life.again().value(TARIFF.value) == 1
+# -- what a store holds ------------------------------------------------------------------------------------------------
 
 
 def test_what_a_store_holds_and_is_not_understood_is_an_error(life: Life) -> None:
@@ -1105,24 +802,7 @@ def test_lasting_keys_need_no_other_counters_than_those_of_the_state(tmp_path: P
 
 # -- metrology and firmware --------------------------------------------------------------------------------------------
 
-MODE = Data("0.0.128.0.0.255")
 IDENTIFIER = Data("1.0.0.2.0.255")
-GUARDED = """
-[[object]]
-class = "Register"
-instance = "1.0.1.8.0.255"
-value = 12345
-
-[[object]]
-class = "Data"
-instance = "0.0.128.0.0.255"
-
-[[metrology]]
-mode = "0.0.128.0.0.255"
-cover = "off"
-seal = "broken"
-seconds = 600
-"""
 
 
 def test_calibration_mode_ends_when_it_would_have(life: Life) -> None:

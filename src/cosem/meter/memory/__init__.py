@@ -16,7 +16,8 @@ from __future__ import annotations
 import json
 import warnings
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -46,6 +47,9 @@ _DRIFT: Final = "drift"
 _INVALID: Final = "clock invalid"
 _ASSOCIATION: Final = "association"
 _DRAWN: Final = "drawn"
+_TAKEN_BACK: Final = frozenset({_CLOCK, _PRESET, "agenda", "marks"})
+"""Kinds of what a client may change, beside values and states of objects."""
+
 _OF_STATE: Final = 3
 """Words in the name of a state; those of a part of a journal have its number behind."""
 
@@ -82,6 +86,9 @@ class Memory:
         self._kept: set[str] = set()
         self._changes: dict[str, bytes | None] = {}
         self._drawn: dict[str, Drawn] = {}
+        self._states: dict[str, object] = {}
+        self._before: dict[str, bytes | None] = {}
+        self._pushed: frozenset[tuple[int, Obis]] = frozenset()
         self.forgotten: tuple[str, ...] = ()
 
     def begin(self) -> None:
@@ -90,6 +97,7 @@ class Memory:
         for device in meter.devices.values():
             device.unshare()
         self._described = {name: held for name, _, held in self._values()}
+        self._states = {name: item.state for name, item in self._items()}
         kept = self._store.load()
         self._kept = set(kept)
         if kept:
@@ -104,6 +112,73 @@ class Memory:
 
     def keep(self) -> None:
         """Make durable what has changed. Raises ConfigurationError; the next time it is tried again."""
+        self._look()
+        self._commit()
+
+    def note(self) -> None:
+        """Look at what has changed so far, so that what changes from now on can be taken back alone."""
+        self._look()
+        self._before = dict(self._changes)
+        self._pushed = self._meter.pushes.running if self._meter.has_pushes else frozenset()
+
+    def take_back(self) -> None:
+        """Let everything be as it was when it was noted, since what has changed was not made durable.
+
+        Who is locked out and whether there is power stay as they are, and are to be kept all the same.
+        """
+        known = {**self._store.load(), **self._before}
+        since = {name for name, octets in self._changes.items() if known.get(name) != octets}
+        changes, self._changes = self._changes, dict(self._before)
+        names = {name if not name.startswith("state ") else " ".join(name.split()[:_OF_STATE]) for name in since}
+        for name in sorted(names):
+            kind = name.split()[0]
+            if kind == "value":
+                self._take_back_value(name, known.get(name))
+            elif kind == "state":
+                self._take_back_state(name, known)
+            elif kind in _TAKEN_BACK:
+                self._recall_one(name, _value(name, known.get(name) or b"null"), [])
+                self._seen.pop(name, None)
+            elif kind != _PUSHES:
+                self._changes[name] = changes[name]
+        if self._meter.has_pushes:
+            self._meter.pushes.end_all_but(self._pushed)
+        with suppress(ConfigurationError):  # lest one of two copies keeps what was refused
+            self._write()
+
+    def _take_back_value(self, name: str, octets: bytes | None) -> None:
+        if octets is not None:
+            self._recall_one(name, _value(name, octets), [])
+            return
+        self._seen.pop(name, None)
+        _, sap, instance, index = name.split()
+        item = self._meter.devices[int(sap)].objects.find(Obis(instance))
+        assert item is not None
+        if name in self._described:
+            item.values[int(index)] = self._described[name]
+        else:
+            item.values.pop(int(index), None)
+
+    def _take_back_state(self, name: str, known: Mapping[str, bytes | None]) -> None:
+        parts = {
+            int(each.rpartition(" ")[2]): _value(each, octets)
+            for each, octets in known.items()
+            if each.startswith(f"{name} ") and octets is not None
+        }
+        octets = known.get(name)
+        if octets is not None:
+            self._recall_one(name, _value(name, octets), [parts[number] for number in sorted(parts)])
+        else:
+            _, sap, instance = name.split()
+            item = self._meter.devices[int(sap)].objects.find(Obis(instance))
+            assert item is not None
+            item.state = self._states[name]
+        # It is numbered anew, and so written anew.
+        self._seen.pop(name, None)
+        self._journals.pop(name, None)
+        self._changes.update({f"{name} {number}": None for number in parts})
+
+    def _look(self) -> None:
         for name, value in self._small():
             if self._seen.get(name, _NOTHING) != value:
                 self._put(name, value)
@@ -112,10 +187,8 @@ class Memory:
             if held is not self._seen.get(name, self._described.get(name)):
                 self._put_value(name, held)
                 self._seen[name] = held
-        for device in self._meter.devices.values():
-            for item in device.objects:
-                self._keep_state(f"state {device.sap} {item.instance}", item)
-        self._commit()
+        for name, item in self._items():
+            self._keep_state(name, item)
 
     def close(self) -> None:
         """Keep what has changed, and let go of the store."""
@@ -164,10 +237,13 @@ class Memory:
 
     def _commit(self) -> None:
         if self._changes:
-            self._store.commit(self._changes)
-            self._kept -= {name for name, octets in self._changes.items() if octets is None}
-            self._kept |= {name for name, octets in self._changes.items() if octets is not None}
-            self._changes = {}
+            self._write()
+
+    def _write(self) -> None:
+        self._store.commit(self._changes)
+        self._kept -= {name for name, octets in self._changes.items() if octets is None}
+        self._kept |= {name for name, octets in self._changes.items() if octets is not None}
+        self._changes = {}
 
     def _small(self) -> Iterator[tuple[str, Any]]:
         meter = self._meter
@@ -319,6 +395,11 @@ class Memory:
         return False
 
     # -- what there is ------------------------------------------------------------------------------------------------
+
+    def _items(self) -> Iterator[tuple[str, Item]]:
+        for device in self._meter.devices.values():
+            for item in device.objects:
+                yield f"state {device.sap} {item.instance}", item
 
     def _values(self) -> Iterator[tuple[str, Item, object]]:
         for device in self._meter.devices.values():
