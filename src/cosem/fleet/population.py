@@ -33,6 +33,7 @@ MOST_METERS: Final = 1_000_000_000
 """Names have nine digits for the number."""
 
 MANUFACTURER: Final = "KFM"
+_SERIES: Final = 1020 * MOST_METERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ class Population:
 
     def name(self, number: int) -> str:
         """Return the logical device name of a meter."""
-        return f"{MANUFACTURER}1020{number:09}"
+        return f"{MANUFACTURER}{_SERIES + number}"
 
     def number(self, name: str) -> int | None:
         """Return which meter has a logical device name; None where none has."""
@@ -141,7 +142,7 @@ class Population:
 
     def title(self, number: int) -> bytes:
         """Return the system title of a meter."""
-        return MANUFACTURER.encode() + int(self.name(number)[3:]).to_bytes(5, "big")
+        return MANUFACTURER.encode() + (_SERIES + number).to_bytes(5, "big")
 
     def visit(self, number: int) -> Visit:
         """Return what gives a meter for as long as somebody is at it: a context manager."""

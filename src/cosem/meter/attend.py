@@ -121,9 +121,12 @@ class _Connection:
         silent_until = stream.now() + self._idle
         while True:
             deadline = session.deadline()
-            wake = power_changes(self._meter, stream)
+            if deadline is None:
+                deadline = silent_until
+            if self._meter.has_outages:
+                deadline = min(deadline, power_changes(self._meter, stream))
             try:
-                octets = await stream.read(min(silent_until if deadline is None else deadline, wake))
+                octets = await stream.read(deadline)
             except ConnectionLost:
                 return
             if not self._meter.powered:
@@ -215,10 +218,10 @@ class _Connection:
 
     def _refresh(self) -> None:
         """Let locks, keys and users that changed meanwhile count for who associates from now on."""
+        anybody_locked = bool(self._meter.lockout)
         for pair, association in self._session.associations.items():
             offered = self._offer(pair)
-            locks = bool(self._meter.lockout) and association.state is State.IDLE
-            if locks or offered is not self._offered.get(pair):
+            if (anybody_locked and association.state is State.IDLE) or offered is not self._offered.get(pair):
                 self._offered[pair] = offered
                 association.policy = self._policy(pair)
 

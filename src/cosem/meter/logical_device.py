@@ -145,8 +145,9 @@ class LogicalDevice:
     def offer(self, *descriptions: AssociationDescription) -> None:
         """Offer associations; each client SAP has one. Raises ConfigurationError when it has one already."""
         for description in descriptions:
-            if any(known.client == description.client for known in self._associations):
-                raise ConfigurationError(f"client {description.client} has an association already")
+            for known in self._associations:
+                if known.client == description.client:
+                    raise ConfigurationError(f"client {description.client} has an association already")
             if description.keys is not None:
                 self.meter.counters.check(description.keys)
             self._associations += (self.meter.faults.described(description),)
@@ -385,13 +386,15 @@ class LogicalDevice:
     def _number(self, association: AssociationDescription | None) -> int:
         if association is None:
             return 0
-        return next(place for place, offered in enumerate(self.associations, 1) if offered.client == association.client)
+        clients = [offered.client for offered in self.associations]
+        return clients.index(association.client) + 1
 
     def _name_anew(self) -> None:
         """Forget the short names, for something has changed; where they are used, say at once what does not fit."""
         self._short_names = None
-        if any(Naming.SHORT_NAMES in each.naming for each in self._associations):
-            assert self.short_names
+        for each in self._associations:
+            if Naming.SHORT_NAMES in each.naming:
+                assert self.short_names
 
     def _furniture(self, association: AssociationDescription | None, short_names: bool = False) -> Mapping[Obis, Item]:
         return furniture(self.sap == MANAGEMENT, self._furnishings, self._number(association), short_names)

@@ -345,11 +345,12 @@ class ServerSession:
 
     def deadline(self) -> float | None:
         """Return when `tick` must be called at the latest, or None."""
-        of_link = self.link.deadline()
-        earliest = None if self._heard is None else self._heard + self._timing.idle
-        for at in (of_link, *self._unproved.values(), *self._transfers.values()):
-            if at is not None and (earliest is None or at < earliest):
-                earliest = at
+        earliest = self.link.deadline()
+        if self._heard is not None and (earliest is None or self._heard + self._timing.idle < earliest):
+            earliest = self._heard + self._timing.idle
+        if self._unproved or self._transfers:
+            first = min((*self._unproved.values(), *self._transfers.values()))
+            return first if earliest is None else min(first, earliest)
         return earliest
 
     def tick(self, now: float) -> None:
