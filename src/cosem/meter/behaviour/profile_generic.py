@@ -33,6 +33,7 @@ MOST_CAPTURES: Final = 10_000
 
 Row: TypeAlias = tuple[Data, ...]
 Rows: TypeAlias = Sequence[Row]
+Reader: TypeAlias = Callable[[Visit], Data]
 
 
 class Recomputed:
@@ -53,7 +54,7 @@ RECOMPUTED: Final = Recomputed()
 class Profile:
     """The columns of one profile, and where its rows come from."""
 
-    __slots__ = ("closing", "columns", "entries", "newest_first", "period", "source")
+    __slots__ = ("_shared", "closing", "columns", "entries", "newest_first", "period", "source")
 
     def __init__(
         self, columns: tuple[CaptureObject, ...], period: int, entries: int, newest_first: bool, source: Source
@@ -63,6 +64,8 @@ class Profile:
         self.entries = entries
         self.newest_first = newest_first
         self.source = source
+        self._shared: tuple[object, Sequence[Reader]] = (None, ())
+        """What reads the columns in the objects that many devices share, where all of them read so."""
         self.closing: Callable[[Visit], None] | None = None
         """What is done before a row is captured that somebody has asked for."""
 
@@ -77,8 +80,17 @@ class Profile:
 
     def rows_of(self, visit: Visit, times: Iterable[Visit]) -> list[Row]:
         """Return a row for each of some times, all with the objects that the device of `visit` has now."""
-        read = [_reader(visit, column) for column in self.columns]
+        read = self._readers(visit)
         return [_row_of(read, each) for each in times]
+
+    def _readers(self, visit: Visit) -> Sequence[Reader]:
+        objects = visit.device.objects
+        if self._shared[0] is objects:
+            return self._shared[1]
+        read = [_reader(visit, column) for column in self.columns]
+        if objects.shared and all(each.class_id == _CLOCK or each.logical_name in objects for each in self.columns):
+            self._shared = objects, read
+        return read
 
     @property
     def stores(self) -> bool:
@@ -451,7 +463,7 @@ def _moment(bound: Any) -> datetime | None:
     return bound if isinstance(bound, datetime) else None
 
 
-def _reader(visit: Visit, column: CaptureObject) -> Callable[[Visit], Data]:
+def _reader(visit: Visit, column: CaptureObject) -> Reader:
     """Return what reads a column: null-data where there is no such object or part, Refusal for an attribute."""
     item, part = visit.device.find(column.logical_name), column.data_index
     if item is None or item.class_id != column.class_id:
@@ -469,7 +481,7 @@ def _reader(visit: Visit, column: CaptureObject) -> Callable[[Visit], Data]:
     return of_part
 
 
-def _row_of(read: Sequence[Callable[[Visit], Data]], visit: Visit) -> Row:
+def _row_of(read: Sequence[Reader], visit: Visit) -> Row:
     """Return what the columns hold at one time; null-data for one that cannot be read."""
     try:
         return tuple([of(visit) for of in read])
@@ -477,7 +489,7 @@ def _row_of(read: Sequence[Callable[[Visit], Data]], visit: Visit) -> Row:
         return tuple(_or_nothing(of, visit) for of in read)
 
 
-def _or_nothing(read: Callable[[Visit], Data], visit: Visit) -> Data:
+def _or_nothing(read: Reader, visit: Visit) -> Data:
     try:
         return read(visit)
     except Refusal:
