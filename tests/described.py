@@ -33,11 +33,13 @@ NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 EVERYTHING = Rights(Access.MANAGE)
 MANAGING = AssociationDescription(client=1, rights=EVERYTHING)
 
-HEAD = f"""
-[meter]
-name = "{NAME}"
-zone = "Europe/Berlin"
-"""
+
+def head(zone: str = "Europe/Berlin") -> str:
+    """Return the table of the meter itself."""
+    return f'[meter]\nname = "{NAME}"\nzone = "{zone}"\n'
+
+
+HEAD = head()
 HOUSEHOLD = """
 [load]
 kind = "household"
@@ -47,6 +49,12 @@ kind = "household"
 def thing(kind: str, instance: str, *lines: str) -> str:
     """Return the table of an object."""
     return "\n".join(("", "[[object]]", f'class = "{kind}"', f'instance = "{instance}"', *lines, ""))
+
+
+def profile(instance: str, *columns: str, lines: tuple[str, ...] = ()) -> str:
+    """Return the table of a profile that captures the time and then attributes, each written as 1.0.1.8.0.255:value."""
+    named = ", ".join(f'"{each}"' for each in ("0.0.1.0.0.255:time", *columns))
+    return "\n".join(("", "[[profile]]", f'instance = "{instance}"', f"columns = [{named}]", *lines, ""))
 
 
 # -- pieces of descriptions, and the addresses of what is in them ------------------------------------------------------
@@ -73,6 +81,15 @@ COUNTING = HOUSEHOLD + REGISTERS
 """Registers that count, and what resets and switches them."""
 
 LAST_EVENT = thing("Data", "0.0.96.11.0.255", "value = { unsigned = 0 }")
+
+
+def log(*lines: str, **codes: int) -> str:
+    """Return the log of events, each noted with its code, and the object that holds the code of the last one."""
+    events = ", ".join(f"{name} = {code}" for name, code in codes.items())
+    captured = "0.0.96.11.0.255:value"
+    return LAST_EVENT + profile("0.0.99.98.0.255", captured, lines=(f"events = {{ {events} }}", *lines))
+
+
 STATUS = thing("Data", "0.0.96.10.1.255", "value = { unsigned = 0 }")
 
 BREAKER = DisconnectControl()
@@ -145,6 +162,17 @@ def account(*charges: str, credits: str = '"0.0.19.10.0.255"', status: int = 2) 
     )
 
 
+def fee(instance: str = "0.0.19.20.0.255", period: int = 3600, *more: str) -> str:
+    """Return the charge for time: 7 cents each period of so many seconds."""
+    costs = 'unit_charge_active = [[0, -2], [0, "0.0.0.0.0.0", 0], [["", 7]]]'
+    return thing("Charge", instance, "charge_type = 1", costs, f"period = {period}", *more)
+
+
+def purse(amount: int, *more: str) -> str:
+    """Return a credit of so many cents, paid in advance."""
+    return thing("Credit", "0.0.19.10.0.255", f"current_credit_amount = {amount}", *more)
+
+
 def consumption(*more: str) -> str:
     """Return the charge for what register 1.0.1.8.0 counts: 25 cents for each kWh, collected by the hour."""
     return thing(
@@ -170,7 +198,7 @@ test_tokens = "0.0.19.40.0.255"
 disconnect = "0.0.96.3.10.255"
 """
 )
-PREPAID = COUNTED + account() + thing("Credit", "0.0.19.10.0.255", "current_credit_amount = 100") + consumption() + PAID
+PREPAID = COUNTED + account() + purse(100) + consumption() + PAID
 
 MODE = Data("0.0.128.0.0.255")
 GUARDED = (
@@ -188,68 +216,49 @@ seconds = 600
 PROFILE, NEWEST, LARGEST = (ProfileGeneric(f"1.0.99.{number}.0.255") for number in (1, 2, 3))
 LOG, BILLS = ProfileGeneric("0.0.99.98.0.255"), ProfileGeneric("1.0.98.1.0.255")
 ALARM = Data("0.0.97.98.0.255")
+MIDNIGHT = ("type = 1", 'execution_time = [["00:00:00", "*-*-*"]]')
+BILLED = """
+[[billing]]
+profile = "1.0.98.1.0.255"
+counter = "1.0.0.1.0.255"
+"""
 PROFILES = (
     HOUSEHOLD
     + thing("Register", "1.0.1.8.0.255")
     + thing("Register", "1.0.1.7.0.255")
-    + LAST_EVENT
+    + log(power_up=2, clock_set=5)
     + STATUS
     + thing("Data", "0.0.97.98.0.255", "value = { double-long-unsigned = 0 }", 'writable = ["value"]')
     + thing("Data", "1.0.0.1.0.255")
     + thing("ScriptTable", "0.0.10.0.1.255", 'scripts = [[1, [[2, 7, "1.0.98.1.0.255", 2, { integer = 0 }]]]]')
-    + thing(
-        "SingleActionSchedule",
-        "0.0.15.0.0.255",
-        'executed_script = ["0.0.10.0.1.255", 1]',
-        "type = 1",
-        'execution_time = [["00:00:00", "*-*-*"]]',
+    + thing("SingleActionSchedule", "0.0.15.0.0.255", 'executed_script = ["0.0.10.0.1.255", 1]', *MIDNIGHT)
+    + profile(
+        "1.0.99.1.0.255",
+        "0.0.96.10.1.255:value",
+        "1.0.1.8.0.255:value",
+        lines=("period = 900", "entries = 60", "past = {past}"),
     )
+    + profile(
+        "1.0.99.2.0.255",
+        "1.0.1.8.0.255:value",
+        lines=("period = 3600", "entries = 10", 'order = "newest-first"', "past = false"),
+    )
+    + profile(
+        "1.0.99.3.0.255",
+        "1.0.1.7.0.255:value",
+        lines=("period = 900", "entries = 5", 'order = "largest"', 'sort_by = "1.0.1.7.0.255:value"'),
+    )
+    + profile("1.0.98.1.0.255", "1.0.0.1.0.255:value", "1.0.1.8.0.255:value", lines=("entries = 4",))
     + """
-[[profile]]
-instance = "1.0.99.1.0.255"
-columns = ["0.0.1.0.0.255:time", "0.0.96.10.1.255:value", "1.0.1.8.0.255:value"]
-period = 900
-entries = 60
-past = {past}
-
-[[profile]]
-instance = "1.0.99.2.0.255"
-columns = ["0.0.1.0.0.255:time", "1.0.1.8.0.255:value"]
-period = 3600
-entries = 10
-order = "newest-first"
-past = false
-
-[[profile]]
-instance = "1.0.99.3.0.255"
-columns = ["0.0.1.0.0.255:time", "1.0.1.7.0.255:value"]
-period = 900
-entries = 5
-order = "largest"
-sort_by = "1.0.1.7.0.255:value"
-
-[[profile]]
-instance = "0.0.99.98.0.255"
-columns = ["0.0.1.0.0.255:time", "0.0.96.11.0.255:value"]
-events = { power_up = 2, clock_set = 5 }
-
-[[profile]]
-instance = "1.0.98.1.0.255"
-columns = ["0.0.1.0.0.255:time", "1.0.0.1.0.255:value", "1.0.1.8.0.255:value"]
-entries = 4
-
 [[alarms]]
 register = "0.0.97.98.0.255"
 bits = { power_up = 2, clock_set = 5 }
-
-[[billing]]
-profile = "1.0.98.1.0.255"
-counter = "1.0.0.1.0.255"
 
 [[status]]
 register = "0.0.96.10.1.255"
 bits = { clock_adjusted = 5 }
 """
+    + BILLED
 )
 """Profiles in every order, a log, alarms, billing and a status; `{past}` is whether the first makes up for its past."""
 

@@ -20,75 +20,37 @@ from cosem.meter.metrology import Calibration, Metrology
 from cosem.protocol.apdu.action import ActionResult, MethodDescriptor
 from cosem.protocol.apdu.get import AttributeDescriptor, DataAccessResult
 from cosem.protocol.crypto.key import Secret
-from cosem.protocol.model import Data, ProfileGeneric, Register
+from cosem.protocol.model import Data
 from cosem.protocol.values.data import DoubleLongUnsigned, Integer, LongUnsigned, Unsigned
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
+from described import ENERGY, HOUSEHOLD, LOG, MODE, PROFILE, head, log, profile, thing
 
-ENERGY = Register("1.0.1.8.0.255")
-PROFILE = ProfileGeneric("1.0.99.1.0.255")
 RATIO = Data("1.0.0.4.2.255")
 LIMIT = Data("0.0.96.1.1.255")
-MODE = Data("0.0.128.0.0.255")
 COUNTER = Data("0.0.128.0.1.255")
-LOG = ProfileGeneric("0.0.99.98.0.255")
 WRITE_ENERGY = AttributeDescriptor(3, ENERGY.instance, 2)
 RESET = MethodDescriptor(3, ENERGY.instance, 1)
 
-METER = """
-[meter]
-name = "KFM1020012345678"
-
-[load]
-kind = "household"
-
-[[object]]
-class = "Register"
-instance = "1.0.1.8.0.255"
-
-[[object]]
-class = "Data"
-instance = "1.0.0.4.2.255"
-value = { long-unsigned = 200 }
-writable = ["value"]
-
-[[object]]
-class = "Data"
-instance = "0.0.96.1.1.255"
-value = { unsigned = 5 }
-writable = ["value"]
-
-[[object]]
-class = "Data"
-instance = "0.0.128.0.0.255"
-
-[[object]]
-class = "Data"
-instance = "0.0.128.0.1.255"
-
-[[object]]
-class = "Data"
-instance = "0.0.96.11.0.255"
-value = { unsigned = 0 }
-
-[[profile]]
-instance = "1.0.99.1.0.255"
-columns = ["0.0.1.0.0.255:time", "1.0.1.8.0.255:value"]
-period = 900
-
-[[profile]]
-instance = "0.0.99.98.0.255"
-columns = ["0.0.1.0.0.255:time", "0.0.96.11.0.255:value"]
-entries = 50
-
-[profile.events]
-cover_opened = 44
-cover_closed = 45
-seal_broken = 46
-calibration_begun = 101
-calibration_ended = 102
-metrology_refused = 103
-
+METER = (
+    head("UTC")
+    + HOUSEHOLD
+    + thing("Register", "1.0.1.8.0.255")
+    + thing("Data", "1.0.0.4.2.255", "value = { long-unsigned = 200 }", 'writable = ["value"]')
+    + thing("Data", "0.0.96.1.1.255", "value = { unsigned = 5 }", 'writable = ["value"]')
+    + thing("Data", "0.0.128.0.0.255")
+    + thing("Data", "0.0.128.0.1.255")
+    + profile("1.0.99.1.0.255", "1.0.1.8.0.255:value", lines=("period = 900",))
+    + log(
+        "entries = 50",
+        cover_opened=44,
+        cover_closed=45,
+        seal_broken=46,
+        calibration_begun=101,
+        calibration_ended=102,
+        metrology_refused=103,
+    )
+    + """
 [[association]]
 client = 1
 access = "manage"
@@ -105,6 +67,7 @@ mode = "0.0.128.0.0.255"
 counter = "0.0.128.0.1.255"
 seconds = 600
 """
+)
 
 
 @pytest.fixture(autouse=True)

@@ -13,66 +13,19 @@ from cosem.meter import Meter, members
 from cosem.meter.describe import parse
 from cosem.meter.events import MeterEvent
 from cosem.protocol.apdu.get import AttributeDescriptor, DataAccessResult
-from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
-from cosem.protocol.model.classes.time_and_event import DisconnectControl, Limiter
+from cosem.protocol.model import Clock, Data
+from cosem.protocol.model.classes.time_and_event import Limiter
 from cosem.protocol.values.data import Unsigned
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
+from described import BREAKER, LIMITED, LOG, MONITORED, POWER, WATCHED, head, log
 
-POWER = Register("1.0.1.7.0.255")
-BREAKER = DisconnectControl()
 LIMITER = Limiter("0.0.17.0.0.255")
-LOG = ProfileGeneric("0.0.99.98.0.255")
 CODE = Data("0.0.96.11.0.255")
-
-METER = """
-[meter]
-name = "KFM1020012345678"
-
-[[object]]
-class = "Register"
-instance = "1.0.1.7.0.255"
-value = 100
-
-[[object]]
-class = "DisconnectControl"
-instance = "0.0.96.3.10.255"
-
-[[object]]
-class = "Data"
-instance = "0.0.96.11.0.255"
-value = { unsigned = 0 }
-
-[[profile]]
-instance = "0.0.99.98.0.255"
-columns = ["0.0.1.0.0.255:time", "0.0.96.11.0.255:value"]
-entries = 20
-events = { power_up = 2, clock_set = 5, limit_exceeded = 61, limit_kept = 62, disconnected = 71, reconnected = 72 }
-
-[[object]]
-class = "ScriptTable"
-instance = "0.0.10.0.106.255"
-scripts = [
-    [1, [[2, 70, "0.0.96.3.10.255", 1, { integer = 0 }]]],
-    [2, [[2, 70, "0.0.96.3.10.255", 2, { integer = 0 }]]],
-]
-"""
-
-LIMITED = (
-    METER
-    + """
-[[object]]
-class = "Limiter"
-instance = "0.0.17.0.0.255"
-monitored_value = [3, "1.0.1.7.0.255", 2]
-threshold_normal = 1000
-threshold_emergency = 50
-min_over_threshold_duration = 300
-min_under_threshold_duration = 120
-emergency_profile = [7, "2024-03-01 14:00:00", 3600]
-emergency_profile_group_id_list = [7]
-actions = [["0.0.10.0.106.255", 1], ["0.0.10.0.106.255", 2]]
-"""
+METER = (
+    head("UTC")
+    + WATCHED
+    + log("entries = 20", power_up=2, clock_set=5, limit_exceeded=61, limit_kept=62, disconnected=71, reconnected=72)
 )
 
 
@@ -82,15 +35,7 @@ def codes(meter: Meter) -> list[int]:
 
 def test_a_register_monitor_runs_scripts_where_a_threshold_is_crossed():
     now = Now()
-    monitored = """
-    [[object]]
-    class = "RegisterMonitor"
-    instance = "0.0.16.0.0.255"
-    thresholds = [500]
-    monitored_value = [3, "1.0.1.7.0.255", 2]
-    actions = [[["0.0.10.0.106.255", 1], ["0.0.10.0.106.255", 2]]]
-    """
-    meter = parse(METER + monitored, clock=now)
+    meter = parse(METER + MONITORED, clock=now)
     seen: list[Any] = []
     for power in (500, 501, 900, 400):
         meter.put(POWER.value, power)
@@ -102,7 +47,7 @@ def test_a_register_monitor_runs_scripts_where_a_threshold_is_crossed():
 
 def test_a_limiter_acts_after_its_durations_once():
     now = Now()
-    meter = parse(LIMITED, clock=now)
+    meter = parse(METER + LIMITED, clock=now)
     meter.put(POWER.value, 1001)
     now.later(minutes=5)
     assert meter.value(BREAKER.output_state) is True
@@ -120,7 +65,7 @@ def test_a_limiter_acts_after_its_durations_once():
 
 def test_an_emergency_has_a_threshold_of_its_own():
     now = Now()
-    meter = parse(LIMITED, clock=now)
+    meter = parse(METER + LIMITED, clock=now)
     for hours, active, threshold in ((1.99, False, 1000), (0.01, True, 50), (0.99, True, 50), (0.01, False, 1000)):
         now.later(hours=hours)
         assert meter.value(LIMITER.emergency_profile_active) is active

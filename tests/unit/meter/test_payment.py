@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.behaving import Now, run, write
 
+from behaving import Now, run, write
 from cosem.errors import ConfigurationError
 from cosem.meter import Meter
 from cosem.meter.behaviour.token_gateway import check_digits
@@ -17,83 +17,60 @@ from cosem.meter.describe import parse
 from cosem.meter.item import Refusal
 from cosem.protocol.model import ProfileGeneric, Register
 from cosem.protocol.model.classes.payment import (
-    Account,
     AccountStatus,
     Charge,
     ChargeTableElement,
     Credit,
     CreditStatus,
     CurrentCreditStatus,
-    TokenGateway,
     TokenStatusCode,
 )
-from cosem.protocol.model.classes.time_and_event import ControlState, DisconnectControl
+from cosem.protocol.model.classes.time_and_event import ControlState
 from cosem.protocol.values.data import DoubleLong
 from cosem.protocol.values.dates import DateTime
+from described import (
+    ACCOUNT,
+    BREAKER,
+    COUNTED,
+    CREDIT,
+    GATEWAY,
+    PAID,
+    account,
+    consumption,
+    fee,
+    head,
+    profile,
+    purse,
+    thing,
+)
 
 BEGIN = datetime(2026, 7, 1, 10, tzinfo=UTC)
-ACCOUNT, TOKEN, EMERGENCY = Account("0.0.19.0.0.255"), Credit("0.0.19.10.0.255"), Credit("0.0.19.10.1.255")
+TOKEN, EMERGENCY = CREDIT, Credit("0.0.19.10.1.255")
 ENERGY, DAILY, PAYMENT = (Charge(f"0.0.19.20.{e}.255") for e in range(3))
-GATEWAY, BREAKER = TokenGateway("0.0.19.40.0.255"), DisconnectControl("0.0.96.3.10.255")
-COUNTED = Register("1.0.1.8.0.255")
+COUNTER = Register("1.0.1.8.0.255")
 LOG = ProfileGeneric("0.0.99.98.20.255")
 
-NEVER = "*-*-* *:*:*"
-HEAD = """
-[meter]
-name = "KFM1020000000001"
+NOTED = thing("Data", "0.0.96.11.20.255", "value = { unsigned = 0 }") + profile(
+    "0.0.99.98.20.255",
+    "0.0.96.11.20.255:value",
+    lines=("events = { credit_added = 3, credit_low = 4, credit_out = 5 }",),
+)
 
-[[object]]
-class = "Register"
-instance = "1.0.1.8.0.255"
-value = 1000
-scaler_unit = [0, "Wh"]
 
-[[object]]
-class = "Account"
-instance = "0.0.19.0.0.255"
-account_mode_and_status = [2, {status}]
-credit_reference_list = ["0.0.19.10.0.255", "0.0.19.10.1.255"]
-charge_reference_list = ["0.0.19.20.0.255", "0.0.19.20.1.255", "0.0.19.20.2.255"]
-currency = ["EUR", -2, 2]
+def prepaid(amount: int = 1000, status: int = 2) -> str:
+    """Return a meter with so much credit, room for an emergency and for three charges."""
+    named = (charge.instance for charge in (ENERGY, DAILY, PAYMENT))
+    return (
+        head("UTC")
+        + COUNTED
+        + account(*map(str, named), credits='"0.0.19.10.0.255", "0.0.19.10.1.255"', status=status)
+        + purse(amount, "warning_threshold = 100")
+        + consumption('unit_charge_passive = [[3, -3], [3, "1.0.1.8.0.255", 2], [["", 300]]]')
+        + NOTED
+        + PAID
+    )
 
-[[object]]
-class = "Credit"
-instance = "0.0.19.10.0.255"
-current_credit_amount = {amount}
-warning_threshold = 100
 
-[[object]]
-class = "Charge"
-instance = "0.0.19.20.0.255"
-charge_type = 0
-unit_charge_active = [[3, -3], [3, "1.0.1.8.0.255", 2], [["", 250]]]
-unit_charge_passive = [[3, -3], [3, "1.0.1.8.0.255", 2], [["", 300]]]
-period = 3600
-
-[[object]]
-class = "DisconnectControl"
-instance = "0.0.96.3.10.255"
-
-[[object]]
-class = "TokenGateway"
-instance = "0.0.19.40.0.255"
-
-[[object]]
-class = "Data"
-instance = "0.0.96.11.20.255"
-value = {{ unsigned = 0 }}
-
-[[profile]]
-instance = "0.0.99.98.20.255"
-columns = ["0.0.1.0.0.255:time", "0.0.96.11.20.255:value"]
-events = {{ credit_added = 3, credit_low = 4, credit_out = 5 }}
-
-[[payment]]
-account = "0.0.19.0.0.255"
-test_tokens = "0.0.19.40.0.255"
-disconnect = "0.0.96.3.10.255"
-"""
 RESERVE = """
 [[object]]
 class = "Credit"
@@ -105,16 +82,6 @@ preset_credit_amount = 500
 credit_available_threshold = 50
 credit_configuration = 12
 """  # requires confirmation, and to be paid back
-FEE = """
-[[object]]
-class = "Charge"
-instance = "0.0.19.20.1.255"
-charge_type = 1
-unit_charge_active = [[0, -2], [0, "0.0.0.0.0.0", 0], [["", 7]]]
-period = 86400
-charge_configuration = {configuration}
-total_amount_remaining = {remaining}
-"""
 PART = """
 [[object]]
 class = "Charge"
@@ -128,14 +95,14 @@ total_amount_remaining = 300
 
 
 def metered(now: Now, *more: str, amount: int = 1000, status: int = 2) -> Meter:
-    meter = parse("\n".join((HEAD.format(amount=amount, status=status), *more)), clock=now)
+    meter = parse("\n".join((prepaid(amount, status), *more)), clock=now)
     meter.management.visit()  # all begins now
     return meter
 
 
 def use(meter: Meter, now: Now, watt_hours: int, hours: float = 1) -> None:
     """Let so much flow at once, and time pass."""
-    meter.put(COUNTED.value, int(meter.value(COUNTED.value)) + watt_hours)
+    meter.put(COUNTER.value, int(meter.value(COUNTER.value)) + watt_hours)
     now.later(hours=hours)
 
 
@@ -305,7 +272,7 @@ def test_emergency_credit_that_nobody_confirms_does_not_keep_the_supply() -> Non
 
 def test_a_charge_for_time_is_collected_for_each_period_that_has_passed_until_nothing_remains() -> None:
     now = Now(BEGIN)
-    meter = metered(now, FEE.format(configuration=0, remaining=20))
+    meter = metered(now, fee("0.0.19.20.1.255", 86400, "charge_configuration = 0", "total_amount_remaining = 20"))
     assert meter.value(ACCOUNT.aggregated_debt) == 20
     now.later(days=2)
     assert meter.value(TOKEN.current_credit_amount) == 986
@@ -317,7 +284,7 @@ def test_a_charge_for_time_is_collected_for_each_period_that_has_passed_until_no
 
 def test_a_charge_for_ever_has_no_debt_and_none_can_be_set() -> None:
     now = Now(BEGIN)
-    meter = metered(now, FEE.format(configuration=1, remaining=0))
+    meter = metered(now, fee("0.0.19.20.1.255", 86400, "charge_configuration = 1", "total_amount_remaining = 0"))
     now.later(days=10)
     assert meter.value(TOKEN.current_credit_amount) == 930
     run(meter, DAILY.collect)
@@ -372,7 +339,7 @@ def test_a_token_is_taken_whole_or_not_at_all(room: int, taken: bool) -> None:
 
 
 def test_without_its_table_a_gateway_only_keeps_tokens() -> None:
-    text = HEAD.format(amount=0, status=2).replace('test_tokens = "0.0.19.40.0.255"\n', "")
+    text = prepaid(0).replace('test_tokens = "0.0.19.40.0.255"\n', "")
     meter = parse(text, clock=Now(BEGIN))
     assert outcome(meter, token(1, 100)) is TokenStatusCode.TOKEN_RECEIVED_AND_NOT_YET_PROCESSED
     assert meter.value(TOKEN.current_credit_amount) == 0
@@ -382,7 +349,7 @@ def test_a_configured_gateway_gives_each_credit_its_part() -> None:
     more = RESERVE.replace("credit_type = 2", "credit_type = 1").replace("12", "1")
     now = Now(BEGIN)
     shares = 'token_gateway_configuration = [["0.0.19.10.1.255", 30]]\ncurrency ='
-    meter = parse(HEAD.format(amount=1000, status=2).replace("currency =", shares) + more, clock=now)
+    meter = parse(prepaid().replace("currency =", shares) + more, clock=now)
     assert outcome(meter, token(1, 101)) is TokenStatusCode.TOKEN_EXECUTION_RESULT_OK
     assert meter.value(EMERGENCY.current_credit_amount) == 530
     assert meter.value(TOKEN.current_credit_amount) == 1071
@@ -399,4 +366,4 @@ def test_a_configured_gateway_gives_each_credit_its_part() -> None:
 def test_what_is_not_there_is_refused_with_its_place(line: str, other: str) -> None:
     key = line.split(" ", 1)[0]
     with pytest.raises(ConfigurationError, match=rf"\[\[payment\]\] 1 .*{key}: .*there is no such object of class"):
-        parse(HEAD.format(amount=0, status=2).replace(line, other), clock=Now(BEGIN))
+        parse(prepaid(0).replace(line, other), clock=Now(BEGIN))

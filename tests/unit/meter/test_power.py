@@ -17,56 +17,47 @@ from cosem.meter.describe import parse
 from cosem.meter.power import LONGEST_OUTAGE, MOST_FAILURES, SHORTEST_REPETITION, Outage
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
 from cosem.protocol.model.classes.data_storage import DemandRegister, ExtendedRegister
-from cosem.protocol.model.classes.payment import Credit
 from cosem.protocol.values.data import DoubleLongUnsigned, Integer, LongUnsigned
 from cosem.protocol.values.dates import ClockStatus, DateTime
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
+from described import (
+    CREDIT,
+    ENERGY,
+    HEAD,
+    HOUSEHOLD,
+    LOG,
+    NOON,
+    PROFILE,
+    STATUS,
+    account,
+    fee,
+    log,
+    profile,
+    purse,
+    thing,
+)
 
-NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
-LOAD, LOG, RUNS = ProfileGeneric("1.0.99.1.0.255"), ProfileGeneric("0.0.99.98.0.255"), ProfileGeneric("0.0.99.98.1.255")
-ENERGY = Register("1.0.1.8.0.255")
+RUNS = ProfileGeneric("0.0.99.98.1.255")
 CLOCK = Clock()
 
-HEAD = """
-[meter]
-name = "KFM1020012345678"
-zone = "Europe/Berlin"
-"""
-MEASURED = """
-[load]
-kind = "household"
-
-[[object]]
-class = "Register"
-instance = "1.0.1.8.0.255"
-
-[[object]]
-class = "Data"
-instance = "0.0.96.10.1.255"
-value = { unsigned = 0 }
-
-[[object]]
-class = "Data"
-instance = "0.0.96.11.0.255"
-value = { unsigned = 0 }
-
-[[profile]]
-instance = "1.0.99.1.0.255"
-columns = ["0.0.1.0.0.255:time", "0.0.96.10.1.255:value", "1.0.1.8.0.255:value"]
-period = 900
-entries = 200
-past = false
-
-[[profile]]
-instance = "0.0.99.98.0.255"
-columns = ["0.0.1.0.0.255:time", "0.0.96.11.0.255:value"]
-events = { power_down = 1, power_up = 2 }
-
+MEASURED = (
+    HOUSEHOLD
+    + thing("Register", "1.0.1.8.0.255")
+    + STATUS
+    + log(power_down=1, power_up=2)
+    + profile(
+        "1.0.99.1.0.255",
+        "0.0.96.10.1.255:value",
+        "1.0.1.8.0.255:value",
+        lines=("period = 900", "entries = 200", "past = false"),
+    )
+    + """
 [[status]]
 register = "0.0.96.10.1.255"
 bits = { data_not_valid = 2, power_down = 7 }
 """
+)
 FAILED = 1 << 2 | 1 << 7
 
 
@@ -101,7 +92,7 @@ def test_rows_are_missing_and_those_around_tell_why() -> None:
     meter.power.up()
     assert meter.powered
     now.time = after(minutes=135)
-    rows = [(moment(row[0]), int(row[1])) for row in meter.value(LOAD.buffer)]
+    rows = [(moment(row[0]), int(row[1])) for row in meter.value(PROFILE.buffer)]
     assert rows == [
         (after(minutes=15), 0),
         (after(minutes=30), 0),
@@ -125,7 +116,7 @@ def test_energy_stands_still_without_power_and_goes_on_from_there() -> None:
     assert missed > 0
     now.time = after(hours=20)
     assert int(steady.value(ENERGY.value)) - int(meter.value(ENERGY.value)) == pytest.approx(missed, abs=1)
-    assert [int(row[2]) for row in meter.value(LOAD.buffer)][3] == before
+    assert [int(row[2]) for row in meter.value(PROFILE.buffer)][3] == before
 
 
 def test_without_power_nothing_is_captured_whoever_looks() -> None:
@@ -133,12 +124,12 @@ def test_without_power_nothing_is_captured_whoever_looks() -> None:
     meter = made(MEASURED, now)
     meter.power.down()
     now.time = after(hours=3)
-    assert meter.value(LOAD.buffer) == ()
+    assert meter.value(PROFILE.buffer) == ()
     meter.settle()
     meter.power.down()  # once is enough
     meter.power.up()
     meter.power.up()
-    assert meter.value(LOAD.buffer) == ()
+    assert meter.value(PROFILE.buffer) == ()
     assert [code for _, code in events(meter)] == [2, 1, 2]
 
 
@@ -186,26 +177,13 @@ def test_an_average_counts_the_time_without_power_as_none_of_electricity(source:
     assert item.read(meter.management.reading(after(minutes=12)), 2) == average, "what was, stays"
 
 
-OF_LOAD = """
-[load]
-kind = "shop"
-
-[[object]]
-class = "Register"
-instance = "1.0.1.8.0.255"
-
-[[object]]
-class = "DemandRegister"
-instance = "1.0.1.4.0.255"
-
-[[object]]
-class = "Register"
-instance = "1.0.1.5.0.255"
-
-[[object]]
-class = "ExtendedRegister"
-instance = "1.0.1.6.0.255"
-"""
+OF_LOAD = (
+    HOUSEHOLD.replace("household", "shop")
+    + thing("Register", "1.0.1.8.0.255")
+    + thing("DemandRegister", "1.0.1.4.0.255")
+    + thing("Register", "1.0.1.5.0.255")
+    + thing("ExtendedRegister", "1.0.1.6.0.255")
+)
 
 
 def blocks_of(meter: Meter, now: Now, count: int) -> list[int]:
@@ -283,41 +261,29 @@ def test_so_many_failures_are_remembered_and_over_a_restart(tmp_path: Path) -> N
 
 # -- what is made up for -----------------------------------------------------------------------------------------------
 
-RUN = """
-[[object]]
-class = "Data"
-instance = "0.0.96.14.0.255"
-value = { unsigned = 0 }
-
-[[profile]]
-instance = "0.0.99.98.1.255"
-columns = ["0.0.1.0.0.255:time", "0.0.96.14.0.255:value"]
-
-[[object]]
-class = "ScriptTable"
-instance = "0.0.10.0.100.255"
-scripts = [
-    [1, [[1, 1, "0.0.96.14.0.255", 2, { unsigned = 1 }], [2, 7, "0.0.99.98.1.255", 2, { integer = 0 }]]],
-    [2, [[1, 1, "0.0.96.14.0.255", 2, { unsigned = 2 }], [2, 7, "0.0.99.98.1.255", 2, { integer = 0 }]]],
-    [3, [[1, 1, "0.0.96.14.0.255", 2, { unsigned = 3 }], [2, 7, "0.0.99.98.1.255", 2, { integer = 0 }]]],
-    [4, [[1, 1, "0.0.96.14.0.255", 2, { unsigned = 4 }], [2, 7, "0.0.99.98.1.255", 2, { integer = 0 }]]],
-]
-
-[[object]]
-class = "SingleActionSchedule"
-instance = "0.0.15.0.0.255"
-executed_script = ["0.0.10.0.100.255", 1]
-type = 1
-execution_time = [["14:00:00", "*-*-*"]]
-
-[[object]]
-class = "Schedule"
-instance = "0.0.12.0.0.255"
-entries = [
-    [1, true, "0.0.10.0.100.255", 2, "14:30:00", 60, "1111111", "", "*-*-*", "*-*-*"],
-    [2, true, "0.0.10.0.100.255", 3, "14:30:00", 29, "1111111", "", "*-*-*", "*-*-*"],
-]
-"""
+NOTES = '[{n}, [[1, 1, "0.0.96.14.0.255", 2, {{ unsigned = {n} }}], [2, 7, "0.0.99.98.1.255", 2, {{ integer = 0 }}]]]'
+RUN = (
+    thing("Data", "0.0.96.14.0.255", "value = { unsigned = 0 }")
+    + profile("0.0.99.98.1.255", "0.0.96.14.0.255:value")
+    + thing(
+        "ScriptTable", "0.0.10.0.100.255", f"scripts = [{', '.join(NOTES.format(n=number) for number in range(1, 5))}]"
+    )
+    + thing(
+        "SingleActionSchedule",
+        "0.0.15.0.0.255",
+        'executed_script = ["0.0.10.0.100.255", 1]',
+        "type = 1",
+        'execution_time = [["14:00:00", "*-*-*"]]',
+    )
+    + thing(
+        "Schedule",
+        "0.0.12.0.0.255",
+        "entries = [",
+        '[1, true, "0.0.10.0.100.255", 2, "14:30:00", 60, "1111111", "", "*-*-*", "*-*-*"],',
+        '[2, true, "0.0.10.0.100.255", 3, "14:30:00", 29, "1111111", "", "*-*-*", "*-*-*"],',
+        "]",
+    )
+)
 
 
 def test_actions_that_were_missed_run_when_the_power_is_back_as_far_as_their_windows_reach() -> None:
@@ -334,43 +300,21 @@ def test_actions_that_were_missed_run_when_the_power_is_back_as_far_as_their_win
 
 def test_a_charge_for_time_is_owed_for_the_time_without_power() -> None:
     now = Now(NOON)
-    meter = made(
-        """
-        [[object]]
-        class = "Account"
-        instance = "0.0.19.0.0.255"
-        account_mode_and_status = [2, 2]
-        credit_reference_list = ["0.0.19.10.0.255"]
-        charge_reference_list = ["0.0.19.20.0.255"]
-        currency = ["EUR", -2, 2]
-
-        [[object]]
-        class = "Credit"
-        instance = "0.0.19.10.0.255"
-        current_credit_amount = 1000
-
-        [[object]]
-        class = "Charge"
-        instance = "0.0.19.20.0.255"
-        charge_type = 1
-        unit_charge_active = [[0, -2], [0, "0.0.0.0.0.0", 0], [["", 7]]]
-        period = 3600
-        """,
-        now,
-    )
+    meter = made(account() + purse(1000) + fee(), now)
     now.time = after(hours=1.5)
     meter.power.down()
     now.time = after(hours=4.5)
     meter.power.up()
     now.time = after(hours=5)
-    assert meter.value(Credit("0.0.19.10.0.255").current_credit_amount) == 1000 - 5 * 7
+    assert meter.value(CREDIT.current_credit_amount) == 1000 - 5 * 7
 
 
 # -- what is told ------------------------------------------------------------------------------------------------------
 
-COUNTERS = "\n".join(
-    f'[[object]]\nclass = "{"Register" if e in range(15, 21) else "Data"}"\ninstance = "0.0.96.7.{e}.255"\n'
-    + ('scaler_unit = [0, "s"]\n' if e in range(15, 21) else "")
+COUNTERS = "".join(
+    thing("Register", f"0.0.96.7.{e}.255", 'scaler_unit = [0, "s"]')
+    if e in range(15, 21)
+    else thing("Data", f"0.0.96.7.{e}.255")
     for e in range(22)
 )
 
@@ -526,7 +470,7 @@ def test_a_script_comes_to_the_same_however_often_somebody_looks() -> None:
             meters[-1].settle()
     first = meters[0]
     for other in meters[1:]:
-        assert other.value(LOAD.buffer) == first.value(LOAD.buffer)
+        assert other.value(PROFILE.buffer) == first.value(PROFILE.buffer)
         assert events(other) == events(first)
     changes = [(after(hours=1), 1), (after(hours=2.5), 2)]
     assert events(first)[1:3] == changes
