@@ -26,6 +26,7 @@ from cosem.fleet.population import Population, PopulationLimits
 from cosem.fleet.scenario import Outage, Scenario
 from cosem.io.aio import connect_tcp
 from cosem.io.bus import Bus
+from cosem.meter.attend import ConnectionLimits
 from cosem.meter.multidrop import MOST_ON_A_LINE
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import Data, Register
@@ -247,6 +248,65 @@ def test_so_many_connections_to_all_and_not_one_more(most: int) -> None:
             assert (fleet.state.accepted, fleet.state.refused) == (most, 1)
             for each in (*held, one_more):
                 await each.close()
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize("most", [1, 2, 4])
+def test_so_many_connections_to_all_at_whatever_places(most: int) -> None:
+    """What is at ports of its own, and what is at addresses, shares the room of the fleet."""
+
+    async def main() -> None:
+        several = places(("tcp://127.0.0.1:0", Way.PORT, 3), ("tcp://127.3.0.0:0", Way.ADDRESS, 3))
+        async with Fleet(Population(6), several, limits=FleetLimits(connections=most)) as fleet:
+            held = [await associated(fleet.url(2 * n % 5)) for n in range(most)]
+            for number in (1, 5):
+                one_more = await connect_tcp(fleet.url(number).host, fleet.url(number).port or 0)
+                with pytest.raises(ConnectionLost):
+                    await one_more.read(one_more.now() + 5)
+                await one_more.close()
+            assert (fleet.state.accepted, fleet.state.refused) == (most, 2)
+            for each in held:
+                await each.close()
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize("way", [Way.ADDRESS, Way.PORT])
+@pytest.mark.parametrize("burst", [1, 3])
+def test_so_many_connections_a_host_may_begin_and_not_one_more(way: Way, burst: int) -> None:
+    """To whichever meters; with `new_a_second` left out any number."""
+
+    async def main(rate: float | None) -> tuple[int, int]:
+        limits = FleetLimits(new_a_second=rate, burst=burst)
+        first = "127.0.0.1" if way is Way.PORT else "127.3.0.0"
+        async with Fleet(Population(4), places((f"tcp://{first}:0", way, 4)), limits=limits) as fleet:
+            for number in range(burst + 1):
+                url = fleet.url(number)
+                stream = await connect_tcp(url.host, url.port or 0)
+                while fleet.state.accepted + fleet.state.refused == number:
+                    await asyncio.sleep(0)
+                await stream.close()
+            return fleet.state.accepted, fleet.state.refused
+
+    assert asyncio.run(main(1e-6)) == (burst, 1)
+    assert asyncio.run(main(None)) == (burst + 1, 0)
+
+
+@pytest.mark.parametrize("most", [0, 2])
+def test_what_a_connection_to_a_meter_of_a_fleet_may_use(most: int) -> None:
+    async def main() -> None:
+        limits = FleetLimits(connection=ConnectionLimits(refusals=most))
+        async with Fleet(Population(1), "tcp://127.3.0.0:0", limits=limits) as fleet:
+            stream = await connect_tcp(fleet.url(0).host, fleet.url(0).port or 0)
+            request = bytes.fromhex("0001 0010 0001 000D C001C1000100002A0000FF0200")
+            for _ in range(most + 1):
+                await stream.write(request)  # without an association
+                assert (await stream.read(stream.now() + 5))[8] == 0xD8
+            with pytest.raises(ConnectionLost):
+                await stream.read(stream.now() + 5)
+            assert fleet.state.failed == 1
+            await stream.close()
 
     on_loopback(main)
 

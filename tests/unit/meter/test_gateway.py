@@ -10,7 +10,7 @@ import pytest
 
 from cosem.client.client import AsyncClient
 from cosem.errors import ConfigurationError, ConnectionLost, CosemError
-from cosem.io.aio import SocketStream, connect_tcp
+from cosem.io.aio import SocketStream, connect_tcp, listen
 from cosem.io.aio.memory import MemoryStream
 from cosem.io.aio.waiting import READ_AHEAD
 from cosem.meter import AssociationDescription, Gateway, Keys, Meter, demo_keys, serving
@@ -179,6 +179,36 @@ def test_a_device_that_cannot_be_reached_answers_as_one_that_is_not_there() -> N
                 await stream.send(device.request(AARQ))
                 assert await stream.receive() == device.response(REFUSAL)
             await stream.stream.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_so_many_apdus_wait_for_a_device_and_not_one_more(most: int) -> None:
+    """The device takes connections, and never says a word to those who want to set up a link with it."""
+
+    async def main() -> None:
+        taken = asyncio.Event()
+
+        async def silent(stream: object) -> None:
+            assert isinstance(stream, SocketStream)
+            await stream.read(None)
+            taken.set()
+            await asyncio.Event().wait()
+
+        async with await listen("127.0.0.1", 0, silent) as far:
+            devices = {"0:05": f"hdlc+tcp://127.0.0.1:{far.port}"}
+            async with Gateway(devices, "tcp://127.0.0.1:0", gateway_limits=GatewayLimits(waiting=most)) as gateway:
+                stream = Raw(await connect_tcp("127.0.0.1", gateway.url.port or 0))
+                device, other = GatewayAddress(0, b"\x05"), GatewayAddress(0, b"\x06")
+                await stream.send(*[device.request(AARQ)] * most)
+                await taken.wait()
+                await stream.send(other.request(AARQ))
+                assert await stream.receive() == other.response(REFUSAL), "all that came before is waiting"
+                await stream.send(device.request(AARQ))
+                async with asyncio.timeout(5):  # less than the link is waited for
+                    assert await stream.receive() == device.response(REFUSAL)
+                await stream.stream.close()
 
     run(main())
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from cosem.meter import lockout
-from cosem.meter.lockout import Lockout
+from cosem.meter.lockout import Lockout, LockoutLimits
 
 
 def fail(locks: Lockout, now: float, times: int = 3, client: int = 32, peer: str = "a") -> bool:
@@ -62,3 +64,26 @@ def test_memory_is_bounded() -> None:
     assert not locks.locked("0", 32, 1, 1.0)
     assert locks.locked("1", 32, 1, 1.0)
     assert locks.locked(str(lockout.REMEMBERED), 32, 1, 1.0)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_so_many_are_remembered_and_not_one_more(most: int) -> None:
+    def remembered(count: int) -> bool:
+        locks = Lockout(LockoutLimits(remembered=most))
+        for number in range(count):
+            fail(locks, 0.0, peer=str(number))
+        return locks.locked("0", 32, 1, 1.0)
+
+    assert remembered(most)
+    assert not remembered(most + 1)
+
+
+@pytest.mark.parametrize("seconds", [10.0, 7200.0])
+def test_a_failure_is_forgotten_when_its_time_has_come(seconds: float) -> None:
+    def locks_after(pause: float) -> bool:
+        locks = Lockout(LockoutLimits(attempts=2, forgotten_after=seconds))
+        fail(locks, 0.0, 1)
+        return fail(locks, pause, 1)
+
+    assert locks_after(seconds - 1.0)
+    assert not locks_after(seconds + 1.0)

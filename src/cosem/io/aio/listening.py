@@ -66,13 +66,33 @@ class ListenStatistics:
     """Connections that ended with any other error: ours."""
 
 
-async def listen(host: str, port: int, handler: Handler, limits: ListenLimits | None = None) -> Listener:
+class Room:
+    """What several listeners share: how many `connections` they serve together at most, and which hosts they know."""
+
+    __slots__ = ("connections", "known", "present", "spent")
+
+    def __init__(self, connections: int | None = None) -> None:
+        self.connections = connections
+        self.present: dict[SocketStream | DatagramStream, tuple[_Reception, str, float]] = {}
+        """Where and on whose account each stream is and since when, in that order; those displaced are gone at once."""
+        self.known: OrderedDict[str, None] = OrderedDict()
+        self.spent: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """How many connections of its burst each host had begun, and when."""
+
+    @property
+    def full(self) -> bool:
+        return self.connections is not None and len(self.present) >= self.connections
+
+
+async def listen(
+    host: str, port: int, handler: Handler, limits: ListenLimits | None = None, *, room: Room | None = None
+) -> Listener:
     """Accept TCP connections on `host` (port 0 finds a free one) and serve each with `handler` in its own task.
 
-    Raises ConnectionFailed when the port cannot be had.
+    A `room` is shared with other listeners. Raises ConnectionFailed when the port cannot be had.
     """
     loop = asyncio.get_running_loop()
-    reception = _Reception(handler, limits or ListenLimits())
+    reception = _Reception(handler, limits or ListenLimits(), room=room)
     try:
         server = await loop.create_server(
             lambda: SocketStream(reception.admit_connection), host, port, family=_family_for(host, port)
@@ -83,7 +103,12 @@ async def listen(host: str, port: int, handler: Handler, limits: ListenLimits | 
 
 
 async def listen_on(
-    opened: socket.socket, handler: Handler, limits: ListenLimits | None = None, *, whose: Callable[[SocketStream], str]
+    opened: socket.socket,
+    handler: Handler,
+    limits: ListenLimits | None = None,
+    *,
+    whose: Callable[[SocketStream], str],
+    room: Room | None = None,
 ) -> Listener:
     """Accept TCP connections on a socket that is bound already.
 
@@ -91,7 +116,7 @@ async def listen_on(
     before an octet is read of it.
     """
     loop = asyncio.get_running_loop()
-    reception = _Reception(handler, limits or ListenLimits(), whose)
+    reception = _Reception(handler, limits or ListenLimits(), whose, room)
     server = await loop.create_server(lambda: SocketStream(reception.admit_connection), sock=opened, backlog=BACKLOG)
     host, port = opened.getsockname()[:2]
     return Listener(reception, host, port, server.close)
@@ -155,21 +180,29 @@ def _host(stream: SocketStream) -> str:
 class _Reception:
     """Lets connections in while there is room, and sees each to its end."""
 
-    def __init__(self, handler: Handler, limits: ListenLimits, whose: Callable[[SocketStream], str] = _host) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        limits: ListenLimits,
+        whose: Callable[[SocketStream], str] = _host,
+        room: Room | None = None,
+    ) -> None:
         self.handler = handler
         self._whose = whose
         self.limits = limits
         self.statistics = ListenStatistics()
         self.tasks: set[asyncio.Task[None]] = set()
         self._by_host: Counter[str] = Counter()
-        self._present: dict[SocketStream | DatagramStream, tuple[str, float]] = {}
-        """On whose account each stream is and since when, in that order; those displaced are gone at once."""
-        self._known: OrderedDict[str, None] = OrderedDict()
-        self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        """How many connections of its burst each host had begun, and when."""
+        self._count = 0
+        self._room = Room() if room is None else room
 
     def has_room(self, host: str) -> bool:
-        if len(self._present) < self.limits.connections and self._by_host[host] < self.limits.connections_per_host:
+        limits = self.limits
+        if (
+            self._count < limits.connections
+            and self._by_host[host] < limits.connections_per_host
+            and not self._room.full
+        ):
             return True
         self.statistics.refused += 1
         return False
@@ -180,9 +213,12 @@ class _Reception:
             self.statistics.refused += 1
             stream.abort()
             return
-        full = self._by_host[account] >= self.limits.connections_per_host
-        if full or len(self._present) >= self.limits.connections:
-            self._displace(account if full else None, stream.peer)
+        if self._by_host[account] >= self.limits.connections_per_host:
+            self._displace(stream.peer, lambda reception, host: reception is self and host == account)
+        elif self._count >= self.limits.connections:
+            self._displace(stream.peer, lambda reception, _: reception is self)
+        elif self._room.full:
+            self._displace(stream.peer, lambda _, __: True)
         if self.has_room(account):
             self.serve(stream, account)
         else:
@@ -190,52 +226,56 @@ class _Reception:
 
     def _in_time(self, host: str) -> bool:
         """Tell whether a host may begin one more connection now, and count it."""
-        rate, now = self.limits.new_a_second, asyncio.get_running_loop().time()
+        rate, now, begun = self.limits.new_a_second, asyncio.get_running_loop().time(), self._room.spent
         if rate is None:
             return True
-        spent, since = self._spent.pop(host, (0.0, now))
+        spent, since = begun.pop(host, (0.0, now))
         spent = max(0.0, spent - (now - since) * rate)
         fits = spent + 1 <= self.limits.burst
-        self._spent[host] = (spent + 1 if fits else spent), now
-        while len(self._spent) > self.limits.known:
-            self._spent.popitem(last=False)
+        begun[host] = (spent + 1 if fits else spent), now
+        while len(begun) > self.limits.known:
+            begun.popitem(last=False)
         return fits
 
     def serve(self, stream: SocketStream | DatagramStream, host: str) -> None:
         self.statistics.accepted += 1
         self._by_host[host] += 1
+        self._count += 1
         loop = asyncio.get_running_loop()
-        self._present[stream] = host, loop.time()
+        self._room.present[stream] = self, host, loop.time()
         task = loop.create_task(self._serve(stream))
         self.tasks.add(task)
         task.add_done_callback(lambda done: self._ended(done, stream, host))
 
-    def _displace(self, account: str | None, newcomer: str) -> None:
-        """Close the connection of the stranger who came first, on one account or on any, for a newcomer from a host."""
+    def _displace(self, newcomer: str, concerns: Callable[[_Reception, str], bool]) -> None:
+        """Close the connection of the stranger who came first, of those that it concerns, for one from a host."""
         latest = asyncio.get_running_loop().time() - self.limits.grace
-        known = newcomer in self._known
-        for stream, (host, since) in self._present.items():
+        hosts = self._room.known
+        known = newcomer in hosts
+        for stream, (reception, host, since) in self._room.present.items():
             recent = since > latest
             if recent and not known:
                 return
-            if account in (None, host) and isinstance(stream, SocketStream) and not stream.recognised:
-                if recent and stream.peer in self._known:
+            if concerns(reception, host) and isinstance(stream, SocketStream) and not stream.recognised:
+                if recent and stream.peer in hosts:
                     continue
                 self.statistics.displaced += 1
-                self._leave(stream)
+                reception.leave(stream)
                 stream.abort()
                 return
 
     def _remember(self, host: str) -> None:
         """Keep in mind that somebody has proved there who he is."""
-        self._known[host] = None
-        self._known.move_to_end(host)
-        while len(self._known) > self.limits.known:
-            self._known.popitem(last=False)
+        known = self._room.known
+        known[host] = None
+        known.move_to_end(host)
+        while len(known) > self.limits.known:
+            known.popitem(last=False)
 
-    def _leave(self, stream: SocketStream | DatagramStream) -> None:
-        if stream in self._present:
-            host, _ = self._present.pop(stream)
+    def leave(self, stream: SocketStream | DatagramStream) -> None:
+        if stream in self._room.present:
+            _, host, _ = self._room.present.pop(stream)
+            self._count -= 1
             self._by_host[host] -= 1
             if not self._by_host[host]:
                 del self._by_host[host]
@@ -252,7 +292,7 @@ class _Reception:
         if isinstance(stream, SocketStream) and stream.proved and stream.peer:
             self._remember(stream.peer)
         self.tasks.discard(task)
-        self._leave(stream)
+        self.leave(stream)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, CosemError):
             self.statistics.failed += 1

@@ -12,6 +12,7 @@ import pytest
 from cosem.errors import ConnectionFailed, ConnectionLost, DecodeError, LocalProtocolError, TimedOut
 from cosem.io import aio
 from cosem.io.aio import tcp, waiting
+from cosem.io.aio.listening import Room
 from cosem.io.stream import LineStream, Stream
 
 
@@ -38,6 +39,35 @@ async def pair() -> AsyncIterator[tuple[aio.SocketStream, aio.SocketStream]]:
         yield client, await accepted.get()
         await client.close()
         done.set()
+
+
+class Stepped(asyncio.SelectorEventLoop):
+    """An event loop whose clock can be put ahead."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+def stepped(scenario: Callable[[Stepped], Coroutine[Any, Any, None]]) -> None:
+    with asyncio.Runner(loop_factory=Stepped) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, Stepped)
+        runner.run(scenario(loop))
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(100_000):
+        if true():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never came to be")
+
+
+async def hold(stream: Any) -> None:
+    with contextlib.suppress(ConnectionLost):
+        await stream.read(None)
 
 
 def soon(stream: Stream, seconds: float = 5.0) -> float:
@@ -420,6 +450,137 @@ def test_so_many_connections_a_host_may_begin_at_once_and_not_one_more(rate: flo
             await other.close()
 
     asyncio.run(asyncio.wait_for(scenario(), 20))
+
+
+@pytest.mark.parametrize("grace", [0.5, 2.0, 60.0])
+@pytest.mark.parametrize(("more", "displaced"), [(-0.2, 0), (0.2, 1)])
+def test_a_stranger_has_just_his_time_to_be_let_in(grace: float, more: float, displaced: int) -> None:
+    async def scenario(loop: Stepped) -> None:
+        limits = aio.ListenLimits(connections=1, grace=grace)
+        async with await aio.listen("127.0.0.1", 0, hold, limits) as listener:
+            seen = listener.statistics
+            first = await aio.connect_tcp("127.0.0.1", listener.port)
+            await until(lambda: seen.accepted == 1)
+            loop.ahead += grace + more
+            second = await aio.connect_tcp("127.0.0.1", listener.port)
+            await until(lambda: seen.accepted + seen.refused == 2)
+            assert (seen.displaced, seen.refused) == (displaced, 1 - displaced)
+            await first.close()
+            await second.close()
+
+    stepped(scenario)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+@pytest.mark.parametrize(("more", "refused"), [(-0.5, 2), (0.5, 1)])
+def test_so_many_connections_a_host_may_begin_in_the_long_run(rate: float, more: float, refused: int) -> None:
+    """Once the burst is spent, one more in 1/rate seconds, and not a moment before."""
+
+    async def scenario(loop: Stepped) -> None:
+        limits = aio.ListenLimits(new_a_second=rate, burst=2)
+        async with await aio.listen("127.0.0.1", 0, hold, limits) as listener:
+            seen = listener.statistics
+
+            async def come() -> None:
+                before = seen.accepted + seen.refused
+                stream = await aio.connect_tcp("127.0.0.1", listener.port)
+                await until(lambda: seen.accepted + seen.refused == before + 1)
+                await stream.close()
+
+            for _ in range(3):
+                await come()
+            assert (seen.accepted, seen.refused) == (2, 1)
+            loop.ahead += 1 / rate + more
+            await come()
+            assert (seen.accepted, seen.refused) == (4 - refused, refused)
+
+    stepped(scenario)
+
+
+@pytest.mark.parametrize("idle", [10.0, 180.0])
+@pytest.mark.parametrize(("more", "connections"), [(-1.0, 1), (1.0, 0)])
+def test_a_datagram_peer_is_forgotten_after_its_silence(idle: float, more: float, connections: int) -> None:
+    async def scenario(loop: Stepped) -> None:
+        heard: list[bytes] = []
+
+        async def hear(stream: Any) -> None:
+            with contextlib.suppress(ConnectionLost):
+                while True:
+                    heard.append(await stream.read(None))
+
+        async with await aio.listen_datagrams("127.0.0.1", 0, hear, aio.ListenLimits(idle=idle)) as listener:
+            client = await aio.connect_udp("127.0.0.1", listener.port)
+            for _ in range(2):  # who speaks in time has all of it again
+                before = len(heard)
+                await client.write(b"\x01")
+                await until(lambda before=before: len(heard) > before)
+                loop.ahead += idle - 1.0
+            loop.ahead += more + 1.0
+            # In the turn of the loop after the next all timers that are due have rung.
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert listener.connections == connections
+            assert listener.statistics.accepted == 1
+            await client.close()
+
+    stepped(scenario)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_listeners_that_share_a_room_serve_so_many_together_and_not_one_more(most: int) -> None:
+    async def let_in(stream: Any) -> None:
+        stream.recognise()
+        await hold(stream)
+
+    async def scenario(_: Stepped) -> None:
+        room = Room(most)
+        async with (
+            await aio.listen("127.0.0.1", 0, let_in, room=room) as one,
+            await aio.listen("127.0.0.1", 0, let_in, room=room) as other,
+        ):
+
+            async def come(listener: aio.Listener) -> aio.SocketStream:
+                seen = listener.statistics
+                before = seen.accepted + seen.refused
+                stream = await aio.connect_tcp("127.0.0.1", listener.port)
+                await until(lambda: seen.accepted + seen.refused == before + 1)
+                return stream
+
+            held = [await come((one, other)[number % 2]) for number in range(most)]
+            assert one.statistics.refused + other.statistics.refused == 0
+            for listener in (one, other):
+                await (await come(listener)).close()
+                assert listener.statistics.refused == 1
+            await held.pop().close()
+            await until(lambda: one.connections + other.connections == most - 1)
+            held.append(await come(other))
+            assert other.statistics.refused == 1, "there is room again"
+            for stream in held:
+                await stream.close()
+
+    stepped(scenario)
+
+
+def test_strangers_at_one_listener_keep_nobody_out_at_another() -> None:
+    async def scenario(loop: Stepped) -> None:
+        room = Room(2)
+        async with (
+            await aio.listen("127.0.0.1", 0, hold, room=room) as crowded,
+            await aio.listen("127.0.0.1", 0, hold, room=room) as other,
+        ):
+            strangers = [await aio.connect_tcp("127.0.0.1", crowded.port) for _ in range(2)]
+            await until(lambda: crowded.statistics.accepted == 2)
+            loop.ahead += 60.0
+            honest = await aio.connect_tcp("127.0.0.1", other.port)
+            await until(lambda: other.statistics.accepted + other.statistics.refused == 1)
+            assert (other.statistics.accepted, other.statistics.displaced) == (1, 1)
+            with pytest.raises(ConnectionLost):
+                await strangers[0].read(None)
+            await until(lambda: crowded.connections == 1)
+            for stream in (*strangers, honest):
+                await stream.close()
+
+    stepped(scenario)
 
 
 def test_one_connection_that_fails_leaves_the_others(caplog: pytest.LogCaptureFixture) -> None:
