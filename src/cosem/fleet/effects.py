@@ -37,14 +37,17 @@ class Effects:
         said = self.scenario.firmware[wave]
         return said.at + said.length * self._drawn(_UPDATE, wave, number)
 
-    def firmware(self, number: int, time: datetime) -> str | None:
-        """Return the version that a meter was updated to last until a time; None for the one it came with."""
-        versions = [
+    def updates(self, number: int) -> list[tuple[datetime, str]]:
+        """Return since when a meter has which versions, beside the one it came with."""
+        return sorted(
             (self.updated_at(place, number) + wave.reboot, wave.version)
             for place, wave in enumerate(self.scenario.firmware)
             if self._concerns(wave.region, number)
-        ]
-        return max(((at, version) for at, version in versions if at <= time), default=(None, None))[1]
+        )
+
+    def firmware(self, number: int, time: datetime) -> str | None:
+        """Return the version that a meter was updated to last until a time; None for the one it came with."""
+        return max(((at, version) for at, version in self.updates(number) if at <= time), default=(None, None))[1]
 
     def tampered_at(self, tamper: int, number: int) -> datetime | None:
         """Return when a meter of its region is tampered with; None where it is not."""
@@ -53,12 +56,12 @@ class Effects:
             return None
         return said.at + said.length * self._drawn(_WHEN, tamper, number)
 
-    def events(self, number: int, until: datetime) -> list[tuple[datetime, int]]:
-        """Return the codes of what was done to a meter until a time, the oldest first."""
+    def events(self, number: int, until: datetime | None = None) -> list[tuple[datetime, int]]:
+        """Return the codes of what is done to a meter, until a time where one is given, the oldest first."""
         found: list[tuple[datetime, int]] = []
         for place, tamper in enumerate(self.scenario.tampers):
             at = self.tampered_at(place, number) if self._concerns(tamper.region, number) else None
-            if at is not None and at <= until:
+            if at is not None and (until is None or at <= until):
                 found.append((at, tamper.code))
         return sorted(found)
 
@@ -92,6 +95,10 @@ class Effects:
             return true
 
         return lambda: _drifted(true(), drifts)
+
+    def shown(self, number: int, moment: datetime) -> datetime:
+        """Return what a meter takes for a true time."""
+        return _drifted(moment, self.drifts(number))
 
     def tariffs(self, number: int) -> tuple[tuple[datetime, TariffForm], ...]:
         """Return how a meter counts in tariffs since when, in order."""
@@ -178,14 +185,15 @@ def _tariff_now(usual: Shown) -> Callable[[AffectedHousehold, datetime], Any]:
 
 
 _TARIFF: Final = Obis("0.0.96.14.0.255")
-_BY_TARIFF: Final = {1: Obis("1.0.1.8.1.255"), 2: Obis("1.0.1.8.2.255")}
+BY_TARIFF: Final = {1: Obis("1.0.1.8.1.255"), 2: Obis("1.0.1.8.2.255")}
+"""The registers of two tariffs."""
 
 
 @lru_cache(maxsize=len(KINDS))
 def affected_objects(load: str) -> Objects:
     """Return the objects of all meters of a load to which things happen."""
     objects = objects_of(load).copy()
-    energies = {rate: objects.find(code) for rate, code in _BY_TARIFF.items()}
+    energies = {rate: objects.find(code) for rate, code in BY_TARIFF.items()}
     if all(energies.values()):
         shown = {rate: _shown(f"{load}.active_import_t{rate}") for rate in energies}
         for rate, item in energies.items():

@@ -51,6 +51,7 @@ from cosem.fleet.push_setup import PushSettings
 from cosem.fleet.push_setup import read as read_push
 from cosem.fleet.scenario import Scenario, number_of, time_of
 from cosem.fleet.scenario import read as read_scenario
+from cosem.fleet.scripted import refusals
 from cosem.meter.describe.meter import companion_from, zone_of
 from cosem.protocol.model.table import Table
 from cosem.protocol.profile.address import ConnectionUrl
@@ -107,6 +108,7 @@ def parse(text: str, source: str = "fleet", folder: Path = Path()) -> FleetFile:
     usual = found.pop("listen", ConnectionUrl.parse(USUAL_PLACE))
     found["scenario"] = read_scenario(whole, gathered)
     found["groups"], found["places"] = _meters(whole, gathered, usual, folder)
+    _check_scripted(whole, gathered, found["groups"], found["scenario"])
     gathered.finish(whole)
     gathered.check()
     return FleetFile(**found)
@@ -163,6 +165,16 @@ def _meters(
         gathered.add(whole.refusal("meters", f"a fleet has {MOST_METERS} meters at most, not {start}"))
     gathered.take(lambda: whole.guarded(lambda: check_apart(places), "meters"))
     return tuple(groups), tuple(places)
+
+
+def _check_scripted(whole: Table, gathered: Gathered, groups: tuple[Group, ...], scenario: Scenario) -> None:
+    """Refuse what a scenario has for meters of a companion that cannot be done there."""
+    count, start = sum(group.count for group in groups), 0
+    for group in groups:
+        numbers = range(start, start + group.count)
+        start = numbers.stop
+        for table, why in refusals(group.companion, numbers, scenario, count) if group.companion is not None else ():
+            gathered.add(whole.refusal(table, f"meters {numbers.start} to {numbers.stop - 1}: {why}"))
 
 
 def _group(table: Table, gathered: Gathered, folder: Path) -> Group:

@@ -29,7 +29,7 @@ from cosem.meter.loads import KINDS, Shown
 from cosem.meter.loads.course import Moment
 from cosem.meter.loads.kind import ROLLS_OVER
 from cosem.meter.objects import Objects
-from cosem.meter.power import Span, stands_still
+from cosem.meter.power import Happening, Span, stands_still
 from cosem.meter.profile_status import Told
 from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.data_storage import Register
@@ -158,7 +158,10 @@ def _standing(energy: Energy) -> Energy:
 # -- meters that have objects of their own -----------------------------------------------------------------------------
 
 
-def endure(meter: Meter, known: Companion, outages: Sequence[Span]) -> None:
-    """Let a meter that is as its companion has it come through outages, those too from before anybody came to it."""
+def endure(meter: Meter, known: Companion, outages: Sequence[Span], others: Sequence[Happening] = ()) -> None:
+    """Let a meter that is as its companion has it come through outages, those too from before anybody came to it.
+
+    So it does through `others`, what else happens to it.
+    """
     add_statuses_of(known, meter.management, set(), (Told.POWER_DOWN, Told.DATA_NOT_VALID))
-    meter.power.endure(outages)
+    meter.power.endure(outages, others)

@@ -16,8 +16,9 @@ from cosem.fleet.counters import FleetCounters
 from cosem.fleet.effects import AffectedHousehold, Effects, affected_objects
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.kinds import Kinds
-from cosem.fleet.outages import DarkHousehold, dark_objects, endure
+from cosem.fleet.outages import DarkHousehold, dark_objects
 from cosem.fleet.push_setup import SETUP, PushSettings
+from cosem.fleet.scripted import affect
 from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription
 from cosem.meter.by_companion import furnish_by
 from cosem.meter.demo import MANAGEMENT_CLIENT, Household, objects_of
@@ -180,12 +181,11 @@ class Population:
         if group.companion is not None:
             feed = Feed(kind, seed, meter)
             for profiles in (False, True):
-                furnish_by(group.companion, meter.management, profiles=profiles, feed=feed)
+                furnish_by(group.companion, meter.management, profiles=profiles, feed=feed, begins=False)
             if self.push is not None and SETUP not in meter.management.objects:
                 self.push.add_to(meter.management.objects)
-            outages = [] if effects is None else effects.outages(number)
-            if outages:
-                endure(meter, group.companion, outages)
+            if self._affected and effects is not None:
+                affect(meter, group.companion, effects, number)
         else:
             source = self._source(seed, number, meter)
             meter.management.use(self._objects_of(kind, isinstance(source, DarkHousehold)), source)

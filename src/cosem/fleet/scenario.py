@@ -28,7 +28,7 @@
     at = 2026-03-03T00:00:00+01:00
     length = 86400                      # seconds in which it happens
     share = 0.001
-    code = 40                           # what the event log says
+    code = 40                           # what the event log says; that of a meter of a companion says it by its own
 
 Everything follows from the seed: which meters gasp, and in which order all come back. In an outage a meter captures
 nothing and its registers of electrical energy stand still (see `cosem.fleet.outages`); the restart after an update is

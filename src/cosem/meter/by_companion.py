@@ -18,6 +18,7 @@ from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys
 from cosem.meter.behaviour.demand import DEFAULT_PERIOD
 from cosem.meter.behaviour.profile_history import HISTORY
 from cosem.meter.blank import blank, blank_of
+from cosem.meter.events import MeterEvent
 from cosem.meter.feed import REGISTERS, Feed, Held, seed_of
 from cosem.meter.item import Item
 from cosem.meter.loads import Measured
@@ -31,11 +32,20 @@ from cosem.protocol.model.classes.access_control import AssociationLN, Associati
 from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.data_storage import DemandRegister, ProfileGeneric, Register, ScalerUnit
 from cosem.protocol.model.classes.time_and_event import Clock
-from cosem.protocol.model.companion import AssociationRule, Companion, ObjectRule
+from cosem.protocol.model.companion import AssociationRule, Companion, Notes, ObjectRule
 from cosem.protocol.model.declare import InterfaceClass, object_for
 from cosem.protocol.model.rights import AttributeAccess, MethodAccess
 from cosem.protocol.model.shape import ANY
-from cosem.protocol.values.data import BitString, Data, DoubleLongUnsigned, Integer, Number, OctetString
+from cosem.protocol.values.data import (
+    BitString,
+    Data,
+    DoubleLongUnsigned,
+    Integer,
+    LongUnsigned,
+    Number,
+    OctetString,
+    Unsigned,
+)
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
 
@@ -98,14 +108,21 @@ class CompanionRights(Rights):
 
 
 def furnish_by(
-    known: Companion, device: LogicalDevice, *, profiles: bool | None = None, feed: Feed | None = None
+    known: Companion,
+    device: LogicalDevice,
+    *,
+    profiles: bool | None = None,
+    feed: Feed | None = None,
+    begins: bool = True,
 ) -> None:
     """Put the objects of a companion into a logical device, as far as they are not there yet.
 
     With `profiles`, profiles alone, and without, all others: their columns must be there first. Registers show what
-    `feed` has for them, left out that of a household of its own.
+    `feed` has for them, left out that of a household of its own. Event logs note what the companion has codes for,
+    first that there is power, unless the meter was there before (`begins`).
 
-    Raises ConfigurationError where the device has an object of another class in the place of one.
+    Raises ConfigurationError where the device has an object of another class in the place of one, and for an event
+    that meters do not know.
     """
     past = feed is not None
     feed = feed or Feed("household", seed_of(device), device.meter)
@@ -116,12 +133,28 @@ def furnish_by(
             continue
         present = device.find(instance)
         if present is None:
+            notes = known.notes_in(instance) if _is_profile(rule.class_id) else None
+            if notes is not None and device.find(notes.code) is None:
+                wide = max(notes.events.values(), default=0) > Unsigned.HIGH
+                device.add(DataObject(notes.code), value=LongUnsigned(0) if wide else Unsigned(0))
             _add(device, rule, instance, feed, past)
+            if notes is not None:
+                device.record(ProfileGeneric(instance), _events(notes), begins=begins)
         elif present.class_id != rule.class_id and known.rule(instance, present.class_id) is None:
             raise ConfigurationError(
                 f"{instance}: {known.name} has it in class {rule.class_id}, not {present.class_id}"
             )
 
+
+def _events(notes: Notes) -> dict[MeterEvent, int]:
+    for name in notes.events:
+        if name not in EVENTS:
+            raise ConfigurationError(f"notes of {notes.log}: {name!r} is not known; there is {', '.join(EVENTS)}")
+    return {EVENTS[name]: code for name, code in notes.events.items()}
+
+
+EVENTS: Final = {each.value: each for each in MeterEvent}
+"""What meters note, by its name."""
 
 Secrets = Callable[[AssociationRule], "tuple[SharedSecret | None, Keys | None]"]
 """Gives an association its password or HLS secret and its keys."""

@@ -98,10 +98,11 @@ class LogicalDevice:
         self._attend()  # from now on profiles capture
         return added
 
-    def record(self, log: ProfileGeneric, codes: Mapping[MeterEvent, int]) -> None:
+    def record(self, log: ProfileGeneric, codes: Mapping[MeterEvent, int], *, begins: bool = True) -> None:
         """Note events in a profile from now on: each code goes into the Data object that it captures, then a row.
 
-        The meter notes at once that it has power. Raises ConfigurationError where the profile or its object is missing.
+        A meter that begins notes at once that it has power. Raises ConfigurationError where the profile or its object
+        is missing.
         """
         profile = self._item(log.buffer)
         columns = cast("profile_generic.Profile", profile.state).columns
@@ -109,7 +110,8 @@ class LogicalDevice:
         if code is None:
             raise ConfigurationError(f"{log!r}: an event log captures the Data object that holds the code of the event")
         self._logs += ((log.instance, code, codes),)
-        self._note(self._logs[-1:], MeterEvent.POWER_UP, self.meter.time())
+        if begins:
+            self._note(self._logs[-1:], MeterEvent.POWER_UP, self.meter.time())
 
     def listen(self, listener: Listener) -> None:
         """Tell somebody of events from now on; ConfigurationError where an object of his is missing."""
@@ -341,6 +343,7 @@ class LogicalDevice:
             profile_generic.restart(item, visit)
         if self._agenda is not None:
             self._agenda.clock_set(self, before)
+        self.note(MeterEvent.CLOCK_SET_FROM, before)
         self.note(MeterEvent.CLOCK_SET)
 
     def power_restored(self, before: datetime, now: datetime) -> None:

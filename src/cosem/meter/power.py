@@ -58,6 +58,9 @@ _THRESHOLD: Final = 20
 
 Span: TypeAlias = tuple[datetime, datetime]
 
+Happening: TypeAlias = "tuple[datetime, Callable[[LogicalDevice, datetime], None]]"
+"""When something happens to a meter, in true time, and what it does to each logical device at what the clock shows."""
+
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -103,11 +106,16 @@ class Power:
         long: from when on a failure is a long one.
     """
 
-    __slots__ = ("_busy", "_cut", "_done", "_failures", "_held", "_meter", "_outages", "_since", "long", "reserve")
+    __slots__ = (
+        *("_busy", "_coming", "_cut", "_done", "_failures", "_held", "_meter", "_outages", "_since"),
+        *("long", "reserve"),
+    )
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._outages: tuple[Outage, ...] = ()
+        self._coming: list[Happening] = []
+        """What happens beside outages, what comes next at the end."""
         self._done = meter.true_time()
         self._held = False
         self._since: datetime | None = None
@@ -128,20 +136,24 @@ class Power:
             for item in list(device.items()):
                 _begin(device, item, long)
 
-    def endure(self, failures: Sequence[Span]) -> None:
+    def endure(self, failures: Sequence[Span], others: Sequence[Happening] = ()) -> None:
         """Let the power fail from when to when, in true time and in order, as if the meter had been there from ever.
 
         What of it was over when the meter began left its marks: registers of electrical energy stood still, failures
-        are counted, and statuses tell of them.
+        are counted, and statuses and event logs tell of them. So do `others`, what else happens to the meter.
         """
         self.describe(
             Outage(at=down, length=min(up - down, LONGEST_OUTAGE)) for down, up in failures if up > self._done
         )
+        self._coming = sorted(others, key=lambda each: each[0], reverse=True)
         for down, up in failures:
             if down <= self._done:
+                self._happen(down)
                 self._fail(down, began=False)
                 if up <= self._done:
+                    self._happen(up)
                     self._return(up, began=False)
+        self._happen(self._done)
 
     @property
     def on(self) -> bool:
@@ -203,19 +215,22 @@ class Power:
 
     def deadline(self) -> datetime | None:
         """Return when the script changes something next, in true time."""
-        moments = (each.following(self._done) for each in self._outages)
+        moments = [each.following(self._done) for each in self._outages]
+        if self._coming:
+            moments.append(self._coming[-1][0])
         return min((each for each in moments if each is not None), default=None)
 
     def catch_up(self) -> None:
         """Let happen what the script has until now."""
-        if self._busy or not self._outages:
+        if self._busy or not (self._outages or self._coming):
             return
         now = self._meter.true_time()
         due = self.deadline()
         if due is not None and due < now - LONGEST_SILENCE:
             self._done = now - LONGEST_SILENCE
         while (moment := self.deadline()) is not None and moment <= now:
-            self._done = moment
+            moment = self._done = max(self._done, moment)
+            self._happen(moment, began=True)
             off = self._held or self._covered(moment)
             if off and self._since is None:
                 self._fail(moment)
@@ -239,6 +254,20 @@ class Power:
     def _covered(self, moment: datetime) -> bool:
         return any(each.covers(moment) for each in self._outages)
 
+    def _happen(self, until: datetime, *, began: bool = False) -> None:
+        """Let happen what else comes until a true time; without power nothing is due before it."""
+        busy, self._busy = self._busy, True
+        try:
+            while self._coming and self._coming[-1][0] <= until:
+                at, act = self._coming.pop()
+                shown = self._meter.shown(at)
+                for device in self._meter.devices.values():
+                    if began and not self.off:
+                        device.settle(shown)
+                    act(device, shown)
+        finally:
+            self._busy = busy
+
     def _fail(self, at: datetime, *, began: bool = True) -> None:
         busy, self._busy = self._busy, True
         meter, shown = self._meter, self._meter.shown(at)
@@ -248,8 +277,7 @@ class Power:
                     device.settle(shown)
                 meter.pushes.lose()
             for device in meter.devices.values():
-                if began:
-                    device.note(MeterEvent.POWER_DOWN, shown)
+                device.note(MeterEvent.POWER_DOWN, shown)
                 for item in list(device.objects):
                     _stand_still(Visit(device, shown), item)
             if began:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,14 @@ from cosem.errors import ConfigurationError
 from cosem.meter import Access, Meter
 from cosem.meter.by_companion import CompanionRights, furnish_by
 from cosem.meter.describe import load, parse
+from cosem.meter.events import MeterEvent
 from cosem.meter.logical_device import LogicalDevice
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
 from cosem.protocol.model.companion import companion, names
 from cosem.protocol.model.rights import AttributeAccess
 from cosem.protocol.values.data import DoubleLongUnsigned, LongUnsigned, OctetString
+from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
 from cosem.store.memory import MemoryCounterStore
@@ -146,3 +149,67 @@ def test_a_companion_may_be_a_file_beside_the_description(tmp_path: Path) -> Non
 def test_an_unknown_companion_is_named_with_those_there_are() -> None:
     with pytest.raises(ConfigurationError, match=r"\[meter\]: companion: there is no companion 'x'; there are austria"):
         parse('[meter]\nname = "KFM1020000000001"\ncompanion = "x"\n')
+
+
+# -- event logs --------------------------------------------------------------------------------------------------------
+
+DOWN = datetime(2026, 7, 1, 13, tzinfo=UTC)
+NOTED = {
+    "idis": {0: [2, 1, 2, 4, 5], 1: [], 2: []},
+    "smr-5.0": {0: [2, 1, 2, 4, 5], 1: []},
+    "smr-5.5": {0: [2, 1, 2, 4, 5], 1: []},
+    "dsmr-4.2.2": {0: [2, 1, 2, 4, 5], 1: []},
+    "is-15959": {2: [102, 101, 102], 3: [151], 5: [], 6: []},
+    "spodes": {2: [2, 1, 2], 4: [], 5: [], 6: []},
+}
+"""By companion and log: the codes after ten minutes without power and a clock that was set by an hour."""
+
+
+def rows_of(meter: Meter, log: int) -> list[tuple[datetime, int]]:
+    rows: Any = meter.value(ProfileGeneric(f"0.0.99.98.{log}.255").buffer)
+    return [(DateTime.from_octets(bytes(row[0])).to_datetime(UTC), int(row[1])) for row in rows]
+
+
+@pytest.mark.parametrize("name", NOTED)
+def test_event_logs_note_by_the_codes_of_the_companion(name: str) -> None:
+    times = [NOON]
+    power = f"[[power]]\nat = {DOWN:%Y-%m-%dT%H:%M:%SZ}\nlength = 600\n"
+    text = f'[meter]\nname = "KFM1020000000001"\ncompanion = "{name}"\n{power}'
+    meter = parse(text, clock=lambda: times[-1], counters=MemoryCounterStore())
+    times.append(DOWN + timedelta(hours=1))
+    meter.set_time(meter.time() + timedelta(hours=1))
+    found = {log: rows_of(meter, log) for log in NOTED[name]}
+    assert {log: [code for _, code in rows] for log, rows in found.items()} == NOTED[name]
+    (noted, *_) = found.values() if 0 in found else [found[2]]
+    assert [at for at, _ in noted[:3]] == [NOON, DOWN, DOWN + timedelta(minutes=10)]
+    if 0 in found:
+        assert [at for at, _ in noted[3:]] == [DOWN + timedelta(hours=1), DOWN + timedelta(hours=2)]
+
+
+@pytest.mark.parametrize("name", names())
+def test_companions_note_what_meters_know(name: str) -> None:
+    for notes in companion(name).notes:
+        assert notes.events.keys() <= {each.value for each in MeterEvent}, notes.log
+
+
+def test_a_log_of_the_description_notes_what_that_says() -> None:
+    log = ProfileGeneric("0.0.99.98.0.255")
+    meter = dutch(
+        '[[object]]\nclass = "Data"\ninstance = "0.0.96.11.0.255"\nvalue = { long-unsigned = 0 }\n',
+        '[[profile]]\ninstance = "0.0.99.98.0.255"\ncolumns = ["0.0.96.11.0.255:value"]\nevents = { power_up = 700 }',
+    )
+    rows: Any = meter.value(log.buffer)
+    assert [int(row[0]) for row in rows] == [700]
+
+
+def test_a_companion_that_notes_what_no_meter_knows_is_refused(tmp_path: Path) -> None:
+    own = (
+        'name = "own"\ntitle = "own"\nsource = ["none"]\nlicence = "none"\n'
+        '[[objects]]\nobis = "0.0.99.98.0.255"\nclass = 7\n'
+        '[[events]]\nlogs = ["0.0.99.98.0.255"]\ncodes = { 1 = "rain" }\n'
+        '[[notes]]\nlog = "0.0.99.98.0.255"\ncode = "0.0.96.11.0.255"\nevents = { rain = 1 }\n'
+    )
+    (tmp_path / "own.toml").write_text(own)
+    (tmp_path / "meter.toml").write_text('[meter]\nname = "KFM1020000000001"\ncompanion = "own.toml"\n')
+    with pytest.raises(ConfigurationError, match="'rain' is not known"):
+        load(tmp_path / "meter.toml")

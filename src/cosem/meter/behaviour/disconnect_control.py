@@ -69,7 +69,15 @@ MODES: Final[Mapping[ControlMode, str]] = MappingProxyType(
 )
 """Which of them each mode has; those of mode 7, which is of version 1, are not in public text but for a and h."""
 
-_EVENTS: Final = {_ON: MeterEvent.RECONNECTED, _READY: MeterEvent.DISCONNECTED, _AWAY: MeterEvent.DISCONNECTED}
+_EVENTS: Final[Mapping[tuple[By, bool], tuple[MeterEvent, MeterEvent]]] = {
+    (By.REMOTE, False): (MeterEvent.DISCONNECTED, MeterEvent.DISCONNECTED_REMOTELY),
+    (By.REMOTE, True): (MeterEvent.RECONNECTED, MeterEvent.RECONNECTED_REMOTELY),
+    (By.MANUAL, False): (MeterEvent.DISCONNECTED, MeterEvent.DISCONNECTED_MANUALLY),
+    (By.MANUAL, True): (MeterEvent.RECONNECTED, MeterEvent.RECONNECTED_MANUALLY),
+    (By.LOCAL, False): (MeterEvent.DISCONNECTED, MeterEvent.DISCONNECTED_LOCALLY),
+    (By.LOCAL, True): (MeterEvent.RECONNECTED, MeterEvent.RECONNECTED_LOCALLY),
+}
+"""What is noted when it opens (False) or closes."""
 
 
 def operate(visit: Visit, item: Item, by: By, *, connect: bool) -> bool:
@@ -87,7 +95,8 @@ def operate(visit: Visit, item: Item, by: By, *, connect: bool) -> bool:
         return False
     after = found[0].after
     if (after is _ON) is not (state is _ON):
-        visit.device.note(_EVENTS[after], visit.time)
+        for event in _EVENTS[by, after is _ON]:
+            visit.device.note(event, visit.time)
     own = visit.device.owned(item)
     own.values[_STATE] = Enumerated(after)
     own.values[_OUTPUT] = after is _ON

@@ -128,7 +128,7 @@ they hold what the load has for day and night.
 
 A meter with a companion has its objects, and its associations with keys that are made anew, unless a table here
 describes them: an [[object]] or [[profile]] takes the place of the companion's, and what an [[association]] leaves out
-is what the companion says of that client (see `cosem.meter.by_companion`).
+is what the companion says of that client (see `cosem.meter.by_companion`). Its event logs note what it has codes for.
 
 Attributes of an object are named as the class names them. A structure is a list of its elements, and an array one of
 those: `executed_script = ["0.0.10.0.1.255", 1]`; logical names, dates, times and units are written as text

@@ -43,6 +43,11 @@ Those that come with the package are `companions/*.toml`; a user's own file has 
     logs = ["0.0.99.98.0.255", "0.0.96.11.0.255"]
     codes = { 1 = "power failure" }
 
+    [[notes]]                           # what a simulated meter notes in a log (see `cosem.meter.events`), by its codes
+    log = "0.0.99.98.0.255"
+    code = "0.0.96.11.0.255"            # the object that holds the last one
+    events = { power_down = 1 }
+
     [[status]]
     obis = "0.*.96.10.*.255"
     bits = { 7 = "power down" }
@@ -178,6 +183,15 @@ class EventLog:
 
 
 @dataclass(frozen=True, slots=True)
+class Notes:
+    """What a meter notes in a log, by the name of the event, and the object that holds the last code of it."""
+
+    log: Obis
+    code: Obis
+    events: Mapping[str, int] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
 class StatusBits:
     """The names of the bits of a status object, 0 for the least significant (the first of a bit-string)."""
 
@@ -232,6 +246,7 @@ class Companion:
     objects: tuple[ObjectRule, ...] = ()
     push_lists: tuple[PushList, ...] = ()
     event_logs: tuple[EventLog, ...] = ()
+    notes: tuple[Notes, ...] = ()
     status_bits: tuple[StatusBits, ...] = ()
     bounds: tuple[Bounds, ...] = ()
     metrology: tuple[ObisPattern, ...] = ()
@@ -261,6 +276,10 @@ class Companion:
         """Return the names of the event codes of a log, or of the object that holds its last code."""
         code = Obis(log)
         return _merged(each.codes for each in self.event_logs if any(of.matches(code) for of in each.logs))
+
+    def notes_in(self, log: Obis) -> Notes | None:
+        """Return what a meter notes in a log; None where nothing is said of it."""
+        return next((each for each in self.notes if each.log == log), None)
 
     def bits(self, column: CaptureObject) -> Mapping[int, str]:
         """Return the names of the bits of a status; none for what is no status (fits `bits` of `Client.profile`)."""
@@ -327,6 +346,7 @@ def load(text: str, source: str) -> Companion:
         tuple(map(_object, top.tables("objects"))),
         tuple(map(push_list_from, top.tables("push"))),
         tuple(map(_event_log, top.tables("events"))),
+        tuple(map(_notes, top.tables("notes"))),
         tuple(map(_status, top.tables("status"))),
         tuple(map(_bounds, top.tables("bounds"))),
         _patterns(top, "metrology", []),
@@ -336,7 +356,9 @@ def load(text: str, source: str) -> Companion:
     removed = _texts(top, "remove", [])
     top.finish()
     _check(top, own, parent, removed)
-    return own if parent is None else _with(own, parent, removed)
+    whole = own if parent is None else _with(own, parent, removed)
+    _check_notes(top, own, whole)
+    return whole
 
 
 _SUFFIX: Final = ".toml"
@@ -375,6 +397,17 @@ def _check(top: Table, own: Companion, parent: Companion | None, removed: tuple[
             raise top.refusal("remove", f"nothing that is inherited has {text!r}")
 
 
+def _check_notes(top: Table, own: Companion, whole: Companion) -> None:
+    """Refuse to note a code that no log has, or twice in one."""
+    if len({each.log for each in own.notes}) < len(own.notes):
+        raise top.refusal("notes", "a log is described once")
+    for each in own.notes:
+        known = whole.codes(each.log)
+        for event, code in each.events.items():
+            if code not in known:
+                raise top.refusal("notes", f"{each.log}: {event}: the log has no code {code}")
+
+
 def _with(own: Companion, parent: Companion, removed: tuple[str, ...]) -> Companion:
     """Return `own` with what it inherits behind it; an object, association or device of its own replaces another."""
     clients = {each.client for each in own.associations}
@@ -396,6 +429,7 @@ def _with(own: Companion, parent: Companion, removed: tuple[str, ...]) -> Compan
         ),
         own.push_lists + parent.push_lists,
         own.event_logs + parent.event_logs,
+        own.notes + tuple(each for each in parent.notes if own.notes_in(each.log) is None),
         own.status_bits + parent.status_bits,
         own.bounds + parent.bounds,
         own.metrology + parent.metrology,
@@ -521,6 +555,15 @@ def _access(table: Table, letters: Mapping[str, T]) -> Mapping[str, T]:
 
 def _event_log(table: Table) -> EventLog:
     rule = EventLog(_patterns(table, "logs"), _named_numbers(table, "codes"))
+    table.finish()
+    return rule
+
+
+def _notes(table: Table) -> Notes:
+    inside = table.table("events")
+    events = {name: inside.integer(name) for name in inside}
+    inside.finish()
+    rule = Notes(table.converted("log", Obis), table.converted("code", Obis), MappingProxyType(events))
     table.finish()
     return rule
 

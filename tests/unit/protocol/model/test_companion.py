@@ -25,6 +25,7 @@ UNDECLARED_ATTRIBUTES = frozenset({(72, 0, 13), (72, 0, 14)})
 OTHER_QUANTITIES = ObisPattern("1.0.*.35-38,43-44.124.255")
 """Codes that stand for something else in a companion than their groups say: SMR 5.2 keeps distortions there."""
 
+NOTES = '[[notes]]\nlog = "0.0.99.98.0.255"\ncode = "0.0.96.11.0.255"\nevents = {{ {events} }}\n'
 HEAD = 'name = "mine"\ntitle = "Mine"\nsource = ["me"]\nlicence = "none"\n'
 
 
@@ -117,6 +118,15 @@ def test_bits_and_codes_have_names_where_the_object_is_theirs() -> None:
     assert indian.codes(Obis("0.0.96.11.5.255")) == {251: "meter cover opened"}
     assert indian.bits(CaptureObject(1, Obis("0.0.94.91.18.255"), 2))[85] == "last gasp"
     assert companion("generic").codes("0.0.99.98.0.255") == {}
+
+
+def test_what_is_noted_is_inherited_log_by_log() -> None:
+    log, fraud = Obis("0.0.99.98.0.255"), Obis("0.0.99.98.1.255")
+    inheriting = load(HEAD + 'inherits = "dsmr-4.2.2"\n' + NOTES.format(events="power_down = 12"), "mine.toml")
+    notes, inherited = inheriting.notes_in(log), inheriting.notes_in(fraud)
+    assert notes is not None and dict(notes.events) == {"power_down": 12} and notes.code == Obis("0.0.96.11.0.255")
+    assert inherited is not None and inherited == companion("dsmr-4.2.2").notes_in(fraud)
+    assert companion("generic").notes_in(log) is None
 
 
 def test_bounds_tell_what_is_plausible() -> None:
@@ -227,6 +237,12 @@ scaler = -1
         ),
         (HEAD + '[[events]]\nlogs = ["x"]\ncodes = {}', "mine.toml: [[events]] 1: logs: "),
         (HEAD + "[[events]]\nlogs = []\ncodes = { 1 = 2 }", "mine.toml: [[events]] 1: codes: 1: expected text"),
+        (
+            HEAD + NOTES.format(events="power_down = 7"),
+            "mine.toml: notes: 0.0.99.98.0.255: power_down: the log has no code 7",
+        ),
+        (HEAD + NOTES.format(events='power_down = "1"'), "[[notes]] 1: events: power_down: expected a whole number"),
+        (HEAD + 2 * NOTES.format(events=""), "mine.toml: notes: a log is described once"),
         (HEAD + '[[status]]\nobis = "1.8.0"\nbits = { a = "x" }', "[[status]] 1: bits: a: expected a number as key"),
         (HEAD + '[[bounds]]\nobis = "1.8.0"\nunit = "Wh"\nminimum = "0"', "[[bounds]] 1: minimum: expected a number"),
         (HEAD + '[[associations]]\nname = "a"\nclient = -1', "[[associations]] 1 (a): client: -1 is not 0 … 32767"),
