@@ -201,17 +201,14 @@ disconnect = "0.0.96.3.10.255"
 PREPAID = COUNTED + account() + purse(100) + consumption() + PAID
 
 MODE = Data("0.0.128.0.0.255")
-GUARDED = (
-    thing("Register", "1.0.1.8.0.255", "value = 12345")
-    + thing("Data", "0.0.128.0.0.255")
-    + """
+CALIBRATED = """
 [[metrology]]
 mode = "0.0.128.0.0.255"
 cover = "off"
 seal = "broken"
 seconds = 600
 """
-)
+GUARDED = thing("Register", "1.0.1.8.0.255", "value = 12345") + thing("Data", "0.0.128.0.0.255") + CALIBRATED
 
 PROFILE, NEWEST, LARGEST = (ProfileGeneric(f"1.0.99.{number}.0.255") for number in (1, 2, 3))
 LOG, BILLS = ProfileGeneric("0.0.99.98.0.255"), ProfileGeneric("1.0.98.1.0.255")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from behaving import Now
+from cosem.errors import ConfigurationError
 from cosem.meter import Meter
 from cosem.meter.item import Refusal
 from cosem.protocol.association.counter import CounterStore
@@ -100,11 +101,14 @@ class Dictionary:
     def __init__(self) -> None:
         self.entries: dict[str, bytes] = {}
         self.counters: CounterStore = MemoryCounterStore()
+        self.full = False
 
     def load(self) -> Mapping[str, bytes]:
         return dict(self.entries)
 
     def commit(self, changes: Mapping[str, bytes | None]) -> None:
+        if self.full:
+            raise ConfigurationError("no space left")
         for name, octets in changes.items():
             if octets is None:
                 self.entries.pop(name, None)
@@ -183,4 +187,27 @@ def test_restarts_make_no_difference(life: list[tuple[str, int, bool, bool]]) ->
         meter.power.up()
         meter.keep()
     assert everything(restarted) == everything(steady)
+    assert everything(born(METER, now, store)) == everything(steady)
+
+
+BY_CLIENTS = sorted(set(STEPS) - {"look", "keep", "down", "up"})
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(sorted(STEPS)), waits, st.sampled_from(BY_CLIENTS)), max_size=6))
+def test_what_could_not_be_made_durable_makes_no_difference(life: list[tuple[str, int, str]]) -> None:
+    now, store = Now(NOON), Dictionary()
+    steady, refusing = born(METER, now, Dictionary()), born(METER, now, store)
+    for name, wait, refused in life:
+        now.later(seconds=wait)
+        steady.settle()
+        store.full = True
+        STEPS[refused](refusing)
+        store.full = False
+        assert everything(refusing) == everything(steady), refused
+        assert repr(STEPS[name](refusing)) == repr(STEPS[name](steady))
+    for meter in (refusing, steady):
+        meter.power.up()
+        meter.keep()
+    assert everything(refusing) == everything(steady)
     assert everything(born(METER, now, store)) == everything(steady)

@@ -617,6 +617,18 @@ def test_a_changed_password_is_asked_for_after_a_restart(life: Life) -> None:
     assert life.again().management.associations[0].secret == Secret(b"second")
 
 
+def test_a_name_with_spaces_is_a_name(tmp_path: Path) -> None:
+    offered = AssociationDescription(client=2, mechanism=MECHANISMS[1], secret=Secret(b"old"))
+    for password in (b"old", b"new"):
+        meter, store = Meter("KFM 1 of 2", clock=Now(NOON)), open_state(tmp_path / "state")
+        meter.offer(offered)
+        remember(meter, store)
+        [found] = meter.management.associations
+        assert found.secret == Secret(password)
+        meter.management.replace(2, replace(offered, secret=Secret(b"new")))
+        store.close()
+
+
 def test_keys_that_die_with_the_process_are_not_kept(life: Life) -> None:
     made = replace(LASTING, keys=replace(Keys.random(1), general=GeneralKeys(master_key=key(3))))
     life.associations = (made,)

@@ -18,7 +18,7 @@ from cosem.protocol.apdu.action import ActionResult
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model import Clock
 from cosem.protocol.model.classes.access_control import ImageBlock, ImageTransferInitiate
-from cosem.protocol.model.classes.data_storage import DemandRegister, RegisterActivation
+from cosem.protocol.model.classes.data_storage import DemandRegister, ExtendedRegister, RegisterActivation
 from cosem.protocol.model.classes.push import PushSetupVersion0
 from cosem.protocol.model.classes.time_and_event import PresetTime, ScriptTable
 from cosem.protocol.values.data import DoubleLongUnsigned, LongUnsigned, Unsigned
@@ -29,6 +29,7 @@ from described import (
     ALARM,
     BILLS,
     BREAKER,
+    CALIBRATED,
     COUNTING,
     CREDIT,
     ENERGY,
@@ -57,6 +58,7 @@ from described import (
     born,
     done,
     put,
+    thing,
 )
 from disk import MemoryDisk
 
@@ -153,6 +155,26 @@ def test_blocks_of_an_image_are_asked_for_again(life: Life) -> None:
     item = life.again().management.find(IMAGE.instance)
     assert item is not None
     assert bytes(item.state.octets) == b"abcdefghijkl"
+
+
+def test_a_largest_value_that_was_reset_before_is_undone_to_that(life: Life) -> None:
+    largest = ExtendedRegister("1.0.1.6.0.255")
+    life.text = COUNTING + thing("Data", "0.0.128.0.0.255") + CALIBRATED
+    meter = life.begin()
+    life.now.later(hours=1)
+    done(put(meter, MODE.value, Unsigned(1)))
+    done(act(meter, largest.reset))
+    life.now.later(minutes=5)
+    before = meter.value(largest.value)
+    failing = Failing(life)
+    assert put(meter, largest.value, DoubleLongUnsigned(7)) is DataAccessResult.HARDWARE_FAULT
+    assert meter.value(largest.value) == before
+    failing.end()
+    life.now.later(hours=3)
+    found = meter.value(largest.value)
+    assert found != before
+    meter.keep()
+    assert life.again().value(largest.value) == found
 
 
 def test_what_happened_by_itself_is_not_undone_and_kept_later(life: Life) -> None:

@@ -147,9 +147,6 @@ class Memory:
             self._write()
 
     def _take_back_value(self, name: str, octets: bytes | None) -> None:
-        if octets is not None:
-            self._recall_one(name, _value(name, octets), [])
-            return
         self._seen.pop(name, None)
         _, sap, instance, index = name.split()
         item = self._meter.devices[int(sap)].objects.find(Obis(instance))
@@ -158,6 +155,8 @@ class Memory:
             item.values[int(index)] = self._described[name]
         else:
             item.values.pop(int(index), None)
+        if octets is not None:
+            self._recall_one(name, _value(name, octets), [])
 
     def _take_back_state(self, name: str, known: Mapping[str, bytes | None]) -> None:
         parts = {
@@ -360,7 +359,8 @@ class Memory:
         elif kind == _DRAWN:
             self._drawn[name] = value
         elif kind == _ASSOCIATION:
-            return self._recall_association(place[0], int(place[1]), value)
+            whose, _, client = name.removeprefix(f"{_ASSOCIATION} ").rpartition(" ")
+            return self._recall_association(whose, int(client), value)
         elif kind != _ABOUT:
             device = meter.devices.get(int(place[0]))
             return device is not None and self._recall_in(device, kind, place[1:], value, parts)
