@@ -80,6 +80,7 @@ async def attend(
     try:
         await connection.serve(stream)
     finally:
+        connection.leave()
         meter.keep()
 
 
@@ -152,6 +153,10 @@ class _Connection:
                 ended = RemoteProtocolError(f"{self._refusals} APDUs were refused on one connection")
             if ended is not None:
                 raise ended
+
+    def leave(self) -> None:
+        """Let go of the session, which knows this connection as well: it need not wait for the garbage collector."""
+        del self._session
 
     def _settle(self, now: float) -> None:
         """Serve what was asked, and take note of what happened."""

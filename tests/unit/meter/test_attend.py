@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -17,6 +19,7 @@ from cosem.protocol.association.client import ClientAssociation
 from cosem.protocol.association.context import ClientSettings
 from cosem.protocol.association.counter import InvocationCounter
 from cosem.protocol.association.security import SecurityContext
+from cosem.protocol.association.server import ServerAssociation
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.store.memory import MemoryCounterStore
 from pair import AK, BOTH, CLIENT_TITLE, EK
@@ -140,3 +143,25 @@ def test_so_many_half_open_associations_on_one_connection_and_not_one_more(most:
     ended = connected(limits, one_more)
     assert isinstance(ended, RemoteProtocolError)
     assert f"more than {most} associations that nobody" in str(ended)
+
+
+def test_what_a_connection_had_is_free_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not wait for the garbage collector, which in a process of very many meters comes rarely."""
+    made: list[weakref.ref[ServerAssociation]] = []
+    begin = ServerAssociation.__init__
+
+    def noted(association: ServerAssociation, *words: Any) -> None:
+        begin(association, *words)
+        made.append(weakref.ref(association))
+
+    monkeypatch.setattr(ServerAssociation, "__init__", noted)
+
+    async def talk(stream: MemoryStream) -> None:
+        assert (await asked(stream, packet(PUBLIC, 1)))[8] == 0x61
+
+    gc.disable()
+    try:
+        assert connected(ConnectionLimits(), talk) is None
+        assert [each() for each in made] == [None]
+    finally:
+        gc.enable()
