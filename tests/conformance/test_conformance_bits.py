@@ -256,7 +256,7 @@ def joined(naming: Naming, conformance: Conformance, row: Row) -> Pair:
     both.run()
     negotiated = both.server.negotiated
     assert negotiated is not None
-    visit = replace(describe(Access.MANAGE), negotiated=negotiated)
+    visit = describe(Access.MANAGE)._replace(negotiated=negotiated)
     both.answer = lambda request: row.gives if row.gives is not None else answer(visit, request)
     return both
 
@@ -375,7 +375,7 @@ def test_delta_value_encoding() -> None:
             describe(Access.READ).negotiated,  # type: ignore[type-var]
             conformance=EVERYTHING[LN] & ~(NOTHING if deltas else C.DELTA_VALUE_ENCODING),
         )
-        sent[deltas] = answer(replace(describe(Access.READ), negotiated=negotiated), request)
+        sent[deltas] = answer(describe(Access.READ)._replace(negotiated=negotiated), request)
     assert b"\x1f\x00" in sent[True].encode()
     assert b"\x1f\x00" not in sent[False].encode()
     assert len(sent[True].encode()) <= len(sent[False].encode())
