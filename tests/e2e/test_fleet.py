@@ -9,7 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Final
 import pytest
 
 from cosem import Client
+from cosem.errors import CosemError
 from cosem.fleet.listening import AddressRange
 from cosem.protocol.model import Data
 from cosem.protocol.profile.address import ConnectionUrl
@@ -111,6 +112,30 @@ def test_what_goes_on_is_scraped(tmp_path: Path) -> None:
             if not after["cosem_fleet_connections"]:
                 break
         assert {name: number for name, number in after.items() if number != before[name]} == left
+
+
+@pytest.mark.parametrize(("words", "most"), [((), 1), (("--per-meter", "2"), 2)])
+def test_the_limits_of_a_file_count_where_no_option_says_otherwise(
+    words: tuple[str, ...], most: int, tmp_path: Path
+) -> None:
+    (tmp_path / "fleet.toml").write_text(
+        '[limits]\nconnections_per_meter = 1\nready = 0\n[[meters]]\ncount = 2\nlisten = "tcp://127.1.0.0:0"\n'
+    )
+    words += ("--metrics", "127.0.0.1:0")
+    with running(str(tmp_path / "fleet.toml"), *words, state=tmp_path) as (fleet, _), ExitStack() as held:
+        first = replace(ConnectionUrl.parse(fleet["first"]), client=16)
+        for _ in range(most):
+            held.enter_context(Client.open(first))
+        with pytest.raises(CosemError):
+            Client.open(first).connect()
+        with Client.open(replace(first, host=ConnectionUrl.parse(fleet["last"]).host)) as other:
+            assert other.get(NAME.value)
+        seen = dict[str, float]()
+        for _ in range(1000):
+            seen = scraped(fleet["metrics"])
+            if seen["cosem_fleet_visited"] == 1:
+                break
+        assert (seen["cosem_fleet_visited"], seen["cosem_fleet_ready"]) == (1, 0)
 
 
 PLAN = """

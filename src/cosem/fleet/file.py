@@ -21,6 +21,12 @@
     listen = "tcp://127.2.0.0:4059"     # where the first of them is
     behind = 100                        # how many share an address, behind a gateway or on a line
 
+    [limits]                            # what is taken from outside at most, see `cosem.fleet.limits`
+    connections = 20000
+    connections_per_meter = 4
+    ready = 4096                        # meters that nobody visits are held ready
+    connection = { half_open = 2 }      # of each; and tables gateway, timing, lockout and association (sizes)
+
     [push]
     to = "tcp://127.0.0.1:4061"         # see `cosem.fleet.pushing`
 
@@ -45,16 +51,19 @@ from typing import Any, Final, cast
 from cosem.errors import ConfigurationError
 from cosem.fleet.gathered import Gathered
 from cosem.fleet.kinds import KINDS, Kinds
+from cosem.fleet.limits import FleetLimits
 from cosem.fleet.places import Place, Way, check_apart
-from cosem.fleet.population import MOST_METERS, Group
+from cosem.fleet.population import MOST_METERS, Group, PopulationLimits
 from cosem.fleet.push_setup import PushSettings
 from cosem.fleet.push_setup import read as read_push
 from cosem.fleet.scenario import Scenario, number_of, time_of
 from cosem.fleet.scenario import read as read_scenario
 from cosem.fleet.scripted import refusals
 from cosem.meter.describe.meter import companion_from, zone_of
+from cosem.meter.limits import inner, limits_from
 from cosem.protocol.model.table import Table
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.profile.timing import ServerTiming
 
 USUAL_PLACE: Final = "tcp://127.1.0.0:4059"
 FASTEST: Final = 1e6
@@ -75,6 +84,9 @@ class FleetFile:
     zone: tzinfo = UTC
     scenario: Scenario = field(default_factory=Scenario)
     push: PushSettings | None = None
+    limits: FleetLimits = field(default_factory=FleetLimits)
+    timing: ServerTiming | None = None
+    population: PopulationLimits = field(default_factory=PopulationLimits)
 
     @property
     def count(self) -> int:
@@ -100,7 +112,7 @@ def parse(text: str, source: str = "fleet", folder: Path = Path()) -> FleetFile:
         raise ConfigurationError(f"{source}: {error}") from None
     whole, gathered = Table(source, "", content), Gathered()
     found: dict[str, Any] = {}
-    for key, read in (("fleet", _fleet), ("time", _time), ("push", _push)):
+    for key, read in (("fleet", _fleet), ("time", _time), ("limits", _limits), ("push", _push)):
         if key in whole:
             table = gathered.take(partial(whole.table, key))
             if table is not None:
@@ -134,6 +146,26 @@ def _time(table: Table, gathered: Gathered) -> dict[str, Any]:
         gathered.add(table.refusal("speed", f"expected 0 to {FASTEST:.0f} virtual seconds in a real one"))
     found["speed"] = speed
     found["zone"] = gathered.take(lambda: table.optional("zone", zone_of)) or UTC
+    gathered.finish(table)
+    return found
+
+
+def _limits(table: Table, gathered: Gathered) -> dict[str, Any]:
+    usual, meters = FleetLimits(), PopulationLimits()
+    found: dict[str, Any] = {
+        "limits": replace(
+            gathered.take(partial(limits_from, table, usual), usual),
+            connection=gathered.take(partial(inner, table, "connection", usual.connection), usual.connection),
+            gateway=gathered.take(partial(inner, table, "gateway", usual.gateway), usual.gateway),
+        ),
+        "population": replace(
+            gathered.take(partial(limits_from, table, meters), meters),
+            lockout=gathered.take(partial(inner, table, "lockout", meters.lockout), meters.lockout),
+            association=gathered.take(partial(inner, table, "association", meters.association), meters.association),
+        ),
+    }
+    if "timing" in table:
+        found["timing"] = gathered.take(partial(inner, table, "timing", ServerTiming()), ServerTiming())
     gathered.finish(table)
     return found
 

@@ -1,4 +1,20 @@
-"""What a fleet and each of its meters take from outside at most."""
+"""What a fleet and each of its meters take from outside at most.
+
+    [limits]                    # see `FleetLimits`
+    connections = 20000
+    connections_per_meter = 4
+    new_a_second = 2.5
+    burst = 32
+    ready = 4096                # see `PopulationLimits`
+
+    [limits.gateway]            # what each client of a gateway may use (see `GatewayLimits`)
+    routes = 1024
+    waiting = 16
+    refusals = 16
+
+The tables connection, timing, lockout and association are those of one meter, see `cosem.meter.limits`: they hold for
+each meter. Whatever is left out stays as it is usually.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import secrets
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import accumulate
 from typing import Final
@@ -19,13 +19,16 @@ from cosem.fleet.kinds import Kinds
 from cosem.fleet.outages import DarkHousehold, dark_objects
 from cosem.fleet.push_setup import SETUP, PushSettings
 from cosem.fleet.scripted import affect
-from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription
+from cosem.meter.associations import OPEN_ASSOCIATION, PUBLIC_ASSOCIATION, AssociationDescription
 from cosem.meter.by_companion import furnish_by
 from cosem.meter.demo import MANAGEMENT_CLIENT, Household, objects_of
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.feed import Feed
+from cosem.meter.lockout import DEFAULT_LIMITS as LOCKOUT_LIMITS
+from cosem.meter.lockout import LockoutLimits
 from cosem.meter.objects import Objects
 from cosem.meter.rights import Access, Rights
+from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.mechanism import named
 from cosem.protocol.model.companion import Companion
@@ -39,9 +42,11 @@ _SERIES: Final = 1020 * MOST_METERS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PopulationLimits:
-    """How many meters that nobody visits are held ready; of those that were changed, all are."""
+    """How many meters that nobody visits are held ready, all of those that were changed; and what each meter takes."""
 
     ready: int = 4096
+    lockout: LockoutLimits = LOCKOUT_LIMITS
+    association: AssociationLimits = field(default_factory=AssociationLimits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +127,10 @@ class Population:
         """Meters that somebody is at, and how many are."""
         self._ready: OrderedDict[int, Meter] = OrderedDict()
         self._changed: dict[int, Meter] = {}
-        self._demonstration = _management(keys, b"") if keys is not None and keys.is_demonstration else None
+        sizes = self._limits.association
+        self._demonstration = _management(keys, b"", sizes) if keys is not None and keys.is_demonstration else None
+        self._public = replace(PUBLIC_ASSOCIATION, limits=sizes)
+        self._open = () if sizes == AssociationLimits() else (replace(OPEN_ASSOCIATION, limits=sizes),)
 
     @property
     def is_demonstration(self) -> bool:
@@ -176,6 +184,7 @@ class Population:
             system_title=self.title(number),
             counters=self.counters.of(number),
             entropy=self.entropy,
+            lockout=self._limits.lockout,
         )
         seed, kind = (self.seed if group.seed is None else group.seed) + number, self.kind(number)
         if group.companion is not None:
@@ -223,10 +232,11 @@ class Population:
         return self.keys is not None and self.group(number).secured
 
     def associations(self, number: int) -> tuple[AssociationDescription, ...]:
-        """Return what a meter offers; nothing where it has none of its own."""
+        """Return what a meter offers; nothing where it has none of its own, and its limits are the usual ones."""
         if self.keys is None or not self.group(number).secured:
-            return ()
-        return PUBLIC_ASSOCIATION, self._demonstration or _management(self.keys, self.title(number))
+            return self._open
+        sizes = self._limits.association
+        return self._public, self._demonstration or _management(self.keys, self.title(number), sizes)
 
     @property
     def visited(self) -> int:
@@ -272,7 +282,7 @@ class Visit:
         self._population.leave(self._number)
 
 
-def _management(keys: FleetKeys, title: bytes) -> AssociationDescription:
+def _management(keys: FleetKeys, title: bytes, limits: AssociationLimits) -> AssociationDescription:
     return AssociationDescription(
         client=MANAGEMENT_CLIENT,
         name="management",
@@ -280,6 +290,7 @@ def _management(keys: FleetKeys, title: bytes) -> AssociationDescription:
         keys=keys.of(title),
         protection=AUTHENTICATED_ENCRYPTION,
         rights=Rights(Access.MANAGE),
+        limits=limits,
     )
 
 

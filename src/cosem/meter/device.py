@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from cosem.errors import ConfigurationError, LocalProtocolError
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, KeyKeeper
@@ -26,6 +26,9 @@ from cosem.protocol.link.hdlc import MOST, Parameters
 from cosem.protocol.model.classes.push import PushSetup
 from cosem.protocol.model.reference import AttributeRef
 from cosem.protocol.profile.communication import Station
+
+if TYPE_CHECKING:
+    from cosem.meter.limits import MeterLimits
 
 MOST_SHIFTS: Final = 64
 """How many settings of its clock a meter remembers, to know what was measured before."""
@@ -81,6 +84,7 @@ class Meter:
             "entropy",
             "faults",
             "key_keeper",
+            "limits",
             "memory",
             "preset",
             "system_title",
@@ -117,6 +121,8 @@ class Meter:
         self.clock_invalid: datetime | None = None
         self._lockout_limits = lockout
         self.memory: Keeper | None = None
+        self.limits: MeterLimits | None = None
+        """What whoever serves it lets clients use, unless told otherwise."""
         self.preset: Preset | None = None
         self.devices = {MANAGEMENT: LogicalDevice(self, MANAGEMENT, name)}
         self.system_title = _title(name) if system_title is None else bytes(system_title)

@@ -54,6 +54,11 @@ class Lockout:
         self._recalled: tuple[Kept, ...] = ()
         self._last = 0.0
 
+    @property
+    def limits(self) -> LockoutLimits:
+        """After how many failures who is locked out for how long."""
+        return self._limits
+
     def __bool__(self) -> bool:
         return bool(self._records or self._recalled)
 

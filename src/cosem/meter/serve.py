@@ -12,9 +12,10 @@ from cosem.errors import ConfigurationError, CosemError, TimedOut
 from cosem.io.aio import DatagramStream, ListenLimits, Place, SocketStream
 from cosem.io.open import AVAILABLE, open_async
 from cosem.io.stream import Stream
-from cosem.meter.attend import DEFAULT_LIMITS, ConnectionLimits, Witness, attend
+from cosem.meter.attend import ConnectionLimits, Witness, attend
 from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
+from cosem.meter.limits import MeterLimits
 from cosem.meter.local import LocalPort
 from cosem.meter.local_port import attend_local
 from cosem.meter.push_sending import PushDispatch
@@ -75,7 +76,7 @@ class Server(Place):
         beyond_loopback: allow an address that other machines can reach, or a serial line to other devices.
         limits: how many connections at once.
         timing: how long a client may be silent.
-        connection_limits: what each connection may use.
+        connection_limits: what each connection may use. Limits and timing left out are those of the meter.
         port: how the meter behaves at its local port, where the URL is of IEC 62056-21 or has its sign-on.
         witness: is told what was answered to each request.
 
@@ -93,11 +94,12 @@ class Server(Place):
         beyond_loopback: bool = False,
         limits: ListenLimits | None = None,
         timing: ServerTiming | None = None,
-        connection_limits: ConnectionLimits = DEFAULT_LIMITS,
+        connection_limits: ConnectionLimits | None = None,
         port: LocalPort | None = None,
         witness: Witness | None = None,
     ) -> None:
-        super().__init__(url, beyond_loopback=beyond_loopback, limits=limits)
+        own = meter.limits or MeterLimits()
+        super().__init__(url, beyond_loopback=beyond_loopback, limits=limits or own.listen)
         self.meter = meter
         self._local = self._url.framing == "iec21" or self._url.sign_on is not None
         if port is not None and not self._local:
@@ -107,8 +109,8 @@ class Server(Place):
         self._profile = TCP_WRAPPER if self._url.framing == "iec21" else profile_of(self._url)
         self._port = _of_url(port or LocalPort(), self._url)
         self._parameters = parameters(self._url) if self._url.framing == "hdlc" else MOST
-        self._timing = timing
-        self._connection_limits = connection_limits
+        self._timing = timing or own.timing
+        self._connection_limits = connection_limits or own.connection
         self._witness = witness
         self._line: asyncio.Task[None] | None = None
         self._dispatch: PushDispatch | None = None

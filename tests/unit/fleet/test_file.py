@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from cosem.errors import ConfigurationError
-from cosem.fleet.file import FASTEST, load, parse
+from cosem.fleet.file import FASTEST, FleetFile, load, parse
 from cosem.fleet.gathered import MOST_FAULTS
 from cosem.fleet.places import Way
 from cosem.fleet.scenario import TariffForm
+from cosem.protocol.profile.timing import ServerTiming
 
 WHOLE = """
 regions = 2
@@ -66,6 +70,53 @@ def test_what_a_file_says() -> None:
     assert (said.push.every, said.push.growth, said.push.retries) == (timedelta(minutes=15), 100, 3)
     (tariff,) = said.scenario.tariffs
     assert (tariff.form, tariff.region) == (TariffForm.SWAPPED, 1)
+
+
+LIMITS: dict[str, Callable[[FleetFile], Any]] = {
+    "": lambda said: said.limits,
+    "connection": lambda said: said.limits.connection,
+    "gateway": lambda said: said.limits.gateway,
+    "timing": lambda said: said.timing or ServerTiming(),
+    "lockout": lambda said: said.population.lockout,
+    "association": lambda said: said.population.association,
+}
+USUAL = parse("[[meters]]\ncount = 1")
+NUMBERS = [
+    (table, each.name)
+    for table, read in LIMITS.items()
+    for each in fields(read(USUAL))
+    if table or each.name not in LIMITS  # the others are tables
+]
+
+
+def limited(table: str, name: str, number: object) -> FleetFile:
+    return parse(f"[[meters]]\ncount = 1\n[limits{'.' * bool(table)}{table}]\n{name} = {number}\n")
+
+
+@pytest.mark.parametrize(("table", "name"), NUMBERS)
+def test_each_limit_is_settable(table: str, name: str) -> None:
+    said = limited(table, name, 7)
+    for other, field in NUMBERS:
+        usual = getattr(LIMITS[other](USUAL), field)
+        assert getattr(LIMITS[other](said), field) == (7 if (other, field) == (table, name) else usual)
+    assert said.population.ready == USUAL.population.ready
+
+
+def test_how_many_meters_are_held_ready() -> None:
+    assert limited("", "ready", 0).population.ready == 0
+    assert limited("", "ready", 5).population.ready == 5
+
+
+def test_what_is_no_limit_is_told_with_all_else_that_is_wrong() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        parse(
+            "[limits]\nconnections = 0\nready = -1\ncolour = 1\nconnection = { half_open = 0 }\n"
+            "[limits.timing]\nidle = 0\n[limits.gateway]\nroutes = true\n[[meters]]\ncount = 1\n"
+        )
+    told = str(refused.value).splitlines()[1:]
+    for key in ("connections", "ready", "colour", "half_open", "idle", "routes"):
+        assert sum(f": {key}: " in line for line in told) == 1, key
+    assert len(told) == 6
 
 
 FAULTY = """

@@ -14,6 +14,8 @@ from cosem.fleet.keys import SECRET_OCTETS, FleetKeys
 from cosem.fleet.kinds import Kinds
 from cosem.fleet.population import Population, PopulationLimits, first_counter
 from cosem.meter.demo import household
+from cosem.meter.lockout import LockoutLimits
+from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import Register
 
@@ -62,6 +64,16 @@ def test_only_so_many_are_held_ready(visits: int, ready: int) -> None:
         with meters.visit(number):
             pass
     assert meters.ready == ready
+
+
+@pytest.mark.parametrize("keys", [None, FleetKeys.demonstration(), FleetKeys(Secret(bytes(range(SECRET_OCTETS))))])
+def test_every_meter_has_the_limits_of_the_population(keys: FleetKeys | None) -> None:
+    limits = PopulationLimits(lockout=LockoutLimits(attempts=7), association=AssociationLimits(listed=9))
+    meter = population(keys=keys, limits=limits).make(3)
+    assert meter.lockout.limits.attempts == 7
+    offered = meter.management.associations
+    assert [each.client for each in offered] == ([16] if keys is None else [16, 1])
+    assert {each.limits.listed for each in offered} == {9}
 
 
 def test_what_was_changed_is_remembered_past_the_limit() -> None:

@@ -98,7 +98,10 @@ def fleet(
         int | None,
         typer.Option(min=1, help="How many connections at once. Left out: up to 20000, as the system allows."),
     ] = None,
-    per_meter: Annotated[int, typer.Option("--per-meter", min=1, help="How many of them to one meter.")] = 4,
+    per_meter: Annotated[
+        int | None,
+        typer.Option("--per-meter", min=1, help="How many of them to one meter. Left out: 4.", show_default=False),
+    ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
@@ -190,7 +193,8 @@ def fleet(
     served = Fleet(
         _population(said, secret if secret is not None else said.secret, use_demo_keys, clock, director),
         said.places,
-        limits=FleetLimits(connections=allow_files(connections), connections_per_meter=per_meter, new_a_second=rate),
+        limits=_limits(said.limits, connections, per_meter, rate),
+        timing=said.timing,
         director=director,
     )
     if inventory is not None:
@@ -255,6 +259,17 @@ def allow_files(connections: int | None) -> int:
     return wished
 
 
+def _limits(said: FleetLimits, connections: int | None, per_meter: int | None, rate: float | None) -> FleetLimits:
+    """Return what a file says, or where an option says something else, that."""
+    wished = said.connections if connections is None and said.connections != FleetLimits().connections else connections
+    return replace(
+        said,
+        connections=allow_files(wished),
+        connections_per_meter=said.connections_per_meter if per_meter is None else per_meter,
+        new_a_second=said.new_a_second if rate is None else rate,
+    )
+
+
 def _said(
     count: int | None,
     listen: str | None,
@@ -297,6 +312,7 @@ def _population(
         clock=clock,
         effects=director.effects,
         push=said.push,
+        limits=said.population,
     )
 
 

@@ -68,6 +68,10 @@
     late = 0.1                          # one answer in ten comes when nobody waits for it any more
     deviations = ["any_invoke_id", "REPEATED_LLC"]
 
+    [limits]                            # what the meter takes from outside at most (see `cosem.meter.limits`)
+    connections = 64
+    connection = { half_open = 2 }      # of each; and tables timing, lockout and association (sizes)
+
     [[push]]                            # beside the push setup, an [[object]] of class 40
     instance = "0.4.25.9.0.255"
     client = 1                          # whose association protects it; left out: its push_client_sap, else the
@@ -154,6 +158,7 @@ from cosem.meter.by_companion import Secrets, furnish_by, made_anew, offers_of
 from cosem.meter.describe.alarms import add_alarms
 from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS, offer_association
 from cosem.meter.describe.billing import add_billing
+from cosem.meter.describe.limits import limit
 from cosem.meter.describe.load import feed_from
 from cosem.meter.describe.m_bus import add_sub_meter
 from cosem.meter.describe.meter import Furnished, add_device, companion_from, meter_from
@@ -169,7 +174,10 @@ from cosem.meter.device import Meter, system_clock
 from cosem.meter.faults import WELL_BEHAVED
 from cosem.meter.faults import read as read_faults
 from cosem.meter.feed import feed_device
+from cosem.meter.limits import inner
+from cosem.meter.lockout import DEFAULT_LIMITS
 from cosem.meter.memory import remember
+from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.crypto.mechanism import SharedSecret
 from cosem.protocol.model.companion import AssociationRule
@@ -271,7 +279,10 @@ def _described(
     faults = read_faults(whole.table("faults")) if "faults" in whole else WELL_BEHAVED
     table = whole.table("meter")
     known = companion_from(table, folder)
-    meter = meter_from(table, counters, clock, faults)
+    limits = whole.table("limits") if "limits" in whole else None
+    lockout = DEFAULT_LIMITS if limits is None else inner(limits, "lockout", DEFAULT_LIMITS)
+    sizes = AssociationLimits() if limits is None else inner(limits, "association", AssociationLimits())
+    meter = meter_from(table, counters, clock, faults, lockout)
     feed = feed_from(meter, whole.table("load")) if "load" in whole else None
     furnished = [Furnished(meter.management, known, feed)]
     for table in whole.tables("device"):
@@ -293,10 +304,10 @@ def _described(
         if by is not None:
             whole.guarded(partial(furnish_by, by, device, profiles=True, feed=fed))
     for table in whole.tables("association"):
-        offer_association(meter, table, allow_demo_keys, known)
+        offer_association(meter, table, allow_demo_keys, known, sizes)
     if known is not None:
         described = {each.client for each in meter.management.associations} if meter.management.offers else set[int]()
-        meter.offer(*offers_of(known, secrets, described))
+        meter.offer(*(replace(each, limits=sizes) for each in offers_of(known, secrets, described)))
     for table in whole.tables("firmware"):
         add_firmware(meter, table, folder)
     for table in whole.tables("metrology"):
@@ -316,6 +327,8 @@ def _described(
     for device in meter.devices.values() if meter.described else ():
         if device.association(PUBLIC_CLIENT) is None:
             naming = frozenset(chain.from_iterable(each.naming for each in device.associations))
-            device.offer(replace(PUBLIC_ASSOCIATION, naming=naming or BY_LOGICAL_NAMES))
+            device.offer(replace(PUBLIC_ASSOCIATION, naming=naming or BY_LOGICAL_NAMES, limits=sizes))
+    if limits is not None:
+        limit(meter, limits)
     whole.finish()
     return meter

@@ -20,7 +20,7 @@ from cosem.meter.by_companion import CompanionRights, access_of, ciphered, mecha
 from cosem.meter.describe.words import devices_of, named
 from cosem.meter.device import Meter
 from cosem.meter.rights import Access, Rights, Rule
-from cosem.protocol.association.context import Naming
+from cosem.protocol.association.context import AssociationLimits, Naming
 from cosem.protocol.association.layers import GeneralKeys
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection
 from cosem.protocol.crypto import mechanism as mechanisms
@@ -51,7 +51,13 @@ NAMINGS: Final[Mapping[str, frozenset[Naming]]] = {
 DEMO: Final = "demo"
 
 
-def offer_association(meter: Meter, table: Table, allow_demo_keys: bool, known: Companion | None = None) -> None:
+def offer_association(
+    meter: Meter,
+    table: Table,
+    allow_demo_keys: bool,
+    known: Companion | None = None,
+    limits: AssociationLimits | None = None,
+) -> None:
     """Offer the association of one [[association]]; what it leaves out is what a companion says of that client."""
     devices = devices_of(meter, table)
     client = table.integer("client")
@@ -100,6 +106,7 @@ def offer_association(meter: Meter, table: Table, allow_demo_keys: bool, known: 
             broadcast=broadcast,
             users=users,
             compression=compression,
+            limits=limits or AssociationLimits(),
         )
         for device in devices:
             device.offer(described)

@@ -17,6 +17,7 @@ from cosem.meter.device import Meter
 from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.feed import Feed, seed_of
 from cosem.meter.loads import KINDS
+from cosem.meter.lockout import DEFAULT_LIMITS, LockoutLimits
 from cosem.meter.logical_device import LogicalDevice
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.crypto.key import octets_from_hex
@@ -46,7 +47,11 @@ def _companion(name: str, folder: Path) -> Companion:
 
 
 def meter_from(
-    table: Table, counters: CounterStore | None, clock: Callable[[], datetime], faults: Faults = WELL_BEHAVED
+    table: Table,
+    counters: CounterStore | None,
+    clock: Callable[[], datetime],
+    faults: Faults = WELL_BEHAVED,
+    lockout: LockoutLimits = DEFAULT_LIMITS,
 ) -> Meter:
     """Return the meter of [meter], with the objects of its template; it does wrong what [faults] says."""
     name = table.text("name")
@@ -56,7 +61,9 @@ def meter_from(
     number = table.integer("number", 0)
     table.finish()
     meter = table.guarded(
-        lambda: Meter(name, zone=zone, clock=clock, counters=counters, system_title=title, faults=faults)
+        lambda: Meter(
+            name, zone=zone, clock=clock, counters=counters, system_title=title, faults=faults, lockout=lockout
+        )
     )
     if template is not None:
         template(meter, number)
