@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Final, cast
 
 from cosem.fleet.scenario import Scenario, TariffForm
-from cosem.meter.demo import Household, objects_of
+from cosem.meter.demo import IMAGE_ACTIVATED, Household, objects_of
 from cosem.meter.item import FromSource
 from cosem.meter.loads import KINDS, Shown, figure
 from cosem.meter.loads.chance import chance
@@ -56,14 +56,19 @@ class Effects:
             return None
         return said.at + said.length * self._drawn(_WHEN, tamper, number)
 
-    def events(self, number: int, until: datetime | None = None) -> list[tuple[datetime, int]]:
-        """Return the codes of what is done to a meter, until a time where one is given, the oldest first."""
+    def tamperings(self, number: int) -> list[tuple[datetime, int]]:
+        """Return when a meter is tampered with, and the codes for it."""
         found: list[tuple[datetime, int]] = []
         for place, tamper in enumerate(self.scenario.tampers):
             at = self.tampered_at(place, number) if self._concerns(tamper.region, number) else None
-            if at is not None and (until is None or at <= until):
+            if at is not None:
                 found.append((at, tamper.code))
         return sorted(found)
+
+    def events(self, number: int, until: datetime) -> list[tuple[datetime, int]]:
+        """Return the codes of what was done to a meter until a time, the oldest first."""
+        updates = ((at, IMAGE_ACTIVATED) for at, _ in self.updates(number))
+        return sorted(each for each in (*self.tamperings(number), *updates) if each[0] <= until)
 
     def outages(self, number: int) -> list[tuple[datetime, datetime]]:
         """Return from when to when a meter has no power, as its clock has it that nobody sets, in order.

@@ -17,7 +17,7 @@ from cosem.fleet.effects import AffectedHousehold, Effects, affected_objects
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.kinds import Kinds
 from cosem.fleet.outages import DarkHousehold, dark_objects
-from cosem.fleet.push_setup import SETUP, PushSettings
+from cosem.fleet.push_setup import PushSettings
 from cosem.fleet.scripted import affect
 from cosem.meter.associations import OPEN_ASSOCIATION, PUBLIC_ASSOCIATION, AssociationDescription
 from cosem.meter.by_companion import furnish_by
@@ -191,8 +191,8 @@ class Population:
             feed = Feed(kind, seed, meter)
             for profiles in (False, True):
                 furnish_by(group.companion, meter.management, profiles=profiles, feed=feed, begins=False)
-            if self.push is not None and SETUP not in meter.management.objects:
-                self.push.add_to(meter.management.objects)
+            if self.push is not None:
+                self.push.add_to(meter.management.objects, group.companion)
             if self._affected and effects is not None:
                 affect(meter, group.companion, effects, number)
         else:

@@ -1,4 +1,9 @@
-"""How the meters of a fleet push, and the push setup object that says so in each of them."""
+"""How the meters of a fleet push, and the push setup objects that say so in each of them.
+
+One pushes on time. For what happens there is another one, whose list has the code of the last event behind name and
+clock, so that who listens can tell a last gasp from a power-up and from a push on time. A meter of a companion that
+notes in several logs has one for each.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +16,25 @@ from cosem.errors import ConfigurationError
 from cosem.fleet.gathered import Gathered
 from cosem.fleet.scenario import span_of
 from cosem.meter.behaviour.profile_generic import Profile
+from cosem.meter.events import MeterEvent
 from cosem.meter.objects import Objects
 from cosem.protocol.model import Clock, Data, PushSetup
 from cosem.protocol.model.classes.push import MessageType, PushOperationMethod, TransportService
+from cosem.protocol.model.companion import Companion
+from cosem.protocol.model.reference import AttributeRef
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.model.table import Table
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.obis import Obis
 
 SETUP: Final = Obis("0.0.25.9.0.255")
-"""The push setup of each meter that pushes."""
+"""The push setup of each meter that pushes on time."""
+
+LAST_EVENT: Final = Obis("0.0.96.11.0.255")
+"""The code of the last event of a meter that is of no companion."""
+
+_FIRST: Final = 4
+"""Value group B of the first push setup for what happens, as that for alarms of IDIS meters has it."""
 
 MOST_RETRIES: Final = 0xFF
 LONGEST_WAIT: Final = 0xFFFF
@@ -64,12 +78,20 @@ class PushSettings:
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name}: expected 1 or more, not {getattr(self, name)}")
 
-    def add_to(self, objects: Objects) -> None:
-        """Put the push setup into the objects of a meter."""
+    def add_to(self, objects: Objects, known: Companion | None = None) -> None:
+        """Put the push setups into the objects of a meter, one of a companion or of none."""
+        pushed = _pushed(objects)
+        self._add(objects, SETUP, pushed)
+        for instance, code in ((_setup(place), code) for place, code in enumerate(_codes(known))):
+            self._add(objects, instance, [*pushed[:2], _column(Data(code).value), *pushed[2:]])
+
+    def _add(self, objects: Objects, instance: Obis, pushed: list[CaptureObject]) -> None:
+        if instance in objects:
+            return
         method = PushOperationMethod.CONFIRMED if self.confirmed else PushOperationMethod.UNCONFIRMED_RETRY_ON_FAILURE
         objects.add(
-            PushSetup(SETUP),
-            push_object_list=[(*_four(each), (0, None), ()) for each in _pushed(objects)],
+            PushSetup(instance),
+            push_object_list=[(*_four(each), (0, None), ()) for each in pushed],
             send_destination_and_method=(
                 _TRANSPORTS[self.to.scheme],
                 f"{self.to.host}:{self.to.port}".encode(),
@@ -83,15 +105,47 @@ class PushSettings:
         )
 
 
+def setup_for(event: MeterEvent | None, known: Companion | None = None) -> Obis:
+    """Return the push setup for an event, or for a push on time; where a companion has no code for it, that too."""
+    if event is None:
+        return SETUP
+    if known is None:
+        return _setup(0)
+    code = next((each.code for each in known.notes if event.value in each.events), None)
+    return SETUP if code is None else _setup(_codes(known).index(code))
+
+
+def _setup(place: int) -> Obis:
+    return Obis.of(0, _FIRST + place, 25, 9, 0)
+
+
+def _codes(known: Companion | None) -> list[Obis]:
+    """Return the objects that have the codes of what makes a meter push."""
+    if known is None:
+        return [LAST_EVENT]
+    said = {each.value for each in SAID}
+    return sorted({each.code for each in known.notes if said & each.events.keys()})
+
+
+SAID: Final = frozenset(
+    {MeterEvent.POWER_DOWN, MeterEvent.POWER_UP, MeterEvent.IMAGE_ACTIVATED, MeterEvent.COVER_OPENED}
+)
+"""What makes a meter of a fleet push beside its time."""
+
+
 def _pushed(objects: Objects) -> list[CaptureObject]:
     """Return what is pushed: name, clock, and what profiles capture on time."""
     name, clock = Data("0.0.42.0.0.255").value, Clock().time
-    found = [CaptureObject(each.class_id, each.instance, each.index, 0) for each in (name, clock)]
+    found = [_column(each) for each in (name, clock)]
     for item in objects.profiles:
         profile = cast("Profile", item.state)
         if profile.period:
             found += [column for column in profile.columns if column not in found]
     return found
+
+
+def _column(reference: AttributeRef[Any]) -> CaptureObject:
+    return CaptureObject(reference.class_id, reference.instance, reference.index, 0)
 
 
 def _four(column: CaptureObject) -> tuple[Any, ...]:

@@ -14,7 +14,10 @@
     beyond_loopback = false             # whether to may be another machine
 
 Each meter has a push setup (class 40) that says so, and goes by it: a client that writes another destination or other
-retries into it is obeyed. What is pushed are name, clock, and what the load profile captures.
+retries into it is obeyed. What is pushed are name, clock, and what the load profile captures. What a meter says because
+something happened goes by another push setup, with the code of the last event behind the clock: of a meter without a
+companion 1 for the power that goes, 2 for the power that is back, 18 for another firmware and the code of the scenario
+for tampering, else those of the companion (see `cosem.fleet.push_setup`).
 """
 
 from __future__ import annotations
@@ -33,16 +36,25 @@ from cosem.errors import ConfigurationError, CosemError
 from cosem.fleet.clock import VirtualClock
 from cosem.fleet.director import Said, What
 from cosem.fleet.population import Population
-from cosem.fleet.push_setup import SETUP
+from cosem.fleet.push_setup import setup_for
 from cosem.io.reach import check_place
 from cosem.meter.demo import MANAGEMENT_CLIENT
 from cosem.meter.device import Meter
+from cosem.meter.events import MeterEvent
 from cosem.meter.loads.chance import trait
 from cosem.meter.push import push
-from cosem.meter.pushing import PushAttempt
+from cosem.meter.pushing import LAST_GASPS, PushAttempt
 
 LOOK_AGAIN: Final = 1.0
 """Real seconds after which it is looked again what is due, for virtual time may have been stepped."""
+
+
+_EVENTS: Final = {
+    What.LAST_GASP: MeterEvent.POWER_DOWN,
+    What.POWER_UP: MeterEvent.POWER_UP,
+    What.UPDATED: MeterEvent.IMAGE_ACTIVATED,
+    What.TAMPERED: MeterEvent.COVER_OPENED,
+}
 
 
 @dataclass(slots=True)
@@ -69,8 +81,8 @@ class Outward:
         self.counts = PushCounts()
         self._population = population
         self._powered = powered
-        self._happened: deque[tuple[int, bool]] = deque()
-        """Who has something to push, and whether it is a last gasp."""
+        self._happened: deque[tuple[int, MeterEvent]] = deque()
+        """Who has something to push, and why."""
         self._due: list[tuple[datetime, int]] = []
         """When who tries next: those whose push is under way, and not being tried."""
         self._visits: dict[int, tuple[Meter, AbstractContextManager[Meter]]] = {}
@@ -95,7 +107,7 @@ class Outward:
 
     def noted(self, said: Iterable[Said]) -> None:
         """Take note of what meters say unasked: each begins to push."""
-        self._happened.extend((each.number, each.what is What.LAST_GASP) for each in said)
+        self._happened.extend((each.number, _EVENTS[each.what]) for each in said)
         self._look.set()
 
     async def run(self) -> None:
@@ -144,23 +156,25 @@ class Outward:
             number = self._order[self._turn]
             self._turn += 1
             if self._powered(number):
-                self._begin(number, False, now)
+                self._begin(number, None, now)
 
     @property
     def _has_room(self) -> bool:
         return len(self._visits) < self.settings.under_way
 
-    def _begin(self, number: int, at_once: bool, now: datetime) -> None:
+    def _begin(self, number: int, event: MeterEvent | None, now: datetime) -> None:
         meter = self._visit(number)
         device = meter.management
-        item = device.find(SETUP)
+        item = device.find(setup_for(event, self._population.group(number).companion))
         if meter.has_outages:
             device.settle()  # what it pushes stood still when its power went
         if item is None:
             self._leave(number)
             return
         self.counts.begun += 1
-        meter.pushes.begin(device, item, now, at_once=at_once)
+        if self._population.secured(number):
+            meter.pushes.describe(device, item.instance, client=MANAGEMENT_CLIENT)
+        meter.pushes.begin(device, item, now, at_once=event in LAST_GASPS)
         self._go_on(number, meter)
 
     def _visit(self, number: int) -> Meter:
@@ -168,8 +182,6 @@ class Outward:
             visit = self._population.visit(number)
             meter = visit.__enter__()
             self._visits[number] = meter, visit
-            if self._population.secured(number):
-                meter.pushes.describe(meter.management, SETUP, client=MANAGEMENT_CLIENT)
         return self._visits[number][0]
 
     def _leave(self, number: int) -> None:

@@ -11,7 +11,7 @@
 
     [[firmware]]
     at = 2026-03-02T01:00:00+01:00
-    version = "1.1.0"
+    version = "1.1.0"                   # noted in event logs as 18, or by the code of a companion
     length = 3600                       # seconds in which one meter after the other is updated
     reboot = 30                         # seconds without power for each
 

@@ -43,7 +43,7 @@ def affect(meter: Meter, known: Companion, effects: Effects, number: int) -> Non
     if updates and meter.management.find(FIRMWARE) is None:
         meter.management.add(DataObject(FIRMWARE), value=OctetString(b""))
     others: list[Scripted] = [(shown(at), partial(_updated, version)) for at, version in updates]
-    others += [(shown(at), _tampered) for at, _ in effects.events(number)]
+    others += [(shown(at), _tampered) for at, _ in effects.tamperings(number)]
     outages = effects.outages(number)
     if outages or others:
         endure(meter, known, outages, others)

@@ -170,7 +170,8 @@ def _associations(
 
 # -- when the power is down -------------------------------------------------------------------------------------------
 
-POWER_DOWN, POWER_UP = 1, 2
+POWER_DOWN, POWER_UP, IMAGE_ACTIVATED = 1, 2, 18
+"""Codes of events, those of IDIS."""
 _EVENT_DAYS: Final = 60
 _OUTAGE_SHARE: Final = 0.06
 """How many days have an outage."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -16,10 +20,11 @@ from cosem.fleet.effects import Effects
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.population import Group, Population
-from cosem.fleet.push_setup import LONGEST_CYCLE, LONGEST_WAIT, MOST_RETRIES, PushSettings
-from cosem.fleet.scenario import Outage, Scenario, Tamper
+from cosem.fleet.push_setup import LONGEST_CYCLE, LONGEST_WAIT, MOST_RETRIES, SETUP, PushSettings, setup_for
+from cosem.fleet.scenario import FirmwareWave, Outage, Scenario, Tamper
 from cosem.io.aio.listening import Listener, ListenLimits, listen
 from cosem.io.stream import Stream
+from cosem.meter.events import MeterEvent
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.ciphered import GeneralGlobalCiphering
 from cosem.protocol.apdu.notification import DataNotification
@@ -218,6 +223,88 @@ def test_who_is_tampered_with_pushes() -> None:
             assert said
             await until(lambda: served.state.pushes_delivered == len(head_end.heard) == len(said))
             assert sorted(head_end.names) == sorted(served.population.name(each.number).encode() for each in said)
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize(
+    ("known", "codes"), [(None, [1, 2, 18, 40]), ("smr-5.0", [1, 2, 18, 44]), ("is-15959", [101, 102, 157, 251])]
+)
+def test_what_happened_is_told_apart_by_its_code_and_from_pushes_on_time(known: str | None, codes: list[int]) -> None:
+    scenario = Scenario(
+        outages=(Outage(at=NOON, length=QUARTER, last_gasp=1.0),),
+        firmware=(FirmwareWave(at=NOON + 2 * QUARTER, version="2.0"),),
+        tampers=(Tamper(at=NOON + 3 * QUARTER, share=1.0),),
+    )
+
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(minutes=61), speed=0)
+        async with await head_end.listen() as listener:
+            push = settings(listener.port, every=timedelta(hours=1))
+            async with fleet(push, clock, scenario, known=None if known is None else companion(known)) as served:
+                clock.step(timedelta(minutes=2))
+                for stage in range(5):
+                    await until(lambda stage=stage: len(head_end.heard) == COUNT * (stage + 1))
+                    clock.step(NOON + stage * QUARTER + timedelta(minutes=1) - clock.now())
+                    if stage < 4:
+                        served.happen(clock.now())
+        on_time, *others = (head_end.heard[COUNT * stage : COUNT * (stage + 1)] for stage in range(5))
+        lengths = {len(each.body) for each in on_time}
+        assert len(lengths) == 1
+        for code, pushed in zip(codes, others, strict=True):
+            assert {len(each.body) - 1 for each in pushed} == lengths
+            assert {int(each.body[2]) for each in pushed} == {code}
+            assert len({bytes(each.body[0]) for each in pushed}) == COUNT
+
+    on_loopback(main)
+
+
+def test_a_companion_without_a_code_has_its_meters_push_as_on_time() -> None:
+    assert setup_for(MeterEvent.POWER_DOWN, companion("norway")) == setup_for(None) == SETUP
+
+
+def test_cosem_listen_tells_a_last_gasp_a_power_up_and_an_opened_cover_apart(tmp_path: Path) -> None:
+    scenario = Scenario(
+        outages=(Outage(at=NOON, length=QUARTER, last_gasp=1.0),), tampers=(Tamper(at=NOON + 2 * QUARTER, share=1.0),)
+    )
+    keys = FleetKeys.demonstration()
+
+    async def main() -> None:
+        clock = VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        numbers = Population(COUNT)
+        own = keys.of(numbers.title(3))
+        words = ["listen", "tcp://127.0.0.1:0", "--count", str(3 * COUNT), "--json"]
+        words += ["--meter", numbers.title(3).hex(), "--ek", "env:EK", "--ak", "env:AK"]
+        environment = {
+            **os.environ,
+            "XDG_STATE_HOME": str(tmp_path),
+            "EK": own.encryption.reveal().hex(),
+            "AK": own.authentication.reveal().hex(),
+        }
+        listening = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cosem", *words),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=environment,
+        )
+        assert listening.stderr is not None
+        place = ""
+        while not place.startswith("listening at "):
+            place = (await listening.stderr.readline()).decode()
+            assert place, "it says where it listens before it ends"
+        push = PushSettings(to=ConnectionUrl.parse(place.split()[2].rstrip(";")), at_once=4)
+        try:
+            async with fleet(push, clock, scenario, keys=keys) as served:
+                for stage in range(3):
+                    clock.step(NOON + stage * QUARTER + timedelta(minutes=1) - clock.now())
+                    served.happen(clock.now())
+                    await until(lambda stage=stage: served.state.pushes_delivered == COUNT * (stage + 1))
+                out, _ = await asyncio.wait_for(listening.communicate(), 20)
+        finally:
+            if listening.returncode is None:
+                listening.kill()
+        told = [json.loads(line) for line in out.decode().splitlines()]
+        assert [each["value"][2] for each in told if each["verified"]] == [1, 2, 40]
 
     on_loopback(main)
 
