@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
@@ -170,51 +170,40 @@ class AssociationDescription:
     limits: AssociationLimits = field(default_factory=AssociationLimits)
 
     def __post_init__(self) -> None:
-        mechanism = self.mechanism
-        refusals = (
-            (not 0 < self.client < 0x80, f"client {self.client}: a client SAP is a number from 1 to 127"),
-            (not self.naming, "naming: by logical names, by short names, or both"),
-            (mechanism.secret and not self.secret, f"authentication {mechanism.name!r} needs a password or secret"),
-            (
-                mechanism.signatures and not isinstance(self.secret, Signatures),
-                f"authentication {mechanism.name!r} needs the meter's private signing key and the client's public one",
-            ),
-            (mechanism.keys and self.keys is None, f"authentication {mechanism.name!r} needs keys"),
-            (self.protection is not Protection.NONE and self.keys is None, "protection needs keys"),
-            (
-                self.protection & AUTHENTICATED_ENCRYPTION is Protection.ENCRYPTION,
-                "encryption without authentication is not offered",
-            ),
-            (
-                Protection.SIGNATURE in self.protection
-                and (self.keys is None or not self.keys.general.signer or not self.keys.general.peer_signing_key),
-                "signed messages need the meter's signing key and that of the client",
-            ),
-            (
-                self.pre_established and bool(mechanism.identifier),
-                f"in a pre-established association nobody authenticates: leave {mechanism.name!r} out",
-            ),
-            (
-                self.pre_established and self.keys is not None and len(self.client_title or b"") != TITLE_OCTETS,
-                "a pre-established association with keys needs the client's system title",
-            ),
-            (
-                self.compression and (not self.suite or Protection.ENCRYPTION not in self.protection),
-                "compression is of what is encrypted, in security suites 1 and 2: it needs protection auth+enc",
-            ),
-            (bool(self.broadcast) and not self.pre_established, "a broadcast needs a pre-established association"),
-            (
-                not self.limits.smallest_pdu <= self.max_receive_pdu_size <= 0xFFFF,
-                f"max_receive_pdu_size: {self.limits.smallest_pdu} to 65535 octets",
-            ),
-            (
-                not 0 <= self.general_block_window <= WINDOW_MAXIMUM,
-                f"gbt_window: 1 to {WINDOW_MAXIMUM} blocks, or 0 for none",
-            ),
-        )
-        for wrong, why in refusals:
-            if wrong:
-                raise ConfigurationError(why)
+        for why in self._refusals():
+            raise ConfigurationError(why)
+
+    def _refusals(self) -> Iterator[str]:
+        """Return what is wrong, in words that are put together only where it is."""
+        mechanism, protection, keys = self.mechanism, int(self.protection), self.keys
+        if not 0 < self.client < 0x80:
+            yield f"client {self.client}: a client SAP is a number from 1 to 127"
+        if not self.naming:
+            yield "naming: by logical names, by short names, or both"
+        if mechanism.secret and not self.secret:
+            yield f"authentication {mechanism.name!r} needs a password or secret"
+        if mechanism.signatures and not isinstance(self.secret, Signatures):
+            yield f"authentication {mechanism.name!r} needs the meter's private signing key and the client's public one"
+        if mechanism.keys and keys is None:
+            yield f"authentication {mechanism.name!r} needs keys"
+        if protection and keys is None:
+            yield "protection needs keys"
+        if protection & _AUTHENTICATED_ENCRYPTION == _ENCRYPTION:
+            yield "encryption without authentication is not offered"
+        if protection & _SIGNATURE and (keys is None or not keys.general.signer or not keys.general.peer_signing_key):
+            yield "signed messages need the meter's signing key and that of the client"
+        if self.pre_established and mechanism.identifier:
+            yield f"in a pre-established association nobody authenticates: leave {mechanism.name!r} out"
+        if self.pre_established and keys is not None and len(self.client_title or b"") != TITLE_OCTETS:
+            yield "a pre-established association with keys needs the client's system title"
+        if self.compression and not (self.suite and protection & _ENCRYPTION):
+            yield "compression is of what is encrypted, in security suites 1 and 2: it needs protection auth+enc"
+        if self.broadcast and not self.pre_established:
+            yield "a broadcast needs a pre-established association"
+        if not self.limits.smallest_pdu <= self.max_receive_pdu_size <= 0xFFFF:
+            yield f"max_receive_pdu_size: {self.limits.smallest_pdu} to 65535 octets"
+        if not 0 <= self.general_block_window <= WINDOW_MAXIMUM:
+            yield f"gbt_window: 1 to {WINDOW_MAXIMUM} blocks, or 0 for none"
 
     @property
     def ciphered(self) -> bool:
@@ -294,7 +283,10 @@ class AssociationDescription:
         )
 
 
+# As whole numbers, for each operation on flags calls back into Python several times.
 _ENCRYPTION: Final = int(Protection.ENCRYPTION)
+_AUTHENTICATED_ENCRYPTION: Final = int(AUTHENTICATED_ENCRYPTION)
+_SIGNATURE: Final = int(Protection.SIGNATURE)
 
 OPEN_ASSOCIATION: Final = AssociationDescription(client=PUBLIC_CLIENT, name="without authentication, read-only")
 """What a meter offers for which no association was described."""
