@@ -274,8 +274,8 @@ class ServerSession:
         self._heard: float | None = None
         self._unproved: dict[SapPair, float] = {}
         self._held: dict[SapPair, deque[bytes]] = {}
-        self._transfers: dict[SapPair, float] = {}
-        """Until when the rest of what a client has sent in part must have come."""
+        self._transfers: dict[SapPair, tuple[int, float]] = {}
+        """How far what a client has sent in part has come, and until when it must have come further."""
 
     def receive(self, octets: bytes, now: float) -> None:
         """Take octets from the stream.
@@ -349,7 +349,7 @@ class ServerSession:
         if self._heard is not None and (earliest is None or self._heard + self._timing.idle < earliest):
             earliest = self._heard + self._timing.idle
         if self._unproved or self._transfers:
-            first = min((*self._unproved.values(), *self._transfers.values()))
+            first = min((*self._unproved.values(), *(until for _, until in self._transfers.values())))
             return first if earliest is None else min(first, earliest)
         return earliest
 
@@ -365,7 +365,7 @@ class ServerSession:
                 del self._unproved[pair]
                 self.associations[pair].abort()
                 self._take(pair, self.associations[pair], now)
-        for pair, until in list(self._transfers.items()):
+        for pair, (_, until) in list(self._transfers.items()):
             if now >= until:
                 del self._transfers[pair]
                 self.associations[pair].give_up()
@@ -398,14 +398,13 @@ class ServerSession:
     def _hand_over(
         self, pair: SapPair, association: ServerAssociation, apdu: bytes, now: float, *, broadcast: bool = False
     ) -> None:
-        progress = association.progress
         association.receive(apdu, broadcast=broadcast)
         if not association.answering:
             self.link.acknowledge(now, client=pair.client, server=pair.server)
         if not association.transferring:
             self._transfers.pop(pair, None)
-        elif pair not in self._transfers or association.progress != progress:
-            self._transfers[pair] = now + association.limits.transfer_seconds
+        elif pair not in self._transfers or association.progress != self._transfers[pair][0]:
+            self._transfers[pair] = association.progress, now + association.limits.transfer_seconds
         if association.state is State.AUTHENTICATING:
             self._unproved.setdefault(pair, now + self._timing.proof)
         else:
