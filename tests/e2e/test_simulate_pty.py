@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -21,6 +22,8 @@ SOURCES = Path(__file__).resolve().parents[2] / "src"
         ("hdlc+pty:?physical=17", (), "1.0.1.8.0.255"),
         ("p1+pty:", ("--count", "2"), "1.0.1.8.0.255"),
         ("tic+pty:", ("--count", "2"), "1.0.1.8.0.255"),
+        ("han+pty:", ("--count", "1"), "1.0.1.7.0.255"),
+        ("han+pty:?lists=sweden:kamstrup", ("--count", "1", "--zone", "Europe/Stockholm"), "1.1.1.7.0.255"),
         ("TIC+PTY://?baud=9600", ("--count", "2"), "1.0.1.8.0.255"),
     ],
 )
@@ -41,6 +44,34 @@ def test_the_printed_command_reads_the_meter(tmp_path: Path, place: str, more: t
         ran = subprocess.run([*cosem, *words[1:], *more], env=environment, capture_output=True, text=True, timeout=90)
         assert ran.returncode == 0, ran.stderr
         assert told in ran.stdout
+    finally:
+        simulating.terminate()
+        simulating.wait()
+        assert simulating.stdout is not None
+        simulating.stdout.close()
+
+
+def test_the_printed_command_reads_a_ciphered_customer_port(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(SOURCES), "XDG_STATE_HOME": str(tmp_path)}
+    cosem = [sys.executable, "-m", "cosem"]
+    place = "han+pty:?lists=austria:e450"
+    simulating = subprocess.Popen(
+        [*cosem, "simulate", "--security", "gmac", "--listen", place],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    try:
+        assert simulating.stdout is not None
+        _, _, command = simulating.stdout.readline().rstrip("\n").split("  ", 2)
+        words = shlex.split(command)
+        assert "--ek" in words and "--ak" in words and "--auth" not in words
+        more = ["--count", "1", "--json", "--zone", "Europe/Vienna"]
+        ran = subprocess.run([*cosem, *words[1:], *more], env=environment, capture_output=True, text=True, timeout=90)
+        assert ran.returncode == 0, ran.stderr
+        told = json.loads(ran.stdout)
+        assert (told["kind"], told["list"], told["verified"]) == ("han", "E450 CII", True)
+        assert int({each["code"]: each["value"] for each in told["other"]}["1.0.1.8.0.255"]) > 0
     finally:
         simulating.terminate()
         simulating.wait()

@@ -120,6 +120,16 @@ def dsmr_parser() -> Callable[[list[str], list[list[str]]], dict[str, Any]]:
     return run
 
 
+@pytest.fixture
+def amshan() -> Callable[[list[str]], dict[str, Any]]:
+    """Call it with the octets of lines in hexadecimal: runs `peers/han_amshan.py`, returns its answer."""
+
+    def run(lines: list[str]) -> dict[str, Any]:
+        return drive("han_amshan.py", json.dumps(lines), interpreter=PEERS / "han" / "bin" / "python")
+
+    return run
+
+
 def drive(driver: str, *words: str, interpreter: Path | None = None) -> dict[str, Any]:
     """Run one of our drivers under the peers' interpreter (isolated: it can import nothing of ours)."""
     if interpreter is not None and not interpreter.exists():

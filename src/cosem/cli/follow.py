@@ -13,7 +13,7 @@ from cosem.cli.telegrams import headings, plain, quality, set_aside, show
 from cosem.cli.zone import LocalZone
 from cosem.client.follow import Follower, reader_for
 from cosem.client.reconnect import Reconnecting
-from cosem.danger import NOTHING, Weakness, allow
+from cosem.danger import Weakness, allow
 from cosem.errors import ConfigurationError, ConnectionLost, TransportError
 from cosem.io import blocking
 from cosem.io.open import hear_blocking
@@ -24,8 +24,8 @@ from cosem.protocol.iec21.p1 import PUBLISHED_AUTHENTICATION_KEY, P1Keys, Telegr
 from cosem.protocol.profile.address import ONE_WAY, ConnectionUrl
 
 FROM_FILE: Final = "file"
-LOCAL_TIMES: Final = ("p1", "tic")
-"""Framings of meters that tell local time and not which."""
+LOCAL_TIMES: Final = ("p1", "tic", "han")
+"""Framings of meters that tell local time and not which, or not all of them."""
 
 
 def is_one_way(url: str) -> bool:
@@ -33,8 +33,13 @@ def is_one_way(url: str) -> bool:
     return url.strip().lower().partition("+")[0] in ONE_WAY
 
 
-def p1_keys(encryption_key: Key | None, authentication_key: Key | None, titles: list[str]) -> P1Keys | None:
-    """Return the keys of an encrypted P1 meter; its title is for one that does not tell it."""
+def p1_keys(
+    encryption_key: Key | None, authentication_key: Key | None, titles: list[str], *, published: bool = True
+) -> P1Keys | None:
+    """Return the keys of an encrypted P1 meter or HAN port; its title is for one that does not tell it.
+
+    Without an authentication key that of P1 is the published one, and pushes of a HAN port are encrypted alone.
+    """
     if encryption_key is None:
         if authentication_key is not None or titles:
             raise ConfigurationError("--ak and --meter go with --ek")
@@ -47,7 +52,7 @@ def p1_keys(encryption_key: Key | None, authentication_key: Key | None, titles: 
         raise ConfigurationError(f"--meter {titles[0]!r}: write 16 hex digits, as 4B464D1020304050") from None
     return P1Keys(
         encryption_key=encryption_key,
-        authentication_key=authentication_key or PUBLISHED_AUTHENTICATION_KEY,
+        authentication_key=authentication_key or (PUBLISHED_AUTHENTICATION_KEY if published else None),
         system_title=title,
     )
 
@@ -67,9 +72,12 @@ def follow(
     A line that falls away is opened again with `reconnect`, unless it is a file; that of the beginning is not.
     """
     url = ConnectionUrl.parse(place)
-    reader = reader_for(url, keys, allow(Weakness.REPLAYED_TELEGRAM) if any_counter else NOTHING)
-    if any_counter:
-        say(f"warning: {Weakness.REPLAYED_TELEGRAM.value}")
+    weak = [Weakness.REPLAYED_TELEGRAM] if any_counter else []
+    if url.framing == "han" and keys is not None and keys.authentication_key is None:
+        weak.append(Weakness.UNVERIFIED_CIPHERTEXT)
+    reader = reader_for(url, keys, allow(*weak))
+    for each in weak:
+        say(f"warning: {each.value}")
     try:
         stream = hear_blocking(url)
     except TransportError as error:

@@ -1,4 +1,4 @@
-"""`cosem listen`: what meters push, verified with their keys, and what those say that only speak (P1, TIC, SML)."""
+"""`cosem listen`: what meters push, verified with their keys, and what those say that only speak."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def listen(
         typer.Argument(
             metavar="[URL]",
             help="Where to be reached: tcp, udp or hdlc+tcp; port 0 takes any that is free. Or whom to follow: "
-            "p1, tic or sml over +tcp, +serial or +file (- for standard input). With --raw: the line.",
+            "p1, tic, sml or han over +tcp, +serial or +file (- for standard input). With --raw: the line.",
         ),
     ] = "tcp://127.0.0.1:4059",
     meter: Annotated[
@@ -69,7 +69,7 @@ def listen(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Zone of a P1 or TIC meter, whose times tell none, as Europe/Amsterdam.",
+            help="Zone of a P1, TIC or HAN meter, whose times tell none, as Europe/Amsterdam.",
             show_default="this machine's",
         ),
     ] = None,
@@ -77,16 +77,16 @@ def listen(
         bool,
         typer.Option(
             "--any-counter",
-            help="Believe encrypted P1 telegrams whose invocation counter does not grow: for a meter that begins anew "
-            "after a loss of power. Whoever has recorded a telegram can send it again then.",
+            help="Believe encrypted P1 and HAN telegrams whose invocation counter does not grow: for a meter that "
+            "begins anew after a loss of power. Whoever has recorded a telegram can send it again then.",
         ),
     ] = False,
     reconnect: Annotated[
         bool,
         typer.Option(
             "--reconnect/--no-reconnect",
-            help="Open the line of a P1, TIC or SML meter again when it falls away, after 1 s at first and after 60 s "
-            "in the end; or end.",
+            help="Open the line of a P1, TIC, SML or HAN meter again when it falls away, after 1 s at first and after "
+            "60 s in the end; or end.",
         ),
     ] = True,
     dialect: DialectOption = None,
@@ -100,12 +100,15 @@ def listen(
 
     Of a meter that only speaks each telegram is shown, or with --json one object for each; the quality of the line is
     told at the end. An encrypted P1 telegram needs --ek, and --ak where the meter does not use the published one; one
-    whose invocation counter does not grow is an old one, and is set aside.
+    whose invocation counter does not grow is an old one, and is set aside. So it is with ciphered pushes of a customer
+    (HAN) port, which are only encrypted where no --ak is given. What is pushed there is named by the lists of the
+    companion that the URL says with lists=, or of the first that fits.
 
     \b
     Examples:
       cosem listen p1+serial:///dev/ttyUSB0 --zone Europe/Amsterdam
       cosem listen tic+serial:///dev/ttyUSB0?baud=9600 --count 1 --json
+      cosem listen 'han+serial:///dev/ttyUSB0?lists=norway' --zone Europe/Oslo
       cosem listen tcp://127.0.0.1:4059 --meter 4B464D1020304050 --ek file:ek.hex --ak file:ak.hex
       cosem listen udp://127.0.0.1:4059 --json
       cosem listen --raw 'iec21+serial:///dev/ttyUSB0?baud=9600' --seconds 60
@@ -123,7 +126,7 @@ def listen(
     if is_one_way(url):
         follow(
             url,
-            p1_keys(ek, ak, meter or []),
+            p1_keys(ek, ak, meter or [], published=url.strip().lower().startswith("p1")),
             named_zone(zone),
             count,
             any_counter=any_counter,
@@ -132,9 +135,9 @@ def listen(
         )
         return
     if any_counter:
-        raise ConfigurationError("--any-counter goes with encrypted P1; the counters of pushes always grow")
+        raise ConfigurationError("--any-counter goes with encrypted P1 and HAN; the counters of pushes always grow")
     if zone is not None:
-        raise ConfigurationError("--zone goes with p1 and tic; pushes tell their time themselves")
+        raise ConfigurationError("--zone goes with p1, tic and han; pushes tell their time themselves")
     titles = [_title(text) for text in meter or ()]
     meters: list[PushingMeter] = []
     if titles:

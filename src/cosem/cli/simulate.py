@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain, pairwise
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any, Final
@@ -33,6 +34,7 @@ from cosem.meter.demo import household, household_name
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.elgama import ElgamaServer
 from cosem.meter.faults import WELL_BEHAVED, Faults, of_words
+from cosem.meter.han import HanPort
 from cosem.meter.loads import KINDS
 from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.memory import remember
@@ -52,7 +54,7 @@ from cosem.store.state import open_state
 
 FIRST_PLACE: Final = "tcp://127.0.0.1:4059"
 HIGHEST_PORT: Final = 0xFFFF
-_SPEAKING: Final[Mapping[str, Callable[..., Server | SpeakingPort]]] = {"p1": P1Port, "tic": TicPort}
+_SPEAKING: Final[Mapping[str, Callable[..., Server | SpeakingPort]]] = {"p1": P1Port, "tic": TicPort, "han": HanPort}
 LOGICAL_DEVICE_NAME: Final = Obis("0.0.42.0.0.255")
 EXAMPLES: Final = tuple(map(Obis, ("1.0.1.8.0.255", "7.0.3.0.0.255", "8.0.1.0.0.255", "6.0.1.0.0.255")))
 """What the printed command reads: energy or volume where the meter counts it, else what every meter has."""
@@ -76,7 +78,7 @@ def simulate(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="Where: tcp, udp, or hdlc, iec21, p1, tic over +tcp (port 0: any), over a serial line, or over +pty: "
+            help="Where: tcp, udp, or hdlc, iec21, p1, tic, han over +tcp (port 0: any), over a serial line, or +pty: "
             "a serial line that it opens itself, between two pseudo-terminals. Given several times, one meter is at "
             "all these places.",
             show_default=FIRST_PLACE,
@@ -173,6 +175,8 @@ def simulate(
       cosem simulate --listen iec21+tcp://127.0.0.1:8000
       cosem simulate --listen iec21+pty:
       cosem simulate --listen tic+pty:
+      cosem simulate --listen 'han+pty:?lists=norway:aidon'
+      cosem simulate --security gmac --listen 'han+pty:?lists=austria:e450'
       cosem simulate --fault late=0.2 --fault deviation=octets_after_apdu
       cosem simulate --listen tcp://127.0.0.1:4059 --listen iec21+tcp://127.0.0.1:8000
       cosem simulate --security gmac
@@ -214,11 +218,11 @@ def simulate(
             meters, options = households(
                 count, security, drawn, directory, state, faults=faults, load=load or "household"
             )
-        if any(each.url.framing in _SPEAKING for each in where) and security != "none":
-            raise ConfigurationError("a simulated port that only speaks does so in clear: leave --security out")
         served = [(meter, replace(where[0], url=url)) for meter, url in zip(meters, urls, strict=True)]
         served += [(meters[0], each) for each in where[1:]]
         servers = [(_served(meter, spot, beyond_loopback), spot) for meter, spot in served]
+        if security != "none" and any(isinstance(each, SpeakingPort) and not each.ciphered for each, _ in servers):
+            raise ConfigurationError("a simulated port that only speaks does so in clear: leave --security out")
         for notice in dict.fromkeys(notice for server, _ in servers for notice in server.notices):
             say(f"notice: {notice}")
         _run(
@@ -419,7 +423,8 @@ def _print_lines(lines: list[dict[str, Any]], *, as_json: bool) -> None:
 def _described(server: Server | SpeakingPort, url: ConnectionUrl, given: Options) -> dict[str, Any]:
     if isinstance(server, SpeakingPort):
         place = str(url)
-        return {"meter": server.meter.name, "url": place, "client": None, "command": f"cosem listen {quote(place)}"}
+        words = " ".join(map(quote, (place, *_of_line(server, given))))
+        return {"meter": server.meter.name, "url": place, "client": None, "command": f"cosem listen {words}"}
     association = _shown(server.meter.management)
     if url.framing == "iec21":
         command = " ".join(("cosem read", quote(str(url))))
@@ -430,6 +435,15 @@ def _described(server: Server | SpeakingPort, url: ConnectionUrl, given: Options
     example = next(counted, LOGICAL_DEVICE_NAME)
     command = " ".join(("cosem read", *map(quote, (str(url), str(example), *options))))
     return {"meter": server.meter.name, "url": str(url), "client": association.client, "command": command}
+
+
+def _of_line(port: SpeakingPort, given: Options) -> Options:
+    """Return the options of cosem listen for a port that only speaks: the keys, where it is ciphered by them."""
+    if not isinstance(port, HanPort) or not port.ciphered:
+        return ()
+    wanted = ("--ek", "--ak") if port.authenticated else ("--ek",)
+    keys = given or _placeholders(_shown(port.meter.management))
+    return tuple(chain.from_iterable(pair for pair in pairwise(keys) if pair[0] in wanted))
 
 
 def _shown(device: LogicalDevice) -> AssociationDescription:

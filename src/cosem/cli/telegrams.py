@@ -1,4 +1,4 @@
-"""How telegrams of P1, TIC and SML are shown: by `cosem listen` as they come, and by `cosem decode` from a paste."""
+"""How what meters say that only speak is shown: by `cosem listen` as it comes, and by `cosem decode` from a paste."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cosem.protocol.iec21 import Discarded, p1, tic
 from cosem.protocol.iec21.p1 import P1Keys, Telegram
 from cosem.protocol.iec21.tic import Frame
 from cosem.protocol.model import catalogue
+from cosem.readings.han import HanTelegram
 from cosem.readings.reading import Reading
 from cosem.readings.telegram import Line
 
@@ -124,6 +125,15 @@ def _head(heard: Heard) -> dict[str, Any]:
         }
     if isinstance(heard, Frame):
         return {"kind": "tic", "mode": heard.mode.value, "meter": heard.meter, "complete": heard.complete}
+    if isinstance(heard, HanTelegram):
+        title = heard.system_title
+        return {
+            "kind": "han",
+            "list": None if heard.list is None else heard.list.name,
+            "verified": heard.verified,
+            "system_title": None if title is None else title.hex().upper(),
+            "invocation_counter": heard.invocation_counter,
+        }
     return {"kind": "sml", "server_id": heard.server_id}
 
 

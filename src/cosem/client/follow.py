@@ -1,4 +1,4 @@
-"""Following meters that only speak, P1, TIC and SML: one telegram after the other, and what was none."""
+"""Following meters that only speak, P1, TIC, SML and HAN: one telegram after the other, and what was none."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final, Protocol, TypeAlias
 
+from cosem.client.han import HanReader
 from cosem.danger import NOTHING, Weakness
 from cosem.errors import ConfigurationError, ConnectionLost
 from cosem.io import blocking
@@ -16,11 +17,12 @@ from cosem.protocol.iec21 import Discarded
 from cosem.protocol.iec21.p1 import P1Keys, P1Reader, P1Settings, Telegram
 from cosem.protocol.iec21.tic import Frame, TicReader
 from cosem.protocol.profile.address import ConnectionUrl
-from cosem.readings import p1, sml, tic
+from cosem.readings import han, p1, sml, tic
+from cosem.readings.han import HanTelegram
 from cosem.readings.sml import SmlReader, SmlTelegram
 from cosem.readings.telegram import Line
 
-Heard: TypeAlias = Telegram | Frame | SmlTelegram
+Heard: TypeAlias = Telegram | Frame | SmlTelegram | HanTelegram
 """What a meter said at once."""
 
 
@@ -114,11 +116,11 @@ def reader_for(
     make = _READERS.get(url.framing)
     if make is None:
         raise ConfigurationError(f"{url.scheme} is not followed: that is for {', '.join(_READERS)}")
-    if keys is not None and url.framing != "p1":
-        raise ConfigurationError(f"keys are for P1; {url.framing} is never encrypted")
-    if permitted and url.framing != "p1":
-        raise ConfigurationError(f"counters are of encrypted P1; {url.framing} has none")
-    return make(keys, P1Settings(permitted=permitted))
+    if keys is not None and url.framing not in _CIPHERED:
+        raise ConfigurationError(f"keys are for P1 and HAN; {url.framing} is never encrypted")
+    if permitted and url.framing not in _CIPHERED:
+        raise ConfigurationError(f"counters are of encrypted P1 and HAN; {url.framing} has none")
+    return make(url, keys, permitted)
 
 
 def lines_of(heard: Heard, zone: tzinfo, received: datetime, meter: str | None = None) -> list[Line]:
@@ -127,11 +129,16 @@ def lines_of(heard: Heard, zone: tzinfo, received: datetime, meter: str | None =
         return p1.lines(heard, zone, received, meter)
     if isinstance(heard, Frame):
         return tic.lines(heard, zone, received, meter)
+    if isinstance(heard, HanTelegram):
+        return han.lines(heard, zone, received, meter)
     return sml.lines(heard, received, meter)
 
 
-_READERS: Final[Mapping[str, Callable[[P1Keys | None, P1Settings], TelegramReader]]] = {
-    "p1": P1Reader,
-    "tic": lambda _keys, _settings: TicReader(),
-    "sml": lambda _keys, _settings: SmlReader(),
+_READERS: Final[Mapping[str, Callable[[ConnectionUrl, P1Keys | None, frozenset[Weakness]], TelegramReader]]] = {
+    "p1": lambda _, keys, permitted: P1Reader(keys, P1Settings(permitted=permitted)),
+    "tic": lambda _url, _keys, _permitted: TicReader(),
+    "sml": lambda _url, _keys, _permitted: SmlReader(),
+    "han": lambda url, keys, permitted: HanReader(han.push_lists(url.lists), keys, permitted),
 }
+_CIPHERED: Final = frozenset({"p1", "han"})
+"""Framings that some meters encrypt."""

@@ -77,7 +77,7 @@ class PushReception:
         meters: those whose pushes are believed.
         counters: keeps the last counter of each, so that nothing is taken twice, after a restart either.
         dialect: what the meters do their own way.
-        permitted: weaknesses from `cosem.danger` that the dialect may have.
+        permitted: weaknesses from `cosem.danger` that the dialect, or what is required of a meter, may have.
         kept: how many messages are kept in `quarantine`.
     """
 
@@ -100,7 +100,7 @@ class PushReception:
             if meter.system_title in self._meters:
                 raise ConfigurationError(f"the meter {meter.system_title.hex().upper()} is described twice")
             self._meters[meter.system_title] = meter
-            self._contexts[meter.system_title] = _context(system_title, meter, counters, dialect)
+            self._contexts[meter.system_title] = _context(system_title, meter, counters, dialect, permitted)
         self.quarantine: deque[Quarantined] = deque(maxlen=kept)
         self.refused = 0
         """How many messages went into quarantine since the beginning."""
@@ -169,7 +169,9 @@ class PushReception:
         return known[0]
 
 
-def _context(own_title: bytes, meter: PushingMeter, counters: CounterStore, dialect: Dialect) -> SecurityContext:
+def _context(
+    own_title: bytes, meter: PushingMeter, counters: CounterStore, dialect: Dialect, permitted: frozenset[Weakness]
+) -> SecurityContext:
     return SecurityContext(
         meter.suite,
         own_title,
@@ -180,4 +182,5 @@ def _context(own_title: bytes, meter: PushingMeter, counters: CounterStore, dial
         counter=InvocationCounter(counters, counter_name(meter.encryption_key, own_title)),
         received=RememberedCounter(counters, meter.encryption_key, lambda: meter.system_title, each=True),
         dialect=dialect,
+        permitted=permitted,
     )

@@ -24,6 +24,7 @@ from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.link.hdlc import MOST, Parameters
 from cosem.protocol.model.classes.push import PushSetup
+from cosem.protocol.model.han import HanRule
 from cosem.protocol.model.reference import AttributeRef
 from cosem.protocol.profile.communication import Station
 
@@ -80,6 +81,7 @@ class Meter:
         *(
             "chance",
             "clock_invalid",
+            "customer_ports",
             "devices",
             "entropy",
             "faults",
@@ -124,6 +126,7 @@ class Meter:
         self.limits: MeterLimits | None = None
         """What whoever serves it lets clients use, unless told otherwise."""
         self.preset: Preset | None = None
+        self.customer_ports: tuple[HanRule, ...] = ()
         self.devices = {MANAGEMENT: LogicalDevice(self, MANAGEMENT, name)}
         self.system_title = _title(name) if system_title is None else bytes(system_title)
         if len(self.system_title) != TITLE_OCTETS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 from cosem.errors import ConfigurationError, ConnectionLost
@@ -51,6 +52,11 @@ class SpeakingPort(Place):
         """What whoever starts it should be told."""
         return (self.NOTICE,)
 
+    @property
+    def ciphered(self) -> bool:
+        """Whether what it says is protected by the meter's keys."""
+        return False
+
     async def close(self) -> None:
         """Stop sending and close every connection."""
         await super().close()
@@ -61,6 +67,10 @@ class SpeakingPort(Place):
     @abstractmethod
     def _telegram(self) -> bytes:
         """Return what is said now."""
+
+    def _speech(self) -> Callable[[], bytes]:
+        """Return what tells one listener what is said now, nothing it may be."""
+        return self._telegram
 
     @property
     def _started(self) -> bool:
@@ -85,10 +95,11 @@ class SpeakingPort(Place):
             await stream.close()
 
     async def _speak(self, stream: SocketStream | DatagramStream | SerialStream) -> None:
+        speech = self._speech()
         try:
             while True:
-                if self.meter.powered:
-                    await stream.write(self._telegram())
+                if self.meter.powered and (octets := speech()):
+                    await stream.write(octets)
                 until = stream.now() + self._interval
                 while stream.now() < until:
                     await stream.read(until)  # such a port hears nothing, and sees who leaves

@@ -271,6 +271,12 @@ class Pushes:
         drained, self._events = self._events, []
         return tuple(drained)
 
+    def spoken(self, device: LogicalDevice, item: Item) -> tuple[DataNotification, SecurityContext | None, int]:
+        """Return what a push setup would push now, what protects it, and for which client: for a port that speaks."""
+        push = _Push(device, item, push_setup.plan(Visit(device, self._meter.time()), item), self._meter.time())
+        client = self._client(push)
+        return self._notification(push), _security(device.association(client), self._meter, device.sap), client
+
     # -- how that is done ---------------------------------------------------------------------------------------------
 
     def _first(self, plan: PushPlan, time: datetime) -> datetime | None:

@@ -283,6 +283,8 @@ def _described(
     lockout = DEFAULT_LIMITS if limits is None else inner(limits, "lockout", DEFAULT_LIMITS)
     sizes = AssociationLimits() if limits is None else inner(limits, "association", AssociationLimits())
     meter = meter_from(table, counters, clock, faults, lockout)
+    if known is not None:
+        meter.customer_ports = known.han_ports
     feed = feed_from(meter, whole.table("load")) if "load" in whole else None
     furnished = [Furnished(meter.management, known, feed)]
     for table in whole.tables("device"):

@@ -39,6 +39,8 @@ Those that come with the package are `companions/*.toml`; a user's own file has 
     methods = { 1 = { access = "x" } }
 
     [[push]]                            # see `cosem.protocol.model.push_list`
+    [[han]]                             # how a meter speaks such lists: see `cosem.protocol.model.han`
+
     [[events]]
     logs = ["0.0.99.98.0.255", "0.0.96.11.0.255"]
     codes = { 1 = "power failure" }
@@ -77,6 +79,7 @@ from typing import Any, Final, TypeVar, cast
 
 from cosem.errors import ConfigurationError
 from cosem.protocol.model import catalogue
+from cosem.protocol.model.han import HanRule, han_from
 from cosem.protocol.model.push_list import PushedValue, PushList, first_that_fits, push_list_from
 from cosem.protocol.model.rights import AttributeAccess, MethodAccess
 from cosem.protocol.model.selection import CaptureObject
@@ -245,6 +248,7 @@ class Companion:
     logical_devices: tuple[LogicalDeviceRule, ...] = ()
     objects: tuple[ObjectRule, ...] = ()
     push_lists: tuple[PushList, ...] = ()
+    han_ports: tuple[HanRule, ...] = ()
     event_logs: tuple[EventLog, ...] = ()
     notes: tuple[Notes, ...] = ()
     status_bits: tuple[StatusBits, ...] = ()
@@ -297,6 +301,14 @@ class Companion:
         """Return the values of a pushed body with their names and units; ShapeError when no list fits."""
         return PushList.read_by(self.push_list(body), body)
 
+    def han_port(self, name: str) -> HanRule:
+        """Return a customer port by its name; ConfigurationError that lists them for another name."""
+        found = next((each for each in self.han_ports if each.name == name), None)
+        if found is None:
+            there = ", ".join(each.name for each in self.han_ports) or "none"
+            raise ConfigurationError(f"{self.name} has no customer port {name!r}; there is {there}")
+        return found
+
     def bounds_of(self, obis: Obis | str | bytes) -> Bounds | None:
         """Return between which values a quantity is plausible, or None when nothing is said."""
         code = Obis(obis)
@@ -333,6 +345,7 @@ def load(text: str, source: str) -> Companion:
         raise ConfigurationError(f"{source}: {error}") from None
     top = Table(source, "", content)
     name = top.text("name")
+    lists = tuple(map(push_list_from, top.tables("push")))
     inherited = top.text("inherits") if "inherits" in top else None
     parent = None if inherited is None else top.guarded(lambda: companion(inherited), "inherits")
     own = Companion(
@@ -344,7 +357,8 @@ def load(text: str, source: str) -> Companion:
         tuple(map(_association, top.tables("associations"))),
         tuple(map(_logical_device, top.tables("logical_devices"))),
         tuple(map(_object, top.tables("objects"))),
-        tuple(map(push_list_from, top.tables("push"))),
+        lists,
+        tuple(han_from(each, lists) for each in top.tables("han")),
         tuple(map(_event_log, top.tables("events"))),
         tuple(map(_notes, top.tables("notes"))),
         tuple(map(_status, top.tables("status"))),
@@ -428,6 +442,7 @@ def _with(own: Companion, parent: Companion, removed: tuple[str, ...]) -> Compan
             if (str(each.pattern), each.class_id) not in objects and str(each.pattern) not in removed
         ),
         own.push_lists + parent.push_lists,
+        own.han_ports + parent.han_ports,
         own.event_logs + parent.event_logs,
         own.notes + tuple(each for each in parent.notes if own.notes_in(each.log) is None),
         own.status_bits + parent.status_bits,

@@ -39,6 +39,12 @@ from cosem.protocol.profile.address import ConnectionUrl
             ConnectionUrl(framing="iec21", medium="serial", path="/dev/ttyS0", mode="C"),
         ),
         ("sml+serial:///dev/ttyUSB0", ConnectionUrl(framing="sml", medium="serial", path="/dev/ttyUSB0", baud=9600)),
+        (
+            "han+serial:///dev/ttyUSB0?lists=norway:aidon",
+            ConnectionUrl(
+                framing="han", medium="serial", path="/dev/ttyUSB0", baud=2400, format="8E1", lists="norway:aidon"
+            ),
+        ),
         ("p1+file://telegrams.txt", ConnectionUrl(framing="p1", medium="file", path="telegrams.txt")),
         ("tic+file://-", ConnectionUrl(framing="tic", medium="file", path="-")),
         (
@@ -276,8 +282,16 @@ _paths = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_s
 
 @st.composite
 def _urls(draw: st.DrawFn) -> ConnectionUrl:
-    framing = draw(st.sampled_from(["wrapper", "hdlc", "iec21", "p1", "tic", "sml", "mbus"]))
-    media = ["tcp", "udp", "tls", "serial", "rfc2217", "modem", *(["file"] if framing in ("p1", "tic", "sml") else [])]
+    framing = draw(st.sampled_from(["wrapper", "hdlc", "iec21", "p1", "tic", "sml", "han", "mbus"]))
+    media = [
+        "tcp",
+        "udp",
+        "tls",
+        "serial",
+        "rfc2217",
+        "modem",
+        *(["file"] if framing in ("p1", "tic", "sml", "han") else []),
+    ]
     medium = draw(st.sampled_from(media))
     fields: dict[str, object] = {}
     if medium in ("serial", "modem", "file"):

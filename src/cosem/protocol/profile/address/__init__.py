@@ -1,6 +1,6 @@
 """Connection URLs: where a meter is, which framing and medium lead to it, and which addresses it answers to.
 
-    [wrapper|hdlc|iec21|p1|tic|sml|mbus|elgama]+[tcp|udp|tls|serial|rfc2217|modem|file]://where?parameter=value&…
+    [wrapper|hdlc|iec21|p1|tic|sml|han|mbus|elgama]+[tcp|udp|tls|serial|rfc2217|modem|file]://where?parameter=value&…
 
     tcp://192.0.2.7:4059?client=16&server=1           short for wrapper+tcp
     hdlc+tcp://[2001:db8::7]:4059?client=0x10&server=1&physical=17&address_size=2
@@ -19,6 +19,7 @@
     tcp://192.0.2.7?gateway=0:4D31                    through a gateway: network 0, device address 4D 31
     elgama+tcp://192.0.2.7:4001?model=epqs&serial=925948&experimental=yes     EXPERIMENTAL: Elgama EPQS, EPQM/LZQM
     p1+serial:///dev/ttyUSB0                          a meter that only speaks; p1+file://telegrams.txt, p1+file://-
+    han+serial:///dev/ttyUSB0?lists=norway            a customer port, whose values the lists of a companion name
 
 Every framing and medium the suite will ever speak is a word of the grammar; which of them this version can open is the
 business of `cosem.io.open`.
@@ -70,6 +71,7 @@ class ConnectionUrl:
     refused without it.
     `address`, `data_baud`, `bcc` and `wake` are of IEC 62056-21: whom the sign-on calls; `auto`, the highest speed that
     is asked for, or `fixed` where the line does not follow what is agreed; the block check; how the meter is woken.
+    `lists` is of a customer (HAN) port: the companion whose lists it says, and which of its ports, as `norway:aidon`.
     `port` is None off IP media, `path` is empty off serial ones; `address_size` is None unless the framing is HDLC,
     and 0 where it is to be found out (`auto`). `physical` may be left to `serial_number` and `rule`, the habit of a
     maker. `window` frames in a row and `information` octets in each are the most to be agreed on, in both directions.
@@ -110,6 +112,7 @@ class ConnectionUrl:
     data_baud: str | None = None
     bcc: str | None = None
     wake: str | None = None
+    lists: str | None = None
 
     def __post_init__(self) -> None:
         settle(self)
@@ -180,6 +183,8 @@ class ConnectionUrl:
             parts.append(f"mode {self.mode}")
         if self.framing == "iec21" or self.sign_on is not None:
             parts.append(f"meter {self.address}" if self.address else "any meter")
+        if self.lists is not None:
+            parts.append(f"lists of {self.lists}")
         if self.framing in ADDRESSED:
             parts.append(f"client {_both(self.client)}")
             parts.append(f"server {_both(self.server)}")

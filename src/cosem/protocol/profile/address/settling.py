@@ -28,6 +28,7 @@ from cosem.protocol.profile.address.words import (
     LIMITS,
     LINE_MEDIA,
     LINES,
+    LISTS,
     LOCAL_PLACES,
     MEDIA,
     MODEM_BAUD,
@@ -105,7 +106,7 @@ def _settle_line(url: ConnectionUrl) -> None:
     kind = (url.framing, url.medium)
     for name in (
         *("baud", "format", "sign_on", "mode", "gateway", "model", "serial", "experimental"),
-        *("address", "data_baud", "bcc", "wake"),
+        *("address", "data_baud", "bcc", "wake", "lists"),
     ):
         if getattr(url, name) is not None and not PARAMETERS[name].takes_part(*kind):
             raise refusal(f"{name} is not a parameter of {url.framing}+{url.medium}", kind)
@@ -122,6 +123,8 @@ def _settle_line(url: ConnectionUrl) -> None:
         raise refusal(f"mode={shown(url.mode)}: it is auto, A, B, C, D or E", kind)
     if url.format is not None and not FORMATS.fullmatch(url.format.upper()):
         raise refusal(f"format={shown(url.format)}: write data bits, parity and stop bits as in 8N1 or 7E1", kind)
+    if url.lists is not None and not LISTS.fullmatch(url.lists):
+        raise refusal(f"lists={shown(url.lists)}: write a companion and its port, as norway:aidon", kind)
     _settle_sign_on(url, kind)
     usual = defaults(url)
     _settle(url, "mode", usual["mode"] if url.mode is None else MODES[url.mode.lower()])
@@ -293,7 +296,7 @@ def defaults(url: ConnectionUrl) -> dict[str, int | str | None]:
         "model": None,
         "serial": None,
         "experimental": None,
-        **dict.fromkeys(("address", "data_baud", "bcc", "wake")),
+        **dict.fromkeys(("address", "data_baud", "bcc", "wake", "lists")),
     }
 
 

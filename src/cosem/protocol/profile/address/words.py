@@ -13,10 +13,10 @@ from cosem.protocol.link.hdlc.parameters import MAXIMUM_INFORMATION, MAXIMUM_WIN
 DEFAULT_PORT: Final = 4059
 """The port registered for DLMS/COSEM."""
 
-FRAMINGS: Final = ("wrapper", "hdlc", "iec21", "p1", "tic", "sml", "mbus", "elgama")
+FRAMINGS: Final = ("wrapper", "hdlc", "iec21", "p1", "tic", "sml", "han", "mbus", "elgama")
 MEDIA: Final = ("tcp", "udp", "tls", "serial", "rfc2217", "modem", "file")
 
-ONE_WAY: Final = frozenset({"p1", "tic", "sml"})
+ONE_WAY: Final = frozenset({"p1", "tic", "sml", "han"})
 """Framings of meters that only speak: they are listened to, and can be kept in a file."""
 
 ADDRESSED: Final = frozenset({"wrapper", "hdlc", "mbus"})
@@ -41,6 +41,7 @@ FRAMING_NAMES: Final = {
     "p1": "P1",
     "tic": "TIC",
     "sml": "SML",
+    "han": "a customer (HAN) port in HDLC",
     "mbus": "M-Bus",
     "elgama": "the byte protocol of Elgama",
 }
@@ -61,6 +62,7 @@ LINES: Final = {
     "p1": (115200, "8N1"),
     "tic": (1200, "7E1"),
     "sml": (9600, "8N1"),
+    "han": (2400, "8E1"),
     "mbus": (2400, "8E1"),
     "elgama": (9600, "8N1"),
 }
@@ -80,6 +82,7 @@ _EXAMPLES: Final = {
     "p1+serial": "p1+serial:///dev/ttyUSB0?baud=115200",
     "tic+serial": "tic+serial:///dev/ttyUSB0?baud=1200",
     "sml+serial": "sml+serial:///dev/ttyUSB0?baud=9600",
+    "han+serial": "han+serial:///dev/ttyUSB0?baud=2400&lists=norway",
     "p1+file": "p1+file://telegrams.txt",
     "mbus+serial": "mbus+serial:///dev/ttyUSB0?baud=2400",
     "elgama+tcp": "elgama+tcp://192.0.2.7:4001?model=epqs&serial=925948&experimental=yes",
@@ -118,6 +121,7 @@ WIRE_WORDS: Final = {
 """What is meant where nothing is said, and the other words."""
 
 DIALLED: Final = re.compile(r"[0-9+*#A-DPTWptw,!@-]{1,60}")
+LISTS: Final = re.compile(r"[A-Za-z0-9._-]{1,40}(:[A-Za-z0-9._-]{1,40})?")
 COMMAND: Final = re.compile(r"[Aa][Tt][!-~ ]{0,120}")
 ANSWER_WAIT_LIMITS: Final = (1, 600)
 
@@ -192,6 +196,7 @@ PARAMETERS: Final[dict[str, _Parameter]] = {
     "data_baud": _Parameter(_SIGNED_ON, _STREAM_MEDIA, False),
     "bcc": _Parameter(frozenset({"iec21"}), _STREAM_MEDIA, False),
     "wake": _Parameter(_SIGNED_ON, _STREAM_MEDIA, False),
+    "lists": _Parameter(frozenset({"han"}), _ALL_MEDIA, False),
 }
 """Every parameter, in the order in which a URL prints them."""
 
