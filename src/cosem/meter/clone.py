@@ -1,8 +1,9 @@
 """A meter made of a snapshot: it shows to each client what its original showed, with the rights that it had there.
 
-Values stand still, but for the clock, which goes on in the offset from UTC that it had. What was not read of the
-original is unavailable, what was refused is refused in the same way, and methods other than those of the clock are not
-run. The snapshot has no keys and passwords; a clone is given new ones.
+Values stand still, but for the clock, which goes on in the offset from UTC that it had, the association that a client
+is in, and the invocation counters. What was not read of the original is unavailable, what was refused is refused in the
+same way, and methods other than those of the clock are not run. The snapshot has no keys and passwords; a clone is
+given new ones.
 """
 
 from __future__ import annotations
@@ -29,18 +30,24 @@ from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import Protection
 from cosem.protocol.crypto.gcm import TITLE_OCTETS
 from cosem.protocol.crypto.mechanism import MECHANISMS, SharedSecret
+from cosem.protocol.model.classes.access_control import AssociationLNVersion1
+from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.data_storage import ProfileGenericCommon
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.declare import object_for
 from cosem.protocol.model.rights import AttributeAccess, MethodAccess, ObjectListElement, object_list_of
-from cosem.protocol.values.data import Data, OctetString
+from cosem.protocol.values.data import Data, DoubleLongUnsigned, OctetString
 from cosem.protocol.values.dates import DateTime
-from cosem.protocol.values.obis import Obis
+from cosem.protocol.values.obis import Obis, ObisPattern
 from cosem.store.snapshot import Cell, RecordedAssociation, RecordedDevice, RecordedObject, Snapshot
 
 ASSOCIATIONS: Final = frozenset((12, 15))
 CURRENT_ASSOCIATION: Final = Obis("0.0.40.0.0.255")
 OBJECT_LIST: Final = 2
+SECURITY_SETUP: Final = 9
+UNLISTED_ASSOCIATION: Final = (AssociationLNVersion1.class_id, AssociationLNVersion1.version)
+"""What the current association is taken for where its original did not list it."""
+INVOCATION_COUNTERS: Final = ObisPattern("0.*.43.1.*.255")
 CLOCK: Final = Clock.class_id
 PROFILE: Final = ProfileGenericCommon.buffer.index
 SMALLEST_PDU: Final = 64
@@ -95,11 +102,13 @@ class RecordedRights(Rights):
 
     def attribute(self, item: Item, index: int) -> AttributeAccess:
         """Return what may be done with attribute `index` of `item`."""
-        listed = self.listed.get(item.instance)
-        if listed is None:
-            return AttributeAccess.NONE
-        told = listed.access_rights.attribute_access
-        return listed.attribute_access(index) if told else AttributeAccess.READ
+        listed, current = self.listed.get(item.instance), item.instance == CURRENT_ASSOCIATION
+        if listed is None:  # many meters do not list the association itself, and let it be read all the same
+            return AttributeAccess.READ if current and item.has(index) else AttributeAccess.NONE
+        if not listed.access_rights.attribute_access:
+            return AttributeAccess.READ
+        granted = listed.attribute_access(index)
+        return granted | AttributeAccess.READ if current and index == OBJECT_LIST else granted
 
     def method(self, item: Item, index: int) -> MethodAccess:
         """Return whether method `index` of `item` may be run."""
@@ -108,7 +117,7 @@ class RecordedRights(Rights):
 
     def shows(self, item: Item) -> bool:
         """Tell whether the association knows of `item` at all."""
-        return item.instance in self.listed
+        return item.instance in self.listed or item.instance == CURRENT_ASSOCIATION
 
 
 class RecordedRows:
@@ -140,6 +149,8 @@ def _furnish(device: LogicalDevice, recorded: RecordedDevice, entries: Entries) 
         if each.instance not in taken:
             taken.add(each.instance)
             device.put_in(_item(each, recorded))
+    if CURRENT_ASSOCIATION not in taken:
+        device.put_in(_item(RecordedObject(*UNLISTED_ASSOCIATION, CURRENT_ASSOCIATION, {}), recorded))
     for association in recorded.associations:
         try:
             device.offer(_described(association, entries(association)))
@@ -174,6 +185,8 @@ def _item(recorded: RecordedObject, device: RecordedDevice) -> Item:
         _make_association(item, recorded, device)
     elif recorded.class_id == CLOCK:
         _make_clock(item)
+    elif recorded.class_id == DataObject.class_id and INVOCATION_COUNTERS.matches(recorded.instance):
+        _make_counter(item, device)
     elif isinstance(address, ProfileGenericCommon) and PROFILE in item.values:
         _make_profile(item)
     return item
@@ -216,6 +229,37 @@ def _make_association(item: Item, recorded: RecordedObject, device: RecordedDevi
         return read
 
     item.behaviour = Behaviour(reads={index: read_of(index) for index in sorted(numbers)})
+
+
+def _make_counter(item: Item, device: RecordedDevice) -> None:
+    """Let an invocation counter tell the last one received, in the association whose security set-up has the same E.
+
+    Where the snapshot does not say which that is, it is the first one with keys: clients need it to get in at all.
+    Without any, and where it is of another type than counters have, it stays what it was.
+    """
+    usual = item.values.get(DataObject.value.index)
+    if not isinstance(usual, DoubleLongUnsigned):
+        return
+    octets = item.instance.octets
+    setup = OctetString(bytes((*octets[:3], 0, *octets[4:])))
+    users = {each.client for each in device.associations if _data_of(each.own.get(SECURITY_SETUP)) == setup}
+
+    def received(visit: Visit, _: Item) -> Data:
+        counted = {
+            each.client: number for number, each in enumerate(visit.device.associations, 1) if each.keys is not None
+        }
+        number = next((counted[client] for client in (*sorted(users), *counted) if client in counted), None)
+        return usual if number is None else DoubleLongUnsigned(visit.device.last_received(number))
+
+    def refuse(*_: object) -> None:
+        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+
+    del item.values[DataObject.value.index]
+    item.behaviour = Behaviour(reads={DataObject.value.index: received}, writes={DataObject.value.index: refuse})
+
+
+def _data_of(cell: Cell | None) -> Data:
+    return None if cell is None else cell.data
 
 
 def _make_clock(item: Item) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cosem.errors import ConfigurationError
+from cosem.meter.associations import Keys
 from cosem.meter.clone import Entry, clone
 from cosem.meter.dispatch import answer
 from cosem.meter.item import Visit
@@ -17,9 +18,10 @@ from cosem.protocol.apdu.get import DataAccessResult, GetRequestNormal, GetRespo
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.apdu.set import SetRequestNormal, SetResponseNormal
 from cosem.protocol.association.context import ApplicationContext, Negotiated
-from cosem.protocol.crypto.key import Secret
+from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.suite import Protection
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
+from cosem.protocol.model.classes.access_control import AssociationLNVersion1
 from cosem.protocol.model.rights import (
     OBJECT_LIST_ELEMENT,
     AccessRights,
@@ -30,10 +32,11 @@ from cosem.protocol.model.rights import (
     ObjectListElement,
 )
 from cosem.protocol.model.selection import CaptureObject
-from cosem.protocol.model.shape import array, shape_of
+from cosem.protocol.model.shape import ANY, array, shape_of
 from cosem.protocol.values.data import (
     Array,
     DoubleLongUnsigned,
+    Enumerated,
     Integer,
     LongUnsigned,
     OctetString,
@@ -106,6 +109,61 @@ def test_values_and_refusals_are_those_of_the_original() -> None:
     assert get(visit(), energy.logical_name) == OctetString(energy.instance.octets)
     assert get(visit(), Register("1.0.2.8.0.255").value) is DataAccessResult.OBJECT_UNDEFINED
     assert get(visit(), Data("0.0.42.0.0.255").value) is DataAccessResult.OBJECT_UNDEFINED  # it was not listed
+
+
+def test_the_association_that_its_original_did_not_list_is_read_as_the_original_answered() -> None:
+    current = AssociationLNVersion1()
+    assert get(visit(), replace(current.object_list, shape=ANY)) == LIST
+    assert get(visit(), current.association_status) == Enumerated(2)
+    response = answer(visit(), SetRequestNormal(0xC1, current.secret.descriptor, None, OctetString(b"s3cret")))
+    assert isinstance(response, SetResponseNormal)
+    assert response.result is DataAccessResult.READ_WRITE_DENIED
+
+
+def test_a_list_that_nobody_was_allowed_to_read_was_read_all_the_same() -> None:
+    current = AssociationLNVersion1()
+    nothing = AccessRights((AttributeAccessItem(2, AttributeAccess.NONE), AttributeAccessItem(3, AttributeAccess.NONE)))
+    told = ObjectListElement(15, 1, current.instance, nothing)
+    objects = array(OBJECT_LIST_ELEMENT[3]).encode((*map(listed, OBJECTS), told))
+    association = replace(ASSOCIATION, object_list=objects)
+    own = RecordedObject(15, 1, current.instance, {})
+    given = Snapshot("", (replace(DEVICE, associations=(association,), objects=(*OBJECTS, own)),))
+    assert get(visit(given), replace(current.object_list, shape=ANY)) == objects
+    assert get(visit(given), current.associated_partners_id) is DataAccessResult.READ_WRITE_DENIED
+
+
+KEYS = Keys(Key(b"encryption key 2"), Key(b"authentication 2"), temporary=True)
+
+
+@pytest.mark.parametrize(
+    ("e", "setups", "told"),
+    [
+        (0, {}, 41),  # nobody knows whose it is: that of the first with keys
+        (2, {2: 1, 3: 2}, 52),  # by the set-ups that the associations told
+        (1, {2: 1, 3: 2}, 41),
+    ],
+)
+def test_invocation_counters_tell_what_the_clone_has_received(e: int, setups: dict[int, int], told: int) -> None:
+    counter = Data(f"0.0.43.1.{e}.255")
+    recorded = RecordedObject(1, 0, counter.instance, {2: Cell(DoubleLongUnsigned(7))})
+    public = replace(ASSOCIATION, object_list=array(OBJECT_LIST_ELEMENT[3]).encode((listed(recorded),)))
+    ciphered = [
+        replace(
+            public,
+            client=client,
+            protection=48,
+            suite=0,
+            own={9: Cell(OctetString(bytes((0, 0, 43, 0, setups[client], 255))))} if client in setups else {},
+        )
+        for client in (2, 3)
+    ]
+    given = Snapshot("", (replace(DEVICE, associations=(public, *ciphered), objects=(recorded,)),))
+    keys = {2: KEYS, 3: replace(KEYS, encryption=Key(b"encryption key 3"))}
+    meter = clone(given, lambda each: Entry(keys=keys.get(each.client)), clock=lambda: NOON)
+    for client, number in ((2, 41), (3, 52)):
+        meter.counters.received(keys[client], b"TSTCLIEN").accept(number)
+    assert meter.value(counter.value) == told
+    assert clone(SNAPSHOT).management.find(counter.instance) is None
 
 
 def test_the_clock_goes_on_as_it_was_written() -> None:
