@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -136,6 +137,16 @@ def test_the_limits_of_a_file_count_where_no_option_says_otherwise(
             if seen["cosem_fleet_visited"] == 1:
                 break
         assert (seen["cosem_fleet_visited"], seen["cosem_fleet_ready"]) == (1, 0)
+
+
+def test_the_patience_of_a_file_counts(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(
+        '[limits.timing]\nidle = 0.3\n[[meters]]\ncount = 1\nlisten = "tcp://127.1.0.0:0"\n'
+    )
+    with running(str(tmp_path / "fleet.toml"), state=tmp_path) as (fleet, _):
+        first = ConnectionUrl.parse(fleet["first"])
+        with socket.create_connection((first.host, first.port or 0), timeout=20) as silent:
+            assert silent.recv(1) == b"", "whoever says nothing is closed, long before the usual two minutes"
 
 
 PLAN = """

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
+import pytest
+
 from cosem import AsyncClient, Client, Meter, ProfileGeneric, Register, Unit
-from cosem.meter import serving
+from cosem.errors import CosemError
+from cosem.meter import Server, serving
+from cosem.meter.attend import ConnectionLimits
+from cosem.protocol.profile.timing import Timing
 from lines import serial_line
 
 ENERGY = Register("1.0.1.8.0.255")
@@ -36,6 +42,22 @@ def test_hdlc_over_a_serial_line_on_asyncio() -> None:
             assert len(await client.get(ProfileGeneric("1.0.99.1.0.255").buffer)) == 200
 
     scenario(read)
+
+
+@pytest.mark.parametrize(("most", "fits"), [(1, True), (0, False)])
+def test_the_limits_of_a_connection_hold_on_a_line_too(most: int, fits: bool) -> None:
+    async def run() -> None:
+        limits = ConnectionLimits(associations=most)
+        with serial_line() as (meters_end, clients_end):
+            url = f"hdlc+serial://{meters_end}?baud=9600"
+            async with Server(described(), url, beyond_loopback=True, connection_limits=limits):
+                client = AsyncClient.open(f"hdlc+serial://{clients_end}?baud=9600", timing=Timing(association=1.0))
+                with contextlib.nullcontext() if fits else pytest.raises(CosemError):
+                    await client.connect()
+                    assert str(await client.quantity(ENERGY)) == "12345678 Wh"
+                await client.close()
+
+    asyncio.run(asyncio.wait_for(run(), 30))
 
 
 def test_hdlc_over_a_serial_line_blocking_twice_in_a_row() -> None:
