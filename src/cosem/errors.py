@@ -91,6 +91,10 @@ class SecurityError(CosemError):
     retry = Retry.NEW_SESSION
 
 
+class VerificationError(SecurityError):
+    """A protected message does not verify: it was made with another key, or altered on its way."""
+
+
 class InvocationCounterError(SecurityError):
     """A message verifies, but its invocation counter is not above the last one: a replay, or a counter set back.
 

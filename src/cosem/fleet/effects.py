@@ -135,10 +135,10 @@ class AffectedHousehold(Household):
         """The version of the firmware."""
         return self._effects.firmware(self._place, time) or super().firmware(time)
 
-    def events(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
+    def history(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
         """Return the outages of the last weeks and what else the scenario did, the oldest first."""
         done = self._effects.events(self._place, time)
-        rows = [*super().events(time), *((at.astimezone(time.tzinfo), Unsigned(code)) for at, code in done)]
+        rows = [*super().history(time), *((at.astimezone(time.tzinfo), Unsigned(code)) for at, code in done)]
         return sorted(rows, key=lambda row: row[0])
 
     def tariffs(self) -> tuple[tuple[datetime, TariffForm], ...]:

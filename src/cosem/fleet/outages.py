@@ -95,12 +95,12 @@ class DarkHousehold(AffectedHousehold):
             moment = self._edges[true] = Moment(self.number, super().seconds(true))
         return int(shown.figure.held(moment, shown.scaler))
 
-    def events(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
+    def history(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
         """Return what befell it and the outages of the scenario, at the times that its clock showed."""
         true, meter = self._meter.true_time_of(time), self._meter
         changes = ((at, code) for outage in self._outages for at, code in zip(outage, _CODES, strict=True))
         noted = [(meter.shown_then(at).astimezone(time.tzinfo), Unsigned(code)) for at, code in changes if at <= true]
-        return sorted([*super().events(time), *noted], key=lambda row: row[0])
+        return sorted([*super().history(time), *noted], key=lambda row: row[0])
 
 
 _CODES: Final = (POWER_DOWN, POWER_UP)

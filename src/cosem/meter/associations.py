@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from cosem.errors import ConfigurationError
+from cosem.meter.events import MeterEvent
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.admission import ServerPolicy
@@ -437,3 +438,24 @@ class _Received(ReceivedCounter):
         self._last = number
         if number >= 0:
             self._counters.remember(self._key, self)
+
+
+# -- what was changed -------------------------------------------------------------------------------------------------
+
+_GLOBAL_KEYS: Final = ("encryption", "authentication", "broadcast")
+
+
+def changes(before: AssociationDescription, after: AssociationDescription) -> Iterator[MeterEvent]:
+    """Return what a meter notes of an association that was changed: what was given anew, though it be the same."""
+    if after.secret is not before.secret:
+        yield MeterEvent.PASSWORD_CHANGED
+    if after.protection != before.protection:
+        yield MeterEvent.POLICY_CHANGED
+    old, new = before.keys, after.keys
+    if old is None or new is None:
+        return
+    for_all = any(getattr(new, name) is not getattr(old, name) for name in _GLOBAL_KEYS)
+    if for_all:
+        yield MeterEvent.GLOBAL_KEY_CHANGED
+    if for_all or new.general is not old.general:
+        yield MeterEvent.KEY_CHANGED

@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final, TypeAlias
 
-from cosem.errors import ConnectionLost, CosemError, RemoteProtocolError, SecurityError, TimedOut
+from cosem.errors import (
+    ConnectionLost,
+    CosemError,
+    InvocationCounterError,
+    RemoteProtocolError,
+    SecurityError,
+    TimedOut,
+    VerificationError,
+)
 from cosem.io.stream import Stream
 from cosem.meter import dispatch
 from cosem.meter.associations import AssociationDescription
 from cosem.meter.device import Meter
+from cosem.meter.events import MeterEvent
 from cosem.meter.misbehave import deviant, faulty
 from cosem.protocol.apdu.action import ActionRequestNormal
 from cosem.protocol.association.admission import ServerPolicy
@@ -40,6 +49,12 @@ class ConnectionLimits:
 
 
 DEFAULT_LIMITS = ConnectionLimits()
+
+_PROVOKED: Final = (
+    (InvocationCounterError, MeterEvent.COUNTER_REPLAYED),
+    (VerificationError, MeterEvent.DECRYPTION_FAILED),
+)
+"""What is noted of an APDU that is refused, by why it is."""
 
 Witness: TypeAlias = Callable[[SapPair, object, object], None]
 """Given between which SAPs, a request and its response."""
@@ -178,8 +193,11 @@ class _Connection:
             self._negotiated.pop(pair, None)
         elif isinstance(event, Refused):
             self._refusals += 1
+            for kind, provoked in _PROVOKED if not event.authentication else ():
+                if isinstance(event.error, kind):
+                    self._meter.provoked(pair.server, provoked)
             if event.authentication:
-                self._meter.lockout.failed(self._peer, pair.client, pair.server, now)
+                self._meter.authentication_failed(self._peer, pair.client, pair.server, now)
                 self._meter.keep_state()  # whoever is locked out stays so if the power goes now
                 self._refresh()
 

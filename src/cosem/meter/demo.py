@@ -1,7 +1,8 @@
 """Meters for demonstrations and tests: whatever is read of them follows from a number and the time.
 
 What they measure is a load, that of a household unless another one is named (see `cosem.meter.loads`); that they
-sometimes lose power is told here.
+sometimes lose power is told here. What happens to a meter itself, such as that a client sets its clock, is noted in its
+event log beside that.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from cosem.errors import ConfigurationError
 from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription, Keys
 from cosem.meter.behaviour.profile_generic import RECOMPUTED
 from cosem.meter.device import Meter, system_clock
+from cosem.meter.events import MeterEvent
 from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.item import FromSource
 from cosem.meter.loads import KINDS, Load, figure, shown
@@ -28,6 +30,7 @@ from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.mechanism import SharedSecret, named
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
+from cosem.protocol.model.companion import companion
 from cosem.protocol.values.data import Unsigned
 from cosem.protocol.values.obis import Obis
 
@@ -108,6 +111,7 @@ def objects_of(load: str) -> Objects:
         profile_entries=LOAD_PROFILE_ENTRIES,
         buffer=RECOMPUTED,
     )
+    objects.listeners = (OWN_LOG,)
     objects.add(
         EVENT_LOG,
         capture_objects=(Clock().time, event.value),
@@ -177,10 +181,41 @@ _OUTAGE_SHARE: Final = 0.06
 """How many days have an outage."""
 
 
-class Household(Load):
-    """One household: its load, its plate, and when it lost power."""
+class _OwnLog:
+    """Notes in the event log what happens to the meter itself, by the codes of IDIS."""
 
-    __slots__ = ()
+    def attach(self, device: LogicalDevice) -> None:
+        """Nothing is needed."""
+
+    def noted(self, device: LogicalDevice, event: MeterEvent, time: datetime) -> None:
+        """Note an event that has a code."""
+        code = codes().get(event)
+        if code is not None and isinstance(device.source, Household):
+            device.source.note(time, code)
+
+
+OWN_LOG: Final = _OwnLog()
+
+
+@lru_cache(maxsize=1)
+def codes() -> Mapping[MeterEvent, int]:
+    """Return the codes of the event log: those of IDIS, of all its logs."""
+    noted = (each.events.items() for each in companion("idis").notes)
+    return MappingProxyType({MeterEvent(name): code for events in noted for name, code in events})
+
+
+class Household(Load):
+    """One household: its load, its plate, when it lost power, and what its meter has noted beside that."""
+
+    __slots__ = ("noted",)
+
+    def __init__(self, number: int, zone: tzinfo) -> None:
+        super().__init__(number, zone)
+        self.noted: tuple[tuple[datetime, int], ...] = ()
+
+    def note(self, time: datetime, code: int) -> None:
+        """Note in the event log what happens to the meter."""
+        self.noted = (*self.noted, (time, code))[-EVENT_LOG_ENTRIES:]
 
     def serial(self, _: datetime) -> str:
         """The serial number on its plate."""
@@ -192,6 +227,18 @@ class Household(Load):
         return "1.0.0"
 
     def events(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
+        """Return its history, and what was noted beside it in the order in which it came, the oldest first."""
+        history = self.history(time)
+        if not self.noted:
+            return history
+        rows: list[tuple[datetime, Unsigned]] = []
+        for at, code in self.noted:
+            while history and history[0][0] <= at:
+                rows.append(history.pop(0))
+            rows.append((at.astimezone(time.tzinfo), Unsigned(code)))
+        return rows + history
+
+    def history(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
         """Return the outages of the last weeks, the oldest first."""
         rows: list[tuple[datetime, Unsigned]] = []
         today = max(int(self.seconds(time) // _DAY), 0)

@@ -18,6 +18,7 @@ from cosem.meter.faults import WELL_BEHAVED, DriftingClock, Faults
 from cosem.meter.lockout import DEFAULT_LIMITS, Lockout, LockoutLimits
 from cosem.meter.logical_device import MANAGEMENT, C, LogicalDevice
 from cosem.meter.power import Power
+from cosem.meter.provoked import Provoked
 from cosem.meter.pushing import Pushes
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import Protection
@@ -77,7 +78,8 @@ class Meter:
     """
 
     __slots__ = (
-        *("_clock", "_counters", "_lockout", "_lockout_limits", "_power", "_pushes", "_shift", "_shifts", "_store"),
+        *("_clock", "_counters", "_lockout", "_lockout_limits", "_power", "_provoked", "_pushes", "_shift"),
+        *("_shifts", "_store"),
         *(
             "chance",
             "clock_invalid",
@@ -119,6 +121,7 @@ class Meter:
         self._counters: Counters | None = None
         self._lockout: Lockout | None = None
         self._pushes: Pushes | None = None
+        self._provoked: Provoked | None = None
         self._power: Power | None = None
         self.clock_invalid: datetime | None = None
         self._lockout_limits = lockout
@@ -310,6 +313,26 @@ class Meter:
         """Begin the pushes that an event in a logical device sets off."""
         if self._pushes is not None:
             self._pushes.noted(device, event, time)
+
+    def authentication_failed(self, peer: str, client: int, server: int, now: float) -> None:
+        """Count and note that a client failed to authenticate, and that this locks it out, if it does.
+
+        `now` is in seconds of the clock of the lock-out, and `server` the SAP, of no logical device on a local port.
+        """
+        lockout = self.lockout
+        was_locked = lockout.locked(peer, client, server, now)
+        locked = lockout.failed(peer, client, server, now)
+        self.provoked(server, MeterEvent.AUTHENTICATION_FAILED)
+        if locked and not was_locked:
+            self.provoked(server, MeterEvent.LOCKED_OUT)
+
+    def provoked(self, sap: int, event: MeterEvent) -> None:
+        """Note what anybody can make happen to a logical device, as often as `cosem.meter.provoked` has it."""
+        device = self.devices.get(sap, self.management)
+        if self._provoked is None:
+            self._provoked = Provoked()
+        if self._provoked.counts(device.sap, event, self.true_time()):
+            device.note(event)
 
     @property
     def lockout(self) -> Lockout:

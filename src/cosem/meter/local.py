@@ -179,7 +179,7 @@ class LocalSession:
                 device.acknowledge(now)
                 return
         self._wrong += 1
-        meter.lockout.failed(self._peer, self._port.client, _LOCAL, now)
+        meter.authentication_failed(self._peer, self._port.client, _LOCAL, now)
         device.refuse(f"ER{int(DataAccessResult.READ_WRITE_DENIED):02d}", now)
         if self._wrong >= ATTEMPTS:
             device.break_off(now)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from cosem.errors import ConfigurationError
+from cosem.meter import saving
 from cosem.meter.agenda import Agenda
 from cosem.meter.alarms import Alarms
-from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Furnishing
+from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Furnishing, changes
 from cosem.meter.behaviour import profile_generic
 from cosem.meter.events import MeterEvent
 from cosem.meter.furniture import furniture
 from cosem.meter.item import Item, Refusal, Visit
-from cosem.meter.objects import Objects, declared, held
+from cosem.meter.objects import Listener, Objects, declared, held
 from cosem.meter.short_names import ShortNames
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.association.admission import ServerPolicy
@@ -44,14 +45,6 @@ LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """Between these the clock can be set."""
 
 C = TypeVar("C", bound=InterfaceClass)
-
-
-class Listener(Protocol):
-    """Somebody who is told of the events of a logical device."""
-
-    def attach(self, device: LogicalDevice) -> None: ...
-
-    def noted(self, device: LogicalDevice, event: MeterEvent, time: datetime) -> None: ...
 
 
 class LogicalDevice:
@@ -110,6 +103,8 @@ class LogicalDevice:
         if code is None:
             raise ConfigurationError(f"{log!r}: an event log captures the Data object that holds the code of the event")
         self._logs += ((log.instance, code, codes),)
+        if begins and not saving.EVENTS.isdisjoint(codes):
+            saving.tell(self, profile)
         if begins:
             self._note(self._logs[-1:], MeterEvent.POWER_UP, self.meter.time())
 
@@ -121,6 +116,8 @@ class LogicalDevice:
     def alarm(self, alarms: Alarms) -> None:
         """Raise alarms from now on, first that the meter has power; ConfigurationError where an object is missing."""
         self.listen(alarms)
+        if not saving.EVENTS.isdisjoint(alarms.bits):
+            saving.tell(self, self._found(alarms.register))
         alarms.noted(self, MeterEvent.POWER_UP, self.meter.time())
 
     def takes_time(self, item: Item) -> None:
@@ -142,6 +139,7 @@ class LogicalDevice:
             raise ConfigurationError(f"{self!r} has objects already")
         self.objects = objects.share()
         self.source = source
+        self._listeners = objects.listeners
         self._name_anew()
 
     def offer(self, *descriptions: AssociationDescription) -> None:
@@ -161,12 +159,14 @@ class LogicalDevice:
 
         Raises ConfigurationError when it cannot be kept; then everything stays as it is.
         """
-        keys, keeper = changed.keys, self.meter.key_keeper
+        keys, keeper, before = changed.keys, self.meter.key_keeper, self.association(client)
         if keeper is not None:
             keeper.keep(self.name, changed)
         elif keys is not None and not keys.temporary:
             raise ConfigurationError("these keys outlive the process, and nothing was given that keeps changes")
         self.offer_instead(client, changed)
+        for event in () if before is None else changes(before, changed):
+            self.note(event)
 
     def offer_instead(self, client: int, changed: AssociationDescription) -> None:
         """Offer a client another association from now on, which somebody keeps already."""
@@ -319,9 +319,19 @@ class LogicalDevice:
         """Note an event in the logs that have a code for it, raise its alarms, and begin the pushes it sets off."""
         time = self.meter.time() if time is None else time
         self._note(self._logs, event, time)
+        self._tell(event, time)
+
+    def _tell(self, event: MeterEvent, time: datetime) -> None:
         for listener in self._listeners:
             listener.noted(self, event, time)
         self.meter.noted(self, event, time)
+
+    def cleared(self, log: Obis, time: datetime) -> None:
+        """Note in an event log that it was cleared."""
+        logs = [each for each in self._logs if each[0] == log]
+        if logs:
+            self._note(logs, MeterEvent.LOG_CLEARED, time)
+            self._tell(MeterEvent.LOG_CLEARED, time)
 
     def _note(
         self, logs: Iterable[tuple[Obis, Obis, Mapping[MeterEvent, int]]], event: MeterEvent, time: datetime
@@ -401,6 +411,11 @@ class LogicalDevice:
 
     def _furniture(self, association: AssociationDescription | None, short_names: bool = False) -> Mapping[Obis, Item]:
         return furniture(self.sap == MANAGEMENT, self._furnishings, self._number(association), short_names)
+
+    def _found(self, instance: Obis) -> Item:
+        item = self.find(instance)
+        assert item is not None  # looked for before
+        return item
 
     def _item(self, reference: AttributeRef[Any]) -> Item:
         item = self.find(reference.instance)

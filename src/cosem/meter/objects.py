@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from cosem.errors import ConfigurationError, LocalProtocolError, ShapeError
 from cosem.meter import behaviour as behaviours
+from cosem.meter.events import MeterEvent
 from cosem.meter.item import LOGICAL_NAME, FromSource, Item
 from cosem.meter.values import encode_value
 from cosem.protocol.model.declare import Attribute, InterfaceClass
 from cosem.protocol.values.data import Data
 from cosem.protocol.values.obis import Obis
 
+if TYPE_CHECKING:
+    from cosem.meter.logical_device import LogicalDevice
+
 PROFILE_GENERIC: Final = 7
 
 C = TypeVar("C", bound=InterfaceClass)
 
 
+class Listener(Protocol):
+    """Somebody who is told of the events of a logical device."""
+
+    def attach(self, device: LogicalDevice) -> None: ...
+
+    def noted(self, device: LogicalDevice, event: MeterEvent, time: datetime) -> None: ...
+
+
 class Objects:
     """Objects by logical name. `shared` once more than one device may use them: then they do not change any more."""
 
-    __slots__ = ("_items", "profiles", "shared", "timed")
+    __slots__ = ("_items", "listeners", "profiles", "shared", "timed")
 
     def __init__(self) -> None:
         self._items: dict[bytes, Item] = {}
         """By the octets of their logical names, which are compared faster than the names."""
         self.profiles: tuple[Item, ...] = ()
         self.timed: tuple[Item, ...] = ()
+        self.listeners: tuple[Listener, ...] = ()
+        """Who is told of the events of each device that begins with these objects; he needs nothing attached."""
         self.shared = False
 
     def add(self, address: C, /, *, writable: Iterable[str] = (), **values: object) -> C:
@@ -90,6 +105,7 @@ class Objects:
         """Return objects of the same values for one device alone."""
         copied = Objects()
         copied._items = {name: item.copy() for name, item in self._items.items()}
+        copied.listeners = self.listeners
         copied.profiles = tuple(item for item in copied._items.values() if item.class_id == PROFILE_GENERIC)
         copied.timed = tuple(item for item in copied._items.values() if item.behaviour.timed is not None)
         return copied

@@ -20,6 +20,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cosem.errors import ConfigurationError, CosemError
+from cosem.meter import saving
 from cosem.meter.behaviour import push_setup
 from cosem.meter.behaviour.push_setup import PushPlan
 from cosem.meter.events import MeterEvent
@@ -144,6 +145,8 @@ class Pushes:
                 raise ConfigurationError(f"client {client} has no association whose keys could protect a push")
             self._clients[device.sap, instance] = client
         on = self._triggers[device.sap, instance] = frozenset(on)
+        if not saving.EVENTS.isdisjoint(on):
+            saving.tell(device, item)
         if MeterEvent.POWER_UP in on:  # which it has just got
             self.begin(device, item, self._meter.time())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,8 @@ from cosem.fleet.counters import FleetCounters
 from cosem.fleet.keys import SECRET_OCTETS, FleetKeys
 from cosem.fleet.kinds import Kinds
 from cosem.fleet.population import Population, PopulationLimits, first_counter
-from cosem.meter.demo import household
+from cosem.meter import Meter
+from cosem.meter.demo import EVENT_LOG, household
 from cosem.meter.lockout import LockoutLimits
 from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.crypto.key import Secret
@@ -74,6 +76,32 @@ def test_every_meter_has_the_limits_of_the_population(keys: FleetKeys | None) ->
     offered = meter.management.associations
     assert [each.client for each in offered] == ([16] if keys is None else [16, 1])
     assert {each.limits.listed for each in offered} == {9}
+
+
+def test_what_a_client_does_is_in_the_event_log_and_remembered_past_the_limit() -> None:
+    def codes(meter: Meter) -> list[int]:
+        rows: Any = meter.value(EVENT_LOG.buffer)
+        return [int(row[1]) for row in rows]
+
+    meters = population(limits=PopulationLimits(ready=0))
+    with meters.visit(2) as meter:
+        history = codes(meter)
+        meter.set_time(TIME + timedelta(hours=1))
+    with meters.visit(3) as other:
+        assert set(codes(other)) <= {1, 2}
+    assert (meters.changed, meters.ready) == (1, 0)
+    with meters.visit(2) as meter:
+        assert codes(meter) == [*history, 4, 5]
+
+
+def test_what_anybody_can_provoke_makes_no_meter_remembered() -> None:
+    meters = population(limits=PopulationLimits(ready=1))
+    for number in range(5):
+        with meters.visit(number) as meter:
+            meter.authentication_failed("a", 32, 1, 0.0)
+            rows: Any = meter.value(EVENT_LOG.buffer)
+            assert int(rows[-1][1]) == 46
+    assert (meters.changed, meters.ready) == (0, 1)
 
 
 def test_what_was_changed_is_remembered_past_the_limit() -> None:

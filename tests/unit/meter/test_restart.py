@@ -18,6 +18,7 @@ from cosem.meter import AssociationDescription, Keys, Meter
 from cosem.meter import behaviour as behaviours
 from cosem.meter.behaviour import association_ln
 from cosem.meter.behaviour.profile_history import HISTORY
+from cosem.meter.demo import EVENT_LOG
 from cosem.meter.describe import parse
 from cosem.meter.memory import remember, states
 from cosem.meter.memory.plain import DATA, plain, value_of
@@ -262,6 +263,16 @@ def test_an_event_log_notes_that_there_is_power_again_and_alarms_stay_reset(life
     assert again.value(ALARM.value) == 4  # power, anew
     life.now.later(minutes=13)
     assert [row[1] for row in rows(again, PROFILE)[0]] == [0x20]  # set, in the period that was going on
+
+
+def test_what_a_meter_of_a_template_has_noted_is_there(life: Life) -> None:
+    life.text = 'template = "household"\n'
+    meter = life.begin()
+    history = rows(meter, EVENT_LOG)[0]
+    done(put(meter, Clock().time, DateTime.from_datetime(NOON + timedelta(minutes=5))))
+    found = rows(life.again(), EVENT_LOG)[0]
+    assert found[: len(history)] == history
+    assert [row[1] for row in found[len(history) :]] == [4, 5, 2]  # set, from and to, and power again
 
 
 # -- pushes and a clock that drifts ------------------------------------------------------------------------------------

@@ -83,6 +83,7 @@ CHANGES: dict[str, tuple[str, Change]] = {
     "an attribute and a push": (WRITABLE + PUSHED, lambda meter: put(meter, TARIFF.value, Unsigned(7))),
     "a push": (PUSHING, lambda meter: act(meter, PushSetupVersion0(SETUP).push)),
     "the clock": (ROWS, lambda meter: put(meter, Clock().time, moment(days=1))),
+    "the log of a template": ('template = "household"\n', lambda meter: put(meter, Clock().time, moment(days=1))),
     "a preset time": (
         "",
         lambda meter: act(

@@ -501,8 +501,9 @@ def _entries_in_use(visit: Visit, item: Item) -> Data:
     return DoubleLongUnsigned(profile.source.count(profile, visit))
 
 
-def _reset(_: Visit, item: Item, __: Data) -> Data:
+def _reset(visit: Visit, item: Item, _: Data) -> Data:
     _profile(item).source.reset()
+    visit.device.cleared(item.instance, visit.time)
     return None
 
 

@@ -24,6 +24,7 @@ from typing import Any, Final
 from cosem.errors import ConfigurationError, CosemError, IncompleteWarning
 from cosem.meter.associations import AssociationDescription
 from cosem.meter.behaviour.registers import Counted, SinceReset, counted
+from cosem.meter.demo import Household
 from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
 from cosem.meter.item import FromSource, Item
@@ -47,7 +48,7 @@ _DRIFT: Final = "drift"
 _INVALID: Final = "clock invalid"
 _ASSOCIATION: Final = "association"
 _DRAWN: Final = "drawn"
-_TAKEN_BACK: Final = frozenset({_CLOCK, _PRESET, "agenda", "marks"})
+_TAKEN_BACK: Final = frozenset({_CLOCK, _PRESET, "agenda", "marks", "noted"})
 """Kinds of what a client may change, beside values and states of objects."""
 
 _OF_STATE: Final = 3
@@ -262,6 +263,8 @@ class Memory:
             marks = tuple(each.marks for each in device.listeners if isinstance(each, ProfileStatus))
             if marks:
                 yield f"marks {device.sap}", marks
+            if isinstance(device.source, Household) and device.source.noted:
+                yield f"noted {device.sap}", device.source.noted
 
     def _keep_state(self, name: str, item: Item) -> None:
         found = states.kept(item)
@@ -375,6 +378,10 @@ class Memory:
             for status, marks in zip(statuses, value, strict=False):
                 status.marks = marks
             return len(statuses) == len(value)
+        if kind == "noted":
+            if isinstance(device.source, Household):
+                device.source.noted = value or ()
+            return isinstance(device.source, Household)
         item = device.objects.find(Obis(place[0]))
         if item is None:
             return False

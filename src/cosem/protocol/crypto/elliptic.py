@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
-from cosem.errors import ConfigurationError, SecurityError
+from cosem.errors import ConfigurationError, SecurityError, VerificationError
 from cosem.protocol.crypto.key import Secret
 
 
@@ -124,7 +124,7 @@ class PublicKey:
         try:
             self._library.verify(encode_dss_signature(r, s), message, ec.ECDSA(curve.digest))
         except InvalidSignature:
-            raise SecurityError(
+            raise VerificationError(
                 "the signature does not verify: the octets were altered, or somebody else signed them"
             ) from None
 

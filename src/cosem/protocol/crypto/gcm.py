@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cosem import danger
-from cosem.errors import LocalProtocolError, SecurityError
+from cosem.errors import LocalProtocolError, SecurityError, VerificationError
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.crypto.suite import PROTECTION_MASK
 
@@ -122,7 +122,7 @@ class Gcm:
             plaintext = protected[:size]
             if compare_digest(self.tag(control, nonce, fields + plaintext), protected[size:]):
                 return plaintext
-            raise SecurityError(_TAG_IS_WRONG)
+            raise VerificationError(_TAG_IS_WRONG)
         if mode == _ENCRYPTED:
             self._demand_permission()
             return self._encrypt(nonce, protected, None)[: len(protected)]
@@ -163,7 +163,7 @@ def unseal(
     # Of the two parts that are compared the ciphertext comes out as it was in any case, the tag under the right keys.
     if compare_digest(encrypt(nonce, plaintext, associated)[:_SHORTENED], sealed):
         return plaintext
-    raise SecurityError(_TAG_IS_WRONG)
+    raise VerificationError(_TAG_IS_WRONG)
 
 
 def nonce(system_title: bytes, counter: int) -> bytes:
