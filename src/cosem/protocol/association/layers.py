@@ -84,6 +84,9 @@ class Layer:
 GLOBAL: Final[tuple[Layer, ...]] = (Layer(Envelope.SERVICE),)
 """The envelope of a service's own, under the global key."""
 
+DEDICATED: Final[tuple[Layer, ...]] = (Layer(Envelope.SERVICE, dedicated=True),)
+"""The same under the dedicated key."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeneralKeys:
@@ -153,6 +156,8 @@ class KeyOfMessage:
 
 def overhead(layers: tuple[Layer, ...], suite: Suite) -> int:
     """Return the most octets that these envelopes add to an APDU."""
+    if layers is GLOBAL:
+        return ENVELOPE_OVERHEAD
     if all(layer.envelope in (Envelope.SERVICE, Envelope.GENERAL) for layer in layers):
         return ENVELOPE_OVERHEAD * len(layers)
     curve = suite.curve

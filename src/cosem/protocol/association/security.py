@@ -32,6 +32,8 @@ from cosem.protocol.association.heading import (
     past_length,
 )
 from cosem.protocol.association.layers import (
+    DEDICATED,
+    GLOBAL,
     Envelope,
     GeneralKeys,
     GeneralProtection,
@@ -113,8 +115,8 @@ class _Envelope(NamedTuple):
 def _service_specific(opened: Callable[[SecurityContext, bytes, _Envelope], _Opened]) -> dict[int, _Envelope]:
     """Return the envelopes that services have of their own."""
     return {
-        tag: _Envelope(plain, dedicated, opened, (Layer(Envelope.SERVICE, dedicated=dedicated),))
-        for dedicated, tags in ((False, GLOBAL_TAGS), (True, DEDICATED_TAGS))
+        tag: _Envelope(plain, dedicated, opened, layers)
+        for dedicated, tags, layers in ((False, GLOBAL_TAGS, GLOBAL), (True, DEDICATED_TAGS, DEDICATED))
         for plain, tag in tags.items()
     }
 
@@ -279,6 +281,8 @@ class SecurityContext:
         Layers without a transaction-id get the same fresh one. Where what is sent is to be signed and no layer does
         it, it is signed first. Raises what `protect` raises, and LocalProtocolError when a key is missing.
         """
+        if layers is GLOBAL and not self._signs:
+            return self.protect(apdu)
         if len(layers) == 1 and layers[0].envelope not in _IN_TRANSACTIONS and not self._signs:
             return self._make_ciphered(apdu, layers[0])
         return self._wrapped(apdu, self.numbered(layers))
@@ -310,6 +314,8 @@ class SecurityContext:
 
         So a peer that is known by its signing key alone gets its answer, as it does from the meters of others.
         """
+        if layers is GLOBAL:
+            return layers
         return tuple(
             each if self._general.can_make(each.key) else replace(each, key=KeyChoice.IDENTIFIED) for each in layers
         )

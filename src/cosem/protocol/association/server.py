@@ -314,9 +314,10 @@ class ServerAssociation:
                 raise SecurityError("general-ciphering and general-signing were not negotiated (general protection)")
             opened = self._security.unprotect(octets)
             octets = opened.apdu
-            if opened.layers and all(each.key is not KeyChoice.BROADCAST for each in opened.layers):
+            layers = opened.layers
+            if layers is not self._layers and layers and all(each.key is not KeyChoice.BROADCAST for each in layers):
                 # The answer comes as the question came: under the same key, in the same kind of envelope.
-                self._layers = self._security.answering(opened.layers)
+                self._layers = self._security.answering(layers)
         self._silent = octets[0] in SERVICES_OF_CLIENTS and is_unconfirmed(octets)
         if self._broadcast and not self._silent:
             raise RemoteProtocolError("a broadcast that wants an answer")
