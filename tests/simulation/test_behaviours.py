@@ -10,8 +10,9 @@ from cosem import AsyncClient
 from cosem.meter.describe import parse
 from cosem.protocol.model import Data, ProfileGeneric
 from cosem.protocol.model.classes.time_and_event import DisconnectControl, Limiter
+from described import LIMITED
 from simulation.bench import Bench
-from unit.meter.test_monitors import LIMITED
+from unit.meter.test_monitors import METER
 
 LOG = ProfileGeneric("0.0.99.98.0.255")
 
@@ -20,7 +21,7 @@ def test_a_client_reads_in_the_event_log_what_a_limiter_did():
     now = Now()
     bench = Bench()
     bench.words = {}
-    bench.meter = parse(LIMITED + "[[association]]\nclient = 1\n", clock=now)
+    bench.meter = parse(METER + LIMITED + "[[association]]\nclient = 1\n", clock=now)
     now.later(hours=2, minutes=10)
 
     async def read(client: AsyncClient) -> tuple[Any, ...]:

@@ -15,6 +15,8 @@ from cosem.errors import CommandRefused, ConfigurationError, ConnectionLost, Cos
 from cosem.io.simulated import Faults, World
 from cosem.io.stream import Stream
 from cosem.meter import Access, AssociationDescription, LocalPort, Rights, attend_local
+from cosem.meter.events import MeterEvent
+from cosem.meter.logical_device import LogicalDevice
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.crypto.mechanism import named
 from cosem.protocol.iec21.message import Check, Command, Mode, Option
@@ -256,8 +258,22 @@ def test_without_a_password_nothing_is_written() -> None:
     assert bytes(meter.value(TEXT.value)) == b"before"
 
 
+class Told:
+    """Who is told of the events of a meter."""
+
+    def __init__(self) -> None:
+        self.events: list[MeterEvent] = []
+
+    def attach(self, device: LogicalDevice) -> None:
+        """Nothing is needed."""
+
+    def noted(self, _: LogicalDevice, event: MeterEvent, __: datetime) -> None:
+        self.events.append(event)
+
+
 def test_wrong_passwords_end_the_session_and_lock_out() -> None:
-    meter = described()
+    meter, told = described(), Told()
+    meter.management.listen(told)
 
     async def wrong(client: AsyncLocalClient) -> None:
         with pytest.raises(CommandRefused):
@@ -265,6 +281,7 @@ def test_wrong_passwords_end_the_session_and_lock_out() -> None:
 
     for _ in range(3):
         run(wrong, meter, password=Secret(b"00000000"))
+    assert told.events == [MeterEvent.AUTHENTICATION_FAILED, MeterEvent.LOCKED_OUT]
 
     async def right(client: AsyncLocalClient) -> None:
         with pytest.raises(CommandRefused):

@@ -16,6 +16,7 @@ from cosem.io.aio.memory import MemoryStream
 from cosem.meter.associations import AssociationDescription, Keys, demo_keys
 from cosem.meter.attend import attend
 from cosem.meter.demo import EVENT_LOG, EVENT_LOG_ENTRIES, codes, household
+from cosem.meter.describe import parse
 from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
 from cosem.protocol.association.client import ClientAssociation
@@ -26,6 +27,7 @@ from cosem.protocol.association.security import Protection, SecurityContext
 from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.model import Clock, Data, ProfileGeneric
+from cosem.protocol.model.classes.time_and_event import DisconnectControl
 from cosem.protocol.values.data import Unsigned
 from cosem.store.memory import MemoryCounterStore
 from pair import AK, BOTH, CLIENT_TITLE, EK
@@ -200,6 +202,22 @@ def test_a_meter_for_demonstrations_notes_what_happens_to_it_beside_its_history(
     now.later(days=40)
     computed = logged(later)
     assert sorted(logged(made)) == sorted([*computed, 4, 5, 4, 5, 46]), "its history goes on"
+
+
+def test_a_template_notes_what_objects_do_that_a_description_adds() -> None:
+    now = Now()
+    breaker = '[[object]]\nclass = "DisconnectControl"\ninstance = "0.0.96.3.10.255"\n'
+    text = f'[meter]\nname = "KFM1020012345678"\ntemplate = "household"\nnumber = 3\n{breaker}'
+    made = parse(text, clock=now)
+    history = logged(made)
+    run(made, DisconnectControl().remote_disconnect)
+    now.later(minutes=1)
+    run(made, DisconnectControl().remote_reconnect)
+    assert logged(made) == [*history, 62, 63]
+    made.power.down()
+    now.later(minutes=10)
+    made.power.up()
+    assert logged(made) == [*history, 62, 63, 1, 2]
 
 
 def test_the_log_of_a_meter_for_demonstrations_holds_so_many_entries_and_not_one_more() -> None:
