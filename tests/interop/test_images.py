@@ -17,6 +17,7 @@ from cosem import Client, Clock, Meter
 from cosem.client import image as images
 from cosem.errors import RemoteProtocolError, SecurityWarning
 from cosem.meter import Access, AssociationDescription, Rights
+from cosem.meter.faults import Faults
 from cosem.protocol.model.classes.access_control import ImageTransfer, ImageTransferStatus
 from interop.conftest import peer
 from interop.served import served
@@ -68,17 +69,28 @@ def test_blocks_that_are_always_lost_end_the_transfer(pydlms_meter: Callable[...
         client.send_image(IMAGE, b"v2", write=True)
 
 
-def test_a_verification_that_fails_is_said(pydlms_meter: Callable[..., int]) -> None:
+@pytest.mark.parametrize("steps", [0, 2])
+@pytest.mark.parametrize("what", ["verify", "activate"])
+def test_a_failure_is_said(pydlms_meter: Callable[..., int], what: str, steps: int) -> None:
+    """The peer refuses by other-reason, or later by its status; what it means is in the status either way."""
+    meter = {f"fail_{what}": True, f"{what}_steps": steps}
     with (
-        Client.open(url(pydlms_meter(image={"fail_verify": True, "verify_steps": 2}))) as client,
-        pytest.raises(RemoteProtocolError, match="verification failed"),
+        Client.open(url(pydlms_meter(image=meter))) as client,
+        pytest.raises(
+            RemoteProtocolError, match={"verify": "verification", "activate": "activation"}[what] + " failed"
+        ),
     ):
-        client.send_image(IMAGE, b"v2", write=True)
+        client.send_image(IMAGE, b"v2", activate=True, write=True)
 
 
 @pytest.mark.parametrize("activate", [False, True])
-def test_our_meter_takes_an_image(tmp_path: Path, activate: bool) -> None:
-    meter, file = Meter("KFM1020012345678"), tmp_path / "image"
+@pytest.mark.parametrize(
+    "faults",
+    [Faults(), Faults(block_loss=0.1), Faults(verification_time=0.05, activation_time=0.05)],
+    ids=["well behaved", "blocks lost", "slow"],
+)
+def test_our_meter_takes_an_image(tmp_path: Path, activate: bool, faults: Faults) -> None:
+    meter, file = Meter("KFM1020012345678", faults=faults), tmp_path / "image"
     meter.add(Clock())
     meter.add(ImageTransfer(), image_block_size=100)
     meter.offer(AssociationDescription(client=16, rights=Rights(Access.MANAGE)))
@@ -92,5 +104,22 @@ def test_our_meter_takes_an_image(tmp_path: Path, activate: bool) -> None:
     item = meter.management.find(ImageTransfer().instance)
     assert item is not None
     assert bytes(item.state.octets) == IMAGE
+    meter.settle()
     expected = ImageTransferStatus.ACTIVATION_SUCCESSFUL if activate else ImageTransferStatus.VERIFICATION_SUCCESSFUL
     assert item.state.status is expected
+
+
+@pytest.mark.parametrize("what", ["verify", "activate"])
+def test_the_client_of_the_peer_is_told_what_failed(tmp_path: Path, what: str) -> None:
+    faults = Faults(verification_fails=True) if what == "verify" else Faults(activation_fails=True)
+    meter, file = Meter("KFM1020012345678", faults=faults), tmp_path / "image"
+    meter.add(Clock())
+    meter.add(ImageTransfer(), image_block_size=100)
+    meter.offer(AssociationDescription(client=16, rights=Rights(Access.MANAGE)))
+    file.write_bytes(IMAGE)
+    with served(meter) as port:
+        words = ["image-transfer", f"tcp://127.0.0.1:{port}", "--client", "16", "--poll", "0.01"]
+        words += ["--identifier", b"v2".hex(), "--yes", "--activate", str(file)]
+        done = subprocess.run([peer("pydlms"), *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode != 0
+    assert f"image_{what} failed" in done.stderr

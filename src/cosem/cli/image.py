@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from cosem.cli.failure import BAD_USAGE, Ended
+from cosem.cli.failure import BAD_USAGE, SESSION_LOST, SOME_FAILED, Ended
 from cosem.cli.options import Connection, connected
 from cosem.cli.progress import counting
 from cosem.cli.report import put_json, put_table, say, value_text
-from cosem.cli.session import session
+from cosem.cli.session import prepared, session
 from cosem.cli.writing import Write
-from cosem.client.image import PATIENCE, ImageState
-from cosem.errors import ConfigurationError
+from cosem.client.client import Client
+from cosem.client.image import PATIENCE, POLL, ImageState, words_of
+from cosem.errors import ConfigurationError, ConnectionLost, TransportError
 from cosem.protocol.crypto.key import octets_from_hex
-from cosem.protocol.model.classes.access_control import ImageTransfer
+from cosem.protocol.model.classes.access_control import ImageTransfer, ImageTransferStatus
 from cosem.protocol.values.data import OctetString
 
 LARGEST_FILE = 256 * 1024 * 1024
@@ -54,6 +56,8 @@ def image(
 ) -> None:
     """Show how far an image is, or send one: what is missing of it, as often as need be.
 
+    A meter that restarts into the new image and so breaks the connection off is looked for until it is there again.
+
     \b
     Examples:
       cosem image tcp://192.0.2.7:4059
@@ -75,7 +79,7 @@ def image(
                 raise Ended(BAD_USAGE)
             return
         if octets is None:
-            client.activate_image(where, patience=patience, write=True)
+            broken = _activated(client, where, patience)
         else:
             assert file is not None
             blocks = -(-len(octets) // (state.block_size or len(octets)))
@@ -86,13 +90,49 @@ def image(
                     where,
                     resume=resume,
                     verify=not no_verify,
-                    activate=activate,
                     progress=told,
                     patience=patience,
                     write=True,
                 )
-        state = client.image_state(where)
-    _show(connection, state)
+            broken = activate and _activated(client, where, patience)
+        if not broken:
+            state = client.image_state(where)
+    _show(connection, _after_restart(connection, where, patience) if broken else state)
+
+
+def _activated(client: Client, where: ImageTransfer, patience: float) -> bool:
+    """Activate what is there; return whether the meter broke the connection off over it, as many do that restart."""
+    try:
+        client.activate_image(where, patience=patience, write=True)
+    except ConnectionLost as error:
+        say(f"the meter restarts, it seems ({error}); looking again")
+        return True
+    return False
+
+
+def _after_restart(connection: Connection, where: ImageTransfer, patience: float) -> ImageState:
+    """Wait until a meter is there again that restarts into another image, and return how far it is."""
+    until = time.monotonic() + patience
+    while True:
+        client = prepared(connection, connection.address())
+        try:
+            client.connect()
+            state = client.image_state(where)
+        except TransportError as error:
+            found = str(error)
+        else:
+            if state.status is ImageTransferStatus.ACTIVATION_SUCCESSFUL:
+                return state
+            found = "it tells no status" if state.status is None else f"it says {words_of(state.status)}"
+            if state.status is not ImageTransferStatus.ACTIVATION_INITIATED:
+                say(f"error: the image was not activated: {found}")
+                raise Ended(SOME_FAILED)
+        finally:
+            client.close()
+        if time.monotonic() + POLL > until:
+            say(f"error: the meter did not come back with the image: {found}")
+            raise Ended(SESSION_LOST)
+        time.sleep(POLL)
 
 
 def _content(file: Path | None) -> bytes | None:
@@ -122,7 +162,7 @@ def _show(connection: Connection, state: ImageState) -> None:
     if state.blocks is not None and state.missing is not None:
         arrived = f"{state.blocks - len(state.missing)} of {state.blocks}"
     rows = [
-        ("status", "" if state.status is None else state.status.name.lower().replace("_", " ")),
+        ("status", "" if state.status is None else words_of(state.status)),
         ("enabled", "" if state.enabled is None else "yes" if state.enabled else "no"),
         ("block size", "" if state.block_size is None else f"{state.block_size} octets"),
         ("blocks arrived", arrived),

@@ -175,6 +175,8 @@ async def _do(
         await services.act(method, 0)
     except ActionError as refusal:
         if refusal.result != ActionResult.TEMPORARY_FAILURE:
+            if await services.get(where.image_transfer_status) is failed:  # what other-reason means is told there
+                raise RemoteProtocolError(f"the meter says {words_of(failed)}") from refusal
             raise
     waited = 0.0
     while True:
@@ -182,6 +184,11 @@ async def _do(
         if status is wanted:
             return
         if status is failed or waited >= patience:
-            raise RemoteProtocolError(f"the meter says {status.name.lower().replace('_', ' ')}")
+            raise RemoteProtocolError(f"the meter says {words_of(status)}")
         await services.exchange.pause(POLL)
         waited += POLL
+
+
+def words_of(status: ImageTransferStatus) -> str:
+    """Return a status as a person reads it."""
+    return status.name.lower().replace("_", " ")

@@ -29,6 +29,7 @@ LONGEST: Final = 3600.0
 """Seconds that anything may be held up."""
 
 _ODDS: Final = ("loss", "duplication", "damage", "truncation", "reset", "late", "reflection")
+"""Odds of what happens to answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,11 @@ class Faults:
         clock_drift: seconds a day by which the clock gains, or loses where negative.
         counter_back: by how much the invocation counter of what the meter sends falls back with each association.
             Counters that are used twice give a key away: temporary keys only.
+        block_loss: odds that a block of a firmware image gets lost in the meter, which says that it has arrived.
+        verification_fails, activation_fails: no image is found right, or can be activated.
+        verification_time, activation_time: seconds by the meter's clock that it takes over that; meanwhile it answers
+            temporary-failure, and the outcome is in the status.
+        activation_restarts: the meter restarts when it activates an image: the answer and all connections are lost.
         wrong_keys: the meter has other keys than it is described with.
         deviations: names of fields of `Dialect` and of tolerances of HDLC (`cosem.protocol.link.hdlc.Tolerance`):
             the meter does what those put up with.
@@ -70,14 +76,20 @@ class Faults:
     reboot_after: int = 0
     clock_drift: float = 0.0
     counter_back: int = 0
+    block_loss: float = 0.0
+    verification_fails: bool = False
+    activation_fails: bool = False
+    verification_time: float = 0.0
+    activation_time: float = 0.0
+    activation_restarts: bool = False
     wrong_keys: bool = False
     deviations: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        for name in _ODDS:
+        for name in (*_ODDS, "block_loss"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigurationError(f"{name}: expected odds from 0 to 1, not {getattr(self, name)}")
-        for name in ("latency", "jitter", "late_by"):
+        for name in ("latency", "jitter", "late_by", "verification_time", "activation_time"):
             if not 0 <= getattr(self, name) <= LONGEST:
                 raise ConfigurationError(f"{name}: expected 0 to {LONGEST:g} seconds, not {getattr(self, name)}")
         for name in ("reboot_after", "counter_back"):
@@ -94,12 +106,22 @@ class Faults:
     def of_line(self) -> bool:
         """Whether anything happens to octets on their way."""
         return self is not WELL_BEHAVED and any(
-            (self.latency, self.jitter, self.reboot_after, *(getattr(self, name) for name in _ODDS))
+            (
+                self.latency,
+                self.jitter,
+                self.reboot_after,
+                self.activation_restarts,
+                *(getattr(self, name) for name in _ODDS),
+            )
         )
 
     def chance(self) -> random.Random:
         """Return the source of chance of one meter."""
         return random.Random(self.seed)  # noqa: S311  # chance that can be repeated is the point
+
+    def loses(self, what: str) -> bool:
+        """Tell whether a block of an image gets lost; the same of the same words."""
+        return self.block_loss > 0 and random.Random(f"{self.seed} {what}").random() < self.block_loss  # noqa: S311
 
     def clock(self, clock: Callable[[], datetime]) -> Callable[[], datetime]:
         """Return a clock that drifts, right at the moment it is made; the same clock where it does not."""

@@ -24,10 +24,12 @@ from cosem.protocol.link.hdlc.parameters import Parameters
 class FaultyStream:
     """The meter's end of a line that holds up, loses, repeats and damages what the meter says (see `Faults`)."""
 
-    def __init__(self, stream: Stream, faults: Faults, chance: random.Random) -> None:
+    def __init__(self, stream: Stream, meter: Meter, chance: random.Random) -> None:
         self.stream = stream
-        self._faults = faults
+        self._meter = meter
+        self._faults = meter.faults
         self._chance = chance
+        self._restarts = _restarts(meter)
         self._early = bytearray()
         """What the client said while an answer was held up."""
         self._answers = 0
@@ -41,6 +43,7 @@ class FaultyStream:
             self._early.clear()
         else:
             octets = await self.stream.read(deadline)
+        self._check()
         if octets and self._chance.random() < self._faults.reflection:
             await self.stream.write(octets)
         return octets
@@ -51,6 +54,7 @@ class FaultyStream:
         faults, draw = self._faults, self._chance.random
         resets, lost, twice, damaged, shortened, late, more = (draw() for _ in range(7))
         self._answers += 1
+        self._check()
         if resets < faults.reset or self._answers == faults.reboot_after:
             raise ConnectionLost("the meter restarts")
         await self._pause(faults.latency + faults.jitter * more + (faults.late_by if late < faults.late else 0.0))
@@ -63,6 +67,10 @@ class FaultyStream:
         for _ in range(2 if twice < faults.duplication else 1):
             if octets:
                 await self.stream.write(octets)
+
+    def _check(self) -> None:
+        if _restarts(self._meter) != self._restarts:
+            raise ConnectionLost("the meter has restarted")
 
     async def close(self) -> None:
         await self.stream.close()
@@ -86,7 +94,11 @@ class FaultyStream:
 
 def faulty(stream: Stream, meter: Meter) -> Stream:
     """Return the meter's end of a line with its faults: the stream itself where it has none."""
-    return stream if meter.chance is None else FaultyStream(stream, meter.faults, meter.chance)
+    return stream if meter.chance is None else FaultyStream(stream, meter, meter.chance)
+
+
+def _restarts(meter: Meter) -> int:
+    return meter.power.restarts if meter.has_outages else 0
 
 
 def harmless(stream: Stream) -> Stream:

@@ -104,11 +104,12 @@ class Power:
     Attributes:
         reserve: how long its clock goes on without power; None: as long as it takes.
         long: from when on a failure is a long one.
+        restarts: how often the meter has restarted by itself, with power.
     """
 
     __slots__ = (
         *("_busy", "_coming", "_cut", "_done", "_failures", "_held", "_meter", "_outages", "_since"),
-        *("long", "reserve"),
+        *("long", "reserve", "restarts"),
     )
 
     def __init__(self, meter: Meter) -> None:
@@ -124,6 +125,7 @@ class Power:
         self._cut = set[Callable[[], None]]()
         self.reserve: timedelta | None = None
         self.long = LONG
+        self.restarts = 0
 
     def describe(
         self, outages: Iterable[Outage] = (), *, reserve: timedelta | None = None, long: timedelta = LONG
@@ -195,6 +197,12 @@ class Power:
             yield
         finally:
             self._cut.discard(cut)
+
+    def restart(self) -> None:
+        """Let the meter restart by itself: all connections break, and nothing else happens."""
+        self.restarts += 1
+        for cut in tuple(self._cut):
+            cut()
 
     def down(self) -> None:
         """Let the power go now, until `up`. Raises ConfigurationError where the state cannot be kept."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,12 +14,14 @@ import pytest
 
 from cosem import Clock, Data, Meter, ProfileGeneric
 from cosem.meter import Access, AssociationDescription, Rights
+from cosem.meter.faults import Faults
 from cosem.protocol.model.classes.access_control import ImageTransfer
 from cosem.protocol.model.selection import CaptureObject
-from cosem.protocol.values.data import Unsigned
+from cosem.protocol.values.data import OctetString, Unsigned
 from interop.served import served
 
 Cosem = Callable[..., Any]
+SIGNATURE = hashlib.sha256(bytes(range(250))).hexdigest().upper()
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -118,7 +121,7 @@ def test_an_image_is_sent_and_activated(cosem: Cosem, url: str, tmp_path: Path) 
     assert "nothing was sent of 250 octets; add --write" in asked.err
     sent = cosem("image", url, file, "--write", "--json").json
     assert (sent["status"], sent["blocks"], sent["missing"]) == ("verification_successful", 3, [])
-    assert sent["to_activate"] == [{"size": 250, "identification": b"v2.bin".hex().upper(), "signature": ""}]
+    assert sent["to_activate"] == [{"size": 250, "identification": b"v2.bin".hex().upper(), "signature": SIGNATURE}]
     assert cosem("image", url, "--activate").code == 64
     assert "activation successful" in cosem("image", url, "--activate", "--write").out
 
@@ -143,3 +146,36 @@ def test_no_activation_without_verification(cosem: Cosem, url: str, tmp_path: Pa
     assert "is empty" in cosem("image", url, file).err
     file.write_bytes(b"x")
     assert "leave --no-verify out" in cosem("image", url, file, "--no-verify", "--activate").err
+
+
+def imaged(faults: Faults) -> Meter:
+    meter = Meter("TST0000000000003", faults=faults)
+    meter.add(Data("1.0.0.2.0.255"), value=OctetString(b"1.0.0"))
+    meter.add(ImageTransfer(), image_block_size=100)
+    meter.offer(AssociationDescription(client=16, rights=Rights(Access.MANAGE)))
+    return meter
+
+
+def test_a_meter_that_restarts_into_the_image_is_looked_for(cosem: Cosem, tmp_path: Path) -> None:
+    file = tmp_path / "firmware.bin"
+    file.write_bytes(bytes(range(250)))
+    meter = imaged(Faults(activation_restarts=True))
+    with served(meter) as port:
+        ran = cosem("image", f"tcp://127.0.0.1:{port}", file, "--activate", "--write", "--json")
+    assert ran.code == 0
+    assert ran.json["status"] == "activation_successful"
+    assert "the meter restarts, it seems" in ran.err
+    assert meter.power.restarts == 1
+
+
+def test_an_image_that_did_not_become_active_is_an_error(cosem: Cosem, tmp_path: Path) -> None:
+    file = tmp_path / "firmware.bin"
+    file.write_bytes(bytes(range(250)))
+    with served(imaged(Faults(activation_restarts=True, activation_time=3000))) as port:
+        ran = cosem("image", f"tcp://127.0.0.1:{port}", file, "--activate", "--write", "--patience", "0")
+    assert ran.code != 0
+    assert "did not come back with the image: it says activation initiated" in ran.err
+    with served(imaged(Faults(verification_fails=True))) as port:
+        ran = cosem("image", f"tcp://127.0.0.1:{port}", file, "--activate", "--write")
+    assert ran.code != 0
+    assert "verification failed" in ran.err

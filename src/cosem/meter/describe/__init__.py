@@ -67,6 +67,7 @@
     [faults]                            # what the meter does wrong, for testing clients (see `cosem.meter.faults`)
     late = 0.1                          # one answer in ten comes when nobody waits for it any more
     deviations = ["any_invoke_id", "REPEATED_LLC"]
+    block_loss = 0.05                   # of firmware images; also verification_fails, activation_time and others
 
     [limits]                            # what the meter takes from outside at most (see `cosem.meter.limits`)
     connections = 64

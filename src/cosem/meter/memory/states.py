@@ -162,7 +162,7 @@ def _recall_profile(device: LogicalDevice, item: Item, value: Any, parts: Sequen
 
 
 def _image(image: Image) -> Kept:
-    value = (image.identifier, image.size, image.block_size, image.status)
+    value = (image.identifier, image.size, image.block_size, image.status, image.until)
     arrived = image.arrived
 
     def part(begin: int, behind: int) -> list[tuple[int, bytes]]:
@@ -172,12 +172,12 @@ def _image(image: Image) -> Kept:
 
 
 def _recall_image(_: LogicalDevice, item: Item, value: Any, parts: Sequence[Any]) -> None:
-    identifier, size, block_size, status = value
+    identifier, size, block_size, status, until = value
     image = Image(identifier, size, block_size)
     for part in parts:
         for number, octets in part:
             image.take(number, octets)
-    image.status = status
+    image.status, image.until = status, until
     item.state = image
 
 
