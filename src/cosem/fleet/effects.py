@@ -160,6 +160,7 @@ class Tariffed:
 
     def __call__(self, load: AffectedHousehold, time: datetime) -> Any:
         """Return the value of a load at a local time."""
+        load, time = cast("tuple[AffectedHousehold, datetime]", load.truly(time))
         changes = [change for change in load.tariffs() if change[0] <= time]
         if not changes:
             return self.own(load, time)
@@ -181,6 +182,7 @@ def _tariff_now(usual: Shown) -> Callable[[AffectedHousehold, datetime], Any]:
     """Return what says which tariff counts."""
 
     def ask(load: AffectedHousehold, time: datetime) -> Any:
+        load, time = cast("tuple[AffectedHousehold, datetime]", load.truly(time))
         shown = usual(load, time)
         form = next((form for at, form in reversed(load.tariffs()) if at <= time), TariffForm.USUAL)
         now = {TariffForm.USUAL: int(shown), TariffForm.SINGLE: 1, TariffForm.SWAPPED: 3 - int(shown)}[form]

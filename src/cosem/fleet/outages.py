@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final, cast
 
 from cosem.fleet.effects import AffectedHousehold, Effects, Energy, Tariffed, affected_objects
+from cosem.meter.behaviour.captures import captured_times, failed_for
 from cosem.meter.behaviour.clock import last_multiple
 from cosem.meter.behaviour.profile_generic import Profile, RecomputedRows, Rows
-from cosem.meter.behaviour.profile_history import captured_times, failed_for
-from cosem.meter.demo import CAPTURE_PERIOD, LOAD_PROFILE, POWER_DOWN, POWER_UP
+from cosem.meter.demo import CAPTURE_PERIOD, LOAD_PROFILE, POWER_DOWN, POWER_UP, Household
 from cosem.meter.describe.status import add_statuses_of
 from cosem.meter.device import Meter
 from cosem.meter.item import FromSource, Visit
@@ -42,42 +42,34 @@ FAILED: Final = 1 << 2 | 1 << 7
 
 
 class DarkHousehold(AffectedHousehold):
-    """A household whose meter is without power for a time, or more than once; `meter` has the clock that may be set."""
+    """A household whose meter is without power for a time, or more than once."""
 
-    __slots__ = ("_edges", "_meter", "_outages", "_stood")
+    __slots__ = ("_edges", "_outages", "_stood")
 
-    def __init__(self, seed: int, zone: tzinfo, effects: Effects, place: int, meter: Meter) -> None:
+    def __init__(self, seed: int, zone: tzinfo, effects: Effects, place: int) -> None:
         super().__init__(seed, zone, effects, place)
-        self._meter = meter
         self._outages = tuple((max(down, self.begin), up) for down, up in effects.outages(place) if up > self.begin)
         self._stood: dict[Shown, list[int]] = {}
         self._edges: dict[datetime, Moment] = {}
         """What figures have in common when the power goes or comes back."""
 
-    def seconds(self, time: datetime) -> float:
-        """Return how long it has counted when the meter's clock shows a time: it goes on when the clock is set."""
-        return super().seconds(self._meter.true_time_of(time))
-
     def failed_for(self, time: datetime) -> timedelta | None:
         """Return how long there has been no power when a row is due; None where it is captured."""
-        return failed_for(self._outages, self._meter.true_time_of(time))
+        return failed_for(self._outages, time)
 
-    def status(self, time: datetime) -> Unsigned:
-        """Return the status of the period that a local time is in, or that ends then.
+    def failed_between(self, begin: datetime, end: datetime) -> bool:
+        """Tell whether power came back from one time to another.
 
-        In a row only a power that came back tells: that of a period in which it went and stayed away is missing.
+        In a row only that tells: the row of a period in which it went and stayed away is missing.
         """
-        true = self._meter.true_time_of(time)
-        begin = self._meter.true_time_of(last_multiple(time - timedelta(microseconds=1), CAPTURE_PERIOD))
-        failed = any(begin <= up <= true for _, up in self._outages)
-        return Unsigned(FAILED if failed else 0)
+        return any(begin <= up <= end for _, up in self._outages)
 
     def standing(self, shown: Shown, time: datetime) -> Any:
         """Return what a register of energy shows at a local time: what flowed while there was power."""
-        true, asked = self._meter.true_time_of(time), shown(self, time)
-        over = sum(1 for _, up in self._outages if up <= true)
+        asked = shown(self, time)
+        over = sum(1 for _, up in self._outages if up <= time)
         stood = sum(self._missed(shown, over)) if over else 0
-        if over < len(self._outages) and self._outages[over][0] < true:
+        if over < len(self._outages) and self._outages[over][0] < time:
             stood += int(asked) - self._at(shown, self._outages[over][0])
         kind = cast("type[Number]", type(asked))
         return kind((int(asked) - stood) % ROLLS_OVER if kind is DoubleLongUnsigned else int(asked) - stood)
@@ -96,10 +88,9 @@ class DarkHousehold(AffectedHousehold):
         return int(shown.figure.held(moment, shown.scaler))
 
     def history(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
-        """Return what befell it and the outages of the scenario, at the times that its clock showed."""
-        true, meter = self._meter.true_time_of(time), self._meter
+        """Return what befell it and the outages of the scenario, in order."""
         changes = ((at, code) for outage in self._outages for at, code in zip(outage, _CODES, strict=True))
-        noted = [(meter.shown_then(at).astimezone(time.tzinfo), Unsigned(code)) for at, code in changes if at <= true]
+        noted = [(at.astimezone(time.tzinfo), Unsigned(code)) for at, code in changes if at <= time]
         return sorted([*super().history(time), *noted], key=lambda row: row[0])
 
 
@@ -114,7 +105,8 @@ class Standing:
 
     def __call__(self, load: DarkHousehold, time: datetime) -> Any:
         """Return the value of a load at a local time."""
-        return load.standing(self.shown, time)
+        household, true = load.truly(time)
+        return cast("DarkHousehold", household).standing(self.shown, true)
 
 
 class PoweredRows(RecomputedRows):
@@ -123,10 +115,16 @@ class PoweredRows(RecomputedRows):
     __slots__ = ()
 
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
-        load, zone = cast("DarkHousehold", visit.device.source), visit.time.tzinfo
+        if visit.device.meter.was_set:
+            return self.rows_by_eras(profile, visit, start, end)
         last, step = profile.last_time(visit.time), timedelta(seconds=profile.period)
-        times = captured_times(last, step, profile.entries, start, end, load.failed_for)
-        return profile.rows_of(visit, (visit.at(each.astimezone(zone)) for each in times))
+        times = captured_times(last, step, profile.entries, start, end, partial(self.failed_for, visit))
+        return profile.rows_of(visit, (visit.at(each.astimezone(visit.time.tzinfo)) for each in times))
+
+    def failed_for(self, visit: Visit, time: datetime) -> timedelta | None:
+        """Return how long there has been no power when a row is due; None where it is captured."""
+        household, true = visit.device.source.truly(time)
+        return cast("DarkHousehold", household).failed_for(true)
 
 
 _STATUS: Final = Obis("0.0.96.10.1.255")
@@ -143,10 +141,18 @@ def dark_objects(load: str) -> Objects:
     status, profile = objects.find(_STATUS), objects.find(LOAD_PROFILE.instance)
     assert status is not None
     assert profile is not None
-    status.values[DataObject.value.index] = FromSource(lambda household, time: household.status(time))
+    status.values[DataObject.value.index] = FromSource(_status)
     state = cast("Profile", profile.state)
     profile.state = Profile(state.columns, state.period, state.entries, state.newest_first, PoweredRows())
     return objects
+
+
+def _status(load: Household, time: datetime) -> Unsigned:
+    """Return the status of the period that a local time is in, or that ends then."""
+    household, true = load.truly(time)
+    _, begin = load.truly(last_multiple(time - timedelta(microseconds=1), CAPTURE_PERIOD))
+    failed = cast("DarkHousehold", household).failed_between(begin, true)
+    return Unsigned(FAILED if failed else 0)
 
 
 def _standing(energy: Energy) -> Energy:

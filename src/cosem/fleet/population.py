@@ -215,7 +215,7 @@ class Population:
     def _source(self, seed: int, number: int, meter: Meter) -> Household:
         if self._affected and self.effects is not None:
             if self.effects.outages(number):
-                return DarkHousehold(seed, self.zone, self.effects, number, meter)
+                return DarkHousehold(seed, self.zone, self.effects, number)
             return AffectedHousehold(seed, self.zone, self.effects, number)
         return Household(seed, self.zone)
 

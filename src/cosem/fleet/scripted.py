@@ -100,6 +100,10 @@ class _Changes:
     meter: Meter
     by_true_time: tuple[tuple[datetime, TariffForm], ...]
 
+    def truly(self, time: datetime) -> tuple[_Changes, datetime]:
+        """Return itself: the changes and what the registers are asked with are as the clock shows them."""
+        return self, time
+
     def tariffs(self) -> tuple[tuple[datetime, TariffForm], ...]:
         return tuple((self.meter.shown_then(at), form) for at, form in self.by_true_time)
 

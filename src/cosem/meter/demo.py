@@ -19,10 +19,12 @@ from cosem.meter.behaviour.profile_generic import RECOMPUTED
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.events import MeterEvent
 from cosem.meter.faults import WELL_BEHAVED, Faults
+from cosem.meter.feed import MeteredLoad
 from cosem.meter.item import FromSource
 from cosem.meter.loads import KINDS, Load, figure, shown
 from cosem.meter.loads.chance import trait
 from cosem.meter.loads.codes import figure_of
+from cosem.meter.loads.course import Moment
 from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.objects import Objects
 from cosem.meter.rights import Access, Rights
@@ -190,7 +192,7 @@ class _OwnLog:
     def noted(self, device: LogicalDevice, event: MeterEvent, time: datetime) -> None:
         """Note an event that has a code."""
         code = codes().get(event)
-        if code is not None and isinstance(device.source, Household):
+        if code is not None and isinstance(device.source, Household | SteadyHousehold):
             device.source.note(time, code)
 
 
@@ -228,15 +230,7 @@ class Household(Load):
 
     def events(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
         """Return its history, and what was noted beside it in the order in which it came, the oldest first."""
-        history = self.history(time)
-        if not self.noted:
-            return history
-        rows: list[tuple[datetime, Unsigned]] = []
-        for at, code in self.noted:
-            while history and history[0][0] <= at:
-                rows.append(history.pop(0))
-            rows.append((at.astimezone(time.tzinfo), Unsigned(code)))
-        return rows + history
+        return _together(self.history(time), self.noted, time)
 
     def history(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
         """Return the outages of the last weeks, the oldest first."""
@@ -253,8 +247,85 @@ class Household(Load):
 
     def last_event(self, time: datetime) -> Unsigned:
         """Return the code of the last event, 0 when there was none."""
-        events = self.events(time)
-        return events[-1][1] if events else Unsigned(0)
+        return _last(self.events(time))
+
+    def truly(self, time: datetime) -> tuple[Household, datetime]:
+        """Return who knows of the true time at which the clock of the meter shows a time, and that one."""
+        return self, time
+
+    def by_true_time(self, device: LogicalDevice) -> SteadyHousehold:
+        """Return the same of a meter whose clock was set."""
+        return SteadyHousehold(self, device)
+
+
+class SteadyHousehold:
+    """A household whose meter has a clock that was set: asked with what the clock shows, it goes by the true time."""
+
+    __slots__ = ("_household", "_load", "_meter")
+
+    def __init__(self, household: Household, device: LogicalDevice) -> None:
+        self._household = household
+        self._meter = device.meter
+        self._load = MeteredLoad(household.number, device.meter)
+
+    def truly(self, time: datetime) -> tuple[Household, datetime]:
+        """Return who knows of the true time at which the clock of the meter shows a time, and that one."""
+        return self._household, self._meter.true_time_of(time).astimezone(time.tzinfo)
+
+    def moment(self, time: datetime) -> Moment:
+        """Return what its figures have in common when the clock shows a time."""
+        return self._load.moment(time)
+
+    @property
+    def noted(self) -> tuple[tuple[datetime, int], ...]:
+        """What its meter has noted, at the times that the clock showed."""
+        return self._household.noted
+
+    @noted.setter
+    def noted(self, noted: tuple[tuple[datetime, int], ...]) -> None:
+        self._household.noted = noted
+
+    def note(self, time: datetime, code: int) -> None:
+        """Note in the event log what happens to the meter."""
+        self._household.note(time, code)
+
+    def serial(self, time: datetime) -> str:
+        """The serial number on its plate."""
+        return self._household.serial(time)
+
+    def firmware(self, time: datetime) -> str:
+        """The version of the firmware when the clock shows a time."""
+        household, true = self.truly(time)
+        return household.firmware(true)
+
+    def events(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
+        """Return its events as the clock showed them, in the order in which they happened."""
+        household, true = self.truly(time)
+        shown = self._meter.shown_then
+        history = [(shown(at.astimezone(UTC)).astimezone(time.tzinfo), code) for at, code in household.history(true)]
+        return _together(history, household.noted, time)
+
+    def last_event(self, time: datetime) -> Unsigned:
+        """Return the code of the last event, 0 when there was none."""
+        return _last(self.events(time))
+
+
+def _together(
+    history: list[tuple[datetime, Unsigned]], noted: tuple[tuple[datetime, int], ...], time: datetime
+) -> list[tuple[datetime, Unsigned]]:
+    """Return what befell a household and what its meter noted, each in the order in which it came."""
+    if not noted:
+        return history
+    rows: list[tuple[datetime, Unsigned]] = []
+    for at, code in noted:
+        while history and history[0][0] <= at:
+            rows.append(history.pop(0))
+        rows.append((at.astimezone(time.tzinfo), Unsigned(code)))
+    return rows + history
+
+
+def _last(events: list[tuple[datetime, Unsigned]]) -> Unsigned:
+    return events[-1][1] if events else Unsigned(0)
 
 
 _DAY: Final = 86_400

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from cosem.errors import ConfigurationError, LocalProtocolError
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, KeyKeeper
@@ -39,6 +40,17 @@ MOST_SHIFTS: Final = 64
 def system_clock() -> datetime:
     """Return the time of this computer."""
     return datetime.now(UTC)
+
+
+class Era(NamedTuple):
+    """A time in which the clock went on undisturbed, and by how much it was set then.
+
+    It is from behind `since`, None where that is not known, until `until`, as the clock showed it, in UTC.
+    """
+
+    since: datetime | None
+    until: datetime
+    shift: timedelta
 
 
 class Keeper(Protocol):
@@ -79,7 +91,7 @@ class Meter:
 
     __slots__ = (
         *("_clock", "_counters", "_lockout", "_lockout_limits", "_power", "_provoked", "_pushes", "_shift"),
-        *("_shifts", "_store"),
+        *("_shifts", "_store", "_then"),
         *(
             "chance",
             "clock_invalid",
@@ -117,6 +129,7 @@ class Meter:
         self._clock = faults.clock(clock)
         self._shift = timedelta()
         self._shifts: tuple[tuple[datetime, timedelta], ...] = ()
+        self._then: timedelta | None = None
         self._store = counters
         self._counters: Counters | None = None
         self._lockout: Lockout | None = None
@@ -187,6 +200,7 @@ class Meter:
         self._shift -= lost
         shown = self.shown(at)
         self._shifts = (*self._shifts, (shown.astimezone(UTC), self._shift))[-MOST_SHIFTS:]
+        self._let_measure_truly()
         self.clock_invalid = shown
 
     @property
@@ -221,6 +235,7 @@ class Meter:
             self.clock_invalid = None
         self._shift = moment - self._clock()
         self._shifts = (*self._shifts, (moment.astimezone(UTC), self._shift))[-MOST_SHIFTS:]
+        self._let_measure_truly()
         for device in self.devices.values():
             device.restart(before)
 
@@ -231,21 +246,55 @@ class Meter:
         return self._shift - before
 
     def true_time_of(self, shown: datetime) -> datetime:
-        """Return the true time at which the clock shows a time, or did last, as far as its settings are known."""
-        for since, shift in reversed(self._shifts):
-            if since <= shown:
-                return shown - shift
+        """Return the true time at which the clock shows a time, or did last, as far as its settings are known, in UTC.
+
+        While it is `seen_in` an era, the one at which it did so then.
+        """
+        time = shown.astimezone(UTC)  # an hour that comes twice is two hours
+        if self._then is not None:
+            return time - self._then
+        shift = next((shift for since, shift in reversed(self._shifts) if since <= time), None)
+        return time - (self._first_shift if shift is None else shift)
+
+    @property
+    def was_set(self) -> bool:
+        """Whether the clock was ever set, or stood."""
+        return bool(self._shifts)
+
+    def eras(self, now: datetime) -> Iterator[Era]:
+        """Give the times between settings of the clock, which shows `now`, the last one first."""
+        until = now.astimezone(UTC)
+        for place in range(len(self._shifts) - 1, -1, -1):
+            since, shift = self._shifts[place]
+            yield Era(since, until, shift)
+            before = self._shifts[place - 1][1] if place else self._first_shift
+            until = since - shift + before
+        yield Era(None, until, self._first_shift)
+
+    @contextmanager
+    def seen_in(self, era: Era) -> Generator[None, None, None]:
+        """Take times that the clock showed for those of an era: what it showed twice was at two true times."""
+        then, self._then = self._then, era.shift
+        try:
+            yield
+        finally:
+            self._then = then
+
+    @property
+    def _first_shift(self) -> timedelta:
+        """By how much the clock was set before all settings that are known."""
         if not self._shifts:
-            return shown - self._shift
-        return shown if len(self._shifts) < MOST_SHIFTS else shown - self._shifts[0][1]
+            return self._shift
+        return timedelta() if len(self._shifts) < MOST_SHIFTS else self._shifts[0][1]
+
+    def _let_measure_truly(self) -> None:
+        for device in self.devices.values():
+            device.measure_truly()
 
     def shown_then(self, true: datetime) -> datetime:
         """Return what the clock showed, or will show, at a true time, as far as its settings are known."""
-        shifts = self._shifts
-        shift = next((shift for since, shift in reversed(shifts) if since - shift <= true), None)
-        if shift is None:
-            shift = timedelta() if 0 < len(shifts) < MOST_SHIFTS else shifts[0][1] if shifts else self._shift
-        return true + shift
+        shift = next((shift for since, shift in reversed(self._shifts) if since - shift <= true), None)
+        return true + (self._first_shift if shift is None else shift)
 
     def settle(self) -> None:
         """Do and capture what was due until now in all logical devices."""
@@ -255,6 +304,8 @@ class Meter:
     @property
     def untouched(self) -> bool:
         """Whether nothing was written to it since it was made of shared objects, and its clock was never set."""
+        if self._shifts and any(shift for _, shift in self._shifts):
+            return False
         return not self._shift and all(device.untouched for device in self.devices.values())
 
     @property
@@ -369,6 +420,8 @@ class Meter:
     def recall_settings(self, shift: timedelta, shifts: tuple[tuple[datetime, timedelta], ...]) -> None:
         """Have the clock set as it was before a restart."""
         self._shift, self._shifts = shift, shifts
+        if shifts:
+            self._let_measure_truly()
 
     def __repr__(self) -> str:
         return f"Meter({self.name!r})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast, runtime_checkable
 
 from cosem.errors import ConfigurationError
 from cosem.meter import saving
@@ -45,6 +45,15 @@ LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """Between these the clock can be set."""
 
 C = TypeVar("C", bound=InterfaceClass)
+
+
+@runtime_checkable
+class ByTheClock(Protocol):
+    """A source of values that takes what the clock shows for the true time, as it is until the clock is set."""
+
+    def by_true_time(self, device: LogicalDevice) -> object:
+        """Return a source of the same values that does not."""
+        ...
 
 
 class LogicalDevice:
@@ -355,6 +364,11 @@ class LogicalDevice:
             self._agenda.clock_set(self, before)
         self.note(MeterEvent.CLOCK_SET_FROM, before)
         self.note(MeterEvent.CLOCK_SET)
+
+    def measure_truly(self) -> None:
+        """Let what is measured go on by the true time, since the clock shows another one."""
+        if isinstance(self.source, ByTheClock):
+            self.source = self.source.by_true_time(self)
 
     def power_restored(self, before: datetime, now: datetime) -> None:
         """Go on at a time, from a power failure that began at another: what was in between was never measured."""

@@ -10,16 +10,19 @@ from typing import Any
 import pytest
 
 from cosem.errors import ConfigurationError, LocalProtocolError
+from cosem.fleet.clock import VirtualClock
 from cosem.fleet.counters import FleetCounters
 from cosem.fleet.keys import SECRET_OCTETS, FleetKeys
-from cosem.fleet.kinds import Kinds
+from cosem.fleet.kinds import KINDS, Kinds
 from cosem.fleet.population import Population, PopulationLimits, first_counter
+from cosem.fleet.truth import measured
 from cosem.meter import Meter
-from cosem.meter.demo import EVENT_LOG, household
+from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, household
 from cosem.meter.lockout import LockoutLimits
 from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import Register
+from cosem.protocol.values.dates import DateTime
 
 ENERGY = Register("1.0.1.8.0.255")
 TIME = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -176,3 +179,43 @@ def test_how_many_meters_there_may_be(count: int, fits: bool) -> None:
     else:
         with pytest.raises(ConfigurationError):
             population(count)
+
+
+@pytest.mark.parametrize("by", [timedelta(hours=5), -timedelta(hours=5)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_clock_that_is_set_turns_no_total_and_the_ledger_has_the_rows_of_the_meter(kind: str, by: timedelta) -> None:
+    clock = VirtualClock(TIME, speed=0)
+    meters = Population(3, clock=clock, kinds=Kinds({kind: 1.0}))
+    total = household(1, load=kind).value(LOAD_PROFILE.capture_objects)[2]
+    register = Register(str(total.logical_name))
+    with meters.visit(1) as meter:
+        before = meter.value(register.value)
+        meter.set_time(meter.time() + by)
+    clock.step(timedelta(hours=3))
+    twin = household(1, load=kind, clock=clock)
+    with meters.visit(1) as meter:
+        assert meter.time() == TIME + timedelta(hours=3) + by
+        assert meter.value(register.value) == twin.value(register.value) != before
+        since, until = TIME - timedelta(hours=8), TIME + timedelta(hours=9)
+        rows = meter.value(LOAD_PROFILE.buffer)
+    told = [
+        (each.time, int(each.raw))
+        for each in measured(meters, [1], since, until)
+        if str(register.instance) in str(each.reference)
+    ]
+    shown = [(DateTime.from_octets(bytes(row[0])).to_datetime(UTC), int(row[2])) for row in rows]
+    assert told == [each for each in shown if since <= each[0] < until]
+    assert [value for _, value in told] == sorted(value for _, value in told)
+
+
+def test_a_clock_that_is_set_back_to_what_it_was_is_remembered() -> None:
+    meters = Population(3, clock=VirtualClock(TIME, speed=0), limits=PopulationLimits(ready=0))
+    with meters.visit(1) as meter:
+        meter.set_time(TIME + timedelta(hours=1))
+        meter.set_time(TIME)
+        rows = meter.value(LOAD_PROFILE.buffer)
+    with meters.visit(1) as meter:
+        assert meter.value(LOAD_PROFILE.buffer) == rows
+    with meters.visit(2) as meter:
+        meter.set_time(TIME)
+    assert meters.changed == 1, "a clock that is right stays as it is"

@@ -6,11 +6,13 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from operator import neg, pos
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 from cosem.errors import ConfigurationError, CosemError, ShapeError
 from cosem.meter.behaviour import clock
+from cosem.meter.behaviour.captures import captured_times
 from cosem.meter.item import Asked, Behaviour, FromSource, Item, Refusal, Visit, answered
 from cosem.meter.values import encode_value
 from cosem.protocol.apdu.get import DataAccessResult
@@ -30,6 +32,8 @@ DEFAULT_ENTRIES: Final = 960
 
 MOST_CAPTURES: Final = 10_000
 """Rows that a sorted profile makes up for in one look; those due before are lost."""
+
+_MOMENT: Final = timedelta(microseconds=1)
 
 Row: TypeAlias = tuple[Data, ...]
 Rows: TypeAlias = Sequence[Row]
@@ -246,6 +250,8 @@ class RecomputedRows:
     exact = True
 
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
+        if visit.device.meter.was_set:
+            return self.rows_by_eras(profile, visit, start, end)
         last = profile.last_time(visit.time)
         first = last - timedelta(seconds=(profile.entries - 1) * profile.period)
         step = timedelta(seconds=profile.period)
@@ -256,6 +262,25 @@ class RecomputedRows:
         zone = visit.time.tzinfo
         count = max((last - first) // step + 1, 0)
         return profile.rows_of(visit, (visit.at((first + place * step).astimezone(zone)) for place in range(count)))
+
+    def rows_by_eras(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
+        """Return the rows of a meter whose clock was set: what it jumped over is missing, what came twice is twice."""
+        meter, zone, step = visit.device.meter, visit.time.tzinfo, timedelta(seconds=profile.period)
+        first, until = start and _utc(start), end and _utc(end)
+        runs: list[list[Row]] = []
+        left = profile.entries
+        for era in meter.eras(visit.time):
+            with meter.seen_in(era):
+                last, since = profile.last_time(era.until.astimezone(zone)), era.since and era.since + _MOMENT
+                times = captured_times(last, step, left, since, None, partial(self.failed_for, visit))
+                asked = (at for at in times if (not first or at >= first) and (not until or at <= until))
+                runs.append(profile.rows_of(visit, (visit.at(at.astimezone(zone)) for at in asked)))
+                left -= len(times)
+        return [row for run in reversed(runs) for row in run]
+
+    def failed_for(self, visit: Visit, time: datetime) -> timedelta | None:
+        """Return how long there has been no power when a row is due, in UTC; None where it is captured."""
+        return None
 
     def count(self, profile: Profile, visit: Visit) -> int:
         return profile.entries

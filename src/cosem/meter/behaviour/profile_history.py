@@ -6,11 +6,12 @@ that part. Rows that were due in a failure that the meter is told to have had be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Final, overload
 
+from cosem.meter.behaviour.captures import captured_times, failed_for
 from cosem.meter.behaviour.profile_generic import CapturedRows, Profile, Recomputed, Row, Rows
 from cosem.meter.item import Visit
 
@@ -77,38 +78,6 @@ class HistoryRows(CapturedRows):
         """Forget the past as well."""
         super().reset()
         self._began = None
-
-
-def captured_times(
-    last: datetime,
-    step: timedelta,
-    entries: int,
-    start: datetime | None,
-    end: datetime | None,
-    failed: Callable[[datetime], timedelta | None],
-) -> list[datetime]:
-    """Return when so many rows until the last one were captured at most, of those from `start` to `end`, in UTC.
-
-    `failed` tells how long there has been no power when a row is due; None where there is.
-    """
-    first, until = start and start.astimezone(UTC), end and end.astimezone(UTC)
-    found: list[datetime] = []
-    time = last
-    while entries and (first is None or time >= first):
-        length = failed(time)
-        if length is not None:
-            time -= -(-length // step) * step  # to the last one that was due before
-            continue
-        entries -= 1
-        if until is None or time <= until:
-            found.append(time)
-        time -= step
-    return found[::-1]
-
-
-def failed_for(failures: Iterable[tuple[datetime, datetime]], time: datetime) -> timedelta | None:
-    """Return how long there has been no power at a time; None where there is, as at the moment at which it goes."""
-    return next((time - down for down, up in failures if down < time <= up), None)
 
 
 class ComputedRows(Sequence[Row]):

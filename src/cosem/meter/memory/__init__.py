@@ -24,7 +24,7 @@ from typing import Any, Final
 from cosem.errors import ConfigurationError, CosemError, IncompleteWarning
 from cosem.meter.associations import AssociationDescription
 from cosem.meter.behaviour.registers import Counted, SinceReset, counted
-from cosem.meter.demo import Household
+from cosem.meter.demo import Household, SteadyHousehold
 from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
 from cosem.meter.item import FromSource, Item
@@ -263,7 +263,7 @@ class Memory:
             marks = tuple(each.marks for each in device.listeners if isinstance(each, ProfileStatus))
             if marks:
                 yield f"marks {device.sap}", marks
-            if isinstance(device.source, Household) and device.source.noted:
+            if isinstance(device.source, Household | SteadyHousehold) and device.source.noted:
                 yield f"noted {device.sap}", device.source.noted
 
     def _keep_state(self, name: str, item: Item) -> None:
@@ -379,9 +379,9 @@ class Memory:
                 status.marks = marks
             return len(statuses) == len(value)
         if kind == "noted":
-            if isinstance(device.source, Household):
+            if isinstance(device.source, Household | SteadyHousehold):
                 device.source.noted = value or ()
-            return isinstance(device.source, Household)
+            return isinstance(device.source, Household | SteadyHousehold)
         item = device.objects.find(Obis(place[0]))
         if item is None:
             return False

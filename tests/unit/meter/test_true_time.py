@@ -1,0 +1,149 @@
+"""What is measured goes by the true time: a clock that is set leaves a gap or an overlap, and no total runs back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from tests.behaving import Now, write
+
+from cosem.meter import RECOMPUTED, Meter
+from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, Household, household
+from cosem.meter.describe import parse
+from cosem.meter.loads import KINDS
+from cosem.protocol.model import Clock, ProfileGeneric, Register
+from cosem.protocol.values.dates import DateTime
+
+BERLIN = ZoneInfo("Europe/Berlin")
+BEGIN = datetime(2026, 11, 25, 10, 7, tzinfo=UTC)
+CAPTURED = ProfileGeneric("1.0.99.2.0.255")
+BOTH_WAYS = [timedelta(hours=5), -timedelta(hours=5), timedelta(minutes=20), -timedelta(minutes=40)]
+
+
+def totals(meter: Meter) -> list[int]:
+    """What is captured in the load profile: everything that only grows, behind the clock and the status."""
+    columns = meter.value(LOAD_PROFILE.capture_objects)[2:]
+    return [int(meter.value(Register(str(column.logical_name)).value)) for column in columns]
+
+
+def set_by(meter: Meter, by: timedelta) -> None:
+    write(meter, Clock().time, DateTime.from_datetime(meter.time() + by))
+
+
+def moment(value: Any) -> datetime:
+    return DateTime.from_octets(bytes(value)).to_datetime(UTC).astimezone(UTC)
+
+
+@pytest.mark.parametrize("by", BOTH_WAYS)
+@pytest.mark.parametrize("load", KINDS)
+def test_setting_the_clock_turns_no_total(load: str, by: timedelta) -> None:
+    now = Now(BEGIN)
+    meter, twin = (household(3, clock=now, zone=BERLIN, load=load) for _ in range(2))
+    set_by(meter, by)
+    assert totals(meter) == totals(twin)
+    now.later(hours=7)
+    assert totals(meter) == totals(twin)
+    codes = [item.instance for item in meter.management.objects if item.class_id == Register.class_id]
+    assert [meter.value(Register(str(each)).value) for each in codes] == [
+        twin.value(Register(str(each)).value) for each in codes
+    ]
+
+
+@pytest.mark.parametrize("by", BOTH_WAYS)
+def test_rows_that_are_computed_are_those_that_are_captured(by: timedelta) -> None:
+    now = Now(BEGIN)
+    meter = household(3, clock=now, zone=BERLIN)
+    columns = meter.value(LOAD_PROFILE.capture_objects)
+    meter.add(CAPTURED, capture_objects=columns, capture_period=900, profile_entries=300)
+    for shift in (by, -by * 2, timedelta(seconds=37)):
+        now.later(hours=9)
+        set_by(meter, shift)
+    now.later(hours=9)
+    captured = meter.value(CAPTURED.buffer)
+    assert len(captured) > 100
+    assert meter.value(LOAD_PROFILE.buffer)[-len(captured) :] == captured
+    assert len(meter.value(LOAD_PROFILE.buffer)) == meter.value(LOAD_PROFILE.profile_entries)
+    for before, after in pairwise(meter.value(LOAD_PROFILE.buffer)):
+        assert all(int(later) >= int(earlier) for earlier, later in zip(before[2:], after[2:], strict=True))
+
+
+def test_a_range_of_rows_has_what_came_twice_twice_and_nothing_of_what_was_jumped_over() -> None:
+    now = Now(BEGIN)
+    meter = household(3, clock=now)
+    set_by(meter, timedelta(hours=2))
+    now.later(hours=3)
+    set_by(meter, -timedelta(hours=1))
+    now.later(hours=3)
+    times = [moment(row[0]) for row in meter.value(LOAD_PROFILE.buffer)]
+    quarter, hour = timedelta(minutes=15), timedelta(hours=1)
+    first = BEGIN.replace(minute=0)
+    assert not [each for each in times if first < each <= first + 2 * hour], "jumped over"
+    twice = [each for each in set(times) if times.count(each) == 2]
+    assert sorted(twice) == [first + 4 * hour + place * quarter for place in range(1, 5)]
+    item = meter.management.find(LOAD_PROFILE.instance)
+    assert item is not None
+    found = item.state.rows(meter.management.visit(), first + 4 * hour, first + 4 * hour + quarter)
+    assert [moment(row[0]) - first - 4 * hour for row in found] == [quarter * 0, quarter, quarter]
+    assert int(found[1][2]) < int(found[2][2])
+
+
+def test_events_keep_the_times_that_the_clock_showed() -> None:
+    now = Now(BEGIN)
+    meter = household(3, clock=now)
+    before = meter.value(EVENT_LOG.buffer)
+    assert before
+    set_by(meter, timedelta(days=40))
+    assert meter.value(EVENT_LOG.buffer)[: len(before)] == before
+
+
+@pytest.mark.parametrize("by", BOTH_WAYS[:2])
+def test_a_template_goes_on_so_after_a_restart(by: timedelta, tmp_path: Path) -> None:
+    text = '[meter]\nname = "KFM1020000000001"\ntemplate = "household"\n[state]\npath = "mine"\n'
+    now = Now(BEGIN)
+    meter = parse(text, clock=now, folder=tmp_path)
+    before = totals(meter)
+    set_by(meter, by)
+    rows, events = meter.value(LOAD_PROFILE.buffer), meter.value(EVENT_LOG.buffer)
+    assert meter.memory is not None
+    meter.memory.close()
+    again = parse(text, clock=now, folder=tmp_path)
+    assert again.time() == now() + by
+    assert totals(again) == before
+    assert again.value(LOAD_PROFILE.buffer) == rows
+    assert again.value(EVENT_LOG.buffer)[: len(events)] == events
+
+
+def test_a_meter_whose_clock_nobody_set_asks_its_household_itself() -> None:
+    meter = household(3, clock=Now(BEGIN))
+    assert type(meter.management.source) is Household
+    set_by(meter, timedelta(hours=1))
+    assert type(meter.management.source) is not Household
+
+
+def test_nothing_runs_back_in_the_hour_that_comes_twice() -> None:
+    now = Now(datetime(2026, 10, 25, 0, 30, tzinfo=UTC))
+    text = '[meter]\nname = "KFM1020000000001"\nzone = "Europe/Berlin"\n[load]\nkind = "household"\n'
+    meter = parse(text + '[[object]]\nclass = "Register"\ninstance = "1.0.1.8.0.255"\n', clock=now)
+    shown: list[int] = []
+    for _ in range(8):
+        shown.append(int(meter.value(Register("1.0.1.8.0.255").value)))
+        now.later(minutes=15)
+    assert shown == sorted(shown) and len(set(shown)) == len(shown)
+
+
+@pytest.mark.parametrize("by", BOTH_WAYS)
+def test_other_computed_rows_have_their_gap_and_overlap_too(by: timedelta) -> None:
+    now = Now(BEGIN)
+    meter = Meter("KFM1020000000001", clock=now)
+    meter.add(Register("1.0.1.8.0.255"), value=lambda _: 5, scaler_unit=(0, 30))
+    columns = (Clock().time, Register("1.0.1.8.0.255").value)
+    for profile, given in ((LOAD_PROFILE, {"buffer": RECOMPUTED}), (CAPTURED, {})):
+        meter.add(profile, capture_objects=columns, capture_period=900, profile_entries=50, **given)  # type: ignore[arg-type]
+    now.later(hours=12)
+    set_by(meter, by)
+    now.later(hours=6)
+    assert meter.value(LOAD_PROFILE.buffer) == meter.value(CAPTURED.buffer)
