@@ -78,10 +78,11 @@ def fleet(
     scenario: Scenario | None = None,
     keys: FleetKeys | None = None,
     known: Companion | None = None,
+    count: int = COUNT,
 ) -> Fleet:
-    director = None if scenario is None else Director(scenario, COUNT)
-    effects = None if scenario is None else Effects(scenario, COUNT)
-    groups = (Group(count=COUNT, companion=known),)
+    director = None if scenario is None else Director(scenario, count)
+    effects = None if scenario is None else Effects(scenario, count)
+    groups = (Group(count=count, companion=known),)
     population = Population(groups, clock=clock, push=push, keys=keys, effects=effects)
     return Fleet(population, "tcp://127.4.0.0:0", director=director)
 
@@ -271,10 +272,10 @@ def test_cosem_listen_tells_a_last_gasp_a_power_up_and_an_opened_cover_apart(tmp
 
     async def main() -> None:
         clock = VirtualClock(NOON - timedelta(seconds=1), speed=0)
-        numbers = Population(COUNT)
-        own = keys.of(numbers.title(3))
-        words = ["listen", "tcp://127.0.0.1:0", "--count", str(3 * COUNT), "--json"]
-        words += ["--meter", numbers.title(3).hex(), "--ek", "env:EK", "--ak", "env:AK"]
+        title = Population(1).title(0)
+        own = keys.of(title)
+        words = ["listen", "tcp://127.0.0.1:0", "--count", "3", "--json"]
+        words += ["--meter", title.hex(), "--ek", "env:EK", "--ak", "env:AK"]
         environment = {
             **os.environ,
             "XDG_STATE_HOME": str(tmp_path),
@@ -292,19 +293,20 @@ def test_cosem_listen_tells_a_last_gasp_a_power_up_and_an_opened_cover_apart(tmp
         while not place.startswith("listening at "):
             place = (await listening.stderr.readline()).decode()
             assert place, "it says where it listens before it ends"
-        push = PushSettings(to=ConnectionUrl.parse(place.split()[2].rstrip(";")), at_once=4)
+        push = PushSettings(to=ConnectionUrl.parse(place.split()[2].rstrip(";")), confirmed=True)
         try:
-            async with fleet(push, clock, scenario, keys=keys) as served:
+            async with fleet(push, clock, scenario, keys=keys, count=1) as served:
                 for stage in range(3):
                     clock.step(NOON + stage * QUARTER + timedelta(minutes=1) - clock.now())
                     served.happen(clock.now())
-                    await until(lambda stage=stage: served.state.pushes_delivered == COUNT * (stage + 1))
+                    await until(lambda stage=stage: served.state.pushes_delivered == stage + 1)
                 out, _ = await asyncio.wait_for(listening.communicate(), 20)
         finally:
             if listening.returncode is None:
                 listening.kill()
+                await listening.wait()
         told = [json.loads(line) for line in out.decode().splitlines()]
-        assert [each["value"][2] for each in told if each["verified"]] == [1, 2, 40]
+        assert [(each["verified"], each["value"][2]) for each in told] == [(True, 1), (True, 2), (True, 40)]
 
     on_loopback(main)
 
