@@ -20,7 +20,7 @@ from cosem.fleet.fleet import Fleet
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.ledger import Answer, create, open_ledger
 from cosem.fleet.limits import FleetLimits
-from cosem.fleet.listening import AddressRange, open_listener
+from cosem.fleet.listening import AddressRange
 from cosem.fleet.places import MOST_BEHIND_A_GATEWAY, Place, Way, prefix
 from cosem.fleet.population import Population, PopulationLimits
 from cosem.fleet.scenario import Outage, Scenario
@@ -39,6 +39,8 @@ NAME = Data("0.0.42.0.0.255")
 ENERGY = Register("1.0.1.8.0.255")
 PUBLIC = bytes.fromhex("601DA109060760857405080101BE10040E01000000065F1F0400001E5DFFFF")
 """An AARQ of the public client, as many stacks send it."""
+WRAPPED = bytes.fromhex("000100100001") + len(PUBLIC).to_bytes(2, "big")
+"""The header of the wrapper before it: version 1, from client 16 to logical device 1."""
 
 
 def on_loopback(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -80,12 +82,41 @@ def test_an_address_of_nobody_is_closed_without_a_word() -> None:
     on_loopback(main)
 
 
-def test_where_the_device_cannot_be_bound_the_address_still_decides() -> None:
+def own_addresses() -> list[str]:
+    """Return the address that this machine has beside those of loopback: none where it has no network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        try:
+            asked.connect(("192.0.2.1", 9))  # only looks for the way there: nothing is sent
+        except OSError:
+            return []
+        return [asked.getsockname()[0]]
+
+
+def test_where_the_device_cannot_be_bound_the_address_still_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: socket.socket) -> None:
         raise PermissionError
 
-    with open_listener(0, bind_device=refuse) as listener:
-        assert listener.getsockname()[0] == "0.0.0.0"
+    async def answer(host: str, port: int) -> bytes:
+        reader, writer = await asyncio.open_connection(host, port)
+        try:
+            writer.write(WRAPPED + PUBLIC)
+            return await reader.read(1)
+        except ConnectionError:  # it was closed before what was sent had been read
+            return b""
+        finally:
+            writer.close()
+
+    async def main() -> None:
+        async with Fleet(Population(2), "tcp://127.3.0.0:0") as fleet:
+            port = fleet.url(0).port
+            assert port is not None
+            assert await answer("127.3.0.1", port) == b"\x00"
+            elsewhere = ["127.2.255.255", "127.3.0.2", *own_addresses()]
+            assert [await answer(host, port) for host in elsewhere] == [b""] * len(elsewhere)
+            assert (fleet.state.accepted, fleet.state.refused) == (1, len(elsewhere))
+
+    monkeypatch.setattr("cosem.fleet.listening._bind_device", refuse)
+    on_loopback(main)
 
 
 @pytest.mark.parametrize(
