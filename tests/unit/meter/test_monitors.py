@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -18,10 +19,10 @@ from cosem.protocol.model.classes.time_and_event import Limiter
 from cosem.protocol.values.data import Unsigned
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
-from described import BREAKER, LIMITED, LOG, MONITORED, POWER, WATCHED, head, log
+from described import BREAKER, LIMITED, LOG, MONITORED, POWER, SWITCHED, WATCHED, head, log, scripts, thing
 
 LIMITER = Limiter("0.0.17.0.0.255")
-CODE = Data("0.0.96.11.0.255")
+CODE, STAGE = Data("0.0.96.11.0.255"), Data("0.0.96.1.5.255")
 METER = (
     head("UTC")
     + WATCHED
@@ -43,6 +44,26 @@ def test_a_register_monitor_runs_scripts_where_a_threshold_is_crossed():
         seen.append(meter.value(BREAKER.output_state))
     assert seen == [True, False, False, True]
     assert codes(meter) == [2, 71, 72]
+
+
+@pytest.mark.parametrize("order", list(permutations((0, 1, 2))))
+def test_the_scripts_of_several_thresholds_run_as_the_value_comes_by_them(order: tuple[int, ...]):
+    """Each threshold has a script for either way, that tells the stage which the value has come to by it."""
+    stages = [f'[{10 + stage}, [[1, 1, "{STAGE.instance}", 2, {{ unsigned = {stage} }}]]]' for stage in (0, 1, 2, 3)]
+    table = "0.0.10.0.106.255"
+    actions = ", ".join(f'[["{table}", {11 + place}], ["{table}", {10 + place}]]' for place in order)
+    monitor = MONITORED.replace("[500]", str([(500, 1000, 2000)[place] for place in order]))
+    monitor = "\n".join(f"actions = [{actions}]" if "actions" in line else line for line in monitor.split("\n"))
+    power = thing("Register", "1.0.1.7.0.255", "value = 100")
+    stage = thing("Data", str(STAGE.instance), "value = { unsigned = 9 }")
+    now = Now()
+    meter = parse(head("UTC") + power + stage + SWITCHED + scripts(*stages) + monitor, clock=now)
+    seen: list[Any] = []
+    for value in (5000, 0, 1500, 700, 2001, 2000, 501, 500):
+        meter.put(POWER.value, value)
+        now.later(minutes=2)
+        seen.append(meter.value(STAGE.value))
+    assert seen == [3, 0, 2, 1, 3, 2, 1, 0]
 
 
 def test_a_limiter_acts_after_its_durations_once():

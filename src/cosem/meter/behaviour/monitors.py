@@ -65,7 +65,7 @@ def _held(visit: Visit, item: Item, attribute: Any) -> Any:
 
 
 def _monitor(visit: Visit, item: Item) -> None:
-    """Run the script of each threshold that the value has crossed since the last look."""
+    """Run the script of each threshold that the value has crossed since the last look, as it came by them."""
     value = _watched(visit, item, RegisterMonitor.monitored_value.index)
     if value is None:
         return
@@ -78,9 +78,19 @@ def _monitor(visit: Visit, item: Item) -> None:
     if before is None or len(before) != len(over):
         return
     actions = _held(visit, item, RegisterMonitor.actions) or ()
-    for was, now, action in zip(before, over, actions, strict=False):
-        if was is not now:
-            run_action(visit, action.action_up if now else action.action_down)
+    crossed = [
+        (threshold, now, action)
+        for threshold, was, now, action in zip(thresholds, before, over, actions, strict=False)
+        if was is not now and _is_number(threshold)
+    ]
+    for _, up, action in sorted(crossed, key=_on_the_way):
+        run_action(visit, action.action_up if up else action.action_down)
+
+
+def _on_the_way(crossed: tuple[Any, bool, Any]) -> Any:
+    """Order thresholds by when the value came by: the lowest first on its way up, the highest first on its way down."""
+    threshold, up, _ = crossed
+    return threshold if up else -threshold
 
 
 # -- limiters ----------------------------------------------------------------------------------------------------------
