@@ -26,6 +26,7 @@ from cosem.protocol.crypto.key import Key, Secret
 from cosem.protocol.crypto.mechanism import MECHANISMS
 from cosem.protocol.iec21 import p1
 from cosem.protocol.link.hdlc import HdlcAddress
+from cosem.protocol.profile.address import ONE_WAY
 from cosem.protocol.values.data import DoubleLongUnsigned
 from lines import serial_line
 
@@ -240,7 +241,7 @@ EMPTY = b"\x02!\r\n\x03%"
         (repeating(TELEGRAM), Speech.P1, "p1+tcp", False),
         (repeating(with_parity(b"\x02\nADCO 012345678901 B\r\x03")), Speech.TIC, "tic+tcp", True),
         (repeating(bytes.fromhex("1B1B1B1B0101010176")), Speech.SML, "sml+tcp", False),
-        (repeating(AIDON), Speech.HDLC, "hdlc+tcp", False),
+        (repeating(AIDON), Speech.HDLC, "han+tcp", False),
         (repeating(b"1.8.0(000123.4*kWh)\r\n2.8.0(1)\r\n"), Speech.READOUT, "iec21+tcp", False),
         (answering({SIGN_ON: b"/KFM5MT100\r\n", b"050": EMPTY}), Speech.IDENTIFICATION, "iec21+tcp", False),
         (
@@ -258,6 +259,7 @@ def test_what_is_no_meter_for_sessions(attend: Any, speech: Speech, scheme: str,
             assert isinstance(found, Found), found
             assert (found.speech, found.url.scheme) == (speech, scheme)
             assert (found.url.parity == "software") is with_bits
+            assert found.command == ("listen" if scheme.partition("+")[0] in ONE_WAY else "read")
 
     asyncio.run(run())
 

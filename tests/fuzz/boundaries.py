@@ -50,7 +50,7 @@ from cosem.store.memory import MemoryCounterStore
 from fuzz.bench import ENERGY, answered
 from fuzz.envelopes import general_ciphering, general_signing
 from fuzz.exchanges import gateway, general_blocks, short_names
-from fuzz.telegrams import p1, sml, tic
+from fuzz.telegrams import han, p1, sml, tic
 from pair import AK, BOTH, CLIENT_TITLE, EK, SERVER_TITLE, Pair, pair
 
 
@@ -265,6 +265,7 @@ BOUNDARIES: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
         "p1": p1,
         "tic": tic,
         "sml": sml,
+        "han": han,
         "elgama": elgama,
         "iec104": iec104,
     }

@@ -1,4 +1,4 @@
-"""What meters say that only speak: P1, TIC and SML; the first octet of an input says how the stream is cut."""
+"""What meters say that only speak: P1, TIC, SML and HAN; the first octet of an input says how the stream is cut."""
 
 from __future__ import annotations
 
@@ -7,13 +7,27 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cosem.client.follow import lines_of
+from cosem.client.han import HanReader
+from cosem.protocol.association.counter import InvocationCounter
+from cosem.protocol.association.layers import Envelope, Layer
+from cosem.protocol.association.security import SecurityContext
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.iec21 import Discarded
 from cosem.protocol.iec21.p1 import P1Keys, P1Reader, P1Settings, Telegram, seal, telegram
 from cosem.protocol.iec21.tic import Frame, Mode, TicReader, TicSettings, checksum, frame
+from cosem.protocol.link.hdlc import llc
+from cosem.protocol.link.hdlc.frame import encode
+from cosem.protocol.link.hdlc.transfer import segments
+from cosem.readings.han import push_lists
 from cosem.readings.sml import SmlReader, SmlSettings
+from cosem.store.memory import MemoryCounterStore
 
 KEYS = P1Keys(encryption_key=Key(bytes(range(16))), system_title=b"KFM12345")
+OPEN = P1Keys(encryption_key=Key(bytes(range(16))), authentication_key=Key(bytes(range(16, 32))))
+SEALED = SecurityContext(
+    *(0, b"KFM12345", None, Key(bytes(range(16))), Key(bytes(range(16, 32)))),
+    counter=InvocationCounter(MemoryCounterStore(), "push"),
+)
 ZONE = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 LIMIT = 256
@@ -90,6 +104,29 @@ def sml(octets: bytes) -> None:
     for event in events:
         assert event.octets in stream and len(event.octets) <= LIMIT
         if not isinstance(event, Discarded):
+            said(event)
+
+
+def han(octets: bytes) -> None:
+    """HAN: any cutting gives the same, and whatever is pushed is told; the rest of an input is frames.
+
+    With bit 6 of the first octet the rest is the body of a push that gets its frame, and with bit 7 it is sealed.
+    """
+    if not octets:
+        return
+    stream = octets[1:]
+    if octets[0] & 0xC0:
+        apdu = b"\x0f\x40\x00\x00\x00\x00" + stream
+        if octets[0] & 0x80:
+            apdu = SEALED.wrap(apdu, (Layer(Envelope.GENERAL),))
+        cut = segments(llc.RESPONSE + apdu, LIMIT)
+        stream = b"".join(encode(b"\x41", b"\x08\x83", 0x13, part, more) for part, more in cut)
+    keys = OPEN if octets[0] & 0x80 else None
+    events = heard(HanReader(push_lists(), keys), stream, 0)
+    assert repr(heard(HanReader(push_lists(), keys), stream, octets[0])) == repr(events)
+    for event in events:
+        if not isinstance(event, Discarded):
+            assert event.verified is (keys is not None)
             said(event)
 
 

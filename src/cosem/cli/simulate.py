@@ -166,6 +166,9 @@ def simulate(
       access = "manage"                # public, read or manage
       gbt_window = 16                  # grant general block transfer; with 0, as usual, not
 
+    A customer (HAN) port pushes what lists= in its URL names: a companion and one of its ports, as norway:kaifa (the
+    usual one), or the logical name of a push setup of the meter. Lists that are ciphered take the keys of the meter.
+
     \b
     Examples:
       cosem simulate

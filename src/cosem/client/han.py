@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from math import inf
 from typing import Final
 
 from cosem.client.reception import Pushed, PushingMeter, PushReception
@@ -83,7 +84,8 @@ class HanReader:
         self._collect()
 
     def finish(self) -> None:
-        """The line has ended; nothing that is under way becomes a push any more."""
+        """The line has ended: what is under way is given up."""
+        self.tick(inf)
 
     def _collect(self) -> None:
         for heard in self._session.events():

@@ -42,6 +42,7 @@ from cosem.errors import (
     TimedOut,
     TransportError,
 )
+from cosem.io.open import HEARD
 from cosem.io.stream import Stream
 from cosem.protocol.apdu.acse import AcseServiceUser
 from cosem.protocol.association.context import Naming
@@ -266,6 +267,8 @@ class _Probe:
         if speech is Speech.HDLC:
             frame = _answer_frame(heard)
             if frame is None:
+                if ("han", url.medium) in HEARD:  # a port that only speaks, as those for customers do
+                    return Found(framed(url, "han"), speech, command=LISTEN)
                 return Found(framed(url, "hdlc"), speech, command="")
             return await self._enter(_addressed(framed(url, "hdlc"), frame), speech)
         line = _line_of(heard, url)

@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from functools import cache
 from typing import Final
 
-from cosem.errors import ConfigurationError, DecodeError, ShapeError
+from cosem.errors import ConfigurationError, CosemError, DecodeError, ShapeError
 from cosem.protocol.apdu.notification import DataNotification
 from cosem.protocol.model import catalogue, companion
 from cosem.protocol.model.push_list import PushedValue, PushList, first_that_fits
@@ -120,7 +120,7 @@ def _time(telegram: HanTelegram, values: Iterable[PushedValue], zone: tzinfo) ->
         try:
             found = DateTime.from_octets(bytes(octets))
             moment = found.to_datetime(zone)
-        except (DecodeError, ShapeError, ValueError):
+        except (CosemError, ValueError):  # open fields, or a time that there is not
             continue
         quality = Quality.GOOD if found.deviation is not None else Quality.ZONE_ASSUMED
         return moment, quality | (Quality.DAYLIGHT_SAVING if moment.dst() else Quality.GOOD)

@@ -19,17 +19,21 @@ from cosem.protocol.iec21 import Discarded
 from cosem.protocol.iec21.p1 import P1Keys, P1Reader, Telegram, telegram
 from cosem.protocol.iec21.tic import Frame, Group, frame
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.readings.han import HanTelegram
 from cosem.readings.sml import SmlTelegram
 
 ROOT = Path(__file__).resolve().parents[3]
 P1 = telegram("ISK5TEST", [("1-0:1.8.0", "000001.000*kWh")])
 TIC = frame([Group("BASE", "000001000"), Group("PAPP", "00230")])
 SML = bytes.fromhex(json.loads((ROOT / "tests/vectors/sml.jsonl").read_text("utf-8"))["hex"])
+HAN = bytes.fromhex("7EA02A410883130413E6E7000F40000000000101020309060100010700FF060000067D02020F00161B1C057E")
+"""toreamun/amshan tests/test_hdlc.py (MIT)."""
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("framing", "octets", "kind"), [("p1", P1, Telegram), ("tic", TIC, Frame), ("sml", SML, SmlTelegram)]
+    ("framing", "octets", "kind"),
+    [("p1", P1, Telegram), ("tic", TIC, Frame), ("sml", SML, SmlTelegram), ("han", HAN, HanTelegram)],
 )
 def test_files(tmp_path: Path, framing: str, octets: bytes, kind: type) -> None:
     (tmp_path / "said").write_bytes(octets * 3)

@@ -64,6 +64,17 @@ def test_an_old_push_is_set_aside_unless_it_is_permitted() -> None:
     assert all(isinstance(each, HanTelegram) for each in permitted)
 
 
+def test_a_push_whose_rest_never_comes_is_set_aside_in_the_end() -> None:
+    reader = HanReader(push_lists("austria"), KEYS)
+    reader.receive(E450[:200], 0.0)
+    assert reader.events() == []
+    assert reader.deadline() is not None
+    reader.finish()
+    (found,) = reader.events()
+    assert isinstance(found, Discarded)
+    assert reader.deadline() is None
+
+
 def test_what_is_ciphered_is_not_read_without_keys_nor_what_is_in_clear_with_keys() -> None:
     (found,) = heard(E450, "austria")
     assert isinstance(found, Discarded) and "encrypted" in str(found.error)
