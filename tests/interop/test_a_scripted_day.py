@@ -1,7 +1,7 @@
 """A day of one meter with the clients of gurux-dlms and pydlms-client, who agree with the ledger of what it answered.
 
 Each as far as it can: gurux-dlms transfers no whole image, so pydlms-client does; the key is transferred by gurux-dlms
-and used by both.
+and used by both. Over the wrapper and over HDLC, both on TCP.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from cosem.fleet.ledger import Answer, answers, value_of
 from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights, Server
@@ -45,6 +47,8 @@ BREAKER = DisconnectControl("0.0.96.3.10.255")
 IMAGE_OBJECT = ImageTransfer()
 SETUP = "0.0.43.0.1.255"
 ENERGIES = ("1.0.1.8.0.255", "1.0.1.8.1.255", "1.0.1.8.2.255", "1.0.2.8.0.255")
+CLOCK = "0.0.1.0.0.255"
+SCHEMES = {"wrapper": "tcp", "hdlc": "hdlc+tcp"}
 PROFILE = str(LOAD_PROFILE.instance)
 IMAGE = bytes(range(256)) * 3
 BLOCK = 200
@@ -53,8 +57,9 @@ BLOCK = 200
 class Day:
     """The meter, its clock, what it answered, and who knocks with which keys."""
 
-    def __init__(self, gurux: Any, pydlms: Any) -> None:
+    def __init__(self, gurux: Any, pydlms: Any, framing: str) -> None:
         self.now = MIDNIGHT
+        self.framing = framing
         self.ek = EK
         self.ledger: list[Answer] = []
         self._gurux, self._pydlms = gurux, pydlms
@@ -80,12 +85,12 @@ class Day:
         return self._visit(
             lambda port: self._gurux(
                 port, list(operations), client=1, auth="gmac", ek=self.ek, ak=AK, system_title=GURUX_TITLE,
-                counter=self._counter(),
+                counter=self._counter(), framing=self.framing,
             )
         )  # fmt: skip
 
     def pydlms(self, *operations: list[Any]) -> tuple[list[Any], list[Answer]]:
-        given = {"client": 1, "mechanism": 5, "ek": self.ek, "ak": AK, "title": PYDLMS_TITLE}
+        given = {"client": 1, "mechanism": 5, "ek": self.ek, "ak": AK, "title": PYDLMS_TITLE, "framing": self.framing}
         return self._visit(lambda port: self._pydlms(port, list(operations), counter=self._counter(), **given))
 
     def _counter(self) -> int:
@@ -105,7 +110,7 @@ class Day:
         def witness(pair: SapPair, request: object, response: object) -> None:
             self.ledger += answers(self.meter.time(), self.meter.name, pair.client, request, response)
 
-        with running(Server(self.meter, "tcp://127.0.0.1:0", witness=witness)) as port:
+        with running(Server(self.meter, f"{SCHEMES[self.framing]}://127.0.0.1:0", witness=witness)) as port:
             yield port
 
 
@@ -148,8 +153,18 @@ def image_operations() -> list[list[Any]]:
     ]
 
 
-def test_a_day(gurux: Any, pydlms: Any) -> None:
-    day = Day(gurux, pydlms)
+def clock_at(noted: list[Answer]) -> list[str]:
+    """Return the times of the clock that the ledger has: without the day of the week, deviation and status."""
+    octets = [bytes.fromhex(value) for value in said(noted, 8, CLOCK, 2)]
+    return [
+        datetime(int.from_bytes(each[2:4], "big"), *each[4:6], *each[7:10]).isoformat()  # type: ignore[arg-type]
+        for each in octets
+    ]
+
+
+@pytest.mark.parametrize("framing", SCHEMES)
+def test_a_day(gurux: Any, pydlms: Any, framing: str) -> None:
+    day = Day(gurux, pydlms, framing)
 
     day.at(0, 10)  # registers, one request
     (listed,), noted = day.gurux(["list", [[3, name, 2] for name in ENERGIES]])
@@ -168,10 +183,10 @@ def test_a_day(gurux: Any, pydlms: Any) -> None:
 
     day.at(9)  # the clock is set on by a minute, and the breaker opened
     results, noted = day.gurux(
-        ["act", 8, "0.0.1.0.0.255", 6, "INT16", 60],
+        ["act", 8, CLOCK, 6, "INT16", 60],
         ["act", 70, str(BREAKER.instance), 1, "INT8", 0],
         ["read", 70, str(BREAKER.instance), 2],
-        ["read", 8, "0.0.1.0.0.255", 2],
+        ["read", 8, CLOCK, 2],
     )
     shifted, opened, output, clock = results
     assert not any("refused" in each for each in (shifted, opened))
@@ -191,6 +206,28 @@ def test_a_day(gurux: Any, pydlms: Any) -> None:
     assert (before["value"], after["value"]) == ("0300", "0301")
     assert "value" in reconnected
     assert [each.lower() for each in values["value"]] == [said(noted, 3, name, 2)[0] for name in ENERGIES]
+
+    day.at(10)  # the clock is written by one, ten minutes too late
+    results, noted = day.pydlms(
+        ["get", CLOCK, 8, 2],
+        ["call", "set_clock", {"time": "2026-03-02T10:11:00+00:00"}],
+        ["get", CLOCK, 8, 2],
+    )
+    assert [results[0]["value"].lower(), results[2]["value"].lower()] == said(noted, 8, CLOCK, 2)
+    assert clock_at(noted) == ["2026-03-02T10:01:00", "2026-03-02T10:11:00"]
+    assert day.meter.time() == MIDNIGHT + timedelta(hours=10, minutes=11)
+
+    day.at(10, 30)  # and set right by the other; what both of them read then is the same
+    results, noted = day.gurux(
+        ["read", 8, CLOCK, 2], ["clock", CLOCK, "2026-03-02T10:30:00+00:00"], ["read", 8, CLOCK, 2]
+    )
+    read = [each["value"]["typed"]["time"].removesuffix("+00:00") for each in (results[0], results[2])]
+    assert read == clock_at(noted) == ["2026-03-02T10:41:00", "2026-03-02T10:30:00"]
+    assert day.meter.time() == MIDNIGHT + timedelta(hours=10, minutes=30)
+    day.at(10, 31)
+    (read_by_other,), noted = day.pydlms(["get", CLOCK, 8, 2])
+    assert [read_by_other["value"].lower()] == said(noted, 8, CLOCK, 2)
+    assert clock_at(noted) == ["2026-03-02T10:31:00"]
 
     day.at(12)  # an image with a block that comes late
     results, noted = day.pydlms(*image_operations())

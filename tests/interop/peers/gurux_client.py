@@ -11,6 +11,7 @@ The operations are one JSON list of lists and run in one session, in order:
     ["entries", obis, first, count]             … the rows by number, counted from 1
     ["range", obis, start, end]                 … the rows between two times, ISO 8601
     ["write", class_id, obis, attribute, type, value]   SET; the type is the peer's name of a data type, e.g. UINT32
+    ["clock", obis, time]                       SET of the time of a clock, ISO 8601, as the peer writes it
     ["write_list", [[class_id, obis, attribute, type, value], …]]   SET with list
     ["act", class_id, obis, method, type, value]        ACTION; the octets of a structure as {"hex": …}
     ["setup", obis, method, arguments…]                 what a method of the peer's security set-up sends; octets as
@@ -263,6 +264,12 @@ class Session:
         item.setDataType(attribute, DataType[type_name])
         self.client.updateValue(item, attribute, value)
         self.exchange(self.client.write(item, attribute))
+        return True
+
+    def clock(self, obis: str, time: str) -> bool:
+        item = self.item(8, obis)
+        item.time = GXDateTime(datetime.datetime.fromisoformat(time))
+        self.exchange(self.client.write(item, 2))
         return True
 
     def write_list(self, writes: list) -> bool:

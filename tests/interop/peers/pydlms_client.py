@@ -17,7 +17,8 @@ peer's AssociationSettings and SecurityContext (hex for octets, PEM for keys, a 
     ["access", [["get", obis, class_id, attribute] | ["set", …, data] | ["act", …, data]], break_on_error]
     ["objects"]                                             the object list
     ["profile", obis, resolve]                              the whole buffer; with deltas added up where asked so
-    ["call", method of the peer's client, arguments…]       anything else; octets as {"hex": …}
+    ["call", method of the peer's client, arguments…]       anything else; octets as {"hex": …},
+                                                            a time as {"time": ISO 8601}
 
 The answer is {"conformance": …, "results": […], "released": …}; a result has a "value", or "refused" with the number
 the meter gave, or "failed" with what the peer raised. What ends the session early is in "error", with its phase.
@@ -26,6 +27,7 @@ the meter gave, or "failed" with what the peer raised. What ends the session ear
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import sys
 
@@ -140,6 +142,8 @@ def argument(given: object) -> object:
             return bytes.fromhex(given["hex"])
         if "data" in given:
             return data(given["data"])
+        if "time" in given:
+            return datetime.datetime.fromisoformat(given["time"])
         return {int(name): argument(each) for name, each in given.items()}
     return value("", given)
 
