@@ -140,6 +140,7 @@ def test_the_secret_of_high_level_security_is_changed_in_an_encrypted_associatio
     bench = Own(6, AUTHENTICATED_ENCRYPTION)
 
     async def change(client: AsyncClient) -> None:
+        await client.act(OWN.change_hls_secret, b"x" * 64)
         await client.act(OWN.change_hls_secret, b"another one of sixteen")
         for wrong in (b"", b"x" * 65):
             with pytest.raises(ActionError):

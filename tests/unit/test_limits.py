@@ -1,4 +1,4 @@
-"""Every limit that a server keeps, and the test that tries it with one less and one more: none is without."""
+"""Every limit that a server keeps, and the test that tries it at its edge and one beyond: none is without."""
 
 from __future__ import annotations
 
@@ -96,6 +96,100 @@ TABLE: dict[type[Any], dict[str, tuple[str, str]]] = {
     },
 }
 
+SOURCES = TESTS.parent / "src" / "cosem"
+FOLDERS = "meter", "fleet", "io/aio"
+WORDS = ("MOST_", "LONGEST_", "LARGEST_", "DEEPEST_")
+MONITORS, SCHEDULES = "unit/meter/test_monitors.py", "unit/meter/test_schedules.py"
+IMAGE, REGISTERS = "unit/meter/test_image_transfer.py", "unit/meter/test_registers.py"
+ADMINISTERED = "simulation/test_association_object.py"
+POWER, EFFECTS, PUSHING = "unit/meter/test_power.py", "unit/fleet/test_effects.py", "unit/fleet/test_pushing.py"
+
+CONSTANTS: dict[str, tuple[str, str]] = {
+    "fleet/compare.py:MOST_FINDINGS": ("unit/fleet/test_compare.py", "test_so_many_findings_are_told_one_by_one"),
+    "fleet/gathered.py:MOST_FAULTS": ("unit/fleet/test_file.py", "test_of_very_many_faults_the_first_are_told"),
+    "fleet/places.py:MOST_BEHIND_A_GATEWAY": (FLEET, "test_as_many_as_fit_on_a_line_and_behind_a_gateway"),
+    "fleet/population.py:MOST_METERS": ("unit/fleet/test_population.py", "test_a_population_has_one_meter_to_so_many"),
+    "fleet/push_setup.py:LONGEST_CYCLE": (PUSHING, "test_how_meters_may_push"),
+    "fleet/push_setup.py:LONGEST_WAIT": (PUSHING, "test_how_meters_may_push"),
+    "fleet/push_setup.py:MOST_RETRIES": (PUSHING, "test_how_meters_may_push"),
+    "fleet/scenario.py:LONGEST_VERSION": (EFFECTS, "test_what_can_happen"),
+    "fleet/scenario.py:MOST_PPM": (EFFECTS, "test_what_can_happen"),
+    "io/aio/scrape.py:LONGEST_HEAD": ("unit/io/aio/test_scrape.py", "test_how_long_a_request_may_be"),
+    "meter/agenda.py:LONGEST_SILENCE": (
+        SCHEDULES,
+        "test_after_a_silence_that_is_too_long_the_meter_goes_on_from_the_present",
+    ),
+    "meter/agenda.py:MOST_STEPS": (
+        SCHEDULES,
+        "test_after_a_silence_that_is_too_long_the_meter_goes_on_from_the_present",
+    ),
+    "meter/behaviour/association_ln.py:LONGEST_SECRET": (
+        ADMINISTERED,
+        "test_the_secret_of_high_level_security_is_changed_in_an_encrypted_association",
+    ),
+    "meter/behaviour/association_ln.py:MOST_USERS": (ADMINISTERED, "test_a_list_of_users_is_bounded"),
+    "meter/behaviour/clock.py:LONGEST_SHIFT": ("unit/meter/test_clock.py", "test_shifting_is_bounded"),
+    "meter/behaviour/image_transfer.py:BLOCK_SIZES": (IMAGE, "test_a_block_has_so_many_octets_and_not_one_more"),
+    "meter/behaviour/image_transfer.py:LARGEST_IMAGE": (IMAGE, "test_an_image_has_so_many_octets_and_not_one_more"),
+    "meter/behaviour/monitors.py:LONGEST_WATCH": (MONITORS, "test_so_much_of_a_silence_is_looked_at_and_no_more"),
+    "meter/behaviour/monitors.py:MOST_THRESHOLDS": (MONITORS, "test_so_many_thresholds_are_looked_at_and_not_one_more"),
+    "meter/behaviour/profile_generic.py:MOST_CAPTURES": (
+        "unit/meter/test_profile_order.py",
+        "test_so_many_rows_are_made_up_for_and_no_more",
+    ),
+    "meter/behaviour/registers.py:MOST_MASKS": (
+        REGISTERS,
+        "test_a_register_activation_has_so_many_registers_and_masks",
+    ),
+    "meter/behaviour/registers.py:MOST_REGISTERS": (
+        REGISTERS,
+        "test_a_register_activation_has_so_many_registers_and_masks",
+    ),
+    "meter/behaviour/registers.py:MOST_STRETCHES": (
+        REGISTERS,
+        "test_a_register_remembers_so_many_stretches_and_no_more",
+    ),
+    "meter/behaviour/schedules.py:MOST_ENTRIES": (SCHEDULES, "test_entries_come_and_go"),
+    "meter/behaviour/scripts.py:DEEPEST_SCRIPT": (
+        SCHEDULES,
+        "test_scripts_run_so_deep_inside_each_other_and_no_deeper",
+    ),
+    "meter/behaviour/security_setup.py:MOST_CERTIFICATES": (
+        "simulation/test_security_setup.py",
+        "test_a_table_of_certificates_is_bounded",
+    ),
+    "meter/behaviour/special_days.py:MOST_SPECIAL_DAYS": (
+        SCHEDULES,
+        "test_a_table_has_so_many_special_days_and_not_one_more",
+    ),
+    "meter/device.py:MOST_SHIFTS": (
+        "unit/meter/test_feed.py",
+        "test_a_meter_remembers_so_many_settings_of_its_clock_and_no_more",
+    ),
+    "meter/lockout.py:LONGEST_LOCK": (LOCKOUT, "test_each_lock_is_twice_as_long_up_to_an_hour"),
+    "meter/logical_device.py:LONGEST_NAME": ("unit/meter/test_logical_device.py", "test_names_that_cannot_be"),
+    "meter/multidrop.py:MOST_ON_A_LINE": (FLEET, "test_as_many_as_fit_on_a_line_and_behind_a_gateway"),
+    "meter/power.py:LONGEST_OUTAGE": (POWER, "test_limits_of_an_outage"),
+    "meter/power.py:MOST_FAILURES": (POWER, "test_so_many_failures_are_remembered_and_over_a_restart"),
+    "meter/profile_status.py:MOST_MARKS": (
+        "unit/meter/test_profile_status.py",
+        "test_so_much_is_remembered_and_no_more",
+    ),
+    "meter/provoked.py:LONGEST_QUIET": (
+        "unit/meter/test_provoked.py",
+        "test_a_flood_is_noted_after_one_two_four_minutes_and_then_each_hour",
+    ),
+}
+"""Limits that are the same for every meter, by the module that has them."""
+
+OF_OUR_OWN = {
+    "meter/behaviour/demand.py:MOST_SAMPLES",
+    "meter/behaviour/push_setup.py:LONGEST_WAIT",
+    "meter/han_lists.py:LONGEST_INFORMATION",
+    "meter/push_sending.py:LONGEST_LOOK",
+}
+"""What looks like a limit to what comes in, and is none: how far or how finely the simulation itself looks."""
+
 
 @cache
 def functions_of(path: str) -> frozenset[str]:
@@ -108,3 +202,18 @@ def test_each_limit_is_tried_at_its_edge(limits: type[Any]) -> None:
     assert TABLE[limits].keys() == {each.name for each in fields(limits)}
     for name, (path, test) in TABLE[limits].items():
         assert test in functions_of(path), f"{limits.__name__}.{name}"
+
+
+def test_each_limit_that_is_the_same_for_every_meter_is_tried_too() -> None:
+    """Those of modules that meters, fleets and listeners are made of, told by their names."""
+    found = {
+        f"{module.relative_to(SOURCES).as_posix()}:{target.id}"
+        for folder in FOLDERS
+        for module in (SOURCES / folder).rglob("*.py")
+        for statement in ast.parse(module.read_text("utf-8")).body
+        for target in (statement.target if isinstance(statement, ast.AnnAssign) else None,)
+        if isinstance(target, ast.Name) and (target.id.startswith(WORDS) or target.id == "BLOCK_SIZES")
+    }
+    assert found == CONSTANTS.keys() | OF_OUR_OWN
+    for name, (path, test) in CONSTANTS.items():
+        assert test in functions_of(path), name

@@ -14,7 +14,7 @@ from cosem.fleet.clock import VirtualClock
 from cosem.fleet.counters import FleetCounters
 from cosem.fleet.keys import SECRET_OCTETS, FleetKeys
 from cosem.fleet.kinds import KINDS, Kinds
-from cosem.fleet.population import Population, PopulationLimits, first_counter
+from cosem.fleet.population import MOST_METERS, Population, PopulationLimits, first_counter
 from cosem.fleet.truth import measured
 from cosem.meter import Meter
 from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, household
@@ -137,6 +137,13 @@ def test_a_secret_has_32_octets_at_least_and_is_not_shown() -> None:
     with pytest.raises(ConfigurationError, match="32 octets"):
         FleetKeys(Secret(bytes(SECRET_OCTETS - 1)))
     assert "00" not in repr(FleetKeys(Secret(bytes(SECRET_OCTETS))).of(bytes(8)))
+
+
+@pytest.mark.parametrize("count", [0, MOST_METERS + 1])
+def test_a_population_has_one_meter_to_so_many(count: int) -> None:
+    assert population(MOST_METERS).name(MOST_METERS - 1).endswith("999999999")
+    with pytest.raises(ConfigurationError, match=f"1 to {MOST_METERS}"):
+        population(count)
 
 
 def test_counters_go_on_when_a_meter_is_made_again() -> None:

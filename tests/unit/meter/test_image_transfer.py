@@ -16,6 +16,7 @@ import pytest
 from behaving import Now, run
 from cosem.errors import ConfigurationError
 from cosem.meter import Access, AssociationDescription, Meter, Rights
+from cosem.meter.behaviour.image_transfer import BLOCK_SIZES, LARGEST_IMAGE
 from cosem.meter.demo import household
 from cosem.meter.describe import parse
 from cosem.meter.faults import Faults, of_words
@@ -73,6 +74,27 @@ def refused(meter: Meter, method: Any, argument: Any = None) -> DataAccessResult
     with pytest.raises(Refusal) as refusal:
         run(meter, method, *(() if argument is None else (argument,)))
     return refusal.value.result
+
+
+def test_an_image_has_so_many_octets_and_not_one_more() -> None:
+    meter = Meter("KFM1020012345678", clock=Now())
+    meter.add(IMAGE, image_block_size=BLOCK_SIZES[-1])
+    for octets in (0, LARGEST_IMAGE + 1):
+        begin = ImageTransferInitiate(b"2.0.0", octets)
+        assert refused(meter, IMAGE.image_transfer_initiate, begin) is OTHER
+        assert status(meter) is Status.NOT_INITIATED
+    run(meter, IMAGE.image_transfer_initiate, ImageTransferInitiate(b"2.0.0", LARGEST_IMAGE))
+    assert status(meter) is Status.INITIATED
+
+
+def test_a_block_has_so_many_octets_and_not_one_more() -> None:
+    for octets in (BLOCK_SIZES[0], BLOCK_SIZES[-1]):
+        meter = Meter("KFM1020012345678", clock=Now())
+        meter.add(IMAGE, image_block_size=octets)
+        assert meter.value(IMAGE.image_block_size) == octets
+    for octets in (BLOCK_SIZES[0] - 1, BLOCK_SIZES[-1] + 1):
+        with pytest.raises(ConfigurationError, match="1 to 65535"):
+            Meter("KFM1020012345678", clock=Now()).add(IMAGE, image_block_size=octets)
 
 
 def test_the_statuses_of_a_transfer_that_goes_well() -> None:

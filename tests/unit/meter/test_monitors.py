@@ -11,18 +11,30 @@ import pytest
 from behaving import NOON, Now, run
 from cosem.errors import ConfigurationError
 from cosem.meter import Meter, members
+from cosem.meter.behaviour.monitors import LONGEST_WATCH, MOST_THRESHOLDS
 from cosem.meter.describe import parse
 from cosem.meter.events import MeterEvent
 from cosem.protocol.apdu.get import AttributeDescriptor, DataAccessResult
 from cosem.protocol.model import Clock, Data
-from cosem.protocol.model.classes.time_and_event import Limiter
-from cosem.protocol.values.data import Unsigned
+from cosem.protocol.model.classes.time_and_event import (
+    ActionItem,
+    ActionSet,
+    ActionSpecification,
+    Limiter,
+    RegisterMonitor,
+    Script,
+    ScriptTable,
+    ServiceId,
+    ValueDefinition,
+)
+from cosem.protocol.values.data import DoubleLong, Unsigned
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 from described import BREAKER, LIMITED, LOG, MONITORED, POWER, SWITCHED, WATCHED, head, log, scripts, thing
 
 LIMITER = Limiter("0.0.17.0.0.255")
 CODE, STAGE = Data("0.0.96.11.0.255"), Data("0.0.96.1.5.255")
+TABLE = ScriptTable("0.0.10.0.106.255")
 METER = (
     head("UTC")
     + WATCHED
@@ -64,6 +76,40 @@ def test_the_scripts_of_several_thresholds_run_as_the_value_comes_by_them(order:
         now.later(minutes=2)
         seen.append(meter.value(STAGE.value))
     assert seen == [3, 0, 2, 1, 3, 2, 1, 0]
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_so_many_thresholds_are_looked_at_and_not_one_more(more: int):
+    """The last of them alone is crossed."""
+    count = MOST_THRESHOLDS + more
+    crossing = '[["0.0.10.0.106.255", 1], ["0.0.10.0.106.255", 2]]'
+    monitor = MONITORED.replace("[500]", str([5000] * (count - 1) + [500]))
+    monitor = monitor.replace(crossing, ", ".join([crossing] * count))
+    now = Now()
+    meter = parse(METER + monitor, clock=now)
+    meter.put(POWER.value, 501)
+    now.later(minutes=2)
+    assert meter.value(BREAKER.output_state) is bool(more)
+
+
+@pytest.mark.parametrize("minutes", [0, 1])
+def test_so_much_of_a_silence_is_looked_at_and_no_more(minutes: int):
+    """A value that is over its threshold for the first look of a silence, and at no other time."""
+    now = Now()
+    meter = Meter("KFM1020012345678", clock=now)
+    meter.add(POWER, value=lambda time: 900 if time == NOON + timedelta(minutes=1) else 100)
+    meter.add(STAGE, value=Unsigned(0))
+    write_1 = ActionSpecification(ServiceId.WRITE_ATTRIBUTE, 1, STAGE.instance, 2, Unsigned(1))
+    meter.add(TABLE, scripts=(Script(1, (write_1,)),))
+    meter.add(
+        RegisterMonitor("0.0.16.0.0.255"),
+        thresholds=(DoubleLong(500),),
+        monitored_value=ValueDefinition(3, POWER.instance, 2),
+        actions=(ActionSet(ActionItem(TABLE.instance, 1), ActionItem(TABLE.instance, 0)),),
+    )
+    meter.settle()
+    now.later(minutes=LONGEST_WATCH // timedelta(minutes=1) + minutes)
+    assert meter.value(STAGE.value) == 1 - minutes
 
 
 def test_a_limiter_acts_after_its_durations_once():

@@ -14,6 +14,8 @@ from behaving import Now, run
 from cosem.meter import Meter, agenda
 from cosem.meter.behaviour.occasions import comes, first_after, last_until, moment_of, times
 from cosem.meter.behaviour.schedules import MOST_ENTRIES
+from cosem.meter.behaviour.scripts import DEEPEST_SCRIPT
+from cosem.meter.behaviour.special_days import MOST_SPECIAL_DAYS
 from cosem.meter.describe import parse
 from cosem.meter.item import Refusal
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
@@ -38,7 +40,7 @@ from cosem.protocol.model.classes.time_and_event import (
     SpecialDaysTable,
     WeekProfile,
 )
-from cosem.protocol.values.data import Integer, Unsigned
+from cosem.protocol.values.data import Integer, LongUnsigned, Unsigned
 from cosem.protocol.values.dates import Date, DateTime, Time
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -114,6 +116,30 @@ def entry(index: int, at: Time, script: int = 1, **other: Any) -> ScheduleTableE
 
 
 # -- single actions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_scripts_run_so_deep_inside_each_other_and_no_deeper(more: int):
+    table, kept = ScriptTable("0.0.10.0.100.255"), Data("0.0.96.1.5.255")
+    deepest = DEEPEST_SCRIPT + more
+
+    def script(number: int) -> Script:
+        """Run the next one, or as the deepest one write down its number."""
+        if number < deepest:
+            execute = ActionSpecification(ServiceId.EXECUTE_METHOD, 9, table.instance, 1, LongUnsigned(number + 1))
+            return Script(number, (execute,))
+        written = ActionSpecification(ServiceId.WRITE_ATTRIBUTE, 1, kept.instance, 2, Unsigned(number))
+        return Script(number, (written,))
+
+    meter = Meter("KFM1020012345678", clock=Now())
+    meter.add(kept, value=Unsigned(0))
+    meter.add(table, scripts=tuple(script(number) for number in range(1, deepest + 1)))
+    if more:
+        with pytest.raises(Refusal):
+            run(meter, table.execute, 1)
+    else:
+        run(meter, table.execute, 1)
+    assert meter.value(kept.value) == (0 if more else deepest)
 
 
 def test_a_single_action_runs_at_its_times_however_often_one_looks():
@@ -367,6 +393,18 @@ def test_a_special_day_goes_before_the_week():
     calendar(meter)
     meter.add(SPECIAL, entries=(SpecialDay(1, Date(None, 5, 1), 4),))
     assert [number for _, number in until(meter, now, "2024-05-02 12:00")] == [3, 4, 3]
+
+
+def test_a_table_has_so_many_special_days_and_not_one_more():
+    meter, _ = make("2024-04-30 12:00")
+    meter.add(SPECIAL, entries=())
+    for index in range(1, MOST_SPECIAL_DAYS + 1):
+        run(meter, SPECIAL.insert, SpecialDay(index, Date(None, 5, 1), 4))
+    with pytest.raises(Refusal):
+        run(meter, SPECIAL.insert, SpecialDay(MOST_SPECIAL_DAYS + 1, Date(None, 5, 2), 4))
+    run(meter, SPECIAL.insert, SpecialDay(1, Date(None, 5, 3), 5))  # takes the place of another
+    days = {each.index: each.day_id for each in meter.value(SPECIAL.entries)}
+    assert days == {index: 5 if index == 1 else 4 for index in range(1, MOST_SPECIAL_DAYS + 1)}
 
 
 def test_after_the_clock_was_set_the_last_action_alone_is_made_up_for():
