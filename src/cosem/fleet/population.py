@@ -188,7 +188,7 @@ class Population:
         )
         seed, kind = (self.seed if group.seed is None else group.seed) + number, self.kind(number)
         if group.companion is not None:
-            feed = Feed(kind, seed, meter)
+            feed = Feed(kind, seed, meter, meter.management)
             for profiles in (False, True):
                 furnish_by(group.companion, meter.management, profiles=profiles, feed=feed, begins=False)
             if self.push is not None:

@@ -125,7 +125,7 @@ def furnish_by(
     that meters do not know.
     """
     past = feed is not None
-    feed = feed or Feed("household", seed_of(device), device.meter)
+    feed = feed or Feed("household", seed_of(device), device.meter, device)
     rules = sorted(known.objects, key=lambda rule: _is_profile(rule.class_id))
     for rule in rules:
         instance = _instance(rule)

@@ -259,14 +259,17 @@ class Household(Load):
 
 
 class SteadyHousehold:
-    """A household whose meter has a clock that was set: asked with what the clock shows, it goes by the true time."""
+    """A household whose meter has a clock that was set, or a breaker: it goes by the true time, and as the breaker is.
+
+    It is asked with what the clock shows.
+    """
 
     __slots__ = ("_household", "_load", "_meter")
 
     def __init__(self, household: Household, device: LogicalDevice) -> None:
         self._household = household
         self._meter = device.meter
-        self._load = MeteredLoad(household.number, device.meter)
+        self._load = MeteredLoad(household.number, device.meter, device)
 
     def truly(self, time: datetime) -> tuple[Household, datetime]:
         """Return who knows of the true time at which the clock of the meter shows a time, and that one."""

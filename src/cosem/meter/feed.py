@@ -1,7 +1,8 @@
 """Which objects of a meter show which figures of a load, by their OBIS codes; what a description gives stays as it is.
 
 Demand registers and their last averages and maxima come from the growth of the same energy that registers show. A load
-goes on evenly when the clock of the meter is set.
+goes on evenly when the clock of the meter is set. While the main breaker or valve of a device is open, energy and
+volume stand still, and power, current and flow are zero; voltage stays.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ from typing import Any, Final, cast
 from cosem.errors import ConfigurationError
 from cosem.meter import behaviour as behaviours
 from cosem.meter.behaviour.demand import DEFAULT_PERIOD, Growth
+from cosem.meter.behaviour.disconnect_control import Openings
 from cosem.meter.behaviour.registers import Counted, SinceReset
 from cosem.meter.device import Meter
 from cosem.meter.item import FromSource, Item
-from cosem.meter.loads import KINDS, Load, Measured, figure, measured
+from cosem.meter.loads import KINDS, Load, Measured, electricity, figure, measured
 from cosem.meter.loads.codes import AVERAGE, LAST_AVERAGE, MAXIMUM, energy_of, figure_of
 from cosem.meter.loads.course import Moment
 from cosem.meter.loads.demand import Blocks
 from cosem.meter.loads.figures import Stretches
+from cosem.meter.loads.supply import Supply
 from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.objects import held
 from cosem.protocol.model.classes.data_storage import Data as DataObject
@@ -34,6 +37,7 @@ from cosem.protocol.model.classes.data_storage import (
     RegisterActivation,
     ScalerUnit,
 )
+from cosem.protocol.model.classes.time_and_event import DisconnectControl
 from cosem.protocol.values.data import Number, OctetString
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
@@ -51,13 +55,19 @@ _MASK: Final = RegisterActivation.active_mask.index
 
 
 class MeteredLoad(Load):
-    """A load that goes on as the true time does, whatever the clock of its meter is set to."""
+    """A load that goes on as the true time does, whatever the clock of its meter is set to.
 
-    __slots__ = ("_meter",)
+    While the main breaker of `device` is open nothing of it flows.
+    """
 
-    def __init__(self, number: int, meter: Meter) -> None:
+    __slots__ = ("_device", "_meter", "_openings", "_supply")
+
+    def __init__(self, number: int, meter: Meter, device: LogicalDevice | None = None) -> None:
         super().__init__(number, meter.zone)
         self._meter = meter
+        self._device = device
+        self._openings: Openings | None = None
+        self._supply: Supply | None = None
 
     def seconds(self, time: datetime) -> float:
         """Return how long it has counted when the meter's clock shows a time."""
@@ -65,17 +75,42 @@ class MeteredLoad(Load):
 
     @property
     def dark(self) -> Stretches:
-        """From when to when there was no power, in the seconds that it counts."""
-        if not self._meter.has_outages:
-            return ()
-        begin = self.begin
-        return tuple(
-            ((down - begin).total_seconds(), (up - begin).total_seconds()) for down, up in self._meter.power.failures
-        )
+        """From when to when nothing flowed, in the seconds that it counts: without power, or behind an open breaker."""
+        begin, supply = self.begin, self._supplied()
+        failures = self._meter.power.failures if self._meter.has_outages else ()
+        failed = [((down - begin).total_seconds(), (up - begin).total_seconds()) for down, up in failures]
+        if supply is None:
+            return tuple(failed)
+        found: list[tuple[float, float]] = []
+        for since, until in sorted([*failed, *supply.stretches]):
+            if found and since <= found[-1][1]:
+                found[-1] = (found[-1][0], max(found[-1][1], until))
+            else:
+                found.append((since, until))
+        return tuple(found)
 
     def moment(self, time: datetime) -> Moment:
         """Return what its figures have in common, anew each time: the clock may have been set in between."""
-        return Moment(self.number, self.seconds(time))
+        supply = self._supplied()
+        return Moment(self.number, self.seconds(time)) if supply is None else supply.moment(self.seconds(time))
+
+    def _supplied(self) -> Supply | None:
+        """Return what flows behind its breaker; None where it has none, or none that was ever open."""
+        openings = None if self._device is None else openings_of(self._device)
+        if openings is not self._openings:
+            self._openings = openings
+            self._supply = None if openings is None else Supply(self.number, self.begin, openings.changes)
+        return self._supply if openings is not None and openings.changes else None
+
+
+def openings_of(device: LogicalDevice) -> Openings | None:
+    """Return when the main breaker of a device opened and closed; None where it has none."""
+    found = (item for item in device.timed if item.class_id == DisconnectControl.class_id)
+    return next((item.state for item in found if not item.instance.octets[_CHANNEL]), None)
+
+
+_CHANNEL: Final = 1
+"""Where value group B is: other breakers than 0 switch single loads, and the valves of sub-meters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +131,22 @@ def seed_of(device: LogicalDevice) -> int:
 
 
 class Feed:
-    """A load of one kind, and what the objects of a meter show of it; ConfigurationError for an unknown kind."""
+    """A load of one kind, and what the objects of a meter show of it; ConfigurationError for an unknown kind.
 
-    def __init__(self, kind: str, seed: int, meter: Meter) -> None:
+    With `device` its main breaker is in the way of all that is of the medium of this kind.
+    """
+
+    def __init__(self, kind: str, seed: int, meter: Meter, device: LogicalDevice | None = None) -> None:
         if kind not in KINDS:
             raise ConfigurationError(f"there is no load of kind {kind!r}, but {', '.join(KINDS)}")
         self.kind = kind
-        self.load: Load = MeteredLoad(seed, meter)
+        self.load: Load = MeteredLoad(seed, meter, device)
+        self._beside: Load = MeteredLoad(seed, meter)
 
     def total(self, code: Obis, scaler: int | None = None) -> Measured | None:
         """Return what a register with a code shows; None where the load does not know it."""
         name = self._known(figure_of(code, self.kind))
-        return None if name is None else measured(name, self.load, scaler)
+        return None if name is None else measured(name, self._load_of(name), scaler)
 
     def values(
         self, address: Register | ExtendedRegister | DemandRegister | Any, given: ScalerUnit | None, period: int
@@ -126,16 +165,17 @@ class Feed:
             return {}
         found = figure(name)
         scaler = _scaler(given, found.unit, found.scaler)
-        return {"value": measured(name, self.load, scaler), "scaler_unit": (scaler, found.unit)}
+        return {"value": measured(name, self._load_of(name), scaler), "scaler_unit": (scaler, found.unit)}
 
     def _averages(self, address: Any, energy: str, given: ScalerUnit | None, period: int) -> dict[str, object]:
         unit = _POWER_OF[figure(energy).unit]
         scaler = _scaler(given, unit, 0)
         values: dict[str, object] = {"scaler_unit": (scaler, unit)}
         kind = address.instance.octets[3]
-        blocks = Blocks(energy, self.load, period, scaler)
+        load = self._load_of(energy)
+        blocks = Blocks(energy, load, period, scaler)
         if address.class_id == DemandRegister.class_id:
-            growth = Growth(measured(energy, self.load, 0), 0)
+            growth = Growth(measured(energy, load, 0), 0)
             return {"current_average_value": growth, **values} if kind == AVERAGE else {}
         if kind == MAXIMUM:
             values["value"] = SinceReset(blocks.maximum)
@@ -143,6 +183,11 @@ class Feed:
                 values["capture_time"] = SinceReset(blocks.moment)
             return values
         return {"value": blocks.last, **values} if kind == LAST_AVERAGE else {}
+
+    def _load_of(self, name: str) -> Load:
+        """Return the load that a figure is of: what is of another medium is behind no breaker of this one."""
+        kind = name.partition(".")[0]
+        return self.load if kind == self.kind or {kind, self.kind} <= electricity.KINDS.keys() else self._beside
 
     def _known(self, name: str | None) -> str | None:
         kind, _, rest = (name or "").partition(".")

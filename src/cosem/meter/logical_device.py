@@ -192,13 +192,16 @@ class LogicalDevice:
             raise ConfigurationError(f"{reference}: {refusal}") from refusal
 
     def put(self, reference: AttributeRef[Any], value: object) -> None:
-        """Change an attribute from inside the meter, which needs no right."""
+        """Change an attribute from inside the meter, which needs no right; what follows a client's writing follows."""
         item = self.owned(self._item(reference))
         attribute = declared(item.kind, reference.name)
         if attribute.index in item.behaviour.adopts:
             raise ConfigurationError(f"{reference}: this is given when the object is added")
         self.meter.settle()
         item.values[attribute.index] = held(reference, attribute, value)
+        written = item.behaviour.written.get(attribute.index)
+        if written is not None:
+            written(self.reading(self.meter.time()), item)
 
     # -- what dispatch and behaviours ask -----------------------------------------------------------------------------
 

@@ -214,7 +214,7 @@ def test_low_credit_and_no_credit_are_told_once_and_the_breaker_opens_and_closes
     assert meter.value(ACCOUNT.current_credit_in_use) == 2, "behind the last of the list"
     assert meter.value(BREAKER.control_state) is ControlState.DISCONNECTED
     assert events(meter) == [4, 5]
-    use(meter, now, 4000)  # of others, for the breaker is open
+    use(meter, now, 4000)  # by what somebody puts there: a load would stand still behind the open breaker
     assert outcome(meter, token(1, 500)) is TokenStatusCode.TOKEN_EXECUTION_RESULT_OK
     assert meter.value(BREAKER.control_state) is ControlState.CONNECTED
     assert events(meter) == [4, 5, 3]

@@ -1,14 +1,19 @@
-"""A breaker or valve that is opened and closed from afar, by hand and by the meter itself (IEC 62056-6-2, class 70)."""
+"""A breaker or valve that is opened and closed from afar, by hand and by the meter itself (IEC 62056-6-2, class 70).
+
+While the main one (value group B is 0) is open, nothing flows of the load of its logical device (see
+`cosem.meter.feed`): it is remembered when it opened and closed, over a restart too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple, cast
 
 from cosem.meter.events import MeterEvent
-from cosem.meter.item import Behaviour, Item, Refusal, Run, Visit
+from cosem.meter.item import Behaviour, Item, Refusal, Run, Timed, Visit, never
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model.classes.time_and_event import ControlMode, ControlState, DisconnectControl
 from cosem.protocol.values.data import Data, Enumerated
@@ -21,6 +26,30 @@ _OUTPUT, _STATE, _MODE = (
         DisconnectControl.control_mode,
     )
 )
+
+
+MOST_CHANGES: Final = 1 << 16
+"""How often a breaker opens and closes until the older half of it is forgotten, and counts as closed."""
+
+
+class Openings:
+    """When a breaker opened and closed, by turns, in true time; `changes` only ever grows."""
+
+    __slots__ = ("changes",)
+
+    def __init__(self, changes: Iterable[datetime] = ()) -> None:
+        self.changes = list(changes)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is open at present."""
+        return len(self.changes) % 2 == 1
+
+    def changed(self, at: datetime) -> Openings:
+        """Return the same, open or closed from a time on; another one where something is forgotten."""
+        kept = self if len(self.changes) < MOST_CHANGES else Openings(self.changes[MOST_CHANGES // 2 :])
+        kept.changes.append(at)
+        return kept
 
 
 class By(Enum):
@@ -97,9 +126,10 @@ def operate(visit: Visit, item: Item, by: By, *, connect: bool) -> bool:
     if (after is _ON) is not (state is _ON):
         for event in _EVENTS[by, after is _ON]:
             visit.device.note(event, visit.time)
-    own = visit.device.owned(item)
+    own = _owned(visit, item)
     own.values[_STATE] = Enumerated(after)
     own.values[_OUTPUT] = after is _ON
+    _follow(visit, own)
     return True
 
 
@@ -117,11 +147,36 @@ def _remotely(connect: bool) -> Run:
     return run
 
 
+def _follow(visit: Visit, item: Item) -> None:
+    """Remember when it opens or closes, from the beginning of the meter on; what is measured knows of it then."""
+    if cast("Openings", item.state).is_open is bool(item.read(visit, _OUTPUT)):
+        own = _owned(visit, item)
+        own.state = own.state.changed(visit.device.meter.true_time_of(visit.time))
+    visit.device.measure_truly()
+
+
+def _owned(visit: Visit, item: Item) -> Item:
+    own = visit.device.owned(item)
+    if own is not item:  # what many devices share does not change
+        own.state = Openings(own.state.changes)
+    return own
+
+
+def _nothing(_: Visit, __: Item) -> None:
+    """It is only opened and closed."""
+
+
 def _adopt(item: Item, _: dict[int, object]) -> None:
     """Begin connected, in mode 4, where the description says nothing else."""
     item.values.setdefault(_MODE, Enumerated(ControlMode.MODE_4))
     state = cast("int", item.values.setdefault(_STATE, Enumerated(ControlState.CONNECTED)))
     item.values.setdefault(_OUTPUT, state == ControlState.CONNECTED)
+    item.state = Openings()
 
 
-BEHAVIOUR: Final = Behaviour(methods={1: _remotely(connect=False), 2: _remotely(connect=True)}, adopt=_adopt)
+BEHAVIOUR: Final = Behaviour(
+    methods={1: _remotely(connect=False), 2: _remotely(connect=True)},
+    written={_OUTPUT: _follow},
+    adopt=_adopt,
+    timed=Timed(never, _nothing, begin=_follow),
+)

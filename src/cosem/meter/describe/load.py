@@ -12,4 +12,4 @@ def feed_from(meter: Meter, table: Table) -> Feed:
     kind = table.text("kind")
     seed = table.integer("seed", seed_of(meter.management))
     table.finish()
-    return table.guarded(lambda: Feed(kind, seed, meter), "kind")
+    return table.guarded(lambda: Feed(kind, seed, meter, meter.management), "kind")

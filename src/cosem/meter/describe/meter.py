@@ -89,7 +89,9 @@ def add_device(meter: Meter, table: Table, folder: Path) -> Furnished:
     table.finish()
     if template is not None:
         table.guarded(lambda: furnish_device(device, number, template))
-    return Furnished(device, known, None if load is None else table.guarded(lambda: Feed(load, seed, meter), "load"))
+    return Furnished(
+        device, known, None if load is None else table.guarded(lambda: Feed(load, seed, meter, device), "load")
+    )
 
 
 def zone_of(name: str) -> tzinfo:

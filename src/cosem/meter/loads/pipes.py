@@ -53,18 +53,33 @@ def _terms(kind: str) -> tuple[Term, ...]:
     return tuple((part, course(shape)) for shape, part in zip(described["shapes"], described["parts"], strict=True))
 
 
-def _flowed(kind: str, moment: Moment) -> tuple[float, float]:
-    daily = pipe(kind, moment.seed).daily
-    begun, step, following = around(_terms(kind), moment.number)
-    return moment.flowed(daily * begun, daily * step, daily * following)
+class Stream:
+    """What flows in the pipes of a kind."""
+
+    __slots__ = ("_kind",)
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def at(self, moment: Moment) -> tuple[float, float]:
+        """Return what has flowed and what flows; figures that are read at one moment have it in common."""
+        found = moment.flows.get(self)
+        if found is None:
+            daily = pipe(self._kind, moment.seed).daily
+            begun, step, following = around(_terms(self._kind), moment.number)
+            found = moment.flows[self] = moment.flowed(daily * begun, daily * step, daily * following)
+        return found
+
+
+_STREAMS: Final = {kind: Stream(kind) for kind in ("gas", "water", "heat")}
 
 
 def _total(kind: str, moment: Moment) -> float:
-    return _flowed(kind, moment)[0]
+    return _STREAMS[kind].at(moment)[0]
 
 
 def _rate(kind: str, moment: Moment) -> float:
-    return _flowed(kind, moment)[1]
+    return _STREAMS[kind].at(moment)[1]
 
 
 # -- gas ---------------------------------------------------------------------------------------------------------------

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
 from cosem.meter.associations import AssociationDescription
 from cosem.meter.behaviour.demand import Demand
+from cosem.meter.behaviour.disconnect_control import Openings
 from cosem.meter.behaviour.image_transfer import Image
 from cosem.meter.behaviour.monitors import Limit
 from cosem.meter.behaviour.payment import Supply
@@ -158,6 +160,22 @@ def _recall_profile(device: LogicalDevice, item: Item, value: Any, parts: Sequen
     source.recall(map(tuple, rows), looked, device.zone)
 
 
+# -- breakers ---------------------------------------------------------------------------------------------------------
+
+
+def _openings(openings: Openings) -> Kept:
+    changes = openings.changes
+
+    def part(begin: int, behind: int) -> list[datetime]:
+        return changes[begin:behind]
+
+    return Kept((), Journal(changes, 0, len(changes), part))
+
+
+def _recall_openings(_: LogicalDevice, item: Item, __: Any, parts: Sequence[Any]) -> None:
+    item.state = Openings(change for part in parts for change in part)
+
+
 # -- images -----------------------------------------------------------------------------------------------------------
 
 
@@ -188,6 +206,7 @@ STATES: Final[Mapping[type, State]] = MappingProxyType(
         Tokens: State(_tokens, _recall_tokens),
         Demand: State(_demand, _recall_demand),
         Image: State(_image, _recall_image),
+        Openings: State(_openings, _recall_openings),
         Profile: State(_profile, _recall_profile),
     }
 )
@@ -195,5 +214,5 @@ STATES: Final[Mapping[type, State]] = MappingProxyType(
 
 _BY_NAME: Final = MappingProxyType({kind.__name__: state for kind, state in STATES.items()})
 
-_DESCRIBED: Final = frozenset({Demand.__name__, Profile.__name__, Tokens.__name__})
+_DESCRIBED: Final = frozenset({Demand.__name__, Openings.__name__, Profile.__name__, Tokens.__name__})
 """Kinds of state that an object has from its description on, or never."""
