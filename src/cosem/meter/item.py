@@ -46,6 +46,10 @@ class Refusal(Exception):
         self.result = result
 
 
+class Outcome(Refusal):
+    """A refusal that says what came of a method, after which something is not as before: that is kept as well."""
+
+
 class Visit(NamedTuple):
     """What one request is served with: the logical device, the meter's local time, and whose association it is.
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from cosem.errors import ConfigurationError, LocalProtocolError, ShapeError
 from cosem.meter.events import MeterEvent
-from cosem.meter.item import LOGICAL_NAME, Item, Refusal, Visit, refused
+from cosem.meter.item import LOGICAL_NAME, Item, Outcome, Refusal, Visit, refused
 from cosem.meter.metrology import Metrology
 from cosem.protocol.apdu.action import ActionResponseWithOptionalData, ActionResult, MethodDescriptor, NullData
 from cosem.protocol.apdu.descriptor import ATTRIBUTE_0
@@ -119,7 +119,11 @@ def run(visit: Visit, method: MethodDescriptor, parameters: Data | NullData) -> 
         if run_it is None:  # the rights of a clone are those of its original, which can do more
             raise Refusal(DataAccessResult.OTHER_REASON)
         _settle(visit)
-        returned = run_it(visit, item, argument)
+        try:
+            returned = run_it(visit, item, argument)
+        except Outcome:
+            _keep(visit)
+            raise
         _keep(visit)
     except Refusal as refusal:
         return ActionResponseWithOptionalData(ActionResult(int(refusal.result)))

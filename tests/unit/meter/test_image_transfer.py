@@ -22,6 +22,7 @@ from cosem.meter.describe import parse
 from cosem.meter.faults import Faults, of_words
 from cosem.meter.item import Refusal
 from cosem.meter.memory import remember
+from cosem.protocol.apdu.action import ActionResult
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model import Data
 from cosem.protocol.model.classes.access_control import (
@@ -32,6 +33,7 @@ from cosem.protocol.model.classes.access_control import (
 )
 from cosem.protocol.values.data import OctetString, VisibleString
 from cosem.store.state import open_state
+from described import act
 
 IMAGE = ImageTransfer()
 FIRMWARE = Data("1.0.0.2.0.255")
@@ -257,9 +259,8 @@ def test_what_is_under_way_survives_a_restart(tmp_path: Path) -> None:
 
     meter, store = started()
     sent(meter)
-    run(meter, IMAGE.image_verify)
-    assert refused(meter, IMAGE.image_activate) is TEMPORARY
-    meter.keep()
+    assert act(meter, IMAGE.image_verify) is ActionResult.SUCCESS
+    assert act(meter, IMAGE.image_activate) is ActionResult.TEMPORARY_FAILURE
     store.close()
     meter, store = started()
     assert status(meter) is Status.ACTIVATION_INITIATED
@@ -267,6 +268,18 @@ def test_what_is_under_way_survives_a_restart(tmp_path: Path) -> None:
     assert status(meter) is Status.ACTIVATION_SUCCESSFUL
     assert meter.value(FIRMWARE.value) == b"2.0.0"
     store.close()
+
+
+def test_a_verification_that_failed_has_failed_after_a_restart_too(tmp_path: Path) -> None:
+    for _ in range(2):
+        meter = made()
+        store = open_state(tmp_path / "state")
+        remember(meter, store)
+        if status(meter) is Status.NOT_INITIATED:
+            initiate(meter)
+            assert act(meter, IMAGE.image_verify) is ActionResult.OTHER_REASON
+        store.close()
+    assert status(meter) is Status.VERIFICATION_FAILED
 
 
 def test_the_firmware_of_a_household_is_named_in_its_type() -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from cosem.errors import ConfigurationError
 from cosem.meter.events import MeterEvent
-from cosem.meter.item import Behaviour, Item, Refusal, Timed, Visit
+from cosem.meter.item import Behaviour, Item, Outcome, Refusal, Timed, Visit
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model.classes.access_control import (
     ImageToActivateInfo,
@@ -221,7 +221,7 @@ def _activate(visit: Visit, item: Item, _: Data) -> Data:
 
 
 def _begin(visit: Visit, item: Item, work: _Work, seconds: float) -> None:
-    """Begin what takes so long; Refusal with temporary-failure when it is not done at once, else other-reason."""
+    """Begin what takes so long; Outcome with temporary-failure while it is at it, other-reason if it failed."""
     image = _finished(visit, item)
     if image is not None and image.status in _UNDER_WAY:
         raise Refusal(DataAccessResult.TEMPORARY_FAILURE)
@@ -230,9 +230,9 @@ def _begin(visit: Visit, item: Item, work: _Work, seconds: float) -> None:
     image.status, image.until = work.under_way, visit.time.astimezone(UTC) + timedelta(seconds=seconds)
     _finished(visit, item)
     if image.status in _UNDER_WAY:
-        raise Refusal(DataAccessResult.TEMPORARY_FAILURE)
+        raise Outcome(DataAccessResult.TEMPORARY_FAILURE)
     if image.status is work.failed:
-        raise Refusal(DataAccessResult.OTHER_REASON)
+        raise Outcome(DataAccessResult.OTHER_REASON)
 
 
 def _finished(visit: Visit, item: Item) -> Image | None:
