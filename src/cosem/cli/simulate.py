@@ -85,13 +85,14 @@ def simulate(
         ),
     ] = None,
     security: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="none|low|gmac|ecdsa",
             help="Household meters: open to client 16, a password for client 32, or GMAC or signatures, and "
             "authenticated encryption, for client 1. Keys are made anew at each start without --state.",
+            show_default="none",
         ),
-    ] = "none",
+    ] = None,
     suite: Annotated[
         int | None,
         typer.Option(metavar="0|1|2", help="Security suite. Left out: 0, or 1 for ecdsa.", show_default=False),
@@ -116,8 +117,8 @@ def simulate(
         typer.Option(
             "--fault",
             metavar="NAME=VALUE",
-            help="Household meters do something wrong, for testing clients: loss=0.1, late=0.2, reboot_after=3, "
-            "deviation=any_invoke_id and others (see cosem.meter.Faults). Give it several times.",
+            help="Household meters and clones do something wrong, for testing clients: loss=0.1, late=0.2, "
+            "reboot_after=3, deviation=any_invoke_id and others (see cosem.meter.Faults). Give it several times.",
             show_default=False,
         ),
     ] = None,
@@ -196,35 +197,41 @@ def simulate(
                 "several places are for one meter of DLMS/COSEM: leave --count out, or name one place"
             )
         urls = places(where[0].url, count)
+        given_options = {
+            "--security": security,
+            "--suite": suite,
+            "--load": load,
+            "--fault": fault or None,
+            "--state": state,
+            "--keys": keys,
+            "--demo-keys": use_demo_keys or None,
+        }
         if urls[0].framing == "elgama":
-            if state is not None:
-                raise ConfigurationError("an Elgama meter of this protocol has no --state: leave it out")
-            if load is not None:
-                raise ConfigurationError("an Elgama meter of this protocol has no --load: leave it out")
+            _refuse(given_options, _NOT_OF_ELGAMA)
             simulate_elgama(urls, file, beyond_loopback=beyond_loopback, as_json=json)
             return
         if file is not None and count != 1:
             raise ConfigurationError("a file describes one meter: leave --count out, or the file")
-        if file is not None and fault:
-            raise ConfigurationError("--fault is of household meters: a description says [faults] itself")
-        if file is not None and load is not None:
-            raise ConfigurationError("--load is of demo meters: a description says [load] itself")
+        if file is not None:
+            _refuse(given_options, _NOT_OF_SNAPSHOTS if file.suffix == ".json" else _NOT_OF_DESCRIPTIONS)
         directory = keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
         if file is not None and file.suffix == ".json":
-            given, meter = cloned(file, use_demo_keys, directory, state=state)
+            given, meter = cloned(file, use_demo_keys, directory, state=state, faults=of_words(fault or ()))
             meters, options = [meter], {meter.name: given}
         elif file is not None:
             given, meter = described(file, use_demo_keys, directory, state)
             meters, options = [meter], {meter.name: given}
         else:
-            drawn, faults = draw(security, suite, use_demo_keys), of_words(fault or ())
+            drawn, faults = draw(security or "none", suite, use_demo_keys), of_words(fault or ())
             meters, options = households(
-                count, security, drawn, directory, state, faults=faults, load=load or "household"
+                count, security or "none", drawn, directory, state, faults=faults, load=load or "household"
             )
         served = [(meter, replace(where[0], url=url)) for meter, url in zip(meters, urls, strict=True)]
         served += [(meters[0], each) for each in where[1:]]
         servers = [(_served(meter, spot, beyond_loopback), spot) for meter, spot in served]
-        if security != "none" and any(isinstance(each, SpeakingPort) and not each.ciphered for each, _ in servers):
+        if security not in (None, "none") and any(
+            isinstance(each, SpeakingPort) and not each.ciphered for each, _ in servers
+        ):
             raise ConfigurationError("a simulated port that only speaks does so in clear: leave --security out")
         for notice in dict.fromkeys(notice for server, _ in servers for notice in server.notices):
             say(f"notice: {notice}")
@@ -233,6 +240,29 @@ def simulate(
             lambda: announce(servers, options, as_json=json),
             [each.line for each in where if each.line is not None],
         )
+
+
+_NOT_OF_ELGAMA: Final[Mapping[str, str]] = dict.fromkeys(
+    ("--security", "--suite", "--load", "--fault", "--state", "--keys", "--demo-keys"),
+    "an Elgama meter of this protocol has none",
+)
+_NOT_OF_DESCRIPTIONS: Final[Mapping[str, str]] = {
+    "--security": "a description says [[association]] itself",
+    "--suite": "a description says it of each [[association]] itself",
+    "--load": "a description says [load] itself",
+    "--fault": "a description says [faults] itself",
+}
+_NOT_OF_SNAPSHOTS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("--security", "--suite"), "a clone has the associations of its original"),
+    "--load": "a clone shows what was read of its original",
+}
+
+
+def _refuse(given: Mapping[str, object], reasons: Mapping[str, str]) -> None:
+    """ConfigurationError for an option that would do nothing, with the reason."""
+    for option, why in reasons.items():
+        if given[option] is not None:
+            raise ConfigurationError(f"{option}: {why}; leave it out")
 
 
 def simulate_elgama(urls: Sequence[ConnectionUrl], file: Path | None, *, beyond_loopback: bool, as_json: bool) -> None:
@@ -350,6 +380,7 @@ def cloned(
     directory: Path,
     clock: Callable[[], datetime] = system_clock,
     state: Path | None = None,
+    faults: Faults = WELL_BEHAVED,
 ) -> tuple[Options, Meter]:
     """Return the meter of a snapshot with secrets drawn for it, and the options of the last client that needs some.
 
@@ -369,7 +400,7 @@ def cloned(
     counters = default_counter_store() if store is None else store.counters
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
-        meter = clone(snapshots.read(file), entry, clock=clock, counters=counters)
+        meter = clone(snapshots.read(file), entry, clock=clock, counters=counters, faults=faults)
     if store is not None:
         remember(meter, store)
     for each in said:

@@ -20,6 +20,7 @@ from cosem.meter.associations import AssociationDescription, Furnishing, Keys
 from cosem.meter.behaviour import association_ln
 from cosem.meter.behaviour.profile_generic import Profile, Row, Rows
 from cosem.meter.device import Meter, system_clock
+from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.item import Behaviour, Item, Read, Refusal, Visit
 from cosem.meter.logical_device import LONGEST_NAME, MANAGEMENT, LogicalDevice
 from cosem.meter.rights import Access, Rights
@@ -71,6 +72,7 @@ def clone(
     *,
     clock: Callable[[], datetime] = system_clock,
     counters: CounterStore | None = None,
+    faults: Faults = WELL_BEHAVED,
 ) -> Meter:
     """Return a meter that is as a snapshot says.
 
@@ -79,6 +81,7 @@ def clone(
         entries: gives the secrets for each association.
         clock: the true time.
         counters: keeps invocation counters over restarts; needed where lasting keys are given.
+        faults: what it does wrong, other than the original.
 
     Warns of an association that cannot be offered, such as one with signed messages. Raises ConfigurationError when
     there is no logical device at all.
@@ -87,7 +90,7 @@ def clone(
         raise ConfigurationError("the snapshot has no logical device")
     first = next((each for each in snapshot.devices if each.sap == MANAGEMENT), snapshot.devices[0])
     title = first.system_title if len(first.system_title or b"") == TITLE_OCTETS else None
-    meter = Meter(_name(first), zone=_zone(first), clock=clock, counters=counters, system_title=title)
+    meter = Meter(_name(first), zone=_zone(first), clock=clock, counters=counters, system_title=title, faults=faults)
     for recorded in snapshot.devices:
         device = meter.management if recorded is first else meter.add_device(recorded.sap, _name(recorded))
         _furnish(device, recorded, entries)

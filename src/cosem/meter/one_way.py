@@ -10,6 +10,7 @@ from typing import ClassVar
 from cosem.errors import ConfigurationError, ConnectionLost
 from cosem.io.aio import DatagramStream, ListenLimits, Place, SerialStream, SocketStream, open_serial
 from cosem.meter.device import Meter
+from cosem.meter.misbehave import faulty
 from cosem.protocol.model import ExtendedRegister, Register
 from cosem.protocol.model.declare import InterfaceClass
 from cosem.protocol.profile.address import ConnectionUrl
@@ -94,8 +95,8 @@ class SpeakingPort(Place):
         finally:
             await stream.close()
 
-    async def _speak(self, stream: SocketStream | DatagramStream | SerialStream) -> None:
-        speech = self._speech()
+    async def _speak(self, line: SocketStream | DatagramStream | SerialStream) -> None:
+        speech, stream = self._speech(), faulty(line, self.meter)
         try:
             while True:
                 if self.meter.powered and (octets := speech()):

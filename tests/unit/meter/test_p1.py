@@ -15,6 +15,7 @@ from cosem import Data, Meter, Register, Unit
 from cosem.client.follow import follow_async, lines_of
 from cosem.errors import ConfigurationError
 from cosem.meter.demo import household
+from cosem.meter.faults import Faults
 from cosem.meter.p1 import P1Port, telegram_of
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.iec21.p1 import Check, P1Keys, Seal, Telegram, seal, telegrams
@@ -114,3 +115,19 @@ def test_where_it_is_not_served() -> None:
             P1Port(described(), url)
     with pytest.raises(ConfigurationError, match="beyond"):
         P1Port(described(), "p1+tcp://192.0.2.7:1")
+
+
+def test_a_port_that_damages_what_it_says() -> None:
+    async def heard(faults: Faults) -> Telegram:
+        meter = household(1, zone=AMSTERDAM, faults=faults)
+        async with (
+            P1Port(meter, "p1+tcp://127.0.0.1:0", interval=0.01) as port,
+            aclosing(follow_async(port.url)) as said,
+        ):
+            async for telegram in said:
+                assert isinstance(telegram, Telegram)
+                return telegram
+        raise AssertionError("nothing was said")
+
+    assert asyncio.run(heard(Faults())).check is Check.RIGHT
+    assert asyncio.run(heard(Faults(latency=0.01, damage=1.0, seed=5))).check is not Check.RIGHT
