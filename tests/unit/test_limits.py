@@ -129,6 +129,10 @@ CONSTANTS: dict[str, tuple[str, str]] = {
     ),
     "meter/behaviour/association_ln.py:MOST_USERS": (ADMINISTERED, "test_a_list_of_users_is_bounded"),
     "meter/behaviour/clock.py:LONGEST_SHIFT": ("unit/meter/test_clock.py", "test_shifting_is_bounded"),
+    "meter/behaviour/disconnect_control.py:MOST_CHANGES": (
+        "unit/meter/test_supply.py",
+        "test_more_openings_than_a_breaker_remembers_leave_its_state_right",
+    ),
     "meter/behaviour/image_transfer.py:BLOCK_SIZES": (IMAGE, "test_a_block_has_so_many_octets_and_not_one_more"),
     "meter/behaviour/image_transfer.py:LARGEST_IMAGE": (IMAGE, "test_an_image_has_so_many_octets_and_not_one_more"),
     "meter/behaviour/monitors.py:LONGEST_WATCH": (MONITORS, "test_so_much_of_a_silence_is_looked_at_and_no_more"),
