@@ -83,13 +83,10 @@ def test_a_failure_is_said(pydlms_meter: Callable[..., int], what: str, steps: i
         client.send_image(IMAGE, b"v2", activate=True, write=True)
 
 
-@pytest.mark.parametrize("activate", [False, True])
-@pytest.mark.parametrize(
-    "faults",
-    [Faults(), Faults(block_loss=0.1), Faults(verification_time=0.05, activation_time=0.05)],
-    ids=["well behaved", "blocks lost", "slow"],
-)
-def test_our_meter_takes_an_image(tmp_path: Path, activate: bool, faults: Faults) -> None:
+def sent_by_the_peer(
+    tmp_path: Path, faults: Faults, *, activate: bool
+) -> tuple[Meter, subprocess.CompletedProcess[str]]:
+    """Let the client of pydlms send an image to a meter of ours, and return the meter and what the client said."""
     meter, file = Meter("KFM1020012345678", faults=faults), tmp_path / "image"
     meter.add(Clock())
     meter.add(ImageTransfer(), image_block_size=100)
@@ -99,7 +96,17 @@ def test_our_meter_takes_an_image(tmp_path: Path, activate: bool, faults: Faults
         words = ["image-transfer", f"tcp://127.0.0.1:{port}", "--client", "16", "--poll", "0.01"]
         words += ["--identifier", b"v2".hex(), "--yes", str(file)]
         words += ["--activate"] if activate else []
-        done = subprocess.run([peer("pydlms"), *words], capture_output=True, text=True, timeout=60)
+        return meter, subprocess.run([peer("pydlms"), *words], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("activate", [False, True])
+@pytest.mark.parametrize(
+    "faults",
+    [Faults(), Faults(block_loss=0.1), Faults(verification_time=0.05, activation_time=0.05)],
+    ids=["well behaved", "blocks lost", "slow"],
+)
+def test_our_meter_takes_an_image(tmp_path: Path, activate: bool, faults: Faults) -> None:
+    meter, done = sent_by_the_peer(tmp_path, faults, activate=activate)
     assert done.returncode == 0, done.stderr
     item = meter.management.find(ImageTransfer().instance)
     assert item is not None
@@ -112,14 +119,6 @@ def test_our_meter_takes_an_image(tmp_path: Path, activate: bool, faults: Faults
 @pytest.mark.parametrize("what", ["verify", "activate"])
 def test_the_client_of_the_peer_is_told_what_failed(tmp_path: Path, what: str) -> None:
     faults = Faults(verification_fails=True) if what == "verify" else Faults(activation_fails=True)
-    meter, file = Meter("KFM1020012345678", faults=faults), tmp_path / "image"
-    meter.add(Clock())
-    meter.add(ImageTransfer(), image_block_size=100)
-    meter.offer(AssociationDescription(client=16, rights=Rights(Access.MANAGE)))
-    file.write_bytes(IMAGE)
-    with served(meter) as port:
-        words = ["image-transfer", f"tcp://127.0.0.1:{port}", "--client", "16", "--poll", "0.01"]
-        words += ["--identifier", b"v2".hex(), "--yes", "--activate", str(file)]
-        done = subprocess.run([peer("pydlms"), *words], capture_output=True, text=True, timeout=60)
+    _, done = sent_by_the_peer(tmp_path, faults, activate=True)
     assert done.returncode != 0
     assert f"image_{what} failed" in done.stderr
