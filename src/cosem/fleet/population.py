@@ -153,9 +153,9 @@ class Population:
         """Return the system title of a meter."""
         return MANUFACTURER.encode() + (_SERIES + number).to_bytes(5, "big")
 
-    def visit(self, number: int) -> Visit:
+    def visit(self, number: int) -> Stay:
         """Return what gives a meter for as long as somebody is at it: a context manager."""
-        return Visit(self, number)
+        return Stay(self, number)
 
     def come(self, number: int) -> Meter:
         """Give a meter to one visitor more."""
@@ -266,8 +266,8 @@ class Population:
             self._ready.popitem(last=False)
 
 
-class Visit:
-    """A visit at one meter."""
+class Stay:
+    """Being at one meter: a context manager that gives it."""
 
     __slots__ = ("_number", "_population")
 
