@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cosem.cli.app import app
-from cosem.cli.simulate import described
+from cosem.cli.simulated_meters import described
 from interop.served import served
 
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)

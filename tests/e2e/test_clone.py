@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from cosem import Data, Meter, ProfileGeneric, Register, Unit
 from cosem.cli.app import app
-from cosem.cli.simulate import cloned
+from cosem.cli.simulated_meters import cloned
 from cosem.cli.simulated_secrets import draw, hand_out
 from cosem.errors import ShapeError
 from cosem.meter import Access, AssociationDescription, Rights

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cosem.cli.app import app
-from cosem.cli.simulate import cloned
+from cosem.cli.simulated_meters import cloned
 from cosem.protocol.values.obis import Obis
 from cosem.store.snapshot import read
 from interop.conftest import DRIVERS, listening, peer

@@ -6,62 +6,39 @@ import asyncio
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import datetime
-from itertools import chain, pairwise
 from pathlib import Path
-from shlex import quote
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
+from cosem.cli.announcement import announce, announce_elgama
 from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.options import Json
-from cosem.cli.report import put, put_json, say
-from cosem.cli.simulated_secrets import Secrets, draw, hand_out, in_force, suite_option
+from cosem.cli.report import say
+from cosem.cli.simulated_meters import cloned, described, households
+from cosem.cli.simulated_secrets import draw
 from cosem.cli.spot import Spot, spots
 from cosem.errors import ConfigurationError, TransportError
 from cosem.io.aio import Place
 from cosem.io.aio.pseudo_terminal import PseudoTerminal
-from cosem.meter import describe
-from cosem.meter.associations import PUBLIC_CLIENT, AssociationDescription, Keys
-from cosem.meter.by_companion import ciphered, mechanism_of
-from cosem.meter.clone import Entry, clone
-from cosem.meter.demo import household, household_name
-from cosem.meter.device import Meter, system_clock
+from cosem.meter.device import Meter
 from cosem.meter.elgama import ElgamaServer
-from cosem.meter.faults import WELL_BEHAVED, Faults, of_words
+from cosem.meter.faults import of_words
 from cosem.meter.han import HanPort
 from cosem.meter.loads import KINDS
-from cosem.meter.logical_device import LogicalDevice
-from cosem.meter.memory import remember
 from cosem.meter.one_way import SpeakingPort
 from cosem.meter.p1 import P1Port
 from cosem.meter.serve import Server
 from cosem.meter.tic import TicPort
-from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret
-from cosem.protocol.model.companion import AssociationRule
 from cosem.protocol.profile.address import ConnectionUrl
-from cosem.protocol.values.obis import Obis
-from cosem.store import snapshot as snapshots
-from cosem.store.counters import default_counter_store
 from cosem.store.directory import default_state_directory
-from cosem.store.snapshot import RecordedAssociation
-from cosem.store.state import open_state
 
 FIRST_PLACE: Final = "tcp://127.0.0.1:4059"
 HIGHEST_PORT: Final = 0xFFFF
 _SPEAKING: Final[Mapping[str, Callable[..., Server | SpeakingPort]]] = {"p1": P1Port, "tic": TicPort, "han": HanPort}
-LOGICAL_DEVICE_NAME: Final = Obis("0.0.42.0.0.255")
-EXAMPLES: Final = tuple(map(Obis, ("1.0.1.8.0.255", "7.0.3.0.0.255", "8.0.1.0.0.255", "6.0.1.0.0.255")))
-"""What the printed command reads: energy or volume where the meter counts it, else what every meter has."""
-
-
-Options = tuple[str, ...]
-"""Words of a command, with which a client gives its secrets."""
 
 
 def simulate(
@@ -272,15 +249,7 @@ def simulate_elgama(urls: Sequence[ConnectionUrl], file: Path | None, *, beyond_
     numbered = (replace(url, serial=(url.serial or 0) + at) for at, url in enumerate(urls))
     servers = [ElgamaServer(url, beyond_loopback=beyond_loopback) for url in numbered]
     say("warning: this protocol is experimental")
-    _run(servers, lambda: _announce_elgama(servers, as_json=as_json))
-
-
-def _announce_elgama(servers: Sequence[ElgamaServer], *, as_json: bool) -> None:
-    lines = [
-        {"meter": str(each.url.serial), "url": str(each.url), "command": f"cosem elgama {quote(str(each.url))}"}
-        for each in servers
-    ]
-    _print_lines(lines, as_json=as_json)
+    _run(servers, lambda: announce_elgama(servers, as_json=as_json))
 
 
 def _run(servers: Sequence[Place], started: Callable[[], None], lines: Sequence[PseudoTerminal] = ()) -> None:
@@ -310,115 +279,6 @@ def places(first: ConnectionUrl, count: int) -> list[ConnectionUrl]:
     return [replace(first, port=first.port + number if first.port else 0) for number in range(count)]
 
 
-def households(
-    count: int,
-    security: str,
-    drawn: Secrets,
-    directory: Path,
-    state: Path | None = None,
-    *,
-    faults: Faults = WELL_BEHAVED,
-    load: str = "household",
-) -> tuple[list[Meter], dict[str, Options]]:
-    """Return household meters, and by their names the options with which their client gives its secrets.
-
-    Meters without states have the same secrets; so have new states, but each keeps those that it has.
-    """
-    meters: list[Meter] = []
-    options: dict[str, Options] = {}
-    handed_out: list[tuple[Secrets, Options]] = []
-    for number in range(1, count + 1):
-        store = None if state is None else open_state(state if count == 1 else state / household_name(number))
-        counters = None if store is None else store.counters
-        meter = household(
-            number,
-            security=security,
-            keys=drawn.keys,
-            password=drawn.shared,
-            counters=counters,
-            faults=faults,
-            load=load,
-        )
-        if store is not None:
-            remember(meter, store)
-        client = _shown(meter.management).client
-        found = in_force(meter, {client: drawn})[client]
-        if not handed_out:
-            drawn = found  # new meters have the secrets of those that were there before
-        known = next((given for each, given in handed_out if each == found), None)
-        if known is None:
-            known = hand_out(found, directory / meter.name if handed_out else directory)
-            handed_out.append((found, known))
-        meters.append(meter)
-        options[meter.name] = known
-    return meters, options
-
-
-def described(file: Path, use_demo_keys: bool, directory: Path, state: Path | None = None) -> tuple[Options, Meter]:
-    """Return the meter of a description, and the options of its first client where its secrets were drawn for it."""
-    rules: dict[int, AssociationRule] = {}
-    drawn: dict[int, Secrets] = {}
-
-    def secrets_of(rule: AssociationRule) -> tuple[SharedSecret | None, Keys | None]:
-        keys = draw("gmac", rule.suite, use_demo_keys).keys if ciphered(rule) else None
-        password = draw("low", None, False).password if mechanism_of(rule).secret else None
-        rules[rule.client], drawn[rule.client] = rule, Secrets(keys, password)
-        return password, keys
-
-    counters = default_counter_store()
-    meter = describe.load(file, counters=counters, allow_demo_keys=use_demo_keys, secrets=secrets_of, state=state)
-    options = {
-        client: hand_out(each, directory / f"client-{client}", mechanism_of(rules[client]))
-        for client, each in in_force(meter, drawn).items()
-    }
-    return options.get(_shown(meter.management).client, ()), meter
-
-
-def cloned(
-    file: Path,
-    use_demo_keys: bool,
-    directory: Path,
-    clock: Callable[[], datetime] = system_clock,
-    state: Path | None = None,
-    faults: Faults = WELL_BEHAVED,
-) -> tuple[Options, Meter]:
-    """Return the meter of a snapshot with secrets drawn for it, and the options of the last client that needs some.
-
-    A client has the same secrets for all logical devices.
-    """
-    mechanisms: dict[int, Mechanism] = {}
-    drawn: dict[int, Secrets] = {}
-
-    def entry(association: RecordedAssociation) -> Entry:
-        mechanism, client = MECHANISMS.get(association.mechanism), association.client
-        if mechanism is not None and client not in drawn and (mechanism.identifier or association.protection):
-            mechanisms[client], drawn[client] = mechanism, _drawn_for(association, mechanism, use_demo_keys)
-        found = drawn.get(client, Secrets())
-        return Entry(found.shared, found.keys)
-
-    store = None if state is None else open_state(state)
-    counters = default_counter_store() if store is None else store.counters
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always", UserWarning)
-        meter = clone(snapshots.read(file), entry, clock=clock, counters=counters, faults=faults)
-    if store is not None:
-        remember(meter, store)
-    for each in said:
-        say(f"warning: {each.message}")
-    options: Options = ()
-    for client, given in in_force(meter, drawn).items():
-        options = hand_out(given, directory / f"client-{client}", mechanisms[client])
-    return options, meter
-
-
-def _drawn_for(association: RecordedAssociation, mechanism: Mechanism, use_demo_keys: bool) -> Secrets:
-    found = Secrets()
-    if association.protection or mechanism.keys or mechanism.signatures:
-        security = "ecdsa" if mechanism.signatures else "gmac"
-        found = draw(security, association.suite, use_demo_keys and security == "gmac")
-    return replace(found, password=draw("low", None, False).password) if mechanism.secret else found
-
-
 async def serve(servers: Sequence[Place], started: Callable[[], None], lines: Sequence[PseudoTerminal] = ()) -> None:
     """Serve until the process is asked to stop."""
     stop = asyncio.Event()
@@ -433,71 +293,6 @@ async def serve(servers: Sequence[Place], started: Callable[[], None], lines: Se
             await running.enter_async_context(server)
         started()
         await stop.wait()
-
-
-def announce(
-    servers: Sequence[tuple[Server | SpeakingPort, Spot]], options: Mapping[str, Options], *, as_json: bool
-) -> None:
-    """Print one line for each meter: its name, the URL where it is found, and the command that reads it."""
-    _print_lines(
-        [_described(each, spot.seen(each.url), options[each.meter.name]) for each, spot in servers], as_json=as_json
-    )
-
-
-def _print_lines(lines: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        put_json({"meters": lines})
-    else:
-        for line in lines:
-            put(f"{line['meter']}  {line['url']}  {line['command']}")
-    sys.stdout.flush()
-    say("stop with Ctrl-C")
-
-
-def _described(server: Server | SpeakingPort, url: ConnectionUrl, given: Options) -> dict[str, Any]:
-    if isinstance(server, SpeakingPort):
-        place = str(url)
-        words = " ".join(map(quote, (place, *_of_line(server, given))))
-        return {"meter": server.meter.name, "url": place, "client": None, "command": f"cosem listen {words}"}
-    association = _shown(server.meter.management)
-    if url.framing == "iec21":
-        command = " ".join(("cosem read", quote(str(url))))
-        return {"meter": server.meter.name, "url": str(url), "client": association.client, "command": command}
-    url = replace(url, client=association.client)
-    options = given or _placeholders(association)
-    counted = (code for code in EXAMPLES if server.meter.management.find(code) is not None)
-    example = next(counted, LOGICAL_DEVICE_NAME)
-    command = " ".join(("cosem read", *map(quote, (str(url), str(example), *options))))
-    return {"meter": server.meter.name, "url": str(url), "client": association.client, "command": command}
-
-
-def _of_line(port: SpeakingPort, given: Options) -> Options:
-    """Return the options of cosem listen for a port that only speaks: the keys, where it is ciphered by them."""
-    if not isinstance(port, HanPort) or not port.ciphered:
-        return ()
-    wanted = ("--ek", "--ak") if port.authenticated else ("--ek",)
-    keys = given or _placeholders(_shown(port.meter.management))
-    return tuple(chain.from_iterable(pair for pair in pairwise(keys) if pair[0] in wanted))
-
-
-def _shown(device: LogicalDevice) -> AssociationDescription:
-    """Return the association that the printed command uses."""
-    offered = device.associations
-    return next((each for each in offered if each.client != PUBLIC_CLIENT and not each.pre_established), offered[0])
-
-
-def _placeholders(association: AssociationDescription) -> tuple[str, ...]:
-    """Return the options for what a description holds and is not shown."""
-    options: list[str] = []
-    if association.mechanism.identifier:
-        options += ["--auth", association.mechanism.name]
-    if association.mechanism.secret:
-        options += ["--password", "file:PATH"]
-    if association.mechanism.signatures:
-        options += ["--signing-key", "file:PATH", "--peer-signing-key", "file:PATH"]
-    if association.keys is not None:
-        options += ["--ek", "file:PATH", "--ak", "file:PATH", *suite_option(association.keys.suite or None)]
-    return tuple(options)
 
 
 def _mark(url: ConnectionUrl) -> str:
