@@ -225,7 +225,11 @@ class Outward:
                     beyond = self.settings.beyond_loopback
                     check_place(attempt.place, meter.demonstration, beyond_loopback=beyond)
                     await push(
-                        attempt.place, attempt.notification, security=attempt.security, confirmed=attempt.confirmed
+                        attempt.place,
+                        attempt.notification,
+                        security=attempt.security,
+                        confirmed=attempt.confirmed,
+                        meter=meter,
                     )
                 except ConfigurationError as error:
                     pushes.refused(attempt, clock(), str(error))

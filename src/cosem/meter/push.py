@@ -11,6 +11,8 @@ from typing import Final
 from cosem.errors import LocalProtocolError, RemoteProtocolError, TimedOut
 from cosem.io.open import open_async
 from cosem.io.stream import Stream
+from cosem.meter.device import Meter
+from cosem.meter.misbehave import deviant, faulty
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.notification import DataNotificationConfirm
 from cosem.protocol.association.layers import Envelope, Layer
@@ -84,16 +86,22 @@ async def push(
     security: SecurityContext | None = None,
     confirmed: bool = False,
     wait: float = CONFIRMATION_WAIT,
+    meter: Meter | None = None,
 ) -> None:
     """Send pushes to whoever listens at `url`, whose `client` and `server` are the SAPs between which is pushed.
 
-    Nobody answers, unless they are to be `confirmed`, each within `wait` seconds. Raises ConnectionFailed or
-    ConnectionLost where the medium tells, TimedOut for a confirmation that does not come, and what `PushSender` does.
+    Nobody answers, unless they are to be `confirmed`, each within `wait` seconds. What `meter` does wrong befalls them
+    as it does its answers. Raises ConnectionFailed or ConnectionLost where the medium tells, TimedOut for a
+    confirmation that does not come, and what `PushSender` does.
     """
     place = ConnectionUrl.parse(url) if isinstance(url, str) else url
     link = profile_of(place).lower_layers.server(Station(frozenset((place.server,)), place.physical))
+    if meter is not None:
+        link = deviant(link, meter.faults)
     sender = PushSender(link, place.client, place.server, security)
     stream = await open_async(place)
+    if meter is not None:
+        stream = faulty(stream, meter)
     try:
         for notification in notifications:
             sender.push(notification, stream.now())

@@ -101,6 +101,7 @@ class PushDispatch:
                 security=attempt.security,
                 confirmed=attempt.confirmed,
                 wait=self._wait,
+                meter=self._meter,
             )
         except CosemError as error:
             _log.info("push %s of %s, attempt %d: %s", attempt.instance, self._meter.name, attempt.number, error)

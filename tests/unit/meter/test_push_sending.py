@@ -10,8 +10,8 @@ import pytest
 
 from cosem.client.listen import PushListener
 from cosem.client.reception import Pushed, PushingMeter, PushReception, Quarantined
-from cosem.errors import SecurityError, TimedOut
-from cosem.meter import Keys, Meter
+from cosem.errors import ConnectionLost, SecurityError, TimedOut
+from cosem.meter import Faults, Keys, Meter
 from cosem.meter.associations import AssociationDescription
 from cosem.meter.push import push
 from cosem.meter.push_sending import PushDispatch
@@ -40,8 +40,8 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(coroutine, 20))
 
 
-def a_meter(keys: Keys | None = None, **values: Any) -> Meter:
-    meter = Meter("KFM1020012345678", counters=MemoryCounterStore())
+def a_meter(keys: Keys | None = None, faults: Faults | None = None, **values: Any) -> Meter:
+    meter = Meter("KFM1020012345678", counters=MemoryCounterStore(), faults=faults or Faults())
     meter.add(Register("1.0.1.8.0.255"), value=DoubleLongUnsigned(4711))
     if keys is not None:
         meter.offer(AssociationDescription(client=CLIENT, keys=keys, protection=AUTHENTICATED_ENCRYPTION))
@@ -248,5 +248,76 @@ def test_a_closed_dispatch_sends_nothing_more() -> None:
         begin(meter, "127.0.0.1:9")
         assert meter.pushes.running
         assert meter.pushes.wake is None
+
+    run(main())
+
+
+class Hearing:
+    """Somebody who takes what is pushed, connection by connection, and says nothing."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    async def attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heard.append(await reader.read(-1))
+        writer.close()
+
+
+NOTE = bytes.fromhex("0001 0001 0010 0008 0F40000001 00 0200")
+"""Wrapper from server 1 to client 16 (IEC 62056-47), data-notification 1 without a time, an empty structure."""
+MORE = bytes.fromhex("0001 0001 0010 000A 0F40000001 00 0200 0000")
+
+
+@pytest.mark.parametrize(
+    ("faults", "heard"),
+    [
+        (Faults(), NOTE),
+        (Faults(loss=1), b""),
+        (Faults(duplication=1), NOTE + NOTE),
+        (Faults(deviations=frozenset({"octets_after_apdu"})), MORE),
+    ],
+    ids=["nothing", "loss", "duplication", "a deviation"],
+)
+def test_what_a_meter_does_wrong_befalls_its_pushes(faults: Faults, heard: bytes) -> None:
+    async def main() -> None:
+        somebody = Hearing()
+        async with await asyncio.start_server(somebody.attend, "127.0.0.1", 0) as server:
+            place = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            await push(place, DataNotification(0x40000001, b"", Structure(())), meter=a_meter(faults=faults))
+            while not somebody.heard:
+                await asyncio.sleep(0)
+        assert somebody.heard == [heard]
+
+    run(main())
+
+
+def test_a_push_is_broken_off_where_its_meter_restarts() -> None:
+    async def main() -> None:
+        somebody = Hearing()
+        async with await asyncio.start_server(somebody.attend, "127.0.0.1", 0) as server:
+            place = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            note = DataNotification(0x40000001, b"", Structure(()))
+            with pytest.raises(ConnectionLost, match="restarts"):
+                await push(place, note, note, meter=a_meter(faults=Faults(reboot_after=2)))
+            while not somebody.heard:
+                await asyncio.sleep(0)
+        assert somebody.heard == [NOTE]
+
+    run(main())
+
+
+def test_a_served_meter_tries_again_what_it_lost_of_a_push() -> None:
+    async def main() -> None:
+        confirmed = {"push_operation_method": PushOperationMethod.CONFIRMED, "number_of_retries": 2}
+        meter = a_meter(faults=Faults(loss=1), **confirmed)
+        somebody = Hearing()
+        async with await asyncio.start_server(somebody.attend, "127.0.0.1", 0) as server:
+            dispatch = PushDispatch(meter, confirmation_wait=0.05)
+            dispatch.start()
+            begin(meter, f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            while meter.pushes.running or len(somebody.heard) < 3:
+                await asyncio.sleep(0)
+            await dispatch.close()
+        assert somebody.heard == [b"", b"", b""]
 
     run(main())
