@@ -16,11 +16,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from cosem.meter.describe import parse
 from interop.conftest import AUTHENTICATION_KEY, ENCRYPTION_KEY, peer
 from interop.matrix import asks
+from interop.served import served
 
 METER = """
 [meter]
@@ -55,11 +58,33 @@ client = 1
 {keys}
 """
 
+SETUP = "0.4.25.9.0.255"
+NULLS = f"""
+[meter]
+name = "KFM1020012345678"
+
+[[object]]
+class = 1
+instance = "0.0.96.1.0.255"
+value = {{}}
+
+[[object]]
+class = 1
+instance = "0.0.96.1.1.255"
+value = {{ structure = [{{ enum = 0 }}, {{}}] }}
+
+[[object]]
+class = "PushSetup"
+version = 2
+instance = "{SETUP}"
+push_object_list = [[3, "1.0.1.8.0.255", 2, 0, [0, {{}}], []]]
+"""
+
 OBJECTS = ('[1, "0.0.42.0.0.255", 2, 0{rest}]', '[3, "1.0.1.8.0.255", 2, 0{rest}]')
 
 
 def description(version: int, service: int, port: int, *, protected: bool) -> str:
-    rest = {0: "", 2: ", [0, 0], []", 3: ", [0, 0], []"}[version]
+    rest = {0: "", 1: ", [0, {}]", 2: ", [0, {}], []", 3: ", [0, {}], []"}[version]
     return METER.format(
         version=version,
         rest=", ".join(each.format(rest=rest) for each in OBJECTS),
@@ -126,3 +151,12 @@ def test_pydlms_push_reads_what_a_push_setup_pushes(
     assert done.returncode == 0, done.stderr
     assert re.search(r"1\.0\.1\.8\.0\.255\s+12345678", done.stdout), done.stdout + done.stderr
     assert "KFM1020012345678" in done.stdout, done.stdout
+
+
+def test_gurux_reads_null_data_where_a_description_says_so(gurux: Any) -> None:
+    meter = parse(NULLS)
+    with served(meter) as port:
+        asked = [["read", 1, "0.0.96.1.0.255", 2], ["read", 1, "0.0.96.1.1.255", 2], ["read", 40, SETUP, 2]]
+        answer = gurux(port, asked, client=16)
+    energy = {"octets": "0100010800ff"}
+    assert [each["value"]["raw"] for each in answer["results"]] == [None, [0, None], [[3, energy, 2, 0, [0, None], []]]]

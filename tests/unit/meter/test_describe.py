@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from behaving import run
 from cosem.errors import ConfigurationError
 from cosem.meter import Access
 from cosem.meter.describe import load, parse
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.model import Data, ProfileGeneric, Register
 from cosem.protocol.model.classes.access_control import User
+from cosem.protocol.model.classes.push import PushSetupVersion1
+from cosem.protocol.model.classes.time_and_event import SpecialDay, SpecialDaysTable
+from cosem.protocol.model.declare import REGISTRY
 from cosem.protocol.model.rights import AttributeAccess
 from cosem.protocol.values.data import Array, LongUnsigned, OctetString, VisibleString
+from cosem.protocol.values.dates import Date
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.units import Unit
 from cosem.store.memory import MemoryCounterStore
@@ -131,6 +136,7 @@ def test_a_file_is_named_in_its_errors(tmp_path: Path) -> None:
 
 METER = '[meter]\nname = "KFM1"\n'
 OBJECT = '[[object]]\nclass = "Register"\ninstance = "1.0.1.8.0.255"\n'
+PUSH = '[[object]]\nclass = "PushSetup"\ninstance = "0.4.25.9.0.255"\n'
 ASSOCIATION = "[[association]]\nclient = 1\n"
 EK = 'encryption_key = "2B7E151628AED2A6ABF7158809CF4F3C"\n'
 AK = 'authentication_key = "603DEB1015CA71BE2B73AEF0857D7781"\n'
@@ -154,6 +160,13 @@ AK = 'authentication_key = "603DEB1015CA71BE2B73AEF0857D7781"\n'
         ("object = 5\n" + METER, r"it: object: expected a list"),
         ("object = [5]\n" + METER, r"it: object: expected tables"),
         (METER + '[[object]]\nclass = "Regster"\n', r"it: \[\[object\]\] 1: class: 'Regster' is no interface class"),
+        (METER + "[[object]]\nclass = true\n", r"it: \[\[object\]\] 1: class: True is no interface class"),
+        (METER + OBJECT + "version = 5\n", r"\[\[object\]\] 1: version: class 3 has no version 5 here, but 0$"),
+        (METER + PUSH + "version = 4\n", r"\[\[object\]\] 1: version: class 40 has no version 4 here, but 0, 1, 2, 3$"),
+        (
+            METER + PUSH.replace("PushSetup", "PushSetupVersion1") + "version = 0\n",
+            r"\[\[object\]\] 1: version: PushSetupVersion1 is version 1; write 40, or leave version out",
+        ),
         (METER + '[[object]]\nclass = 3\ninstance = "x"\n', r"it: \[\[object\]\] 1: "),
         (METER + OBJECT + "vlaue = 5\n", r"it: \[\[object\]\] 1 \(1\.0\.1\.8\.0\.255\): vlaue: this key is not known"),
         (METER + OBJECT + 'scaler_unit = [0, "furlong"]\n', r"\[\[object\]\] 1 \(.*\): scaler_unit: .*no unit"),
@@ -249,3 +262,48 @@ def test_users_are_those_that_are_listed() -> None:
     for wrong in ('["256 Ann"]', '["Ann"]', '["1"]', "7"):
         with pytest.raises(ConfigurationError, match="a number up to 255 and a name"):
             parse(METER + ASSOCIATION + f"users = {wrong}\n")
+
+
+def test_null_data_is_an_empty_table_wherever_a_value_may_be_it() -> None:
+    """No text could mean it: whatever is written with quotes is that text."""
+    meter = parse(
+        METER
+        + '[[object]]\nclass = 1\ninstance = "0.0.96.1.0.255"\nvalue = {}\n'
+        + '[[object]]\nclass = 1\ninstance = "0.0.96.1.1.255"\nvalue = { structure = [{}, "null", { long = 5 }] }\n'
+        + '[[object]]\nclass = "PushSetup"\nversion = 1\ninstance = "0.4.25.9.0.255"\n'
+        + 'push_object_list = [[1, "0.0.42.0.0.255", 2, 0, [0, {}]]]\n'
+    )
+    assert meter.value(Data("0.0.96.1.0.255").value) is None
+    assert meter.value(Data("0.0.96.1.1.255").value) == (None, b"null", 5)
+    (pushed,) = meter.value(PushSetupVersion1("0.4.25.9.0.255").push_object_list)
+    assert pushed.restriction.restriction_value is None
+
+
+def test_null_data_is_refused_where_a_class_has_no_place_for_it() -> None:
+    with pytest.raises(ConfigurationError, match=r"\[\[object\]\] 1 \(.*\): .*scaler_unit"):
+        parse(METER + OBJECT + "scaler_unit = [{}, 'Wh']\n")
+
+
+CLASSES = sorted({number for number, _ in REGISTRY})
+
+
+@pytest.mark.parametrize("class_id", CLASSES)
+def test_an_object_has_the_version_that_is_described(class_id: int) -> None:
+    versions = sorted(version for number, version in REGISTRY if number == class_id)
+    latest = REGISTRY[class_id, versions[-1]].__name__
+    for version in (None, *versions):
+        for kind in (class_id, f'"{latest}"'):
+            said = "" if version is None else f"version = {version}\n"
+            content = f'[[object]]\nclass = {kind}\ninstance = "0.0.96.250.0.255"\n{said}'
+            item = parse(METER + content).management.find(Obis("0.0.96.250.0.255"))
+            assert item is not None
+            assert (item.class_id, item.version) == (class_id, versions[-1] if version is None else version)
+
+
+def test_a_special_days_table_begins_empty() -> None:
+    table = SpecialDaysTable("0.0.11.0.0.255")
+    meter = parse(METER + '[[object]]\nclass = "SpecialDaysTable"\ninstance = "0.0.11.0.0.255"\n')
+    assert meter.value(table.entries) == ()
+    day = SpecialDay(1, Date(None, 5, 1), 4)
+    run(meter, table.insert, day)
+    assert meter.value(table.entries) == (day,)

@@ -54,4 +54,9 @@ def _keep_days(visit: Visit, item: Item, days: tuple[object, ...]) -> None:
     visit.device.owned(item).values[_ENTRIES.index] = _ENTRIES.shape.encode(cast("tuple[()]", days))
 
 
-BEHAVIOUR: Final = Behaviour(methods={1: _insert_day, 2: _delete_day})
+def _adopt(item: Item, _: dict[int, object]) -> None:
+    """Begin without special days, where the description says nothing else."""
+    item.values.setdefault(_ENTRIES.index, _ENTRIES.shape.encode(()))
+
+
+BEHAVIOUR: Final = Behaviour(methods={1: _insert_day, 2: _delete_day}, adopt=_adopt)

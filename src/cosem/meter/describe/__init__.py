@@ -21,7 +21,7 @@
     seed = 7                            # left out, it follows from the name
 
     [[object]]
-    class = "Register"                  # or 3
+    class = "Register"                  # or 3; with version = 0 an older one, left out: the latest
     instance = "1.0.1.8.0.255"
     base_name = 0x0100                  # for clients that use short names; left out, the object gets one
     value = 12345678                    # or with its type: { long64-unsigned = 12345678 }
@@ -138,9 +138,10 @@ is what the companion says of that client (see `cosem.meter.by_companion`). Its 
 Attributes of an object are named as the class names them. A structure is a list of its elements, and an array one of
 those: `executed_script = ["0.0.10.0.1.255", 1]`; logical names, dates, times and units are written as text
 (`execution_time = [["00:00:00", "*-*-01"]]`, open fields as `*`), and what may be of any type with its type:
-`{ integer = 0 }`. `writable` names what managing clients may write, and methods such as `reset` of a register that
-otherwise the meter alone runs. A demand register has what it averages as `current_average_value =
-"1.0.1.8.0.255:value"`. Every error names the file, the table and the key.
+`{ integer = 0 }`, or `{}` for null-data, as in the restriction `[0, {}]` of what is pushed whole. `writable` names what
+managing clients may write, and methods such as `reset` of a register that otherwise the meter alone runs. A demand
+register has what it averages as `current_average_value = "1.0.1.8.0.255:value"`. Every error names the file, the table
+and the key.
 """
 
 from __future__ import annotations

@@ -53,6 +53,9 @@ def _text(read: Callable[[str], object], *others: tuple[type, Callable[[Any], ob
 
 
 def _typed(given: dict[str, object]) -> object:
+    """Return `{ TYPE = VALUE }` as it says; `{}` has neither, and is null-data: no text or number could mean it."""
+    if not given:
+        return None
     kinds = {tags.TAG_NAMES[kind.TAG]: kind for kind in _KINDS}
     if len(given) != 1 or next(iter(given)) not in kinds:
         raise ConfigurationError(f"a typed value is written as {{ TYPE = VALUE }}, with TYPE one of {', '.join(kinds)}")
