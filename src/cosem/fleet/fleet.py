@@ -22,7 +22,7 @@ from cosem.fleet.places import Place, Way, check_apart
 from cosem.fleet.population import Population
 from cosem.fleet.pushing import Outward, PushCounts
 from cosem.io.aio import DatagramStream, SocketStream
-from cosem.io.aio.listening import Handler, Listener, ListenLimits, Room, listen, listen_on
+from cosem.io.aio.listening import Handler, Listener, ListenLimits, SharedAdmission, listen, listen_on
 from cosem.io.aio.memory import MemoryStream
 from cosem.meter.attend import Witness, attend
 from cosem.meter.device import Meter
@@ -113,7 +113,7 @@ class Fleet:
         self.outward = None if population.push is None else Outward(population, self.powered)
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Listener] = []
-        self._room = Room(self.limits.connections)
+        self._admission = SharedAdmission(self.limits.connections)
         self._ports: dict[Place, Sequence[int]] = {}
         """The ports that were found: one for each meter, or one for all."""
 
@@ -244,7 +244,7 @@ class Fleet:
         )
         opened = open_listener(max(port or 0, 0))
         ranges = [addresses for _, addresses, _ in served]
-        self._listeners.append(await listen_on(opened, handle, limits, whose=whose(*ranges), room=self._room))
+        self._listeners.append(await listen_on(opened, handle, limits, whose=whose(*ranges), shared=self._admission))
         self._ports |= dict.fromkeys(places, (self._listeners[-1].port,))
 
     async def _listen_at_ports(self, place: Place) -> None:
@@ -259,7 +259,9 @@ class Fleet:
         ports: list[int] = []
         for number in place.numbers:
             port = first + number - place.numbers.start if first else 0
-            listener = await listen(place.url.host, port, self._handler(number, profile), limits, room=self._room)
+            listener = await listen(
+                place.url.host, port, self._handler(number, profile), limits, shared=self._admission
+            )
             self._listeners.append(listener)
             ports.append(listener.port)
         self._ports[place] = ports

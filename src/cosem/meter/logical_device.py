@@ -107,7 +107,10 @@ class LogicalDevice:
         is missing.
         """
         profile = self._item(log.buffer)
-        columns = cast("profile_generic.Profile", profile.state).columns
+        state = cast("profile_generic.Profile", profile.state)
+        if not state.stores:
+            raise ConfigurationError(f"{log!r}: an event log keeps its rows, and these are computed or asked for")
+        columns = state.columns
         code = next((each.logical_name for each in columns if each.class_id == DataObject.class_id), None)
         if code is None:
             raise ConfigurationError(f"{log!r}: an event log captures the Data object that holds the code of the event")
@@ -356,7 +359,7 @@ class LogicalDevice:
                 kind = type(held) if isinstance(held, Number) else DoubleLongUnsigned
                 self.owned(last).values[DataObject.value.index] = kind.checked(codes[event])
                 state = cast("profile_generic.Profile", profile.state)
-                state.source.capture(state, visit)
+                state.captured.capture(state, visit)
 
     def restart(self, before: datetime) -> None:
         """Go on from a clock that was set, which showed `before`: what it jumped over was never measured."""

@@ -46,7 +46,8 @@ from cosem.protocol.association.access import compare
 from cosem.protocol.association.context import IMPLEMENTED_LOGICAL_NAME_SERVICES, Negotiated
 from cosem.protocol.association.security import Protection
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
-from cosem.protocol.model.rights import AttributeAccess
+from cosem.protocol.model.classes.access_control import AssociationLNVersion1
+from cosem.protocol.model.rights import AttributeAccess, MethodAccess
 from cosem.protocol.values.data import (
     Array,
     DoubleLongUnsigned,
@@ -191,6 +192,15 @@ def test_managing_clients_write_and_run_what_objects_allow() -> None:
     assert act(visit, 3, ENERGY, 1, Integer(0)) == R.READ_WRITE_DENIED, "nor resets it"
     assert act(visit, 8, CLOCK, 9, Integer(0)) == R.READ_WRITE_DENIED
     assert act(visit, 8, CLOCK, 0, Integer(0)) == R.READ_WRITE_DENIED
+
+
+def test_a_profile_whose_rows_are_computed_promises_no_method_and_refuses_each() -> None:
+    visit = describe(Access.MANAGE)
+    listed = AssociationLNVersion1.object_list.shape.decode(get(visit, 15, ASSOCIATION, 2))
+    rights = {each.logical_name: each.access_rights.method_access for each in listed}
+    assert {each.index: each.access for each in rights[Obis(PROFILE)]} == dict.fromkeys((1, 2), MethodAccess.NONE)
+    for method in (1, 2):
+        assert act(visit, 7, PROFILE, method, Integer(0)) == R.READ_WRITE_DENIED
 
 
 def test_values_of_the_wrong_type() -> None:

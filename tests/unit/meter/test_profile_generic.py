@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from cosem.errors import ConfigurationError
 from cosem.meter import RECOMPUTED, Meter
+from cosem.meter.events import MeterEvent
 from cosem.meter.item import Item, Refusal
 from cosem.meter.objects import Objects
 from cosem.protocol.apdu.get import DataAccessResult
@@ -181,6 +182,21 @@ def test_capture_and_reset() -> None:
     assert rows(meter) == [("01 12:00", QUARTER)]
     item.behaviour.methods[1](visit, item, None)
     assert rows(meter) == []
+
+
+@pytest.mark.parametrize("buffer", [RECOMPUTED, lambda _: []], ids=["computed", "asked for"])
+def test_rows_that_are_not_kept_are_neither_captured_nor_erased_and_take_no_events(buffer: Any) -> None:
+    meter = make(Now(), buffer=buffer)
+    item = meter.management.find(PROFILE.instance)
+    assert item is not None
+    assert item.method(1) is None
+    assert item.method(2) is None
+    meter = Meter("KFM1", clock=Now())
+    meter.add(Data("0.0.96.11.0.255"), value=0)
+    columns = (Clock().time, Data("0.0.96.11.0.255").value)
+    meter.add(PROFILE, capture_objects=columns, capture_period=900, buffer=buffer)
+    with pytest.raises(ConfigurationError, match="keeps its rows"):
+        meter.management.record(PROFILE, {MeterEvent.POWER_UP: 2})
 
 
 def test_elements_of_structures_and_what_is_not_there() -> None:

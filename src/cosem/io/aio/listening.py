@@ -66,7 +66,7 @@ class ListenStatistics:
     """Connections that ended with any other error: ours."""
 
 
-class Room:
+class SharedAdmission:
     """What several listeners share: how many `connections` they serve together at most, and which hosts they know."""
 
     __slots__ = ("connections", "known", "present", "spent")
@@ -85,14 +85,14 @@ class Room:
 
 
 async def listen(
-    host: str, port: int, handler: Handler, limits: ListenLimits | None = None, *, room: Room | None = None
+    host: str, port: int, handler: Handler, limits: ListenLimits | None = None, *, shared: SharedAdmission | None = None
 ) -> Listener:
     """Accept TCP connections on `host` (port 0 finds a free one) and serve each with `handler` in its own task.
 
-    A `room` is shared with other listeners. Raises ConnectionFailed when the port cannot be had.
+    What is `shared` is so with other listeners. Raises ConnectionFailed when the port cannot be had.
     """
     loop = asyncio.get_running_loop()
-    reception = _Reception(handler, limits or ListenLimits(), room=room)
+    reception = _Reception(handler, limits or ListenLimits(), shared=shared)
     try:
         server = await loop.create_server(
             lambda: SocketStream(reception.admit_connection), host, port, family=_family_for(host, port)
@@ -108,7 +108,7 @@ async def listen_on(
     limits: ListenLimits | None = None,
     *,
     whose: Callable[[SocketStream], str],
-    room: Room | None = None,
+    shared: SharedAdmission | None = None,
 ) -> Listener:
     """Accept TCP connections on a socket that is bound already.
 
@@ -116,7 +116,7 @@ async def listen_on(
     before an octet is read of it.
     """
     loop = asyncio.get_running_loop()
-    reception = _Reception(handler, limits or ListenLimits(), whose, room)
+    reception = _Reception(handler, limits or ListenLimits(), whose, shared)
     server = await loop.create_server(lambda: SocketStream(reception.admit_connection), sock=opened, backlog=BACKLOG)
     host, port = opened.getsockname()[:2]
     return Listener(reception, host, port, server.close)
@@ -185,7 +185,7 @@ class _Reception:
         handler: Handler,
         limits: ListenLimits,
         whose: Callable[[SocketStream], str] = _host,
-        room: Room | None = None,
+        shared: SharedAdmission | None = None,
     ) -> None:
         self.handler = handler
         self._whose = whose
@@ -194,14 +194,14 @@ class _Reception:
         self.tasks: set[asyncio.Task[None]] = set()
         self._by_host: Counter[str] = Counter()
         self._count = 0
-        self._room = Room() if room is None else room
+        self._shared = SharedAdmission() if shared is None else shared
 
     def has_room(self, host: str) -> bool:
         limits = self.limits
         if (
             self._count < limits.connections
             and self._by_host[host] < limits.connections_per_host
-            and not self._room.full
+            and not self._shared.full
         ):
             return True
         self.statistics.refused += 1
@@ -217,7 +217,7 @@ class _Reception:
             self._displace(stream.peer, lambda reception, host: reception is self and host == account)
         elif self._count >= self.limits.connections:
             self._displace(stream.peer, lambda reception, _: reception is self)
-        elif self._room.full:
+        elif self._shared.full:
             self._displace(stream.peer, lambda _, __: True)
         if self.has_room(account):
             self.serve(stream, account)
@@ -226,7 +226,7 @@ class _Reception:
 
     def _in_time(self, host: str) -> bool:
         """Tell whether a host may begin one more connection now, and count it."""
-        rate, now, begun = self.limits.new_a_second, asyncio.get_running_loop().time(), self._room.spent
+        rate, now, begun = self.limits.new_a_second, asyncio.get_running_loop().time(), self._shared.spent
         if rate is None:
             return True
         spent, since = begun.pop(host, (0.0, now))
@@ -242,7 +242,7 @@ class _Reception:
         self._by_host[host] += 1
         self._count += 1
         loop = asyncio.get_running_loop()
-        self._room.present[stream] = self, host, loop.time()
+        self._shared.present[stream] = self, host, loop.time()
         task = loop.create_task(self._serve(stream))
         self.tasks.add(task)
         task.add_done_callback(lambda done: self._ended(done, stream, host))
@@ -250,9 +250,9 @@ class _Reception:
     def _displace(self, newcomer: str, concerns: Callable[[_Reception, str], bool]) -> None:
         """Close the connection of the stranger who came first, of those that it concerns, for one from a host."""
         latest = asyncio.get_running_loop().time() - self.limits.grace
-        hosts = self._room.known
+        hosts = self._shared.known
         known = newcomer in hosts
-        for stream, (reception, host, since) in self._room.present.items():
+        for stream, (reception, host, since) in self._shared.present.items():
             recent = since > latest
             if recent and not known:
                 return
@@ -266,15 +266,15 @@ class _Reception:
 
     def _remember(self, host: str) -> None:
         """Keep in mind that somebody has proved there who he is."""
-        known = self._room.known
+        known = self._shared.known
         known[host] = None
         known.move_to_end(host)
         while len(known) > self.limits.known:
             known.popitem(last=False)
 
     def leave(self, stream: SocketStream | DatagramStream) -> None:
-        if stream in self._room.present:
-            _, host, _ = self._room.present.pop(stream)
+        if stream in self._shared.present:
+            _, host, _ = self._shared.present.pop(stream)
             self._count -= 1
             self._by_host[host] -= 1
             if not self._by_host[host]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from operator import neg, pos
@@ -101,6 +102,12 @@ class Profile:
         """Whether rows are kept here."""
         return isinstance(self.source, CapturedRows)
 
+    @property
+    def captured(self) -> CapturedRows:
+        """The rows that are kept here, of a profile that stores them."""
+        assert isinstance(self.source, CapturedRows), "nothing captures into rows that are computed or asked for"
+        return self.source
+
     def last_time(self, time: datetime) -> datetime:
         """Return the last time to capture that is not after `time`, in UTC; days begin in local standard time."""
         return clock.last_multiple(time, self.period)
@@ -118,10 +125,6 @@ class Source(Protocol):
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows: ...
 
     def count(self, profile: Profile, visit: Visit) -> int: ...
-
-    def capture(self, profile: Profile, visit: Visit) -> None: ...
-
-    def reset(self) -> None: ...
 
 
 class CapturedRows:
@@ -285,12 +288,6 @@ class RecomputedRows:
     def count(self, profile: Profile, visit: Visit) -> int:
         return profile.entries
 
-    def capture(self, profile: Profile, visit: Visit) -> None:
-        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
-
-    def reset(self) -> None:
-        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
-
 
 class AskedRows:
     """Rows that are asked for at each read."""
@@ -310,12 +307,6 @@ class AskedRows:
 
     def count(self, profile: Profile, visit: Visit) -> int:
         return len(self.rows(profile, visit, None, None))
-
-    def capture(self, profile: Profile, visit: Visit) -> None:
-        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
-
-    def reset(self) -> None:
-        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
 
 
 def catch_up(item: Item, visit: Visit) -> None:
@@ -358,6 +349,8 @@ def _adopt(item: Item, given: dict[int, Any]) -> None:
     else:
         source = CapturedRows(_rows(buffer, len(columns)), entries)
     item.state = Profile(columns, period, entries, method == SortMethod.LAST_IN_FIRST_OUT, source)
+    if not item.state.stores:
+        item.behaviour = _UNSTORED
 
 
 def _sorted(
@@ -527,7 +520,7 @@ def _entries_in_use(visit: Visit, item: Item) -> Data:
 
 
 def _reset(visit: Visit, item: Item, _: Data) -> Data:
-    _profile(item).source.reset()
+    _profile(item).captured.reset()
     visit.device.cleared(item.instance, visit.time)
     return None
 
@@ -536,7 +529,7 @@ def _capture(visit: Visit, item: Item, _: Data) -> Data:
     profile = _profile(item)
     if profile.closing is not None:
         profile.closing(visit)
-    profile.source.capture(profile, visit)
+    profile.captured.capture(profile, visit)
     return None
 
 
@@ -571,3 +564,5 @@ BEHAVIOUR: Final = Behaviour(
     adopts=frozenset({BUFFER}),
     adopt=_adopt,
 )
+_UNSTORED: Final = replace(BEHAVIOUR, methods={})
+"""What a profile does whose rows are computed or asked for: there is nothing to erase and nowhere to capture to."""

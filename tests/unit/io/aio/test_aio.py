@@ -12,7 +12,7 @@ import pytest
 from cosem.errors import ConnectionFailed, ConnectionLost, DecodeError, LocalProtocolError, TimedOut
 from cosem.io import aio
 from cosem.io.aio import tcp, waiting
-from cosem.io.aio.listening import Room
+from cosem.io.aio.listening import SharedAdmission
 from cosem.io.stream import LineStream, Stream
 
 
@@ -527,16 +527,16 @@ def test_a_datagram_peer_is_forgotten_after_its_silence(idle: float, more: float
 
 
 @pytest.mark.parametrize("most", [1, 3])
-def test_listeners_that_share_a_room_serve_so_many_together_and_not_one_more(most: int) -> None:
+def test_listeners_that_share_admission_serve_so_many_together_and_not_one_more(most: int) -> None:
     async def let_in(stream: Any) -> None:
         stream.recognise()
         await hold(stream)
 
     async def scenario(_: Stepped) -> None:
-        room = Room(most)
+        shared = SharedAdmission(most)
         async with (
-            await aio.listen("127.0.0.1", 0, let_in, room=room) as one,
-            await aio.listen("127.0.0.1", 0, let_in, room=room) as other,
+            await aio.listen("127.0.0.1", 0, let_in, shared=shared) as one,
+            await aio.listen("127.0.0.1", 0, let_in, shared=shared) as other,
         ):
 
             async def come(listener: aio.Listener) -> aio.SocketStream:
@@ -563,10 +563,10 @@ def test_listeners_that_share_a_room_serve_so_many_together_and_not_one_more(mos
 
 def test_strangers_at_one_listener_keep_nobody_out_at_another() -> None:
     async def scenario(loop: Stepped) -> None:
-        room = Room(2)
+        shared = SharedAdmission(2)
         async with (
-            await aio.listen("127.0.0.1", 0, hold, room=room) as crowded,
-            await aio.listen("127.0.0.1", 0, hold, room=room) as other,
+            await aio.listen("127.0.0.1", 0, hold, shared=shared) as crowded,
+            await aio.listen("127.0.0.1", 0, hold, shared=shared) as other,
         ):
             strangers = [await aio.connect_tcp("127.0.0.1", crowded.port) for _ in range(2)]
             await until(lambda: crowded.statistics.accepted == 2)
