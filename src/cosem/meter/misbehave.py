@@ -29,7 +29,8 @@ class FaultyStream:
         self._meter = meter
         self._faults = meter.faults
         self._chance = chance
-        self._restarts = _restarts(meter)
+        self._restarts = restarts(meter)
+        self.broken_off = False
         self._early = bytearray()
         """What the client said while an answer was held up."""
         self._answers = 0
@@ -54,9 +55,12 @@ class FaultyStream:
         faults, draw = self._faults, self._chance.random
         resets, lost, twice, damaged, shortened, late, more = (draw() for _ in range(7))
         self._answers += 1
+        if self._answers == faults.reboot_after:
+            self._meter.power.restart()
         self._check()
-        if resets < faults.reset or self._answers == faults.reboot_after:
-            raise ConnectionLost("the meter restarts")
+        if resets < faults.reset:
+            self.broken_off = True
+            raise ConnectionLost("the meter breaks off")
         await self._pause(faults.latency + faults.jitter * more + (faults.late_by if late < faults.late else 0.0))
         if lost < faults.loss:
             return
@@ -69,7 +73,8 @@ class FaultyStream:
                 await self.stream.write(octets)
 
     def _check(self) -> None:
-        if _restarts(self._meter) != self._restarts:
+        if restarts(self._meter) != self._restarts:
+            self.broken_off = True
             raise ConnectionLost("the meter has restarted")
 
     async def close(self) -> None:
@@ -97,8 +102,14 @@ def faulty(stream: Stream, meter: Meter) -> Stream:
     return stream if meter.chance is None else FaultyStream(stream, meter, meter.chance)
 
 
-def _restarts(meter: Meter) -> int:
+def restarts(meter: Meter) -> int:
+    """Return how often a meter has restarted by itself."""
     return meter.power.restarts if meter.has_outages else 0
+
+
+def broke_off(stream: Stream) -> bool:
+    """Tell whether it was the meter that broke off, and not its line that went away."""
+    return isinstance(stream, FaultyStream) and stream.broken_off
 
 
 def harmless(stream: Stream) -> Stream:

@@ -10,7 +10,7 @@ from typing import ClassVar
 from cosem.errors import ConfigurationError, ConnectionLost
 from cosem.io.aio import DatagramStream, ListenLimits, Place, SerialStream, SocketStream, open_serial
 from cosem.meter.device import Meter
-from cosem.meter.misbehave import faulty
+from cosem.meter.misbehave import broke_off, faulty
 from cosem.protocol.model import ExtendedRegister, Register
 from cosem.protocol.model.declare import InterfaceClass
 from cosem.protocol.profile.address import ConnectionUrl
@@ -91,11 +91,13 @@ class SpeakingPort(Place):
 
     async def _speak_and_close(self, stream: SerialStream) -> None:
         try:
-            await self._speak(stream)
+            while await self._speak(stream):
+                await asyncio.sleep(self._interval)  # the meter starts again, and the line is still there
         finally:
             await stream.close()
 
-    async def _speak(self, line: SocketStream | DatagramStream | SerialStream) -> None:
+    async def _speak(self, line: SocketStream | DatagramStream | SerialStream) -> bool:
+        """Speak until the connection ends; return whether it was the meter that broke off."""
         speech, stream = self._speech(), faulty(line, self.meter)
         try:
             while True:
@@ -105,7 +107,7 @@ class SpeakingPort(Place):
                 while stream.now() < until:
                     await stream.read(until)  # such a port hears nothing, and sees who leaves
         except ConnectionLost:
-            return
+            return broke_off(stream)
 
 
 def has(meter: Meter, address: InterfaceClass) -> bool:

@@ -199,10 +199,15 @@ class Power:
             self._cut.discard(cut)
 
     def restart(self) -> None:
-        """Let the meter restart by itself: all connections break, and nothing else happens."""
+        """Let the meter restart by itself: all connections break, and it has power as after any other restart.
+
+        It notes so in its logs, and pushes what it pushes then.
+        """
         self.restarts += 1
         for cut in tuple(self._cut):
             cut()
+        for device in self._meter.devices.values():
+            device.note(MeterEvent.POWER_UP)
 
     def down(self) -> None:
         """Let the power go now, until `up`. Raises ConfigurationError where the state cannot be kept."""

@@ -18,6 +18,7 @@ from cosem.meter.events import MeterEvent
 from cosem.meter.limits import MeterLimits
 from cosem.meter.local import LocalPort
 from cosem.meter.local_port import attend_local
+from cosem.meter.misbehave import restarts
 from cosem.meter.push_sending import PushDispatch
 from cosem.protocol.iec21.message import BlockCheck, Mode
 from cosem.protocol.iec21.settings import WakeUp
@@ -187,6 +188,7 @@ class Server(Place):
         """Serve a line for ever: a client that leaves or misbehaves ends its session, not the meter."""
         try:
             while True:
+                before = restarts(self.meter)
                 try:
                     if self._local:
                         await self._attend_local(stream)
@@ -206,7 +208,8 @@ class Server(Place):
                 except CosemError as error:
                     _log.info("session on %s ended: %s", self._url.path, error)
                 else:
-                    return  # the line is gone
+                    if restarts(self.meter) == before:
+                        return  # the line is gone
         finally:
             await stream.close()
 

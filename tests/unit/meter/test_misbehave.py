@@ -17,7 +17,9 @@ from cosem.errors import ConfigurationError, ConnectionLost, CosemError, Retry, 
 from cosem.io.simulated import SimulatedStream, World
 from cosem.io.stream import Stream
 from cosem.meter import AssociationDescription, Faults, Meter, attend, demo_keys
-from cosem.meter.faults import DEVIATIONS, IN_PROTECTION, LINK_DEVIATIONS
+from cosem.meter.demo import household
+from cosem.meter.describe import parse
+from cosem.meter.faults import DEVIATIONS, IN_PROTECTION, LINK_DEVIATIONS, WELL_BEHAVED
 from cosem.meter.rights import Access as Grant
 from cosem.meter.rights import Rights
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
@@ -28,6 +30,7 @@ from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.data import DoubleLongUnsigned
 from cosem.store.memory import MemoryCounterStore
+from described import HEAD, LOG, log, thing
 
 ENERGY = Register("1.0.1.8.0.255")
 COUNTED = 12_345_678
@@ -220,6 +223,41 @@ def test_the_meter_restarts_in_the_middle_of_a_transfer_and_serves_the_next_clie
         bench.run(bench.client(TCP.format(16)), twice)
     assert lost.value.retry is Retry.NEW_SESSION
     assert bench.run(bench.client(TCP.format(16)), energy) == COUNTED
+
+
+def _described(clock: Callable[[], datetime]) -> Meter:
+    described = thing("Register", "1.0.1.8.0.255", "value = 7") + log(power_up=2)
+    return parse(f"{HEAD}{described}[faults]\nreboot_after = 3\n", clock=clock)
+
+
+def _template(clock: Callable[[], datetime]) -> Meter:
+    return parse(f'{HEAD}template = "household"\n[faults]\nreboot_after = 3\n', clock=clock)
+
+
+def _household(clock: Callable[[], datetime]) -> Meter:
+    return household(1, clock=clock, faults=Faults(reboot_after=3))
+
+
+@pytest.mark.parametrize("made", [_described, _template, _household])
+def test_a_meter_that_restarts_loses_all_its_connections_and_notes_it(made: Callable[..., Meter]) -> None:
+    bench = Bench(WELL_BEHAVED)
+    meter = bench.meter = made(bench.time)
+    before = len(meter.value(LOG.buffer))
+
+    async def main() -> None:
+        first, second = (bench.client(TCP.format(16)) for _ in range(2))
+        await first.connect()
+        await second.connect()
+        await energy(first)
+        assert meter.power.restarts == 0
+        with pytest.raises(ConnectionLost):
+            await energy(first)
+        assert meter.power.restarts == 1
+        with pytest.raises(ConnectionLost):
+            await energy(second)
+
+    bench.world.run(main())
+    assert [int(row[1]) for row in meter.value(LOG.buffer)[before:]] == [2]
 
 
 @pytest.mark.parametrize("url", [TCP.format(16), TCP.format(1), HDLC.format(16)])

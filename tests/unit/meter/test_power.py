@@ -406,6 +406,20 @@ def test_a_last_gasp_goes_at_once_and_no_other_push() -> None:
     assert meter.value(Data("0.0.97.98.0.255").value) == 1
 
 
+def test_a_restart_breaks_connections_and_is_noted_and_pushed_as_power_that_comes() -> None:
+    now = Now(NOON)
+    meter = made(MEASURED + PUSHES.replace('on = ["power_down"]', 'on = ["power_up"]'), now)
+    meter.pushes.lose()  # that of the beginning
+    before, cut = events(meter), list[str]()
+    now.later(minutes=20)
+    with meter.power.cutting(lambda: cut.append("one")), meter.power.cutting(lambda: cut.append("other")):
+        meter.power.restart()
+    assert sorted(cut) == ["one", "other"]
+    assert events(meter)[len(before) :] == [(after(minutes=20), 2)]
+    assert meter.pushes.running == {(1, Obis("0.4.25.9.0.255"))}
+    assert meter.powered and not meter.power.failures
+
+
 # -- the clock ---------------------------------------------------------------------------------------------------------
 
 
