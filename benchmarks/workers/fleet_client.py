@@ -1,7 +1,8 @@
 """Holds complete secured sessions with many meters for some seconds; prints how many, and what went over the line.
 
 {"host", "port", "meters", "keys", "registers", "span", "tasks", "seconds"} is its one argument; with "echo", a list of
-octets sent and received in turn, it says as much to a bare echo instead.
+octets sent and received in turn, it says as much to a bare echo instead. With "pid" it prints as well what each session
+cost the first thread of that process in CPU time, for one slice of time after the other.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ import secrets
 import sys
 import time
 from datetime import datetime
+from pathlib import Path
 
 import uvloop
 
@@ -26,6 +28,8 @@ PROFILE = ProfileGeneric("1.0.99.1.0.255")
 ROWS = 4
 BEGIN = time.time_ns() // 100_000 % (1 << 31)
 """Ten thousand a second: more than are used."""
+SLICE = 0.2
+"""Seconds."""
 
 
 class Ahead(MemoryCounterStore):
@@ -110,10 +114,21 @@ async def main(asked):
             await (echoed(asked) if "echo" in asked else session(next(turns), asked))
             done += 1
 
+    async def watch():
+        used = Path(f"/proc/{asked['pid']}/schedstat")
+        slices = []
+        while time.monotonic() < end - SLICE:
+            before, since = int(used.read_text().split()[0]), done
+            await asyncio.sleep(SLICE)
+            if done > since:
+                slices.append((int(used.read_text().split()[0]) - before) / 1e9 / (done - since))
+        return slices
+
     script = asked["echo"] if "echo" in asked else await script_of(urls[0], entry, asked)
+    watched = asyncio.create_task(watch()) if "pid" in asked else None
     await asyncio.gather(*map(hold, range(asked["tasks"])))
     done += "echo" not in asked
-    print(json.dumps({"sessions": done, "script": script}))
+    print(json.dumps({"sessions": done, "script": script, "slices": await watched if watched is not None else []}))
 
 
 uvloop.run(main(json.loads(sys.argv[1])))
