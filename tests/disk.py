@@ -31,12 +31,17 @@ class _File:
 
 
 class MemoryDisk(Disk):
-    """Files that survive `reboot`; the step numbered `fatal` (from 1) loses the power or, with `failing`, fails."""
+    """Files that survive `reboot`; the step numbered `fatal` (from 1) loses the power or, with `failing`, fails.
+
+    With `lasting` every step from there on fails as well; `capacity` is how many octets there is space for.
+    """
 
     def __init__(self) -> None:
         self.steps = 0
         self.fatal = 0
         self.failing = False
+        self.lasting = False
+        self.capacity: int | None = None
         self.numbers = 0
         self.names: dict[Path, _File] = {}
         self.kept: dict[Path, _File] = {}
@@ -47,7 +52,7 @@ class MemoryDisk(Disk):
         if self._dead:
             raise PowerLoss
         self.steps += 1
-        if self.steps == self.fatal:
+        if self.steps == self.fatal or (self.lasting and 0 < self.fatal < self.steps):
             if self.failing:
                 raise OSError(errno.EIO, "Input/output error")
             self._dead = True
@@ -72,8 +77,20 @@ class MemoryDisk(Disk):
         # In two pieces, so that the power can go between them.
         self.step()
         piece = octets[: max(1, len(octets) // 2)]
+        if self.capacity is not None and self.used + len(piece) > self.capacity:
+            raise OSError(errno.ENOSPC, "No space left on device")
         self._open[descriptor].cached += bytes(piece)
         return len(piece)
+
+    @property
+    def used(self) -> int:
+        """Octets of all files."""
+        return sum(len(file.cached) for file in self.names.values())
+
+    def shorten(self, descriptor: int, length: int) -> None:
+        self.step()
+        file = self._open[descriptor]
+        file.cached = file.cached[:length]
 
     def synchronise(self, descriptor: int) -> None:
         self.step()
@@ -113,11 +130,13 @@ class MemoryDisk(Disk):
             if file.cached != file.durable and after is not After.KEPT:
                 kept = len(file.durable) if file.cached.startswith(file.durable) else 0
                 half = file.cached[: kept + (len(file.cached) - kept) // 2]
+                if file.durable.startswith(file.cached):
+                    half = file.cached  # it was shortened
                 file.cached = {After.LOST: file.durable, After.TORN: half, After.NAMES: file.durable}[after]
             file.durable = file.cached
         self.kept = dict(self.names)
         self._open.clear()
-        self._dead, self.fatal, self.steps, self.failing = False, 0, 0, False
+        self._dead, self.fatal, self.steps, self.failing, self.lasting = False, 0, 0, False, False
 
 
 def put_back(disk: MemoryDisk, backup: dict[Path, bytes]) -> None:

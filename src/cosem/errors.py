@@ -19,6 +19,7 @@ CosemError
 │   ├── ConnectionLost
 │   └── TimedOut
 │       └── OnlyEcho         … and all that came back was what we had sent
+├── StateInDoubt             the disk failed so that nobody can say whether a change was kept
 └── ConfigurationError       a URL, key, OBIS code or file is wrong; nothing was sent
 
 `SecurityWarning` is what the suite warns with where something weak is done because it was asked for, and
@@ -239,6 +240,15 @@ class OnlyEcho(TimedOut):
     def __init__(self, phase: str, seconds: float | None = None) -> None:
         super().__init__(phase, seconds)
         self.args = (f"{self.args[0]}: I only see my own echo: is the head on the meter, the right way up?",)
+
+
+class StateInDoubt(CosemError):
+    """A change can neither be made durable nor be undone where it is kept: after a restart it may be there or not.
+
+    Whoever asked for it is told neither that it was done nor that it was refused.
+    """
+
+    retry = Retry.LATER
 
 
 class ConfigurationError(CosemError):

@@ -7,7 +7,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from cosem.errors import ConfigurationError, LocalProtocolError, ShapeError
+from cosem.errors import ConfigurationError, LocalProtocolError, ShapeError, StateInDoubt
 from cosem.meter.events import MeterEvent
 from cosem.meter.item import LOGICAL_NAME, Item, Outcome, Refusal, Visit, refused
 from cosem.meter.metrology import Metrology
@@ -147,11 +147,14 @@ def _settle(visit: Visit) -> None:
 
 
 def _keep(visit: Visit) -> None:
-    """Make durable what was done, before anybody is told that it was; where that fails undo it: Refusal."""
+    """Make durable what was done, before anybody is told that it was; where that fails undo it: Refusal.
+
+    Raises StateInDoubt where nobody can say that it is undone, on which the connection ends without an answer.
+    """
     meter = visit.device.meter
     try:
         meter.keep_state()
-    except ConfigurationError as error:
+    except (ConfigurationError, StateInDoubt) as error:
         if meter.memory is not None:
             meter.memory.take_back()
         raise Refusal(DataAccessResult.HARDWARE_FAULT) from error

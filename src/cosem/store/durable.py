@@ -53,6 +53,10 @@ class Disk:
         """Write some of `octets`; return how many."""
         return os.write(descriptor, octets)
 
+    def shorten(self, descriptor: int, length: int) -> None:
+        """Take away what a file holds beyond its first octets."""
+        os.ftruncate(descriptor, length)
+
     def synchronise(self, descriptor: int) -> None:
         """Return when what was written is durable."""
         os.fsync(descriptor)
@@ -103,20 +107,42 @@ def replace(path: Path, octets: bytes, disk: Disk = SYSTEM) -> None:
 
     Raises ConfigurationError when that cannot be promised.
     """
-    beside = path.with_name(f"{path.name}.new")
+    prepare(path, octets, disk)
+    swap(path, disk)
+
+
+def prepare(path: Path, octets: bytes, disk: Disk = SYSTEM) -> None:
+    """Write beside `path`, durably, what it is to hold after `swap`: all that needs space on the disk.
+
+    Raises ConfigurationError when that cannot be done; then nothing is left beside it.
+    """
+    beside = _beside(path)
     try:
         descriptor = disk.create(beside)
         try:
             _write(descriptor, octets, disk)
         finally:
             disk.close(descriptor)
-        disk.rename(beside, path)
+    except OSError as problem:
+        discard(path, disk)
+        raise ConfigurationError(f"cannot write {path}: {problem.strerror}") from problem
+
+
+def swap(path: Path, disk: Disk = SYSTEM) -> None:
+    """Let `path` hold what was prepared; ConfigurationError when that cannot be promised: it may hold either."""
+    try:
+        disk.rename(_beside(path), path)
         # The new name is durable only when the directory is.
         disk.synchronise_directory(path.parent)
     except OSError as problem:
-        with suppress(OSError):
-            disk.remove(beside)
+        discard(path, disk)
         raise ConfigurationError(f"cannot write {path}: {problem.strerror}") from problem
+
+
+def discard(path: Path, disk: Disk = SYSTEM) -> None:
+    """Take away what was prepared for `path`, if anything."""
+    with suppress(OSError):
+        disk.remove(_beside(path))
 
 
 def append(path: Path, octets: bytes, disk: Disk = SYSTEM) -> None:
@@ -132,6 +158,40 @@ def append(path: Path, octets: bytes, disk: Disk = SYSTEM) -> None:
             disk.close(descriptor)
     except OSError as problem:
         raise ConfigurationError(f"cannot write {path}: {problem.strerror}") from problem
+
+
+def shorten(path: Path, length: int, disk: Disk = SYSTEM) -> bool:
+    """Let `path` hold its first octets alone, durably; False where there is no such file.
+
+    Raises ConfigurationError when that cannot be promised.
+    """
+    try:
+        descriptor = disk.append(path)
+        try:
+            disk.shorten(descriptor, length)
+            disk.synchronise(descriptor)
+        finally:
+            disk.close(descriptor)
+    except FileNotFoundError:
+        return False
+    except OSError as problem:
+        raise ConfigurationError(f"cannot shorten {path}: {problem.strerror}") from problem
+    return True
+
+
+def remove(path: Path, disk: Disk = SYSTEM) -> None:
+    """Take `path` away, durably; ConfigurationError when that cannot be promised."""
+    try:
+        disk.remove(path)
+        disk.synchronise_directory(path.parent)
+    except FileNotFoundError:
+        return
+    except OSError as problem:
+        raise ConfigurationError(f"cannot remove {path}: {problem.strerror}") from problem
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
 
 
 def _write(descriptor: int, octets: bytes, disk: Disk) -> None:

@@ -5,7 +5,9 @@ dies; and what was damaged since is found, never given out and never left out in
 state, from when it is opened to when it is closed or dies.
 
 In a directory stand two copies of one log, written one after the other: where one is damaged, cut off or gone, the
-other is taken, a `SecurityWarning` says so, and both are written anew. The database has a check for every entry and,
+other is taken, a `SecurityWarning` says so, and both are written anew. A commit that fails is undone in the copies that
+have some of it, for which no space is needed; only where the disk refuses that as well the error is `StateInDoubt`, and
+not that the change was refused. The database has a check for every entry and,
 beside it, a small file with `.commits` that knows how often it was written, so that one that was put back, or that lost
 its write-ahead log, is noticed; there is no second copy of it, and so the error says what to do.
 """
@@ -15,15 +17,15 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from cosem.errors import ConfigurationError, SecurityWarning
+from cosem.errors import ConfigurationError, SecurityWarning, StateInDoubt
 from cosem.protocol.association.counter import CounterStore
 from cosem.store import sqlite, state_log
 from cosem.store.counters import FileCounterStore, SqliteCounterStore
-from cosem.store.durable import SYSTEM, Disk, append, exclusive, replace
+from cosem.store.durable import SYSTEM, Disk, append, discard, exclusive, prepare, remove, replace, shorten, swap
 from cosem.store.state_log import Log
 
 LONGEST_FILE: Final = 256 << 20
@@ -49,7 +51,10 @@ class StateStore(Protocol):
         ...
 
     def commit(self, changes: Mapping[str, bytes | None]) -> None:
-        """Change entries, None taking one away, all or none; ConfigurationError when that cannot be made durable."""
+        """Change entries, None taking one away, all or none; ConfigurationError when that cannot be made durable.
+
+        Then nothing of it is kept. Raises StateInDoubt where nobody can say so; the next commit that succeeds ends it.
+        """
         ...
 
     def close(self) -> None:
@@ -78,6 +83,8 @@ class FileStateStore:
         self._disk = disk
         self._longest = longest
         self._slack = slack
+        self._touched = set[Path]()
+        """Copies that may have something of a commit that failed."""
         self._held = ExitStack()
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,17 +106,67 @@ class FileStateStore:
         """Write the changes to both copies, one after the other."""
         log, record = self._log, self._log.record(changes)
         most = min(2 * log.held + self._slack, self._longest)
-        anew = not log.length or log.length + len(record) > most
+        anew = not log.length or log.length + len(record) > most or bool(self._touched)
         octets = log.whole(changes) if anew else record
         if anew and len(octets) > self._longest:
             raise ConfigurationError(f"{self._places[0]}: more than {self._longest} octets of state are not kept")
         try:
-            for place in self._places:
-                (replace if anew else append)(place, octets, self._disk)
-        except ConfigurationError:
-            log.unknown()  # a part of it may be there: next time both are written anew
+            (self._write_anew if anew else self._append)(octets)
+        except ConfigurationError as problem:
+            self._undo(problem)
             raise
+        self._touched.clear()
         log.written(changes, octets, anew=anew)
+
+    def _append(self, record: bytes) -> None:
+        for place in self._places:
+            self._touched.add(place)
+            try:
+                append(place, record, self._disk)
+            except ConfigurationError:
+                if self._is_as_it_was(place):
+                    self._touched.discard(place)
+                raise
+
+    def _is_as_it_was(self, place: Path) -> bool:
+        """Tell whether a copy could not even be opened for more, as on a disk that lets itself be read alone."""
+        with suppress(OSError):
+            return len(self._disk.read(place, self._longest) or b"") == self._log.length
+        return False
+
+    def _write_anew(self, octets: bytes) -> None:
+        """Replace both copies, neither of them before both new ones are on the disk."""
+        try:
+            for place in self._places:
+                prepare(place, octets, self._disk)
+            self._log.unknown()  # from now on: should it fail, both are written anew the next time
+            for place in self._places:
+                self._touched.add(place)
+                swap(place, self._disk)
+        except ConfigurationError:
+            for place in self._places:
+                discard(place, self._disk)
+            raise
+
+    def _undo(self, problem: ConfigurationError) -> None:
+        """Let no copy have anything of a commit that failed; StateInDoubt where that fails as well."""
+        for place in self._places:
+            if place in self._touched:
+                try:
+                    self._put_back(place)
+                except ConfigurationError as another:
+                    raise StateInDoubt(f"{problem}, nor can that be undone: {another}") from problem
+                self._touched.discard(place)
+
+    def _put_back(self, place: Path) -> None:
+        log = self._log
+        if log.length:
+            if not shorten(place, log.length, self._disk):
+                log.unknown()  # somebody took it away: the next time both are written anew
+        elif log.number:
+            replace(place, log.as_it_is, self._disk)
+        else:
+            remove(place, self._disk)
 
     def close(self) -> None:
         """Let another process use the state."""
@@ -177,7 +234,8 @@ class SqliteStateStore:
                 self._entries.pop(name, None)
             else:
                 self._entries[name] = octets
-        self._witness_it()
+        with suppress(ConfigurationError):  # it is kept, and no other commit comes before its witness
+            self._witness_it()
 
     def close(self) -> None:
         """Let another process use the state."""

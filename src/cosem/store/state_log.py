@@ -51,6 +51,11 @@ class Log:
         """Return the octets of a file that holds all with these changes by one commit."""
         return TITLE + _commit(_digest(b"", TITLE), self.number + 1, _apply(dict(self.entries), changes))
 
+    @property
+    def as_it_is(self) -> bytes:
+        """The octets of a file that holds all as it is after the last commit."""
+        return TITLE + _commit(_digest(b"", TITLE), self.number, dict(self.entries))
+
     def written(self, changes: Mapping[str, bytes | None], octets: bytes, *, anew: bool) -> None:
         """Take note that the changes were written, by a record or by a whole file."""
         for name, value in changes.items():

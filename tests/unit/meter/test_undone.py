@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from behaving import Now
-from cosem.errors import ConfigurationError
+from cosem.errors import ConfigurationError, StateInDoubt
 from cosem.meter import Meter
 from cosem.meter.memory.plain import value_of
 from cosem.protocol.apdu.action import ActionResult
@@ -224,3 +224,20 @@ def test_no_copy_that_could_be_written_brings_back_what_was_refused(tmp_path: Pa
         done(put(meter, TARIFF.value, Unsigned(3)))  # so that it is written behind what there is, the next time
         done(put(meter, TARIFF.value, Unsigned(2)))
     store.close()
+
+
+def test_whose_change_is_in_doubt_is_not_answered_until_it_is_undone(tmp_path: Path) -> None:
+    disk, folder = MemoryDisk(), tmp_path / "state"
+    store = FileStateStore(folder, disk=disk)
+    meter = born(HEAD + WRITABLE, Now(NOON), store)
+    done(put(meter, TARIFF.value, Unsigned(2)))
+    disk.steps, disk.fatal, disk.failing, disk.lasting = 0, 4, True, True  # whole in the first copy, and stays there
+    with pytest.raises(StateInDoubt):
+        put(meter, TARIFF.value, Unsigned(7))
+    assert meter.value(TARIFF.value) == 2
+    disk.fatal, disk.capacity = 0, disk.used
+    assert put(meter, TARIFF.value, Unsigned(8)) is DataAccessResult.HARDWARE_FAULT
+    store.close()
+    disk.capacity = None
+    again = born(HEAD + WRITABLE, Now(NOON), FileStateStore(folder, disk=disk))
+    assert again.value(TARIFF.value) == 2

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosem.errors import ConfigurationError, SecurityWarning
+from cosem.errors import ConfigurationError, SecurityWarning, StateInDoubt
 from cosem.store import state_log
 from cosem.store.state import FileStateStore, SqliteStateStore, StateStore, open_state
 from cosem.store.state_log import TITLE, Log
@@ -143,6 +143,103 @@ def test_after_a_failing_call_the_same_store_goes_on(tmp_path: Path) -> None:
     store.commit({"a": b"3", "b": b"3"})
     store.close()
     assert FileStateStore(tmp_path, disk=disk).load() == {"a": b"3", "b": b"3"}
+
+
+@pytest.mark.parametrize("slack", [0, 1000], ids=["written anew", "appended"])
+@pytest.mark.parametrize("left", After)
+@pytest.mark.parametrize("lasting", [False, True], ids=["one failure", "all from there on"])
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_what_was_refused_is_never_found_again(
+    before: int, lasting: bool, left: After, slack: int, tmp_path: Path
+) -> None:
+    """Whatever step fails, the repair too: what is found is what was told; only who was told nothing finds either."""
+    told: set[str] = set()
+    for fatal in range(1, 100):
+        disk = MemoryDisk()
+        store = FileStateStore(tmp_path, disk=disk, slack=slack)
+        for changes in LIFE[:before]:
+            store.commit(changes)
+        disk.steps, disk.fatal, disk.failing, disk.lasting = 0, fatal, True, lasting
+        allowed = [after(before + 1)]
+        try:
+            store.commit(LIFE[before])
+        except ConfigurationError:
+            allowed = [after(before)]
+        except StateInDoubt:
+            allowed = [after(before), after(before + 1)]
+        assert store.load() in allowed
+        told.add(f"{len(allowed)} {allowed[0] == after(before)}")
+        reached = disk.steps >= fatal
+        store.close()
+        disk.reboot(left)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", SecurityWarning)  # no failure of a call damages anything
+            again = FileStateStore(tmp_path, disk=disk, slack=slack)
+        assert again.load() in allowed
+        again.commit(LIFE[before])
+        assert again.load() == after(before + 1)
+        again.close()
+        if not reached:
+            break
+    assert told == ({"1 False", "1 True", "2 True"} if lasting else {"1 False", "1 True"})
+
+
+@pytest.mark.parametrize("slack", [0, 1000], ids=["written anew", "appended"])
+def test_on_a_full_disk_a_change_is_refused_and_nothing_of_it_kept(slack: int, tmp_path: Path) -> None:
+    refused = 0
+    for space in range(0, 400, 3):
+        disk = MemoryDisk()
+        store = FileStateStore(tmp_path, disk=disk, slack=slack)
+        store.commit(LIFE[0])
+        disk.capacity = disk.used + space
+        used = disk.used
+        expected = after(1)
+        try:
+            store.commit(LIFE[1])
+            expected = after(2)
+        except ConfigurationError:
+            refused += 1
+            assert disk.used == used, "what had space was taken away again"
+            with pytest.raises(ConfigurationError, match="No space left"):
+                store.commit(LIFE[1])
+        assert store.load() == expected
+        store.close()
+        assert FileStateStore(tmp_path, disk=disk).load() == expected
+        disk.capacity = None
+    assert refused > 40
+    assert expected == after(2)
+
+
+def test_a_doubt_ends_with_the_next_change_that_is_kept(tmp_path: Path) -> None:
+    disk = MemoryDisk()
+    store = FileStateStore(tmp_path, disk=disk)
+    store.commit(LIFE[0])
+    disk.steps, disk.fatal, disk.failing, disk.lasting = 0, 4, True, True
+    for _ in range(2):
+        with pytest.raises(StateInDoubt, match="nor can that be undone"):
+            store.commit(LIFE[1])
+    disk.fatal = 0
+    disk.capacity = disk.used
+    with pytest.raises(ConfigurationError, match="No space left"):  # and what was in doubt is undone
+        store.commit(LIFE[1])
+    store.close()
+    store = FileStateStore(tmp_path, disk=disk)
+    assert store.load() == after(1)
+    disk.capacity = None
+    store.commit(LIFE[1])
+    assert store.load() == after(2)
+    store.close()
+
+
+def test_a_copy_that_somebody_takes_away_while_it_is_used_is_made_again(tmp_path: Path) -> None:
+    store = FileStateStore(tmp_path)
+    store.commit(LIFE[0])
+    (tmp_path / "state.copy").unlink()
+    with pytest.raises(ConfigurationError, match="cannot write"):
+        store.commit(LIFE[1])
+    store.commit(LIFE[1])
+    store.close()
+    assert opened(tmp_path) == (after(2), [])
 
 
 # -- damage ------------------------------------------------------------------------------------------------------------
@@ -352,11 +449,11 @@ def test_a_witness_that_was_not_written_is_written_first(tmp_path: Path) -> None
     store = SqliteStateStore(tmp_path / "m.sqlite", disk=disk)
     store.commit({"a": b"1"})
     disk.steps, disk.fatal, disk.failing = 0, 1, True
-    with pytest.raises(ConfigurationError):
-        store.commit({"a": b"2"})
+    store.commit({"a": b"2"})  # it is in the database: to refuse it would not take it away
     disk.steps, disk.fatal = 0, 1
     with pytest.raises(ConfigurationError):
         store.commit({"a": b"3"})
+    assert store.load() == {"a": b"2"}
     store.close()
     again = SqliteStateStore(tmp_path / "m.sqlite", disk=disk)
     assert again.load() == {"a": b"2"}

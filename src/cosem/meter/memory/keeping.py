@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from cosem.errors import ConfigurationError, IncompleteWarning
+from cosem.errors import ConfigurationError, IncompleteWarning, StateInDoubt
 from cosem.meter.associations import AssociationDescription
 from cosem.meter.demo import Household, SteadyHousehold
 from cosem.meter.device import Meter
@@ -90,7 +90,8 @@ class Memory:
     def take_back(self) -> None:
         """Let everything be as it was when it was noted, since what has changed was not made durable.
 
-        Who is locked out and whether there is power stay as they are, and are to be kept all the same.
+        Who is locked out and whether there is power stay as they are, and are to be kept all the same. Raises
+        StateInDoubt where what was undone may be found after a restart all the same.
         """
         known = {**self._store.load(), **self._before}
         since = {name for name, octets in self._changes.items() if known.get(name) != octets}
@@ -112,8 +113,7 @@ class Memory:
                 self._changes[name] = changes[name]
         if self._meter.has_pushes:
             self._meter.pushes.end_all_but(self._pushed)
-        with suppress(ConfigurationError):  # lest one of two copies keeps what was refused
-            self._write()
+        self._clean()
 
     def _take_back_value(self, name: str, octets: bytes | None) -> None:
         self._seen.pop(name, None)
@@ -167,18 +167,22 @@ class Memory:
             self._store.close()
 
     def keep_association(self, device: str, association: AssociationDescription) -> None:
-        """Make durable what a client may change in an association; where that fails, nothing is to have changed."""
+        """Make durable what a client may change in an association; where that fails, nothing is to have changed.
+
+        Raises ConfigurationError, and StateInDoubt where it may be found after a restart all the same.
+        """
         name = f"{names.ASSOCIATION} {device} {association.client}"
         before = self._changes.get(name, _NOTHING)
         self._put(name, states.of_association(association))
         try:
             self._commit()
-        except ConfigurationError:
+        except (ConfigurationError, StateInDoubt) as problem:
             if before is _NOTHING:
                 del self._changes[name]
             else:
                 self._changes[name] = before if isinstance(before, bytes) else None
-            raise
+            self._clean()
+            raise ConfigurationError(str(problem)) from problem
 
     def keep_drawn(self, client: int, signing: SigningKeys | None = None) -> SigningKeys | None:
         """Let the secrets that were drawn for a client at this start be those of the first start; return what signs.
@@ -205,6 +209,11 @@ class Memory:
 
     def _commit(self) -> None:
         if self._changes:
+            self._write()
+
+    def _clean(self) -> None:
+        """Keep what is to be kept beside what was refused; StateInDoubt where that may be kept all the same."""
+        with suppress(ConfigurationError):
             self._write()
 
     def _write(self) -> None:
