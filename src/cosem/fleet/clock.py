@@ -10,7 +10,7 @@ from cosem.errors import ConfigurationError
 
 
 class VirtualClock:
-    """A clock that has gone from `start` since it was made, `speed` times as fast as `real`; its times are in UTC.
+    """A clock that has gone from its `start` since it was made, `speed` times as fast as `real`; its times are in UTC.
 
     Args:
         start: the virtual time at which it begins, aware; the present unless given.
@@ -25,6 +25,7 @@ class VirtualClock:
         if begin.tzinfo is None:
             raise ConfigurationError("virtual time begins at an aware time, such as 2026-03-29T00:00:00+01:00")
         self._real = real
+        self.start = begin.astimezone(UTC)
         self._base = begin.astimezone(UTC)
         self._begun = real()
         self._speed = _checked(speed)

@@ -4,6 +4,7 @@ A value of a profile is held against what the meter captured at that time, a spo
 asked: it counts as often as it was answered, in any order, for the two clocks need not be the same. Values that nobody
 stored of any meter were not wanted, and are not lost; neither are those that were captured a short time before the end
 and never asked for. What nobody captured, as without power, cannot be lost: who stored it stored something wrong.
+Of a meter that misbehaves the verdict says so.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from cosem.errors import CosemError
-from cosem.fleet.ledger import DIGEST, REFUSED, Answer, Entry, Ledger, Measured
+from cosem.fleet.ledger import DIGEST, REFUSED, Answer, Entry, Faulty, Ledger, Measured
 from cosem.protocol.codec import axdr
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.obis import Obis
@@ -52,9 +53,13 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class MeterVerdict:
-    """How what is stored of one meter compares: how many values are right, and what is wrong with others."""
+    """How what is stored of one meter compares: how many values are right, and what is wrong with others.
+
+    `faults` is what the meter does wrong, in the words of `cosem simulate --fault`, empty where it behaves well.
+    """
 
     meter: str
+    faults: str = ""
     right: int = 0
     counts: Counter[Kind] = field(default_factory=Counter[Kind])
     findings: list[Finding] = field(default_factory=list[Finding])
@@ -97,8 +102,8 @@ def verdict(
     meter: str, entries: Iterable[Entry], stored: Sequence[Reading], wanted: set[_Signal], *, late: timedelta = LATE
 ) -> MeterVerdict:
     """Return how readings of a meter compare with the entries of a ledger; `wanted` are profile and reference."""
-    found = MeterVerdict(meter)
     entries = list(entries)
+    found = MeterVerdict(meter, next((each.faults for each in entries if isinstance(each, Faulty)), ""))
     answered = [each for each in entries if isinstance(each, Answer)]
     captured = [each for each in entries if isinstance(each, Measured)]
     _captured(

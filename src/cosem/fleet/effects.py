@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 from cosem.fleet.scenario import Scenario, TariffForm
 from cosem.meter.demo import IMAGE_ACTIVATED, Household, objects_of
@@ -24,13 +24,24 @@ _UPDATE, _DRIFTS, _RATE, _TAMPERS, _WHEN = range(5)
 _PPM: Final = 1_000_000
 
 
-class Effects:
-    """What a scenario does to the `count` meters of a fleet."""
+Drifts: TypeAlias = tuple[tuple[datetime, float], ...]
+"""Since when a clock goes wrong, and by what share of the time that passes."""
 
-    def __init__(self, scenario: Scenario, count: int, seed: int = 0) -> None:
+
+class Effects:
+    """What a scenario does to the `count` meters of a fleet, some of whose clocks drift of their own accord."""
+
+    def __init__(
+        self, scenario: Scenario, count: int, seed: int = 0, own_drifts: Callable[[int], Drifts] | None = None
+    ) -> None:
         self.scenario = scenario
         self._count = count
         self._seed = seed
+        self._own_drifts = own_drifts
+
+    def drifting(self, own: Callable[[int], Drifts]) -> Effects:
+        """Return the same where clocks drift beside that, by the number of the meter."""
+        return Effects(self.scenario, self._count, self._seed, own)
 
     def updated_at(self, wave: int, number: int) -> datetime:
         """Return when a firmware wave reaches a meter of its region."""
@@ -85,13 +96,14 @@ class Effects:
         drifts = self.drifts(number) if found else ()
         return [(_drifted(down, drifts), _drifted(up, drifts)) for down, up in found] if drifts else found
 
-    def drifts(self, number: int) -> tuple[tuple[datetime, float], ...]:
-        """Return since when a meter's clock goes wrong, and by what share of the time that passes."""
-        return tuple(
+    def drifts(self, number: int) -> Drifts:
+        """Return how a meter's clock goes wrong, by the scenario and of its own accord."""
+        drifts = tuple(
             (drift.at, drift.ppm / _PPM * (2 * self._drawn(_RATE, place, number) - 1))
             for place, drift in enumerate(self.scenario.drifts)
             if self._concerns(drift.region, number) and self._drawn(_DRIFTS, place, number) < drift.share
         )
+        return drifts if self._own_drifts is None else drifts + self._own_drifts(number)
 
     def clock(self, number: int, true: Callable[[], datetime]) -> Callable[[], datetime]:
         """Return what a meter takes for the true time."""

@@ -16,6 +16,7 @@
     # kind = { household = 0.9, pv = 0.1 }
     seed = 1                            # left out: that of the fleet
     companion = "smr-5.0"               # a companion specification whose objects they have, or a file of one
+    faults = { share = 0.03, loss = 0.1 }   # what some of them do wrong, see `cosem.fleet.misbehaving`
     security = "gmac"                   # or none, which is usual where there are no keys
     place = "address"                   # or port, gateway, multidrop
     listen = "tcp://127.2.0.0:4059"     # where the first of them is
@@ -40,7 +41,7 @@ Everything but [[meters]] may be left out. All that is wrong is told at once, wi
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
@@ -52,6 +53,9 @@ from cosem.errors import ConfigurationError
 from cosem.fleet.gathered import Gathered
 from cosem.fleet.kinds import KINDS, Kinds
 from cosem.fleet.limits import FleetLimits
+from cosem.fleet.misbehaving import Misbehaviour, with_lasting_keys, without_keys
+from cosem.fleet.misbehaving import read as read_misbehaving
+from cosem.fleet.misfits import misplaced, without_images
 from cosem.fleet.places import Place, Way, check_apart
 from cosem.fleet.population import MOST_METERS, Group, PopulationLimits
 from cosem.fleet.push_setup import PushSettings
@@ -119,7 +123,8 @@ def parse(text: str, source: str = "fleet", folder: Path = Path()) -> FleetFile:
                 found |= read(table, gathered)
     usual = found.pop("listen", ConnectionUrl.parse(USUAL_PLACE))
     found["scenario"] = read_scenario(whole, gathered)
-    found["groups"], found["places"] = _meters(whole, gathered, usual, folder)
+    lasting = found.get("secret") is not None
+    found["groups"], found["places"] = _meters(whole, gathered, usual, folder, lasting)
     _check_scripted(whole, gathered, found["groups"], found["scenario"])
     gathered.finish(whole)
     gathered.check()
@@ -175,15 +180,19 @@ def _push(table: Table, gathered: Gathered) -> dict[str, Any]:
 
 
 def _meters(
-    whole: Table, gathered: Gathered, usual: ConnectionUrl, folder: Path
+    whole: Table, gathered: Gathered, usual: ConnectionUrl, folder: Path, lasting: bool
 ) -> tuple[tuple[Group, ...], tuple[Place, ...]]:
-    """Return the groups, and their places; groups without one of their own share the usual place."""
+    """Return the groups, and their places; groups without one of their own share the usual place.
+
+    `lasting` is whether the keys of the fleet outlive it.
+    """
     groups: list[Group] = []
     places: list[Place] = []
     start = 0
     tables: list[Table] = gathered.take(partial(whole.tables, "meters"), [])
     for table in tables:
-        group = gathered.made(table, lambda table, gathered: _group(table, gathered, folder))
+        found = gathered.made(table, lambda table, gathered: _group(table, gathered, folder))
+        group, wrong = found or (None, ())
         numbers = range(start, start + (group.count if group is not None else 1))
         place = gathered.take(partial(_place, table, gathered, numbers, usual))
         gathered.finish(table)
@@ -191,6 +200,9 @@ def _meters(
             start = numbers.stop
             groups.append(group)
             places.append(place)
+            for kind, kinds_table in zip(group.misbehaving.kinds, wrong, strict=True):
+                for key, why in _misfits(kind, group, place, lasting):
+                    gathered.add(kinds_table.refusal(key, why))
     if not groups and not gathered.faults:
         gathered.add(whole.refusal("meters", "a fleet has a group of meters, as in [[meters]] count = 100"))
     if start > MOST_METERS:
@@ -209,7 +221,18 @@ def _check_scripted(whole: Table, gathered: Gathered, groups: tuple[Group, ...],
             gathered.add(whole.refusal(table, f"meters {numbers.start} to {numbers.stop - 1}: {why}"))
 
 
-def _group(table: Table, gathered: Gathered, folder: Path) -> Group:
+def _misfits(kind: Misbehaviour, group: Group, place: Place, lasting: bool) -> Iterator[tuple[str, str]]:
+    """Give the keys of what a group cannot do wrong where it is and as it is, and why."""
+    yield from misplaced(kind.faults, place)
+    yield from without_images(kind.faults, group)
+    if not group.secured:
+        yield from without_keys(kind.faults)
+    elif lasting:
+        yield from with_lasting_keys(kind.faults)
+
+
+def _group(table: Table, gathered: Gathered, folder: Path) -> tuple[Group, tuple[Table, ...]]:
+    """Return a group, and the tables of what its meters do wrong."""
     count = gathered.take(lambda: table.integer("count"), 1)
     if count < 1:
         gathered.add(table.refusal("count", f"expected 1 or more, not {count}"))
@@ -217,8 +240,10 @@ def _group(table: Table, gathered: Gathered, folder: Path) -> Group:
     seed = gathered.take(lambda: table.optional_integer("seed"))
     secured = gathered.take(lambda: table.converted("security", _security, True), True)
     companion = gathered.take(lambda: companion_from(table, folder))
+    misbehaving, wrong = read_misbehaving(table, gathered)
     gathered.unless_faulty()
-    return Group(count=count, kinds=kinds, seed=seed, secured=secured, companion=companion)
+    group = Group(count=count, kinds=kinds, seed=seed, secured=secured, companion=companion, misbehaving=misbehaving)
+    return group, wrong
 
 
 def _place(table: Table, gathered: Gathered, numbers: range, usual: ConnectionUrl) -> Place:

@@ -18,6 +18,7 @@ from cosem.fleet.director import Director, Said, What
 from cosem.fleet.ledger import Ledger, answers
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.listening import open_listener, whose
+from cosem.fleet.misfits import check_misbehaving
 from cosem.fleet.places import Place, Way, check_apart
 from cosem.fleet.population import Population
 from cosem.fleet.pushing import Outward, PushCounts
@@ -46,6 +47,7 @@ class FleetState:
     """What a fleet is doing, in numbers."""
 
     meters: int
+    misbehaving: int
     connections: int
     accepted: int
     refused: int
@@ -81,7 +83,8 @@ class Fleet:
         ledger: where everything that is answered is written down.
 
     Raises:
-        ConfigurationError: the URL cannot be served, or reaches beyond loopback without leave, or with demo keys.
+        ConfigurationError: the URL cannot be served, or reaches beyond loopback without leave, or with demo keys, or
+            meters are to do wrong there what they cannot.
     """
 
     NAME: ClassVar[str] = "the fleet"
@@ -105,6 +108,7 @@ class Fleet:
             assert place.numbers.start == start
             place.check(population.is_demonstration)
         check_apart(self.places)
+        check_misbehaving(population, self.places)
         self._timing = timing
         self.director = director
         self.ledger = ledger
@@ -142,6 +146,7 @@ class Fleet:
         pushed = PushCounts() if self.outward is None else self.outward.counts
         return FleetState(
             meters=population.count,
+            misbehaving=population.misbehaving,
             connections=sum(listener.connections for listener in self._listeners),
             accepted=sum(each.accepted for each in counted),
             refused=sum(each.refused for each in counted),

@@ -14,10 +14,14 @@ from cosem.errors import ConfigurationError
 from cosem.fleet.fleet import Fleet
 from cosem.meter.associations import PUBLIC_CLIENT
 from cosem.meter.demo import MANAGEMENT_CLIENT
+from cosem.meter.faults import words
 
 
 class Listed(NamedTuple):
-    """One meter of an inventory; keys in hexadecimal, empty where they were not asked for."""
+    """One meter of an inventory; keys in hexadecimal, empty where they were not asked for.
+
+    `faults` is what it does wrong, in the words of `cosem simulate --fault`, empty where it behaves well.
+    """
 
     name: str
     url: str
@@ -27,6 +31,7 @@ class Listed(NamedTuple):
     security: str
     encryption_key: str
     authentication_key: str
+    faults: str
 
 
 class Inventory:
@@ -53,7 +58,8 @@ class Inventory:
                     shown = (found.encryption.reveal().hex().upper(), found.authentication.reveal().hex().upper())
             kind = population.kind(number)
             url = str(self._fleet.url(number))
-            yield Listed(population.name(number), url, client, title.hex().upper(), kind, security, *shown)
+            wrong = " ".join(words(population.faults(number)))
+            yield Listed(population.name(number), url, client, title.hex().upper(), kind, security, *shown, wrong)
 
     def write(self, path: Path) -> None:
         """Write a .csv or .json file; with keys only this user can read it. Raises ConfigurationError."""

@@ -33,6 +33,11 @@ class Kinds:
         self._names = tuple(name for name, share in shares.items() if share)
         self._bounds = tuple(accumulate(share / whole for share in shares.values() if share))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The kinds of which there are any."""
+        return self._names
+
     def of(self, seed: int, number: int) -> str:
         """Return the kind of a meter."""
         if len(self._names) == 1:

@@ -1,4 +1,4 @@
-"""The ledger of truth: what each meter measured and answered, written down as JSON lines or into an SQLite file."""
+"""The ledger of truth: what each meter measured, answered and does wrong, as JSON lines or in an SQLite file."""
 
 from __future__ import annotations
 
@@ -61,7 +61,15 @@ class Measured(NamedTuple):
     raw: int | str
 
 
-Entry: TypeAlias = Answer | Measured
+class Faulty(NamedTuple):
+    """That a meter misbehaves, since when, and how: in the words of `cosem simulate --fault`."""
+
+    time: datetime
+    meter: str
+    faults: str
+
+
+Entry: TypeAlias = Answer | Measured | Faulty
 
 
 def answers(time: datetime, meter: str, client: int, request: object, response: object) -> Iterator[Answer]:
@@ -169,7 +177,10 @@ class LinesLedger(_Closing):
 
 
 class SqliteLedger(_Closing):
-    """Tables `answer` and `measured` of an SQLite file; all raises ConfigurationError where it cannot be used."""
+    """Tables `answer`, `measured` and `faulty` of an SQLite file; all raises ConfigurationError where it is of no use.
+
+    An older file has no `faulty`.
+    """
 
     def __init__(self, path: Path, *, new: bool = False) -> None:
         self.path = path
@@ -188,15 +199,16 @@ class SqliteLedger(_Closing):
     def meters(self) -> list[str]:
         """Return the meters that have entries, in order."""
         self._guarded(self._write)
-        rows = self._guarded(lambda: self._connection.execute(_METERS).fetchall())
+        query = " UNION ".join(f"SELECT meter FROM {_table(kind)}" for kind in self._kinds())  # noqa: S608  # of ours
+        rows = self._guarded(lambda: self._connection.execute(f"{query} ORDER BY meter").fetchall())
         return [str(row[0]) for row in rows]
 
     def of(self, meter: str, /) -> list[Entry]:
         """Return the entries of a meter, first what it answered."""
         self._guarded(self._write)
         found: list[Entry] = []
-        for kind in (Answer, Measured):
-            query = f"SELECT {', '.join(kind._fields)} FROM {kind.__name__.lower()} WHERE meter = ? ORDER BY rowid"  # noqa: S608  # names of ours
+        for kind in self._kinds():
+            query = f"SELECT {', '.join(kind._fields)} FROM {_table(kind)} WHERE meter = ? ORDER BY rowid"  # noqa: S608  # names of ours
             rows = self._guarded(partial(self._rows, query, meter))
             found += [_entry(dict(zip(kind._fields, row, strict=True))) for row in rows]
         return found
@@ -207,6 +219,11 @@ class SqliteLedger(_Closing):
             self._guarded(self._write)
         finally:
             self._connection.close()
+
+    def _kinds(self) -> list[type[Entry]]:
+        """Return the kinds of entries that have a table here."""
+        rows = self._guarded(lambda: self._connection.execute("SELECT name FROM sqlite_master").fetchall())
+        return [kind for kind in _KINDS if (_table(kind),) in rows]
 
     def _rows(self, query: str, meter: str) -> list[tuple[Any, ...]]:
         return list(self._connection.execute(query, (meter,)))
@@ -228,10 +245,10 @@ class SqliteLedger(_Closing):
             return
         waiting, self._waiting = self._waiting, []
         self._connection.execute("BEGIN")
-        for kind in (Answer, Measured):
+        for kind in _KINDS:
             places = ", ".join("?" * len(kind._fields))
             rows = [tuple(map(_stored, each)) for each in waiting if type(each) is kind]
-            self._connection.executemany(f"INSERT INTO {kind.__name__.lower()} VALUES ({places})", rows)  # noqa: S608
+            self._connection.executemany(f"INSERT INTO {_table(kind)} VALUES ({places})", rows)  # noqa: S608
         self._connection.execute("COMMIT")
 
     def _guarded(self, work: Callable[[], Any]) -> Any:
@@ -250,10 +267,16 @@ CREATE TABLE answer (
 CREATE TABLE measured (
     time TEXT NOT NULL, meter TEXT NOT NULL, profile TEXT NOT NULL, reference TEXT NOT NULL, raw ANY NOT NULL
 ) STRICT;
+CREATE TABLE faulty (time TEXT NOT NULL, meter TEXT NOT NULL, faults TEXT NOT NULL) STRICT;
 CREATE INDEX answer_of ON answer (meter);
 CREATE INDEX measured_of ON measured (meter);
+CREATE INDEX faulty_of ON faulty (meter);
 """
-_METERS: Final = "SELECT meter FROM answer UNION SELECT meter FROM measured ORDER BY meter"
+_KINDS: Final[tuple[type[Entry], ...]] = (Answer, Measured, Faulty)
+
+
+def _table(kind: type[Entry]) -> str:
+    return kind.__name__.lower()
 
 
 def _stored(value: Any) -> Any:
@@ -262,7 +285,10 @@ def _stored(value: Any) -> Any:
 
 def _entry(said: dict[str, Any]) -> Entry:
     """Return the entry that JSON or a row of a table has; ValueError, TypeError or KeyError where it has none."""
-    time, meter, reference = _moment(said["time"]), str(said["meter"]), str(said["reference"])
+    time, meter = _moment(said["time"]), str(said["meter"])
+    if "faults" in said:
+        return Faulty(time, meter, str(said["faults"]))
+    reference = str(said["reference"])
     if "raw" in said:
         return Measured(time, meter, str(said["profile"]), reference, said["raw"])
     first, last = (None if said.get(name) is None else _moment(said[name]) for name in ("first", "last"))

@@ -13,6 +13,7 @@ from cosem.io.metrics import family
 _MEANINGS: Final = MappingProxyType(
     {
         "meters": "Meters in the fleet.",
+        "misbehaving": "Meters that misbehave.",
         "connections": "Connections that are served.",
         "accepted": "Connections that were accepted.",
         "refused": "Connections that were refused, for there was no room or no meter.",
@@ -33,7 +34,9 @@ _MEANINGS: Final = MappingProxyType(
         "pushes_given_up": "Pushes that were given up.",
     }
 )
-_PRESENT: Final = frozenset({"meters", "connections", "visited", "ready", "changed", "dark", "pushes_under_way"})
+_PRESENT: Final = frozenset(
+    {"meters", "misbehaving", "connections", "visited", "ready", "changed", "dark", "pushes_under_way"}
+)
 """What may fall again; all else only grows."""
 
 

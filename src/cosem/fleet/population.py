@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cached_property
 from itertools import accumulate
 from typing import Final
 
 from cosem.errors import ConfigurationError
+from cosem.fleet.clock import VirtualClock
 from cosem.fleet.counters import FleetCounters
-from cosem.fleet.effects import AffectedHousehold, Effects, affected_objects
+from cosem.fleet.effects import AffectedHousehold, Drifts, Effects, affected_objects
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.kinds import Kinds
+from cosem.fleet.misbehaving import NOBODY, Misbehaving, with_lasting_keys, without_keys
 from cosem.fleet.outages import DarkHousehold, dark_objects
 from cosem.fleet.push_setup import PushSettings
+from cosem.fleet.scenario import Scenario
 from cosem.fleet.scripted import affect
 from cosem.meter.associations import OPEN_ASSOCIATION, PUBLIC_ASSOCIATION, AssociationDescription
 from cosem.meter.by_companion import furnish_by
 from cosem.meter.demo import MANAGEMENT_CLIENT, Household, objects_of
 from cosem.meter.device import Meter, system_clock
+from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.feed import Feed
 from cosem.meter.lockout import DEFAULT_LIMITS as LOCKOUT_LIMITS
 from cosem.meter.lockout import LockoutLimits
@@ -59,6 +65,7 @@ class Group:
         secured: whether they have keys, where the population has any.
         companion: what they have is what this companion specification names. Such meters are remembered from the first
             visit on, for their objects are their own.
+        misbehaving: which of them misbehave, and how.
     """
 
     count: int
@@ -66,6 +73,7 @@ class Group:
     seed: int | None = None
     secured: bool = True
     companion: Companion | None = None
+    misbehaving: Misbehaving = NOBODY
 
 
 class Population:
@@ -127,10 +135,13 @@ class Population:
         """Meters that somebody is at, and how many are."""
         self._ready: OrderedDict[int, Meter] = OrderedDict()
         self._changed: dict[int, Meter] = {}
+        self._chances: dict[int, random.Random] = {}
+        """What befalls those that misbehave: it goes on when one was forgotten, whoever else was visited meanwhile."""
         sizes = self._limits.association
         self._demonstration = _management(keys, b"", sizes) if keys is not None and keys.is_demonstration else None
         self._public = replace(PUBLIC_ASSOCIATION, limits=sizes)
         self._open = () if sizes == AssociationLimits() else (replace(OPEN_ASSOCIATION, limits=sizes),)
+        self._let_misbehave()
 
     @property
     def is_demonstration(self) -> bool:
@@ -185,6 +196,7 @@ class Population:
             counters=self.counters.of(number),
             entropy=self.entropy,
             lockout=self._limits.lockout,
+            faults=WELL_BEHAVED if group.misbehaving is NOBODY else self._wrong(number),
         )
         seed, kind = (self.seed if group.seed is None else group.seed) + number, self.kind(number)
         if group.companion is not None:
@@ -227,6 +239,48 @@ class Population:
         """Return the kind of a meter."""
         return self.group(number).kinds.of(self.seed, number)
 
+    def faults(self, number: int) -> Faults:
+        """Return what a meter does wrong."""
+        return self.group(number).misbehaving.of(self.seed, number)
+
+    @cached_property
+    def misbehaving(self) -> int:
+        """How many meters misbehave."""
+        return sum(1 for _ in self.misbehaved())
+
+    def misbehaved(self) -> Iterator[int]:
+        """Give the meters that misbehave."""
+        for start, group in zip(self._starts, self.groups, strict=True):
+            for number in range(start, start + group.count) if group.misbehaving else ():
+                if group.misbehaving.kind(self.seed, number) is not None:
+                    yield number
+
+    def _let_misbehave(self) -> None:
+        """Refuse what meters cannot or must not do wrong with the keys they have, and let clocks drift."""
+        drifts = False
+        for start, group in zip(self._starts, self.groups, strict=True):
+            for kind in group.misbehaving.kinds:
+                refused = [] if self.secured(start) else [*without_keys(kind.faults)]
+                if self.secured(start) and not self.is_demonstration:
+                    refused = [*with_lasting_keys(kind.faults)]
+                for key, why in refused:
+                    raise ConfigurationError(f"meters {start} to {start + group.count - 1}: {key}: {why}")
+                drifts |= bool(kind.faults.clock_drift)
+        if drifts:
+            clock = self.clock
+            self._begun = clock.start if isinstance(clock, VirtualClock) else clock()
+            self.effects = (self.effects or Effects(Scenario(), self.count, self.seed)).drifting(self._drifts)
+
+    def _drifts(self, number: int) -> Drifts:
+        kind = self.group(number).misbehaving.kind(self.seed, number)
+        drift = 0.0 if kind is None else kind.faults.clock_drift
+        return ((self._begun, drift / timedelta(days=1).total_seconds()),) if drift else ()
+
+    def _wrong(self, number: int) -> Faults:
+        """Return the faults of a meter but for the drift of its clock, which it is given (see `Effects`)."""
+        faults = self.faults(number)
+        return replace(faults, clock_drift=0.0) if faults.clock_drift else faults
+
     def secured(self, number: int) -> bool:
         """Tell whether a meter has keys."""
         return self.keys is not None and self.group(number).secured
@@ -254,7 +308,12 @@ class Population:
         return len(self._changed)
 
     def _called(self, number: int) -> Meter:
-        return self._ready.pop(number, None) or self._changed.pop(number, None) or self.make(number)
+        found = self._ready.pop(number, None) or self._changed.pop(number, None)
+        if found is None:
+            found = self.make(number)
+            if found.chance is not None:
+                found.chance = self._chances.setdefault(number, found.chance)
+        return found
 
     def _put_back(self, number: int, meter: Meter) -> None:
         meter.keep()

@@ -1,4 +1,4 @@
-"""What meters measured: the rows of their profiles in a span of virtual time, computed as they are written down."""
+"""What meters measured, computed as it is written down: the rows of their profiles; and which of them misbehave."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import cast
 
-from cosem.fleet.ledger import Measured
+from cosem.fleet.ledger import Faulty, Measured
 from cosem.fleet.population import Population
 from cosem.meter.behaviour.profile_generic import Profile
 from cosem.meter.device import Meter
+from cosem.meter.faults import words
 from cosem.readings import extract
+
+
+def misbehaved(population: Population, since: datetime) -> Iterator[Faulty]:
+    """Give what each meter does wrong that does anything wrong, since a time."""
+    for number in population.misbehaved():
+        yield Faulty(since, population.name(number), " ".join(words(population.faults(number))))
 
 
 def measured(population: Population, numbers: Iterable[int], since: datetime, until: datetime) -> Iterator[Measured]:

@@ -25,6 +25,12 @@ LINK_DEVIATIONS: Final = frozenset(str(each.name) for each in Tolerance if each)
 IN_PROTECTION: Final = frozenset({"fields_in_tag", "content_length_signed", "ephemeral_key_signed_with_scheme"})
 """Deviations of how messages are protected: they are those of the association, not of single messages."""
 
+OF_IMAGES: Final = (
+    *("block_loss", "verification_fails", "activation_fails"),
+    *("verification_time", "activation_time", "activation_restarts"),
+)
+"""What goes wrong with firmware images."""
+
 LONGEST: Final = 3600.0
 """Seconds that anything may be held up."""
 
@@ -48,7 +54,7 @@ class Faults:
             lost, in the middle of a transfer too, and it notes and pushes that it has power; 0 never does.
         clock_drift: seconds a day by which the clock gains, or loses where negative.
         counter_back: by how much the invocation counter of what the meter sends falls back with each association.
-            Counters that are used twice give a key away: temporary keys only.
+            Counters that are used twice give a key away: temporary keys only, and demo keys, which everybody has.
         block_loss: odds that a block of a firmware image gets lost in the meter, which says that it has arrived.
         verification_fails, activation_fails: no image is found right, or can be activated.
         verification_time, activation_time: seconds by the meter's clock that it takes over that; meanwhile it answers
@@ -132,7 +138,7 @@ class Faults:
         keys = association.keys
         if keys is None or self is WELL_BEHAVED:
             return association
-        if self.counter_back and not keys.temporary:
+        if self.counter_back and not (keys.temporary or keys.demonstration):
             raise ConfigurationError("counter_back uses invocation counters twice: it takes temporary or demo keys")
         if self.wrong_keys:
             keys = replace(keys, encryption=_other(keys.encryption), authentication=_other(keys.authentication))
@@ -159,18 +165,25 @@ class DriftingClock:
 WELL_BEHAVED: Final = Faults()
 
 
+NAMES: Final = tuple(field.name for field in fields(Faults))
+
+
 def read(table: Table) -> Faults:
     """Return the faults that a table of TOML describes, by the names of `Faults`; `deviations` is a list of names."""
-    given: dict[str, Any] = {}
-    for field in fields(Faults):
-        if field.name not in table:
-            continue
-        if field.name == "deviations":
-            given[field.name] = frozenset(str(each) for each in table.sequence("deviations"))
-        else:
-            given[field.name] = _READ[type(field.default)](table, field.name)
+    given = {name: value_of(table, name) for name in NAMES if name in table}
     table.finish()
-    return table.guarded(lambda: Faults(**given))
+    return Faults(**given)
+
+
+def value_of(table: Table, name: str) -> Any:
+    """Return what a table says of one field of `Faults`. Raises ConfigurationError with the table and the key."""
+    if name == "deviations":
+        value: Any = frozenset(str(each) for each in table.sequence(name))
+    else:
+        value = _READ[type(getattr(WELL_BEHAVED, name))](table, name)
+    alone: dict[str, Any] = {name: value}
+    table.guarded(lambda: Faults(**alone), name if name == "deviations" else "")  # the others name themselves
+    return value
 
 
 def of_words(words: Iterable[str]) -> Faults:
@@ -188,6 +201,18 @@ def of_words(words: Iterable[str]) -> Faults:
                 f"{word!r} is no fault: write one such as loss=0.1 or deviation=any_invoke_id"
             ) from None
     return read(Table("faults", "", content))
+
+
+def words(faults: Faults) -> tuple[str, ...]:
+    """Return the words of which `of_words` makes these faults; none of a meter that behaves well."""
+    told: list[str] = []
+    for name in NAMES:
+        value = getattr(faults, name)
+        if name == "deviations":
+            told += (f"deviation={each}" for each in sorted(value))
+        elif value != getattr(WELL_BEHAVED, name):
+            told.append(f"{name}={str(value).lower()}")
+    return tuple(told)
 
 
 def _number(table: Table, key: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 from cosem.cli.fleet.telling import line, plain
 from cosem.fleet.fleet import Fleet
-from cosem.fleet.ledger import Answer, create
-from cosem.fleet.population import Population
+from cosem.fleet.ledger import Answer, Faulty, create
+from cosem.fleet.misbehaving import Misbehaving, Misbehaviour
+from cosem.fleet.population import Group, Population
+from cosem.meter.faults import Faults
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.obis import Obis
 from cosem.readings.reading import Reading
@@ -30,7 +33,56 @@ def test_a_state_in_a_line_and_as_json_has() -> None:
     assert (said["virtual_time"], said["meters"], said["pushes"]) == ("2026-03-01T08:00:00+00:00", 7, 0)
 
 
-@pytest.mark.parametrize("option", [("--count", "5"), ("--seed", "1"), ("--by-port",), ("--speed", "2")])
+def test_a_state_says_how_many_misbehave() -> None:
+    groups = (Group(count=3), Group(count=4, misbehaving=Misbehaving(Misbehaviour(Faults(loss=1)))))
+    state = Fleet(Population(groups), "tcp://127.1.0.0:0").state
+    assert line(state, NOW) == "2026-03-01 08:00:00 UTC: 7 meters, 4 misbehaving"
+    assert plain(state, NOW)["misbehaving"] == 4
+
+
+def test_options_let_a_share_of_the_meters_misbehave(cosem: Cosem, tmp_path: Path) -> None:
+    words = ("--fault", "loss=0.1", "--fault", "deviation=any_invoke_id", "--fault-share", "0.25", "--seed", "3")
+    for path in (tmp_path / "first.json", tmp_path / "again.json"):
+        assert cosem("fleet", "--count", "40", *words, "--inventory", str(path)).code == 0
+    first, again = ((tmp_path / name).read_text() for name in ("first.json", "again.json"))
+    assert first == again
+    wrong = [each["faults"] for each in json.loads(first)["meters"] if each["faults"]]
+    assert 3 < len(wrong) < 20
+    assert all(each.endswith(" loss=0.1 deviation=any_invoke_id") for each in wrong)
+    assert cosem("fleet", "--count", "4", "--fault", "loss=1", "--inventory", str(tmp_path / "all.csv")).code == 0
+    assert (tmp_path / "all.csv").read_text().count("loss=1") == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--fault-share", "0.5"), "--fault loss=0.1"),
+        (("--fault", "often=1"), "often"),
+        (("--fault", "wrong_keys=true"), "wrong_keys: these meters have no keys"),
+        (("--fault", "deviation=MISSING_LLC"), "MISSING_LLC is of HDLC"),
+        (("--fault", "loss=1", "--fault-share", "1.5"), "--fault-share"),
+    ],
+)
+def test_what_options_cannot_let_meters_do_wrong(
+    cosem: Cosem, words: tuple[str, ...], why: str, tmp_path: Path
+) -> None:
+    ran = cosem("fleet", "--count", "3", *words, "--inventory", str(tmp_path / "fleet.csv"))
+    assert ran.code == 64
+    assert why in ran.err
+    assert not (tmp_path / "fleet.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--count", "5"),
+        ("--seed", "1"),
+        ("--by-port",),
+        ("--speed", "2"),
+        ("--fault", "loss=0.1"),
+        ("--fault-share", "0.1"),
+    ],
+)
 def test_with_a_file_what_it_says_counts(cosem: Cosem, option: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "fleet.toml").write_text("[[meters]]\ncount = 1\n")
     ran = cosem("fleet", str(tmp_path / "fleet.toml"), *option)
@@ -68,6 +120,23 @@ def test_a_comparison_ends_by_what_was_found(cosem: Cosem, raw: int, code: int, 
     assert ran.code == code
     assert f"1 meters compared: {1 - code} values right, 0 lost, {code} wrong" in ran.err
     assert ("stored is 2, true is 1" in ran.out) is bool(code)
+
+
+def test_a_comparison_tells_who_misbehaves(cosem: Cosem, tmp_path: Path) -> None:
+    with create(tmp_path / "day.jsonl") as ledger:
+        for meter in ("KFM1", "KFM2"):
+            ledger.record(Answer(NOW, meter, 1, "3/1.0.1.8.0.255/2", "0600000001"))
+        for meter in ("KFM1", "KFM3"):
+            ledger.record(Faulty(NOW, meter, "seed=3 loss=0.1"))
+    with ReadingStore(tmp_path / "store.sqlite") as store:
+        column = CaptureObject(3, Obis("1.0.1.8.0.255"), 2)
+        store.add([Reading(meter=meter, column=column, time=NOW, raw=2) for meter in ("KFM1", "KFM2")])
+    words = ("fleet", "compare", str(tmp_path / "day.jsonl"), str(tmp_path / "store.sqlite"))
+    ran = cosem(*words)
+    assert "2 meters misbehave, 1 of the 2 of whom something is not as it should be" in ran.err
+    rows = {row.split()[0]: row for row in ran.out.splitlines() if row.startswith("KFM")}
+    assert ["loss=0.1" in rows[meter] for meter in ("KFM1", "KFM2")] == [True, False]
+    assert json.loads(cosem(*words, "--json").out)["misbehaving"] == dict.fromkeys(("KFM1", "KFM3"), "seed=3 loss=0.1")
 
 
 def test_a_ledger_that_is_not_there_is_said(cosem: Cosem, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from cosem.fleet.clock import VirtualClock
 from cosem.fleet.compare import MOST_FINDINGS, Kind, compare, verdict
-from cosem.fleet.ledger import Answer, Entry, Measured, create
+from cosem.fleet.ledger import Answer, Entry, Faulty, Measured, create
 from cosem.fleet.population import Population
 from cosem.fleet.truth import measured
 from cosem.protocol.model import ProfileGeneric
@@ -64,6 +64,12 @@ def test_values_of_a_profile(readings: list[Reading], right: int, found: dict[Ki
     said = verdict("KFM1", TRUTH, readings, WANTED, late=timedelta())
     assert (said.right, dict(said.counts)) == (right, found)
     assert said.clean is not bool(found)
+
+
+def test_of_a_meter_that_misbehaves_the_verdict_says_so() -> None:
+    wrong = Faulty(TIME, "KFM1", "seed=3 loss=0.1")
+    assert verdict("KFM1", [*TRUTH, wrong], [stored(0, 100)], WANTED, late=timedelta()).faults == "seed=3 loss=0.1"
+    assert verdict("KFM1", TRUTH, [stored(0, 100)], WANTED, late=timedelta()).faults == ""
 
 
 def test_a_time_at_which_nothing_was_captured() -> None:

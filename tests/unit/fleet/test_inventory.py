@@ -13,7 +13,9 @@ from cosem.errors import ConfigurationError
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.inventory import Inventory
 from cosem.fleet.keys import FleetKeys
-from cosem.fleet.population import Population
+from cosem.fleet.misbehaving import Misbehaving, Misbehaviour
+from cosem.fleet.population import Group, Population
+from cosem.meter.faults import Faults, of_words
 from cosem.protocol.crypto.key import Secret
 
 KEYS = FleetKeys(Secret(bytes(range(100, 132))))
@@ -48,6 +50,18 @@ def test_with_keys_the_file_is_private(tmp_path: Path) -> None:
 def test_who_reads_is_told(keys: FleetKeys | None, client: int, security: str) -> None:
     first = next(iter(Inventory(fleet(keys))))
     assert (first.client, first.security) == (client, security)
+
+
+def test_who_misbehaves_is_told_by_what_is_wrong(tmp_path: Path) -> None:
+    wrong = Misbehaving(Misbehaviour(Faults(seed=2, loss=0.5, deviations=frozenset({"any_invoke_id"})), 0.5))
+    population = Population((Group(count=2), Group(count=8, misbehaving=wrong)), seed=1)
+    Inventory(Fleet(population, "tcp://127.1.0.0:4059")).write(tmp_path / "fleet.csv")
+    rows = list(csv.DictReader((tmp_path / "fleet.csv").read_text().splitlines()))
+    told = [row["faults"] for row in rows]
+    assert told[:2] == ["", ""]
+    assert 0 < sum(map(bool, told)) == population.misbehaving < 8
+    for number, words in enumerate(told):
+        assert of_words(words.split()) == population.faults(number)
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:

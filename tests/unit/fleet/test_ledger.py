@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cosem.errors import ConfigurationError
-from cosem.fleet.ledger import BATCH, WHOLE_OCTETS, Answer, Measured, answers, create, open_ledger, value_of
+from cosem.fleet.ledger import BATCH, WHOLE_OCTETS, Answer, Faulty, Measured, answers, create, open_ledger, value_of
 from cosem.protocol.apdu.get import AttributeDescriptor, DataAccessResult, GetRequestNormal, GetResponseNormal
 from cosem.protocol.values.data import Array, DoubleLongUnsigned, OctetString, Structure
 from cosem.protocol.values.obis import Obis
@@ -36,16 +38,29 @@ def test_what_was_written_is_read_back_by_meter(form: str, tmp_path: Path) -> No
     path.write_text("what was there before")
     buffer = Answer(TIME, "KFM1", 1, "7/1.0.99.1.0.255/2", "0100", TIME, TIME)
     captured = [Measured(TIME, "KFM1", "1.0.99.1.0.255", REFERENCE, raw) for raw in (7, "text")]
-    said = [answer("06000186a0"), buffer, *captured, answer("refused read-write-denied", "KFM2")]
+    wrong = Faulty(TIME, "KFM1", "seed=3 loss=0.1")
+    said = [answer("06000186a0"), buffer, *captured, wrong, answer("refused read-write-denied", "KFM2")]
     with create(path) as ledger:
         for each in said:
             ledger.record(each)
         assert ledger.written == len(said)
     with open_ledger(path) as again:
         assert again.meters() == ["KFM1", "KFM2"]
-        assert again.of("KFM1") == said[:4]
-        assert again.of("KFM2") == said[4:]
+        assert again.of("KFM1") == said[:5]
+        assert again.of("KFM2") == said[5:]
         assert again.of("KFM3") == []
+
+
+def test_an_older_sqlite_file_that_knows_nothing_of_faults(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with create(path) as ledger:
+        ledger.record(answer("06000186a0"))
+    with closing(sqlite3.connect(path)) as older:
+        older.execute("DROP TABLE faulty")
+        older.commit()
+    with open_ledger(path) as again:
+        assert again.meters() == ["KFM1"]
+        assert again.of("KFM1") == [answer("06000186a0")]
 
 
 @pytest.mark.parametrize("count", [BATCH - 1, BATCH, BATCH + 1])

@@ -19,12 +19,14 @@ from cosem.fleet.director import Director
 from cosem.fleet.effects import Effects
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.keys import FleetKeys
+from cosem.fleet.misbehaving import Misbehaving, Misbehaviour
 from cosem.fleet.population import Group, Population
 from cosem.fleet.push_setup import LONGEST_CYCLE, LONGEST_WAIT, MOST_RETRIES, SETUP, PushSettings, setup_for
 from cosem.fleet.scenario import FirmwareWave, Outage, Scenario, Tamper
 from cosem.io.aio.listening import Listener, ListenLimits, listen
 from cosem.io.stream import Stream
 from cosem.meter.events import MeterEvent
+from cosem.meter.faults import Faults
 from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.ciphered import GeneralGlobalCiphering
 from cosem.protocol.apdu.notification import DataNotification
@@ -173,6 +175,27 @@ def test_who_is_not_heard_tries_again_as_the_push_setup_says_and_gives_up() -> N
             async with await head_end.listen(port):
                 clock.step(timedelta(hours=1))
                 await until(lambda: served.state.pushes_delivered == COUNT)
+
+    on_loopback(main)
+
+
+def test_what_meters_do_wrong_befalls_their_pushes() -> None:
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        async with await head_end.listen() as listener:
+            push = settings(listener.port, every=timedelta(hours=1))
+            wrong = (Faults(loss=1), Faults(reset=1))
+            groups = (Group(count=1), *(Group(count=1, misbehaving=Misbehaving(Misbehaviour(each))) for each in wrong))
+            population = Population(groups, clock=clock, push=push)
+            async with Fleet(population, "tcp://127.4.0.0:0") as served:
+                clock.step(timedelta(seconds=1))
+                outward = served.outward
+                assert outward is not None
+                # What was lost has been sent, as far as the meter can tell; what broke off has not.
+                await until(lambda: (outward.counts.attempts, served.state.pushes_delivered) == (3, 2))
+                await until(lambda: not outward.trying and bool(head_end.heard))
+                assert head_end.names == [population.name(0).encode()]
+                assert served.state.pushes_under_way == 1
 
     on_loopback(main)
 

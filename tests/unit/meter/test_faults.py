@@ -6,7 +6,7 @@ import pytest
 
 from cosem.errors import ConfigurationError
 from cosem.meter.describe import parse
-from cosem.meter.faults import WELL_BEHAVED, Faults, of_words
+from cosem.meter.faults import WELL_BEHAVED, Faults, of_words, words
 
 METER = '[meter]\nname = "KFM1020012345678"\n'
 
@@ -35,9 +35,9 @@ def test_what_is_wrong_is_said_with_its_place(line: str, why: str) -> None:
 
 
 def test_words() -> None:
-    words = ["loss=0.1", "deviation=any_invoke_id", "deviation=OTHER_CLIENT", "wrong_keys=true"]
+    given = ["loss=0.1", "deviation=any_invoke_id", "deviation=OTHER_CLIENT", "wrong_keys=true"]
     expected = Faults(loss=0.1, wrong_keys=True, deviations=frozenset({"any_invoke_id", "OTHER_CLIENT"}))
-    assert of_words(words) == expected
+    assert of_words(given) == expected
     assert of_words(()) == WELL_BEHAVED
 
 
@@ -45,3 +45,23 @@ def test_words() -> None:
 def test_words_that_are_none(word: str) -> None:
     with pytest.raises(ConfigurationError):
         of_words([word])
+
+
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        (WELL_BEHAVED, ()),
+        (Faults(late_by=30), ()),
+        (
+            Faults(seed=3, loss=0.25, late_by=1e-5, reboot_after=2, clock_drift=-3, wrong_keys=True),
+            ("seed=3", "loss=0.25", "late_by=1e-05", "reboot_after=2", "clock_drift=-3", "wrong_keys=true"),
+        ),
+        (
+            Faults(deviations=frozenset({"any_invoke_id", "OTHER_CLIENT"})),
+            ("deviation=OTHER_CLIENT", "deviation=any_invoke_id"),
+        ),
+    ],
+)
+def test_faults_are_told_in_the_words_they_are_made_of(faults: Faults, told: tuple[str, ...]) -> None:
+    assert words(faults) == told
+    assert of_words(told) == faults

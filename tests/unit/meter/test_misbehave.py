@@ -325,11 +325,13 @@ def test_a_counter_that_falls_back_looks_like_a_recorded_session_to_a_client_tha
                 assert bench.run(client, energy) == COUNTED
 
 
-def test_counters_fall_back_under_temporary_keys_alone() -> None:
-    lasting = replace(demo_keys(), temporary=False)
-    description = AssociationDescription(client=1, mechanism=named("gmac"), keys=lasting)
+def test_counters_fall_back_under_temporary_keys_and_those_that_everybody_has_alone() -> None:
+    known = replace(demo_keys(), temporary=False)
+    described = AssociationDescription(client=1, mechanism=named("gmac"), keys=known)
+    assert Faults(counter_back=1).described(described).keys == known
+    lasting = replace(described, keys=replace(known, demonstration=False))
     with pytest.raises(ConfigurationError, match="temporary"):
-        Faults(counter_back=1).described(description)
+        Faults(counter_back=1).described(lasting)
 
 
 # -- the data ---------------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def compare_with(
       cosem fleet compare day.sqlite readings.sqlite
       cosem fleet compare day.jsonl readings.sqlite --late 3600 --json
     """
-    right, counts, wrong = 0, Counter[Kind](), list[MeterVerdict]()
+    right, counts, wrong, misbehaving = 0, Counter[Kind](), list[MeterVerdict](), dict[str, str]()
     number = 0
     with (
         open_ledger(ledger) as truth,
@@ -53,6 +53,8 @@ def compare_with(
         ):
             right += each.right
             counts += each.counts
+            if each.faults:
+                misbehaving[each.meter] = each.faults
             if not each.clean:
                 wrong.append(each)
     if json:
@@ -61,19 +63,31 @@ def compare_with(
                 "meters": number,
                 "right": right,
                 **{kind.value: counts[kind] for kind in Kind},
+                "misbehaving": misbehaving,
                 "findings": [_plain(each, finding) for each in wrong for finding in each.findings],
             }
         )
     elif wrong:
         put_table(
-            ("meter", "right", *(kind.value for kind in Kind), "first of them"),
+            ("meter", "right", *(kind.value for kind in Kind), "does wrong", "first of them"),
             [
-                (each.meter, str(each.right), *(str(each.counts[kind]) for kind in Kind), _text(each.findings[0]))
+                (
+                    each.meter,
+                    str(each.right),
+                    *(str(each.counts[kind]) for kind in Kind),
+                    each.faults,
+                    _text(each.findings[0]),
+                )
                 for each in wrong
             ],
         )
     told = ", ".join(f"{counts[kind]} {kind.value}" for kind in Kind)
     say(f"{number} meters compared: {right} values right, {told}")
+    if misbehaving:
+        among = sum(1 for each in wrong if each.faults)
+        say(
+            f"{len(misbehaving)} meters misbehave, {among} of the {len(wrong)} of whom something is not as it should be"
+        )
     if wrong:
         raise Ended(SOME_FAILED)
 

@@ -30,14 +30,16 @@ from cosem.fleet.keys import FleetKeys
 from cosem.fleet.ledger import Ledger, create
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.metrics import metrics as shown
+from cosem.fleet.misbehaving import Misbehaving, Misbehaviour
 from cosem.fleet.places import Place, Way
 from cosem.fleet.population import Group, Population, first_counter
 from cosem.fleet.push_setup import PushSettings
 from cosem.fleet.scenario import Scenario
 from cosem.fleet.scenario import load as load_scenario
-from cosem.fleet.truth import measured
+from cosem.fleet.truth import measured, misbehaved
 from cosem.io.aio.scrape import Scrape
 from cosem.io.credentials import password
+from cosem.meter.faults import of_words
 from cosem.protocol.profile.address import ConnectionUrl
 
 RARELY: Final = (100_000, 50, 100)
@@ -84,6 +86,26 @@ def fleet(
     ] = False,
     seed: Annotated[
         int | None, typer.Option(help="Other seeds give other measurements. Left out: 0.", show_default=False)
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="NAME=VALUE",
+            help="Meters do something wrong, for testing clients: loss=0.1, late=0.2, reboot_after=3, "
+            "deviation=any_invoke_id and others (see cosem.meter.Faults). Give it several times.",
+            show_default=False,
+        ),
+    ] = None,
+    fault_share: Annotated[
+        float | None,
+        typer.Option(
+            "--fault-share",
+            min=0,
+            max=1,
+            help="How many of them, drawn by the seed. Left out: all.",
+            show_default=False,
+        ),
     ] = None,
     inventory: Annotated[
         Path | None,
@@ -175,13 +197,26 @@ def fleet(
       cosem fleet --count 100 --by-port --listen hdlc+tcp://127.0.0.1:5000
       cosem fleet examples/fleet.toml --ledger day.sqlite
       cosem fleet --count 1000 --push tcp://127.0.0.1:4061
+      cosem fleet --count 1000 --fault loss=0.1 --fault late=0.01 --fault-share 0.03
       cosem fleet --count 100000 --secret file:fleet.secret --inventory fleet.csv
     """
-    alone = {"--count": count, "--listen": listen, "--seed": seed, "--start": start, "--speed": speed}
-    given = [name for name, value in (*alone.items(), ("--scenario", scenario)) if value is not None]
+    alone: dict[str, object] = {
+        "--count": count,
+        "--listen": listen,
+        "--seed": seed,
+        "--start": start,
+        "--speed": speed,
+    }
+    alone |= {"--scenario": scenario, "--fault": fault or None, "--fault-share": fault_share}
+    given = [name for name, value in alone.items() if value is not None]
     if file is not None and (given or by_port):
         raise typer.BadParameter(f"{', '.join(given) or '--by-port'}: with a file, what it says counts")
+    if fault_share is not None and not fault:
+        raise typer.BadParameter("--fault-share: say what they do wrong, as in --fault loss=0.1")
     said = load(file) if file is not None else _said(count, listen, by_port, seed, start, speed, scenario)
+    if fault:
+        misbehaving = Misbehaving(Misbehaviour(of_words(fault), 1.0 if fault_share is None else fault_share))
+        said = replace(said, groups=tuple(replace(group, misbehaving=misbehaving) for group in said.groups))
     if push is not None:
         to = ConnectionUrl.parse(push)
         pushing = PushSettings(to=to, every=PUSH_EVERY, spread=PUSH_EVERY, beyond_loopback=beyond_loopback)
@@ -201,8 +236,11 @@ def fleet(
         _write_inventory(Inventory(served, with_keys=with_keys), inventory)
         return
     scrape = None if metrics is None else Scrape(_shown_by(served), metrics, beyond_loopback=beyond_loopback)
-    served.ledger = None if ledger is None else create(ledger)
     begun = clock.now()
+    if ledger is not None:
+        served.ledger = create(ledger)
+        for each in misbehaved(served.population, begun):
+            served.ledger.record(each)
     try:
         run(
             _serve(
@@ -362,6 +400,8 @@ def _announce(served: Fleet, scrape: Scrape | None, *, as_json: bool) -> None:
         say("notice: demo keys, which everybody knows")
     elif population.keys is None:
         say("notice: client 16 reads everything of every meter without authentication, and writes nothing")
+    if population.misbehaving:
+        say(f"notice: {population.misbehaving} meters misbehave; --inventory and --ledger name them")
     if as_json:
         said = {"meters": population.count, "first": str(first), "last": str(last), "client": client}
         if scrape is not None:
