@@ -36,7 +36,8 @@ def group(count: int, *kinds: Misbehaviour, **said: Any) -> Group:
 
 
 def population(count: int, faults: Faults, share: float = 1.0, **said: Any) -> Population:
-    return Population((group(count, Misbehaviour(faults, share)),), **{"clock": VirtualClock(BEGIN, speed=0), **said})
+    said.setdefault("clock", VirtualClock(BEGIN, speed=0))
+    return Population((group(count, Misbehaviour(faults, share)),), **said)
 
 
 # -- who they are -----------------------------------------------------------------------------------------------------
