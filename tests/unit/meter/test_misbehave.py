@@ -16,7 +16,7 @@ from cosem.danger import Weakness
 from cosem.errors import ConfigurationError, ConnectionLost, CosemError, Retry, SecurityError, TimedOut
 from cosem.io.simulated import SimulatedStream, World
 from cosem.io.stream import Stream
-from cosem.meter import AssociationDescription, Faults, Meter, attend, demo_keys
+from cosem.meter import AssociationDescription, Faults, Keys, Meter, attend, demo_keys
 from cosem.meter.demo import household
 from cosem.meter.describe import parse
 from cosem.meter.faults import DEVIATIONS, IN_PROTECTION, LINK_DEVIATIONS, WELL_BEHAVED
@@ -329,7 +329,7 @@ def test_counters_fall_back_under_temporary_keys_and_those_that_everybody_has_al
     known = replace(demo_keys(), temporary=False)
     described = AssociationDescription(client=1, mechanism=named("gmac"), keys=known)
     assert Faults(counter_back=1).described(described).keys == known
-    lasting = replace(described, keys=replace(known, demonstration=False))
+    lasting = replace(described, keys=replace(Keys.random(), temporary=False))
     with pytest.raises(ConfigurationError, match="temporary"):
         Faults(counter_back=1).described(lasting)
 
