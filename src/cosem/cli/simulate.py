@@ -15,6 +15,7 @@ from typing import Annotated, Final
 import typer
 
 from cosem.cli.announcement import announce, announce_elgama
+from cosem.cli.control import Control, obey
 from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.options import Json
 from cosem.cli.report import say
@@ -110,6 +111,14 @@ def simulate(
             show_default=False,
         ),
     ] = None,
+    control: Annotated[
+        bool,
+        typer.Option(
+            "--control",
+            help="Do what lines on the standard input say: cover open, seal break, breaker off, supply off and others; "
+            "help lists them.",
+        ),
+    ] = False,
     beyond_loopback: Annotated[
         bool, typer.Option("--beyond-loopback", help="Listen where other machines can reach the meters.")
     ] = False,
@@ -164,6 +173,7 @@ def simulate(
       cosem simulate --security ecdsa --suite 2
       cosem simulate meter.toml --listen 'tcp://[::1]:4059'
       cosem simulate meter.toml --state meter.state
+      cosem simulate meter.toml --control
       cosem simulate snapshot.json
       cosem simulate --listen 'elgama+tcp://127.0.0.1:4001?model=epqs&serial=925948&experimental=yes'
     """
@@ -182,6 +192,7 @@ def simulate(
             "--state": state,
             "--keys": keys,
             "--demo-keys": use_demo_keys or None,
+            "--control": control or None,
         }
         if urls[0].framing == "elgama":
             _refuse(given_options, _NOT_OF_ELGAMA)
@@ -212,15 +223,22 @@ def simulate(
             raise ConfigurationError("a simulated port that only speaks does so in clear: leave --security out")
         for notice in dict.fromkeys(notice for server, _ in servers for notice in server.notices):
             say(f"notice: {notice}")
+
+        def started() -> None:
+            announce(servers, options, as_json=json)
+            if control:
+                obey(Control(meters))
+                say("type help for what can be moved")
+
         _run(
             [server for server, _ in servers],
-            lambda: announce(servers, options, as_json=json),
+            started,
             [each.line for each in where if each.line is not None],
         )
 
 
 _NOT_OF_ELGAMA: Final[Mapping[str, str]] = dict.fromkeys(
-    ("--security", "--suite", "--load", "--fault", "--state", "--keys", "--demo-keys"),
+    ("--security", "--suite", "--load", "--fault", "--state", "--keys", "--demo-keys", "--control"),
     "an Elgama meter of this protocol has none",
 )
 _NOT_OF_DESCRIPTIONS: Final[Mapping[str, str]] = {

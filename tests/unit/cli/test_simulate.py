@@ -21,6 +21,7 @@ OPTIONS = {
     "--keys": ["--keys", "keys"],
     "--demo-keys": ["--demo-keys"],
     "--state": ["--state", "meter.state"],
+    "--control": ["--control"],
 }
 
 
