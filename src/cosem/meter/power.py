@@ -314,7 +314,7 @@ class Power:
             for device in meter.devices.values():
                 visit = Visit(device, shown)
                 for item in list(device.objects):
-                    _count_on(visit, item, before)
+                    _count_on(visit, item, since)
                     _tell(visit, item, before, length, self.long)
                 if began:
                     device.power_restored(before, shown)
@@ -335,12 +335,12 @@ def _stand_still(visit: Visit, item: Item) -> None:
         visit.device.owned(item).values[_VALUE] = FromSource(counting.changed(visit, counts=False))
 
 
-def _count_on(visit: Visit, item: Item, before: datetime) -> None:
-    """Let a register count again that stands still since the power went."""
+def _count_on(visit: Visit, item: Item, since: datetime) -> None:
+    """Let a register count again that stands still since the power went, at a true time."""
     counting = counted(item) if item.class_id in _REGISTERS else None
     if counting is None or len(counting.stretches) < 2:
         return
-    last, since = counting.stretches[-1], before.astimezone(UTC)
+    last = counting.stretches[-1]
     if last.since == since and not last.counts and counting.stretches[-2].counts:
         visit.device.owned(item).values[_VALUE] = FromSource(counting.changed(visit, counts=True))
 

@@ -141,6 +141,18 @@ def test_a_register_remembers_so_many_stretches_and_no_more():
     assert counted(None, NOON) == 0  # before what is remembered: the oldest total
 
 
+def test_what_follows_from_the_clock_alone_runs_back_with_it_to_nothing_and_no_further():
+    now = Now()
+    meter = Meter("KFM1", clock=now)
+    meter.add(ENERGY, value=lambda time: DoubleLongUnsigned(int(time.timestamp())))
+    run(meter, ENERGY.reset)
+    now.later(minutes=1)
+    meter.set_time(NOON - timedelta(hours=1))
+    assert meter.value(ENERGY.value) == 0
+    meter.set_time(NOON + timedelta(hours=1))
+    assert meter.value(ENERGY.value) == 3600
+
+
 def test_a_client_resets_what_the_description_opens_and_nothing_else():
     meter = make(Now())
     meter.add(MAXIMUM, value=5, writable=["reset", "value"])

@@ -16,6 +16,7 @@ from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, Household, household
 from cosem.meter.describe import parse
 from cosem.meter.loads import KINDS
 from cosem.protocol.model import Clock, ProfileGeneric, Register
+from cosem.protocol.model.classes.data_storage import RegisterActivation
 from cosem.protocol.values.dates import DateTime
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -133,6 +134,60 @@ def test_nothing_runs_back_in_the_hour_that_comes_twice() -> None:
         shown.append(int(meter.value(Register("1.0.1.8.0.255").value)))
         now.later(minutes=15)
     assert shown == sorted(shown) and len(set(shown)) == len(shown)
+
+
+SWITCHED = """[meter]
+name = "KFM1020000000001"
+[load]
+kind = "household"
+[[object]]
+class = "Register"
+instance = "1.0.1.8.0.255"
+[[object]]
+class = "Register"
+instance = "1.0.1.8.1.255"
+[[object]]
+class = "Register"
+instance = "1.0.1.8.2.255"
+[[object]]
+class = "RegisterActivation"
+instance = "0.0.14.0.0.255"
+register_assignment = [[3, "1.0.1.8.1.255"], [3, "1.0.1.8.2.255"]]
+mask_list = [["A", [1]], ["B", [2]]]
+active_mask = "A"
+"""
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("by", BOTH_WAYS)
+def test_setting_the_clock_past_a_power_failure_or_a_switch_of_tariff_turns_no_total(
+    by: timedelta, restarted: bool, tmp_path: Path
+) -> None:
+    now, active = Now(BEGIN), RegisterActivation("0.0.14.0.0.255").active_mask
+    meter, twin = (parse(SWITCHED, clock=now, state=tmp_path / name) for name in ("set", "twin"))
+    registers = [Register(f"1.0.1.8.{rate}.255") for rate in range(3)]
+    for _ in range(2):
+        now.later(minutes=11)
+        for each in (meter, twin):
+            each.power.down()
+        now.later(minutes=20)
+        for each in (meter, twin):
+            each.power.up()
+        now.later(minutes=7)
+        for each in (meter, twin):
+            write(each, active, b"B" if each.value(active) == b"A" else b"A")
+        now.later(minutes=5)
+        before = [meter.value(each.value) for each in registers]
+        set_by(meter, by)
+        assert [meter.value(each.value) for each in registers] == before
+        if restarted:
+            meter.keep()
+            assert meter.memory is not None
+            meter.memory.close()
+            meter = parse(SWITCHED + "[supply]\n", clock=now, state=tmp_path / "set")
+        for _ in range(30):
+            assert [meter.value(each.value) for each in registers] == [twin.value(each.value) for each in registers]
+            now.later(minutes=13)
 
 
 @pytest.mark.parametrize("by", BOTH_WAYS)

@@ -1,7 +1,8 @@
 """Registers that are reset, and the masks that say which of them count (IEC 62056-6-2, classes 3, 4 and 6).
 
 What a register holds may be asked for (a callable): then it goes on from zero after a reset, and stands still while a
-register activation has it among its registers but not in its active mask. A value that is given once and for all is set
+register activation has it among its registers but not in its active mask. That goes by the true time, and so no setting
+of the clock turns it. A value that is given once and for all is set
 to zero by a reset. What it was at earlier times is remembered over the last `MOST_STRETCHES` changes. What is measured
 is not for a client to erase: scripts run `reset`, a client only where the description has it in `writable`.
 """
@@ -23,7 +24,7 @@ from cosem.protocol.model.classes.data_storage import (
     RegisterActivation,
     RegisterActivationMask,
 )
-from cosem.protocol.values.data import Data, OctetString
+from cosem.protocol.values.data import Data, Number, OctetString
 from cosem.protocol.values.dates import DateTime
 
 MOST_STRETCHES: Final = 256
@@ -45,7 +46,7 @@ _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """From `since` on: what was asked and what was counted then, and whether it counts."""
+    """From a true time on: what was asked and what was counted then, and whether it counts."""
 
     since: datetime
     asked: Any
@@ -57,30 +58,36 @@ class Stretch:
 class Counted:
     """What a register has counted of what is asked, with the device's source and the local time.
 
-    Until it was reset or switched for the first time it holds what `before` says, where that is given.
+    Until it was reset or switched for the first time it holds what `before` says, where that is given. `true` turns
+    what the clock shows into the true time.
     """
 
     of: FromSource | Asked
     stretches: tuple[Stretch, ...] = (Stretch(_BEGINNING, 0, 0, True),)
     before: Asked | None = None
+    true: Callable[[datetime], datetime] | None = None
 
     def __call__(self, source: Any, time: datetime) -> Any:
         """Return what the register holds at a time, of the type of what is asked."""
-        stretch = next((each for each in reversed(self.stretches) if each.since <= time), None)
+        true = time if self.true is None else self.true(time)
+        stretch = next((each for each in reversed(self.stretches) if each.since <= true), None)
         if self.before is not None and stretch is not None and stretch.since == _BEGINNING:
             return self.before(time)
         asked = cast("Any", self.of.ask(source, time) if isinstance(self.of, FromSource) else self.of(time))
         if stretch is None:
             return type(asked)(self.stretches[0].total)
-        return type(asked)(stretch.total + (asked - stretch.asked if stretch.counts else 0))
+        value = stretch.total + (asked - stretch.asked if stretch.counts else 0)
+        # What is asked of the clock alone runs back with it, further than an unsigned value can.
+        return type(asked)(max(value, asked.LOW) if isinstance(asked, Number) else value)
 
     def changed(self, visit: Visit, counts: bool | None = None, total: Any = None) -> Counted:
         """Return what counts, or does not, from the time of a visit on, going on from a total."""
         asked = cast("Any", answered(self.of, visit))
         present = self(visit.device.source, visit.time) if total is None else total
-        since = visit.time.astimezone(UTC)
+        true = visit.device.meter.true_time_of
+        since = true(visit.time)
         stretch = Stretch(since, asked, present, self.stretches[-1].counts if counts is None else counts)
-        return replace(self, stretches=(*self.stretches, stretch)[-MOST_STRETCHES:])
+        return replace(self, stretches=(*self.stretches, stretch)[-MOST_STRETCHES:], true=true)
 
     @property
     def switched(self) -> bool | None:
@@ -90,7 +97,11 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class SinceReset:
-    """What is asked with the time of the last reset, None before the first one, and the local time."""
+    """What is asked with the time of the last reset, None before the first one, and the local time.
+
+    Both are what the clock shows: one that is set back behind the reset shows a time before it, and what is asked is
+    what it was then, until it shows the time of the reset again.
+    """
 
     of: Callable[[datetime | None, datetime], object]
     since: datetime | None = None

@@ -105,7 +105,7 @@ class Recall:
         if kind == names.STATE:
             return states.recall(device, item, value[0], value[1], parts)
         index = int(place[1])
-        known = values.recall_value(item, index, value)
+        known = values.recall_value(device, item, index, value)
         if known:
             self.seen[names.of_value(device, item, index)] = item.values[index]
         return known

@@ -9,6 +9,7 @@ from typing import Any
 from cosem.errors import ConfigurationError
 from cosem.meter.behaviour.registers import Counted, SinceReset, counted
 from cosem.meter.item import FromSource, Item
+from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.memory.plain import value_of
 
 
@@ -21,7 +22,7 @@ def told(held: object) -> dict[str, Any] | None:
     return None if callable(held) or isinstance(held, FromSource) else {"held": held}
 
 
-def recall_value(item: Item, index: int, told: dict[str, Any]) -> bool:
+def recall_value(device: LogicalDevice, item: Item, index: int, told: dict[str, Any]) -> bool:
     """Give an attribute what was kept of its value; False where the description has another kind of value now."""
     if "held" in told:
         item.values[index] = told["held"]
@@ -32,7 +33,7 @@ def recall_value(item: Item, index: int, told: dict[str, Any]) -> bool:
         return True
     counting = counted(item)
     if "counted" in told and counting is not None:
-        item.values[index] = FromSource(replace(counting, stretches=told["counted"]))
+        item.values[index] = FromSource(replace(counting, stretches=told["counted"], true=device.meter.true_time_of))
         return True
     return False
 
