@@ -15,7 +15,9 @@
     kind = "household"                  # or shop, heat_pump, pv, gas, water, heat; or shares of several:
     # kind = { household = 0.9, pv = 0.1 }
     seed = 1                            # left out: that of the fleet
-    companion = "smr-5.0"               # a companion specification whose objects they have, or a file of one
+    companion = "smr-5.0"               # a companion specification whose objects they have, or a file of one; or
+    # description = "meter.toml"        # what they are like, in place of kind and companion: a described meter,
+    # snapshot = "meter.json"           # or one of which there is a snapshot (see `cosem.fleet.models`)
     faults = { share = 0.03, loss = 0.1 }   # what some of them do wrong, see `cosem.fleet.misbehaving`
     security = "gmac"                   # or none, which is usual where there are no keys
     place = "address"                   # or port, gateway, multidrop
@@ -41,7 +43,7 @@ Everything but [[meters]] may be left out. All that is wrong is told at once, wi
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
@@ -56,8 +58,9 @@ from cosem.fleet.limits import FleetLimits
 from cosem.fleet.misbehaving import Misbehaviour, with_lasting_keys, without_keys
 from cosem.fleet.misbehaving import read as read_misbehaving
 from cosem.fleet.misfits import misplaced, without_images
+from cosem.fleet.models import MOST_METERS, Cloned, Described, Model
 from cosem.fleet.places import Place, Way, check_apart
-from cosem.fleet.population import MOST_METERS, Group, PopulationLimits
+from cosem.fleet.population import Group, PopulationLimits
 from cosem.fleet.push_setup import PushSettings
 from cosem.fleet.push_setup import read as read_push
 from cosem.fleet.scenario import Scenario, number_of, time_of
@@ -71,6 +74,7 @@ from cosem.protocol.profile.timing import ServerTiming
 
 USUAL_PLACE: Final = "tcp://127.1.0.0:4059"
 FASTEST: Final = 1e6
+_PUSH: Final = "push"
 SECURITIES: Final[Mapping[str, bool]] = MappingProxyType({"gmac": True, "none": False})
 """Whether a group has keys, by the word for it."""
 
@@ -125,7 +129,7 @@ def parse(text: str, source: str = "fleet", folder: Path = Path()) -> FleetFile:
     found["scenario"] = read_scenario(whole, gathered)
     lasting = found.get("secret") is not None
     found["groups"], found["places"] = _meters(whole, gathered, usual, folder, lasting)
-    _check_scripted(whole, gathered, found["groups"], found["scenario"])
+    _check_scripted(whole, gathered, found["groups"], found["scenario"], pushing=found.get("push") is not None)
     gathered.finish(whole)
     gathered.check()
     return FleetFile(**found)
@@ -211,13 +215,19 @@ def _meters(
     return tuple(groups), tuple(places)
 
 
-def _check_scripted(whole: Table, gathered: Gathered, groups: tuple[Group, ...], scenario: Scenario) -> None:
-    """Refuse what a scenario has for meters of a companion that cannot be done there."""
+def _check_scripted(
+    whole: Table, gathered: Gathered, groups: tuple[Group, ...], scenario: Scenario, *, pushing: bool
+) -> None:
+    """Refuse what a scenario or pushing has for meters that have objects of their own, and cannot be done there."""
     count, start = sum(group.count for group in groups), 0
     for group in groups:
         numbers = range(start, start + group.count)
         start = numbers.stop
-        for table, why in refusals(group.companion, numbers, scenario, count) if group.companion is not None else ():
+        lacks = group.lacks
+        refused = [*refusals(lacks, numbers, scenario, count)]
+        if pushing and _PUSH in lacks:
+            refused.append((_PUSH, lacks[_PUSH]))
+        for table, why in refused:
             gathered.add(whole.refusal(table, f"meters {numbers.start} to {numbers.stop - 1}: {why}"))
 
 
@@ -240,10 +250,37 @@ def _group(table: Table, gathered: Gathered, folder: Path) -> tuple[Group, tuple
     seed = gathered.take(lambda: table.optional_integer("seed"))
     secured = gathered.take(lambda: table.converted("security", _security, True), True)
     companion = gathered.take(lambda: companion_from(table, folder))
+    model = gathered.take(partial(_model, table, folder))
     misbehaving, wrong = read_misbehaving(table, gathered)
     gathered.unless_faulty()
-    group = Group(count=count, kinds=kinds, seed=seed, secured=secured, companion=companion, misbehaving=misbehaving)
+    group = Group(
+        count=count,
+        kinds=kinds,
+        seed=seed,
+        secured=secured,
+        companion=companion,
+        model=model,
+        misbehaving=misbehaving,
+    )
     return group, wrong
+
+
+def _model(table: Table, folder: Path) -> Model | None:
+    """Return what the meters of a group are like: as a description or a snapshot in `folder` has it."""
+    named = {key: table.text(key) for key in _MODELS if key in table}
+    key = next(iter(named), None)
+    if key is None:
+        return None
+    for other in ("kind", "companion", *_MODELS):
+        if other != key and other in table:
+            raise table.refusal(key, f"it says what these meters are, and so does {other}: leave one of them out")
+    if key == "snapshot" and "seed" in table:
+        raise table.refusal("seed", "what a snapshot shows stands still, and follows from no seed: leave it out")
+    return table.guarded(lambda: _MODELS[key](folder / named[key]), key)
+
+
+_MODELS: Final[Mapping[str, Callable[[Path], Model]]] = MappingProxyType({"description": Described, "snapshot": Cloned})
+"""What reads the file that says what meters are like, by its key."""
 
 
 def _place(table: Table, gathered: Gathered, numbers: range, usual: ConnectionUrl) -> Place:

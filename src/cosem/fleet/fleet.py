@@ -350,7 +350,8 @@ class Fleet:
 
     def _witness(self, meter: Meter) -> Witness:
         def witness(pair: SapPair, request: object, response: object) -> None:
-            for answer in answers(meter.time(), meter.name, pair.client, request, response):
+            device = meter.devices.get(pair.server, meter.management)  # who stores what it says stores it as of that
+            for answer in answers(meter.time(), device.name, pair.client, request, response):
                 self._happened["answers"] += 1
                 if self.ledger is not None:
                     self.ledger.record(answer)

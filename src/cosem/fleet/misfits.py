@@ -33,7 +33,10 @@ def without_images(faults: Faults, group: Group) -> Iterator[tuple[str, str]]:
     given = [name for name in OF_IMAGES if getattr(faults, name)]
     if not given:
         return
-    lacking = [kind for kind in group.kinds.names if not _takes_images(group, kind)]
+    if group.model is None:
+        lacking = [kind for kind in group.kinds.names if not _takes_images(group, kind)]
+    else:
+        lacking = [] if group.model.lives and _takes_images(group) else [group.model.label]
     for name in given if lacking else ():
         yield (
             name,
@@ -42,8 +45,8 @@ def without_images(faults: Faults, group: Group) -> Iterator[tuple[str, str]]:
         )
 
 
-def _takes_images(group: Group, kind: str) -> bool:
-    """Ask a meter of a kind as a group has it."""
+def _takes_images(group: Group, kind: str = "household") -> bool:
+    """Ask a meter of a kind as a group has it, where it has kinds."""
     trial = Population((replace(group, count=1, kinds=Kinds({kind: 1.0}), misbehaving=NOBODY),)).make(0)
     return any(item.class_id == ImageTransfer.class_id for item in trial.management.items())
 

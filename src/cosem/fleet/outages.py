@@ -164,10 +164,12 @@ def _standing(energy: Energy) -> Energy:
 # -- meters that have objects of their own -----------------------------------------------------------------------------
 
 
-def endure(meter: Meter, known: Companion, outages: Sequence[Span], others: Sequence[Happening] = ()) -> None:
-    """Let a meter that is as its companion has it come through outages, those too from before anybody came to it.
+def endure(meter: Meter, known: Companion | None, outages: Sequence[Span], others: Sequence[Happening] = ()) -> None:
+    """Let a meter that is as its companion or description has it come through outages, those too from before anybody
+    came to it.
 
     So it does through `others`, what else happens to it.
     """
-    add_statuses_of(known, meter.management, set(), (Told.POWER_DOWN, Told.DATA_NOT_VALID))
+    if known is not None:
+        add_statuses_of(known, meter.management, set(), (Told.POWER_DOWN, Told.DATA_NOT_VALID))
     meter.power.endure(outages, others)

@@ -6,7 +6,7 @@ import random
 import secrets
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
@@ -20,10 +20,11 @@ from cosem.fleet.effects import AffectedHousehold, Drifts, Effects, affected_obj
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.kinds import Kinds
 from cosem.fleet.misbehaving import NOBODY, Misbehaving, with_lasting_keys, without_keys
+from cosem.fleet.models import FIRST_SERIES, MANUFACTURER, MOST_METERS, Model, Own, name_of
 from cosem.fleet.outages import DarkHousehold, dark_objects
 from cosem.fleet.push_setup import PushSettings
 from cosem.fleet.scenario import Scenario
-from cosem.fleet.scripted import affect
+from cosem.fleet.scripted import affect, lacking
 from cosem.meter.associations import OPEN_ASSOCIATION, PUBLIC_ASSOCIATION, AssociationDescription
 from cosem.meter.by_companion import furnish_by
 from cosem.meter.demo import MANAGEMENT_CLIENT, Household, objects_of
@@ -37,13 +38,9 @@ from cosem.meter.rights import Access, Rights
 from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.mechanism import named
-from cosem.protocol.model.companion import Companion
+from cosem.protocol.model.companion import Companion, Notes
 
-MOST_METERS: Final = 1_000_000_000
-"""Names have nine digits for the number."""
-
-MANUFACTURER: Final = "KFM"
-_SERIES: Final = 1020 * MOST_METERS
+_SERIES: Final = FIRST_SERIES * MOST_METERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +62,7 @@ class Group:
         secured: whether they have keys, where the population has any.
         companion: what they have is what this companion specification names. Such meters are remembered from the first
             visit on, for their objects are their own.
+        model: they are like a described meter, or like one of which there is a snapshot; then they are of no kind.
         misbehaving: which of them misbehave, and how.
     """
 
@@ -73,7 +71,22 @@ class Group:
     seed: int | None = None
     secured: bool = True
     companion: Companion | None = None
+    model: Model | None = None
     misbehaving: Misbehaving = NOBODY
+
+    @property
+    def notes(self) -> tuple[Notes, ...] | None:
+        """By which codes they note what happens; None where they do as all kinds of loads do."""
+        if self.model is not None:
+            return self.model.notes
+        return None if self.companion is None else self.companion.notes
+
+    @property
+    def lacks(self) -> Mapping[str, str]:
+        """Which tables of a fleet's file they cannot go by, and why."""
+        if self.model is not None:
+            return self.model.lacks
+        return {} if self.companion is None else lacking(self.companion)
 
 
 class Population:
@@ -150,11 +163,11 @@ class Population:
 
     def name(self, number: int) -> str:
         """Return the logical device name of a meter."""
-        return f"{MANUFACTURER}{_SERIES + number}"
+        return name_of(number)
 
     def number(self, name: str) -> int | None:
         """Return which meter has a logical device name; None where none has."""
-        digits = name.removeprefix(f"{MANUFACTURER}1020")
+        digits = name.removeprefix(f"{MANUFACTURER}{FIRST_SERIES}")
         if len(digits) != 9 or not digits.isdecimal():
             return None
         found = int(digits)
@@ -188,29 +201,45 @@ class Population:
         if not 0 <= number < self.count:
             raise ConfigurationError(f"meter {number}: the fleet has the meters 0 to {self.count - 1}")
         group, effects = self.group(number), self.effects
+        seed = (self.seed if group.seed is None else group.seed) + number
+        clock = self.clock if effects is None else effects.clock(number, self.clock)
+        if group.model is not None:
+            return self._like(group.model, number, seed, clock)
         meter = Meter(
             self.name(number),
             zone=self.zone,
-            clock=self.clock if effects is None else effects.clock(number, self.clock),
+            clock=clock,
             system_title=self.title(number),
             counters=self.counters.of(number),
             entropy=self.entropy,
             lockout=self._limits.lockout,
             faults=WELL_BEHAVED if group.misbehaving is NOBODY else self._wrong(number),
         )
-        seed, kind = (self.seed if group.seed is None else group.seed) + number, self.kind(number)
+        kind = self.kind(number)
         if group.companion is not None:
             feed = Feed(kind, seed, meter, meter.management)
             for profiles in (False, True):
                 furnish_by(group.companion, meter.management, profiles=profiles, feed=feed, begins=False)
             if self.push is not None:
-                self.push.add_to(meter.management.objects, group.companion)
+                self.push.add_to(meter.management.objects, group.notes)
             if self._affected and effects is not None:
                 affect(meter, group.companion, effects, number)
         else:
             source = self._source(seed, number, meter)
             meter.management.use(self._objects_of(kind, isinstance(source, DarkHousehold)), source)
         meter.offer(*self.associations(number))
+        return meter
+
+    def _like(self, model: Model, number: int, seed: int, clock: Callable[[], datetime]) -> Meter:
+        """Return a meter that is like a described one, or like one of which there is a snapshot."""
+        counters, lockout = self.counters.of(number), self._limits.lockout
+        faults = WELL_BEHAVED if self.group(number).misbehaving is NOBODY else self._wrong(number)
+        own = Own(number, seed, self.title(number), clock, self.zone, counters, self.entropy, lockout, faults)
+        meter = model.make(own, self.push)
+        if model.lives and self._affected and self.effects is not None:
+            affect(meter, None, self.effects, number)
+        for device in meter.devices.values():
+            device.offer(*self.associations(number))
         return meter
 
     def _objects_of(self, kind: str, dark: bool) -> Objects:
@@ -236,8 +265,9 @@ class Population:
         return self.groups[bisect_right(self._starts, number) - 1]
 
     def kind(self, number: int) -> str:
-        """Return the kind of a meter."""
-        return self.group(number).kinds.of(self.seed, number)
+        """Return the kind of a meter, or the file that says what it is like."""
+        group = self.group(number)
+        return group.kinds.of(self.seed, number) if group.model is None else group.model.label
 
     def faults(self, number: int) -> Faults:
         """Return what a meter does wrong."""

@@ -1,12 +1,13 @@
 """How the meters of a fleet push, and the push setup objects that say so in each of them.
 
 One pushes on time. For what happens there is another one, whose list has the code of the last event behind name and
-clock, so that who listens can tell a last gasp from a power-up and from a push on time. A meter of a companion that
-notes in several logs has one for each.
+clock, so that who listens can tell a last gasp from a power-up and from a push on time. A meter of a companion or
+a description that notes in several logs has one for each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -20,7 +21,7 @@ from cosem.meter.events import MeterEvent
 from cosem.meter.objects import Objects
 from cosem.protocol.model import Clock, Data, PushSetup
 from cosem.protocol.model.classes.push import MessageType, PushOperationMethod, TransportService
-from cosem.protocol.model.companion import Companion
+from cosem.protocol.model.companion import Notes
 from cosem.protocol.model.reference import AttributeRef
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.model.table import Table
@@ -78,11 +79,11 @@ class PushSettings:
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name}: expected 1 or more, not {getattr(self, name)}")
 
-    def add_to(self, objects: Objects, known: Companion | None = None) -> None:
-        """Put the push setups into the objects of a meter, one of a companion or of none."""
+    def add_to(self, objects: Objects, notes: Sequence[Notes] | None = None) -> None:
+        """Put the push setups into the objects of a meter, one that notes events in its own way or is of a kind."""
         pushed = _pushed(objects)
         self._add(objects, SETUP, pushed)
-        for instance, code in ((_setup(place), code) for place, code in enumerate(_codes(known))):
+        for instance, code in ((_setup(place), code) for place, code in enumerate(_codes(notes))):
             self._add(objects, instance, [*pushed[:2], _column(Data(code).value), *pushed[2:]])
 
     def _add(self, objects: Objects, instance: Obis, pushed: list[CaptureObject]) -> None:
@@ -105,26 +106,31 @@ class PushSettings:
         )
 
 
-def setup_for(event: MeterEvent | None, known: Companion | None = None) -> Obis:
-    """Return the push setup for an event, or for a push on time; where a companion has no code for it, that too."""
+def setups(notes: Sequence[Notes] | None = None) -> tuple[Obis, ...]:
+    """Return all push setups of such a meter."""
+    return SETUP, *(_setup(place) for place in range(len(_codes(notes))))
+
+
+def setup_for(event: MeterEvent | None, notes: Sequence[Notes] | None = None) -> Obis:
+    """Return the push setup for an event, or for a push on time; where a meter has no code for it, that too."""
     if event is None:
         return SETUP
-    if known is None:
+    if notes is None:
         return _setup(0)
-    code = next((each.code for each in known.notes if event.value in each.events), None)
-    return SETUP if code is None else _setup(_codes(known).index(code))
+    code = next((each.code for each in notes if event.value in each.events), None)
+    return SETUP if code is None else _setup(_codes(notes).index(code))
 
 
 def _setup(place: int) -> Obis:
     return Obis.of(0, _FIRST + place, 25, 9, 0)
 
 
-def _codes(known: Companion | None) -> list[Obis]:
+def _codes(notes: Sequence[Notes] | None) -> list[Obis]:
     """Return the objects that have the codes of what makes a meter push."""
-    if known is None:
+    if notes is None:
         return [LAST_EVENT]
     said = {each.value for each in SAID}
-    return sorted({each.code for each in known.notes if said & each.events.keys()})
+    return sorted({each.code for each in notes if said & each.events.keys()})
 
 
 SAID: Final = frozenset(

@@ -15,9 +15,10 @@
 
 Each meter has a push setup (class 40) that says so, and goes by it: a client that writes another destination or other
 retries into it is obeyed. What is pushed are name, clock, and what the load profile captures. What a meter says because
-something happened goes by another push setup, with the code of the last event behind the clock: of a meter without a
-companion 1 for the power that goes, 2 for the power that is back, 18 for another firmware and the code of the scenario
-for tampering, else those of the companion (see `cosem.fleet.push_setup`).
+something happened goes by another push setup, with the code of the last event behind the clock: of a meter of a kind
+1 for the power that goes, 2 for the power that is back, 18 for another firmware and the code of the scenario for
+tampering, else those of the companion or the description (see `cosem.fleet.push_setup`). A meter of a snapshot has no
+event codes, and says that something happened as it pushes on time.
 """
 
 from __future__ import annotations
@@ -165,7 +166,7 @@ class Outward:
     def _begin(self, number: int, event: MeterEvent | None, now: datetime) -> None:
         meter = self._visit(number)
         device = meter.management
-        item = device.find(setup_for(event, self._population.group(number).companion))
+        item = device.find(setup_for(event, self._population.group(number).notes))
         if meter.has_outages:
             device.settle()  # what it pushes stood still when its power went
         if item is None:

@@ -1,24 +1,26 @@
-"""What a scenario does to a meter that is as its companion has it, with objects of its own.
+"""What a scenario does to a meter that is as its companion or its description has it, with objects of its own.
 
 Outages are those of `cosem.fleet.outages`. A firmware wave writes its version into the identifier of the active
 firmware, and a change of tariff lets the registers of two tariffs count on otherwise. What happens is noted in the
-event logs by the codes of the companion; tampering is an opened cover. What was over when somebody came first left its
-marks as if the meter had been there. What cannot be done for a companion is refused with the file.
+event logs by the codes of either; tampering is an opened cover. What was over when somebody came first left its
+marks as if the meter had been there. What cannot be done is refused with the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cosem.fleet.effects import BY_TARIFF, Effects, Tariffed
 from cosem.fleet.outages import endure
 from cosem.fleet.scenario import Happening, Scenario, TariffForm
 from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
+from cosem.meter.item import FromSource, Item
+from cosem.meter.loads import Shown
 from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.power import Happening as Scripted
 from cosem.protocol.model.classes.data_storage import Data as DataObject
@@ -33,7 +35,7 @@ FIRMWARE: Final = Obis("1.0.0.2.0.255")
 _VALUE: Final = DataObject.value.index
 
 
-def affect(meter: Meter, known: Companion, effects: Effects, number: int) -> None:
+def affect(meter: Meter, known: Companion | None, effects: Effects, number: int) -> None:
     """Let happen to a meter what a scenario has for its number, that too from before anybody came to it."""
     shown = partial(effects.shown, number)
     changes = tuple((shown(at), form) for at, form in effects.tariffs(number))
@@ -49,13 +51,17 @@ def affect(meter: Meter, known: Companion, effects: Effects, number: int) -> Non
         endure(meter, known, outages, others)
 
 
-def refusals(known: Companion, numbers: range, scenario: Scenario, count: int) -> Iterator[tuple[str, str]]:
-    """Return which tables of a scenario meters of a companion cannot go by, among the `count` of a fleet, and why."""
-    for table, said, able, why in _NEEDS:
+def refusals(lacks: Mapping[str, str], numbers: range, scenario: Scenario, count: int) -> Iterator[tuple[str, str]]:
+    """Return which tables of a scenario meters cannot go by for what they lack, among the `count` of a fleet."""
+    for table, said in _HAPPENINGS.items():
         happenings: tuple[Happening, ...] = getattr(scenario, said)
-        concerned = any(_meet(numbers, scenario.numbers(each.region, count)) for each in happenings)
-        if concerned and not able(known):
-            yield table, f"{known.name} {why}"
+        if table in lacks and any(_meet(numbers, scenario.numbers(each.region, count)) for each in happenings):
+            yield table, lacks[table]
+
+
+def lacking(known: Companion) -> Mapping[str, str]:
+    """Return which tables of a scenario meters of a companion cannot go by, and why."""
+    return {table: f"{known.name} {why}" for table, able, why in _NEEDS if not able(known)}
 
 
 def _meet(numbers: range, others: range) -> bool:
@@ -75,11 +81,14 @@ def _has_tariffs(known: Companion) -> bool:
 
 
 _NEEDS: Final = (
-    ("firmware", "firmware", _tells_firmware, f"has no object {FIRMWARE} that would tell the version"),
-    ("tamper", "tampers", _notes_covers, "has no event code for an opened cover"),
-    ("tariff", "tariffs", _has_tariffs, f"has no registers {' and '.join(map(str, BY_TARIFF.values()))}"),
+    ("firmware", _tells_firmware, f"has no object {FIRMWARE} that would tell the version"),
+    ("tamper", _notes_covers, "has no event code for an opened cover"),
+    ("tariff", _has_tariffs, f"has no registers {' and '.join(map(str, BY_TARIFF.values()))}"),
 )
-"""Tables of a scenario: where it has them, which companions can go by them, and what others lack."""
+"""Tables of a scenario, which companions can go by them, and what others lack."""
+
+_HAPPENINGS: Final = {"outage": "outages", "firmware": "firmware", "tamper": "tampers", "tariff": "tariffs"}
+"""Tables of a scenario that not all meters can go by, and what they are in it."""
 
 
 def _updated(version: str, device: LogicalDevice, time: datetime) -> None:
@@ -110,16 +119,22 @@ class _Changes:
 
 def _count_by(meter: Meter, changes: tuple[tuple[datetime, TariffForm], ...]) -> None:
     """Let the registers of two tariffs count on otherwise since each change, where they show a load."""
-    items = {rate: meter.management.find(code) for rate, code in BY_TARIFF.items()}
-    shown = {rate: item.values.get(_VALUE) for rate, item in items.items() if item is not None}
-    if len(shown) < len(BY_TARIFF) or not all(map(callable, shown.values())):
+    device = meter.management
+    if not can_count(device):
         return
-    asked = {rate: partial(_asked, value) for rate, value in shown.items()}
+    items = {rate: cast("Item", device.find(code)) for rate, code in BY_TARIFF.items()}
+    asked = {rate: partial(_asked, device, item.values[_VALUE]) for rate, item in items.items()}
     for rate, item in items.items():
-        assert item is not None
         value: Any = Tariffed(asked[rate], asked[3 - rate], rate == 1)
-        item.values[_VALUE] = partial(value, _Changes(meter, changes))
+        device.owned(item).values[_VALUE] = partial(value, _Changes(meter, changes))
 
 
-def _asked(value: Any, _: object, time: datetime) -> Any:
-    return value(time)
+def can_count(device: LogicalDevice) -> bool:
+    """Tell whether the registers of two tariffs show a load, and are not switched otherwise."""
+    found = [device.find(code) for code in BY_TARIFF.values()]
+    values = [None if item is None else item.values.get(_VALUE) for item in found]
+    return all(callable(each) or (isinstance(each, FromSource) and isinstance(each.ask, Shown)) for each in values)
+
+
+def _asked(device: LogicalDevice, value: Any, _: object, time: datetime) -> Any:
+    return value.ask(device.source, time) if isinstance(value, FromSource) else value(time)

@@ -11,6 +11,7 @@ from cosem.fleet.population import Population
 from cosem.meter.behaviour.profile_generic import Profile
 from cosem.meter.device import Meter
 from cosem.meter.faults import words
+from cosem.meter.logical_device import LogicalDevice
 from cosem.readings import extract
 
 
@@ -28,24 +29,31 @@ def measured(population: Population, numbers: Iterable[int], since: datetime, un
 
 
 def measured_by(meter: Meter, since: datetime, until: datetime) -> Iterator[Measured]:
-    """Give every value that the profiles of one meter captured on time from `since` to before `until`."""
-    device = meter.management
+    """Give every value that the profiles of one meter captured on time from `since` to before `until`.
+
+    It is of the logical device that captured it, by the name of that.
+    """
+    for device in meter.devices.values():
+        yield from _captured(device, since, until)
+
+
+def _captured(device: LogicalDevice, since: datetime, until: datetime) -> Iterator[Measured]:
     for item in device.objects.profiles:
         profile = cast("Profile", item.state)
         if not profile.period:
             continue
         rows = profile.rows(device.visit(), since, until)
         readings = extract.profile(
-            meter.name,
+            device.name,
             item.instance,
             rows,
             profile.columns,
             [None] * len(profile.columns),
             capture_period=profile.period,
             newest_first=profile.newest_first,
-            zone=meter.zone,
+            zone=device.zone,
             nulls_repeat=False,
         )
         for each in readings:
             if since <= each.time < until:
-                yield Measured(each.time, meter.name, str(item.instance), each.reference, each.raw)
+                yield Measured(each.time, device.name, str(item.instance), each.reference, each.raw)

@@ -9,7 +9,7 @@ given new ones.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, cast
@@ -86,15 +86,22 @@ def clone(
     Warns of an association that cannot be offered, such as one with signed messages. Raises ConfigurationError when
     there is no logical device at all.
     """
-    if not snapshot.devices:
-        raise ConfigurationError("the snapshot has no logical device")
-    first = next((each for each in snapshot.devices if each.sap == MANAGEMENT), snapshot.devices[0])
+    first = management_of(snapshot)
     title = first.system_title if len(first.system_title or b"") == TITLE_OCTETS else None
-    meter = Meter(_name(first), zone=_zone(first), clock=clock, counters=counters, system_title=title, faults=faults)
+    meter = Meter(
+        _name(first), zone=zone_of(first) or UTC, clock=clock, counters=counters, system_title=title, faults=faults
+    )
     for recorded in snapshot.devices:
         device = meter.management if recorded is first else meter.add_device(recorded.sap, _name(recorded))
         _furnish(device, recorded, entries)
     return meter
+
+
+def management_of(snapshot: Snapshot) -> RecordedDevice:
+    """Return the management logical device of a snapshot, or what stands for it. ConfigurationError without any."""
+    if not snapshot.devices:
+        raise ConfigurationError("the snapshot has no logical device")
+    return next((each for each in snapshot.devices if each.sap == MANAGEMENT), snapshot.devices[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +153,19 @@ class RecordedRows:
         raise Refusal(DataAccessResult.READ_WRITE_DENIED)
 
 
-def _furnish(device: LogicalDevice, recorded: RecordedDevice, entries: Entries) -> None:
+def items_of(recorded: RecordedDevice) -> Iterator[Item]:
+    """Give the objects of a recorded device, which any number of meters may share: of two of one name the first."""
     taken: set[Obis] = set()
     for each in recorded.objects:
         if each.instance not in taken:
             taken.add(each.instance)
-            device.put_in(_item(each, recorded))
-    if CURRENT_ASSOCIATION not in taken:
+            yield _item(each, recorded)
+
+
+def _furnish(device: LogicalDevice, recorded: RecordedDevice, entries: Entries) -> None:
+    for item in items_of(recorded):
+        device.put_in(item)
+    if CURRENT_ASSOCIATION not in device.objects:
         device.put_in(_item(RecordedObject(*UNLISTED_ASSOCIATION, CURRENT_ASSOCIATION, {}), recorded))
     for association in recorded.associations:
         try:
@@ -312,14 +325,14 @@ def _date_time(data: object) -> DateTime | None:
         return None
 
 
-def _zone(device: RecordedDevice) -> tzinfo:
-    """Return the offset from UTC that the clock had when it was read, UTC where it did not say."""
+def zone_of(device: RecordedDevice) -> tzinfo | None:
+    """Return the offset from UTC that the clock had when it was read, None where it did not say."""
     for each in device.objects:
         cell = each.attributes.get(Clock.time.index)
         time = None if each.class_id != CLOCK or cell is None else _date_time(cell.data)
         if time is not None and time.zone is not None:
             return time.zone
-    return UTC
+    return None
 
 
 def _name(device: RecordedDevice) -> str:

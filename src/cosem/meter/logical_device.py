@@ -125,12 +125,16 @@ class LogicalDevice:
         listener.attach(self)
         self._listeners += (listener,)
 
-    def alarm(self, alarms: Alarms) -> None:
-        """Raise alarms from now on, first that the meter has power; ConfigurationError where an object is missing."""
+    def alarm(self, alarms: Alarms, *, begins: bool = True) -> None:
+        """Raise alarms from now on, of a meter that begins first that it has power.
+
+        Raises ConfigurationError where an object is missing.
+        """
         self.listen(alarms)
         if not saving.EVENTS.isdisjoint(alarms.bits):
             saving.tell(self, self._found(alarms.register))
-        alarms.noted(self, MeterEvent.POWER_UP, self.meter.time())
+        if begins:
+            alarms.noted(self, MeterEvent.POWER_UP, self.meter.time())
 
     def takes_time(self, item: Item) -> None:
         """Let an object do something on its own as time passes."""
@@ -289,6 +293,11 @@ class LogicalDevice:
     def untouched(self) -> bool:
         """Whether all its objects are still those that it shares with others, and what it offers was never replaced."""
         return self.objects.shared and not self._replaced
+
+    @property
+    def logs(self) -> tuple[tuple[Obis, Obis, Mapping[MeterEvent, int]], ...]:
+        """Its event logs: of each the profile, the object of the last code, and the codes of what it notes."""
+        return self._logs
 
     @property
     def offers(self) -> bool:

@@ -144,9 +144,8 @@ class Power:
         What of it was over when the meter began left its marks: registers of electrical energy stood still, failures
         are counted, and statuses and event logs tell of them. So do `others`, what else happens to the meter.
         """
-        self.describe(
-            Outage(at=down, length=min(up - down, LONGEST_OUTAGE)) for down, up in failures if up > self._done
-        )
+        outages = [Outage(at=down, length=min(up - down, LONGEST_OUTAGE)) for down, up in failures if up > self._done]
+        self.describe(outages, reserve=self.reserve, long=self.long)
         self._coming = sorted(others, key=lambda each: each[0], reverse=True)
         for down, up in failures:
             if down <= self._done:

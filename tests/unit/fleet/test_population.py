@@ -14,7 +14,8 @@ from cosem.fleet.clock import VirtualClock
 from cosem.fleet.counters import FleetCounters
 from cosem.fleet.keys import SECRET_OCTETS, FleetKeys
 from cosem.fleet.kinds import KINDS, Kinds
-from cosem.fleet.population import MOST_METERS, Population, PopulationLimits, first_counter
+from cosem.fleet.models import MOST_METERS
+from cosem.fleet.population import Population, PopulationLimits, first_counter
 from cosem.fleet.truth import measured
 from cosem.meter import Meter
 from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, household

@@ -284,7 +284,7 @@ def test_what_happened_is_told_apart_by_its_code_and_from_pushes_on_time(known: 
 
 
 def test_a_companion_without_a_code_has_its_meters_push_as_on_time() -> None:
-    assert setup_for(MeterEvent.POWER_DOWN, companion("norway")) == setup_for(None) == SETUP
+    assert setup_for(MeterEvent.POWER_DOWN, companion("norway").notes) == setup_for(None) == SETUP
 
 
 def test_cosem_listen_tells_a_last_gasp_a_power_up_and_an_opened_cover_apart(tmp_path: Path) -> None:

@@ -153,6 +153,7 @@ from datetime import datetime
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from cosem.errors import ConfigurationError
 from cosem.meter.associations import BY_LOGICAL_NAMES, PUBLIC_ASSOCIATION, PUBLIC_CLIENT, Keys
@@ -163,7 +164,7 @@ from cosem.meter.describe.billing import add_billing
 from cosem.meter.describe.limits import limit
 from cosem.meter.describe.load import feed_from
 from cosem.meter.describe.m_bus import add_sub_meter
-from cosem.meter.describe.meter import Furnished, add_device, companion_from, meter_from
+from cosem.meter.describe.meter import Furnished, Surroundings, add_device, companion_from, meter_from
 from cosem.meter.describe.metrology import add_firmware, add_metrology
 from cosem.meter.describe.object import add_object
 from cosem.meter.describe.payment import add_payment
@@ -173,11 +174,9 @@ from cosem.meter.describe.push import add_push
 from cosem.meter.describe.state import state_from
 from cosem.meter.describe.status import add_status, add_statuses_of
 from cosem.meter.device import Meter, system_clock
-from cosem.meter.faults import WELL_BEHAVED
 from cosem.meter.faults import read as read_faults
 from cosem.meter.feed import feed_device
 from cosem.meter.limits import inner
-from cosem.meter.lockout import DEFAULT_LIMITS
 from cosem.meter.memory import remember
 from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.association.counter import CounterStore
@@ -185,7 +184,18 @@ from cosem.protocol.crypto.mechanism import SharedSecret
 from cosem.protocol.model.companion import AssociationRule
 from cosem.protocol.model.table import Table
 
-__all__ = ["DEMO", "GRANTS", "NAMINGS", "ORDERS", "PROTECTIONS", "load", "parse"]
+__all__ = [
+    "DEMO",
+    "GRANTS",
+    "NAMINGS",
+    "ORDERS",
+    "PROTECTIONS",
+    "Surroundings",
+    "load",
+    "parse",
+    "tables_of",
+    "unentered",
+]
 
 
 def load(
@@ -242,11 +252,7 @@ def parse(
     state: Path | None = None,
 ) -> Meter:
     """Return the meter that `text` describes; `source` names it in errors, files are in `folder` (see `load`)."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{source}: {error}") from None
-    whole = Table(source, "", content)
+    whole = Table(source, "", tables_of(text, source))
     store = state_from(whole, folder, state)
     drawn: list[int] = []
 
@@ -255,10 +261,9 @@ def parse(
         return made_anew(rule)
 
     asked = drawn_by_us if secrets is made_anew else secrets
+    around = Surroundings(store.counters if store is not None else counters, clock)
     try:
-        meter = _described(
-            whole, folder, store.counters if store is not None else counters, clock, allow_demo_keys, asked
-        )
+        meter = _described(whole, folder, around, allow_demo_keys, asked)
         if store is not None:
             memory = whole.guarded(partial(remember, meter, store))
             for client in drawn:
@@ -270,46 +275,58 @@ def parse(
     return meter
 
 
+def tables_of(text: str, source: str = "description") -> dict[str, Any]:
+    """Return the tables of a description; ConfigurationError for what is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{source}: {error}") from None
+
+
+def unentered(tables: dict[str, Any], source: str, folder: Path, around: Surroundings) -> Meter:
+    """Return the meter that tables describe which were read already, and which are left as they are.
+
+    It offers no association, neither those of [[association]] nor those of a companion: who makes it offers some.
+    Raises ConfigurationError as `load` does.
+    """
+    return _described(Table(source, "", {**tables, "association": []}), folder, around, False, None)
+
+
 def _described(
-    whole: Table,
-    folder: Path,
-    counters: CounterStore | None,
-    clock: Callable[[], datetime],
-    allow_demo_keys: bool,
-    secrets: Secrets,
+    whole: Table, folder: Path, around: Surroundings, allow_demo_keys: bool, secrets: Secrets | None
 ) -> Meter:
-    faults = read_faults(whole.table("faults")) if "faults" in whole else WELL_BEHAVED
+    faults = read_faults(whole.table("faults")) if "faults" in whole else around.faults
     table = whole.table("meter")
-    known = companion_from(table, folder)
+    known = companion_from(table, folder, around.companion)
     limits = whole.table("limits") if "limits" in whole else None
-    lockout = DEFAULT_LIMITS if limits is None else inner(limits, "lockout", DEFAULT_LIMITS)
+    lockout = around.lockout if limits is None else inner(limits, "lockout", around.lockout)
     sizes = AssociationLimits() if limits is None else inner(limits, "association", AssociationLimits())
-    meter = meter_from(table, counters, clock, faults, lockout)
+    meter = meter_from(table, replace(around, lockout=lockout, faults=faults))
     if known is not None:
         meter.customer_ports = known.han_ports
     feed = feed_from(meter, whole.table("load")) if "load" in whole else None
     furnished = [Furnished(meter.management, known, feed)]
     for table in whole.tables("device"):
-        device, own, load = add_device(meter, table, folder)
+        device, own, load = add_device(meter, table, folder, around.companion)
         furnished.append(Furnished(device, own, load or feed))
     for table in whole.tables("object"):
         add_object(meter, table)
     for device, by, fed in furnished:
         if by is not None:
-            whole.guarded(partial(furnish_by, by, device, profiles=False, feed=fed))
+            whole.guarded(partial(furnish_by, by, device, profiles=False, feed=fed, begins=around.begins))
         if fed is not None:
             whole.guarded(partial(feed_device, device, fed))
     for table in whole.tables("m_bus"):
         add_sub_meter(meter, table)
     with_past = frozenset(device.sap for device, _, fed in furnished if fed is not None)
     for table in whole.tables("profile"):
-        add_profile(meter, table, with_past)
+        add_profile(meter, table, with_past, begins=around.begins)
     for device, by, fed in furnished:
         if by is not None:
-            whole.guarded(partial(furnish_by, by, device, profiles=True, feed=fed))
+            whole.guarded(partial(furnish_by, by, device, profiles=True, feed=fed, begins=around.begins))
     for table in whole.tables("association"):
         offer_association(meter, table, allow_demo_keys, known, sizes)
-    if known is not None:
+    if known is not None and secrets is not None:
         described = {each.client for each in meter.management.associations} if meter.management.offers else set[int]()
         meter.offer(*(replace(each, limits=sizes) for each in offers_of(known, secrets, described)))
     for table in whole.tables("firmware"):
@@ -319,7 +336,7 @@ def _described(
     for table in whole.tables("push"):
         add_push(meter, table)
     for table in whole.tables("alarms"):
-        add_alarms(meter, table)
+        add_alarms(meter, table, begins=around.begins)
     for table in whole.tables("payment"):
         add_payment(meter, table)
     for table in whole.tables("billing"):

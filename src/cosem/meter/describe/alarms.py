@@ -13,7 +13,7 @@ from cosem.protocol.model.table import Table
 from cosem.protocol.values.obis import Obis
 
 
-def add_alarms(meter: Meter, table: Table) -> None:
+def add_alarms(meter: Meter, table: Table, *, begins: bool = True) -> None:
     """Let the alarm register of one [[alarms]] do its work; its objects must be there."""
     device = device_of(meter, table)
     register = table.converted("register", Obis)
@@ -27,7 +27,7 @@ def add_alarms(meter: Meter, table: Table) -> None:
         table.converted("reset", named({each.value: each for each in Reset}), Reset.BY_ZEROS),
     )
     table.finish()
-    table.guarded(lambda: device.alarm(alarms))
+    table.guarded(lambda: device.alarm(alarms, begins=begins))
 
 
 def _bits(given: object) -> dict[MeterEvent, int]:

@@ -28,11 +28,11 @@ ORDERS: Final[Mapping[str, SortMethod]] = {
 }
 
 
-def add_profile(meter: Meter, table: Table, with_past: Collection[int] = ()) -> None:
+def add_profile(meter: Meter, table: Table, with_past: Collection[int] = (), *, begins: bool = True) -> None:
     """Add the profile of one [[profile]]; its columns must be there.
 
     In the logical devices `with_past` it has rows from before the meter began, where it captures on time and in the
-    order of time.
+    order of time. An event log of a meter that begins notes that it has power.
     """
     device = device_of(meter, table)
     instance = table.text("instance")
@@ -57,7 +57,7 @@ def add_profile(meter: Meter, table: Table, with_past: Collection[int] = ()) -> 
     table.finish()
     table.guarded(lambda: device.add(address, writable=(), base_name=base_name, **values))
     if codes is not None:
-        table.guarded(lambda: device.record(address, codes), "events")
+        table.guarded(lambda: device.record(address, codes, begins=begins), "events")
 
 
 def _codes(given: object) -> dict[MeterEvent, int]:
