@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +19,12 @@ from typing import Any, Final
 import pytest
 
 from cosem import Client
-from cosem.errors import CosemError
+from cosem.errors import ConnectionLost, CosemError
 from cosem.fleet.listening import AddressRange
 from cosem.protocol.model import Data
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.values.data import OctetString
+from cosem.store.readings import ReadingStore
 from e2e.test_security_suites import environment
 
 NAME = Data("0.0.42.0.0.255")
@@ -208,3 +209,26 @@ _ONE: Final = (
 _WHERE: Final = " WHERE (meter, profile, signal, time) = " + _ONE.format("meter, profile, signal, time")
 _DELETE: Final = "DELETE FROM profile_reading" + _WHERE
 _CHANGE: Final = "UPDATE profile_reading SET raw = 4711" + _WHERE
+
+
+def test_who_misbehaves_is_named_beforehand_and_afterwards(tmp_path: Path) -> None:
+    """The inventory names those that break off every session; all others are read, and the ledger names the same."""
+    words = ("--count", "12", "--listen", "tcp://127.1.0.0:0", "--seed", "3", "--speed", "0")
+    wrong = ("--fault", "reset=1", "--fault-share", "0.3")
+    listed = command("fleet", *words, *wrong, "--inventory", str(tmp_path / "fleet.json"), state=tmp_path)
+    assert listed.returncode == 0, listed.stderr
+    told = [each["faults"] for each in json.loads((tmp_path / "fleet.json").read_text())["meters"]]
+    assert 0 < sum(map(bool, told)) < 12
+    ledger, store = tmp_path / "day.sqlite", tmp_path / "readings.sqlite"
+    with running(*words, *wrong, "--ledger", str(ledger), "--state", "0.05", state=tmp_path) as (fleet, said):
+        assert json.loads(said())["misbehaving"] == sum(map(bool, told))
+        first = ConnectionUrl.parse(fleet["first"])
+        addresses = AddressRange(first.host, 12)
+        for number, faults in enumerate(told):
+            url = replace(first, host=addresses.address(number), client=16)
+            with pytest.raises(ConnectionLost) if faults else nullcontext(), Client.open(url) as client:
+                assert client.get(NAME.value) == OctetString(f"KFM1020{number:09}".encode())
+    ReadingStore(store).close()
+    done = command("fleet", "compare", str(ledger), str(store), "--json", state=tmp_path)
+    named = {f"KFM1020{number:09}": faults for number, faults in enumerate(told) if faults}
+    assert json.loads(done.stdout)["misbehaving"] == named

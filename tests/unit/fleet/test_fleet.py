@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cosem.client.client import AsyncClient
-from cosem.errors import ConfigurationError, ConnectionLost, CosemError
+from cosem.errors import ConfigurationError, ConnectionLost, CosemError, ServiceRefused, TransportError
 from cosem.fleet.clock import VirtualClock
 from cosem.fleet.director import Director
 from cosem.fleet.fleet import Fleet
@@ -21,14 +21,17 @@ from cosem.fleet.keys import FleetKeys
 from cosem.fleet.ledger import Answer, create, open_ledger
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.listening import AddressRange
+from cosem.fleet.misbehaving import Misbehaving, Misbehaviour
 from cosem.fleet.places import MOST_BEHIND_A_GATEWAY, Place, Way, prefix
-from cosem.fleet.population import Population, PopulationLimits
+from cosem.fleet.population import Group, Population, PopulationLimits
 from cosem.fleet.scenario import Outage, Scenario
 from cosem.io.aio import connect_tcp
 from cosem.io.bus import Bus
 from cosem.meter.attend import ConnectionLimits
+from cosem.meter.faults import Faults
 from cosem.meter.multidrop import MOST_ON_A_LINE
 from cosem.protocol.crypto.key import Secret
+from cosem.protocol.dialect import Dialect
 from cosem.protocol.model import Data, Register
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.gateway import GatewayLimits
@@ -169,6 +172,38 @@ def test_each_meter_answers_by_its_url_however_it_is_told_apart(url: str, way: W
             assert len(shared) == (5 if way is Way.PORT else 3)
             for number in range(5):
                 assert await name_at(fleet.url(number)) == f"KFM1020{number:09}".encode()
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize(
+    ("url", "way"),
+    [
+        ("tcp://127.3.0.0:0", Way.ADDRESS),
+        ("hdlc+tcp://127.3.0.0:0", Way.ADDRESS),
+        ("tcp://127.0.0.1:0", Way.PORT),
+        ("tcp://127.3.0.0:0", Way.GATEWAY),
+        ("hdlc+tcp://127.3.0.0:0", Way.MULTIDROP),
+    ],
+)
+def test_meters_misbehave_wherever_they_are_and_their_neighbours_behave_well(url: str, way: Way) -> None:
+    deviant = Misbehaving(Misbehaviour(Faults(deviations=frozenset({"octets_after_apdu"}))))
+    restarting = Misbehaving(Misbehaviour(Faults(reboot_after=2)))
+    groups = (Group(count=1), Group(count=1, misbehaving=deviant), Group(count=1, misbehaving=restarting))
+
+    async def main() -> None:
+        behind = 3 if way in (Way.GATEWAY, Way.MULTIDROP) else 1
+        async with Fleet(Population(groups), places((url, way, 3), behind=behind)) as fleet:
+            well, deviates, restarts = (replace(fleet.url(number), client=16) for number in range(3))
+            with pytest.raises(CosemError, match="2 octets more"):
+                await name_at(deviates)
+            async with AsyncClient.open(deviates, dialect=Dialect(octets_after_apdu=True)) as client:
+                assert await client.get(NAME.value) == b"KFM1020000000001"
+            # The line breaks, or a gateway says that nobody answers behind it.
+            with pytest.raises(ServiceRefused if way is Way.GATEWAY else TransportError):
+                async with AsyncClient.open(restarts, timing=Timing(response=0.2, association=0.2, link=0.1)) as client:
+                    await client.get(NAME.value)
+            assert await name_at(well) == b"KFM1020000000000"
 
     on_loopback(main)
 
