@@ -97,9 +97,9 @@ def description(version: int, service: int, port: int, *, protected: bool) -> st
 
 
 @contextmanager
-def simulated(file: Path) -> Iterator[str]:
+def simulated(file: Path, *words: str) -> Iterator[str]:
     """Run `cosem simulate`, and say where its meter is."""
-    command = [sys.executable, "-m", "cosem", "simulate", str(file), "--listen", "tcp://127.0.0.1:0", "--demo-keys"]
+    command = [sys.executable, "-m", "cosem", "simulate", str(file), "--listen", "tcp://127.0.0.1:0", *words]
     environment = {**os.environ, "XDG_STATE_HOME": str(file.parent)}
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
@@ -132,7 +132,7 @@ def test_pydlms_push_reads_what_a_push_setup_pushes(
         listener.settimeout(60)
         port, service = listener.getsockname()[1], {"wrapper": 0, "hdlc": 5}[framing]
         file.write_text(description(version, service, port, protected=protected))
-        with simulated(file) as place:
+        with simulated(file, *(["--demo-keys"] if protected else [])) as place:
             connection, _ = listener.accept()
             with connection:
                 octets = b"".join(iter(lambda: connection.recv(4096), b""))

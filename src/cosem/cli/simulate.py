@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,26 +20,27 @@ from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.options import Json
 from cosem.cli.report import say
 from cosem.cli.simulated_meters import cloned, described, households
+from cosem.cli.simulated_refusals import (
+    NOT_OF_DESCRIPTIONS,
+    NOT_OF_ELGAMA,
+    NOT_OF_SNAPSHOTS,
+    Asked,
+    place_of,
+    refuse,
+)
 from cosem.cli.simulated_secrets import draw
-from cosem.cli.spot import Spot, spots
+from cosem.cli.spot import spots
 from cosem.errors import ConfigurationError, TransportError
 from cosem.io.aio import Place
 from cosem.io.aio.pseudo_terminal import PseudoTerminal
-from cosem.meter.device import Meter
 from cosem.meter.elgama import ElgamaServer
-from cosem.meter.faults import of_words
-from cosem.meter.han import HanPort
+from cosem.meter.faults import WELL_BEHAVED, Faults, of_words
 from cosem.meter.loads import KINDS
-from cosem.meter.one_way import SpeakingPort
-from cosem.meter.p1 import P1Port
-from cosem.meter.serve import Server
-from cosem.meter.tic import TicPort
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.store.directory import default_state_directory
 
 FIRST_PLACE: Final = "tcp://127.0.0.1:4059"
 HIGHEST_PORT: Final = 0xFFFF
-_SPEAKING: Final[Mapping[str, Callable[..., Server | SpeakingPort]]] = {"p1": P1Port, "tic": TicPort, "han": HanPort}
 
 
 def simulate(
@@ -95,8 +96,9 @@ def simulate(
         typer.Option(
             "--fault",
             metavar="NAME=VALUE",
-            help="Household meters and clones do something wrong, for testing clients: loss=0.1, late=0.2, "
-            "reboot_after=3, deviation=any_invoke_id and others (see cosem.meter.Faults). Give it several times.",
+            help="The meters do something wrong, for testing clients: loss=0.1, late=0.2, reboot_after=3, "
+            "deviation=any_invoke_id and others (see cosem.meter.Faults). Give it several times. A description says "
+            "[faults] itself; what cannot befall the meter at its places is refused.",
             show_default=False,
         ),
     ] = None,
@@ -195,32 +197,44 @@ def simulate(
             "--control": control or None,
         }
         if urls[0].framing == "elgama":
-            _refuse(given_options, _NOT_OF_ELGAMA)
-            simulate_elgama(urls, file, beyond_loopback=beyond_loopback, as_json=json)
+            refuse(given_options, NOT_OF_ELGAMA)
+            simulate_elgama(urls, file, faults=of_words(fault or ()), beyond_loopback=beyond_loopback, as_json=json)
             return
         if file is not None and count != 1:
             raise ConfigurationError("a file describes one meter: leave --count out, or the file")
         if file is not None:
-            _refuse(given_options, _NOT_OF_SNAPSHOTS if file.suffix == ".json" else _NOT_OF_DESCRIPTIONS)
+            refuse(given_options, NOT_OF_SNAPSHOTS if file.suffix == ".json" else NOT_OF_DESCRIPTIONS)
+        approve = Asked(
+            tuple(where),
+            beyond_loopback=beyond_loopback,
+            faults="--fault " if fault else f"{file}: [faults]: ",
+            security=security or "none",
+            keys=keys is not None,
+            demo_keys=use_demo_keys,
+        ).approve
         directory = keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
         if file is not None and file.suffix == ".json":
-            given, meter = cloned(file, use_demo_keys, directory, state=state, faults=of_words(fault or ()))
+            faults = of_words(fault or ())
+            given, meter = cloned(file, use_demo_keys, directory, state=state, faults=faults, approve=approve)
             meters, options = [meter], {meter.name: given}
         elif file is not None:
-            given, meter = described(file, use_demo_keys, directory, state)
+            given, meter = described(file, use_demo_keys, directory, state, approve=approve)
             meters, options = [meter], {meter.name: given}
         else:
             drawn, faults = draw(security or "none", suite, use_demo_keys), of_words(fault or ())
             meters, options = households(
-                count, security or "none", drawn, directory, state, faults=faults, load=load or "household"
+                count,
+                security or "none",
+                drawn,
+                directory,
+                state,
+                faults=faults,
+                load=load or "household",
+                approve=approve,
             )
         served = [(meter, replace(where[0], url=url)) for meter, url in zip(meters, urls, strict=True)]
         served += [(meters[0], each) for each in where[1:]]
-        servers = [(_served(meter, spot, beyond_loopback), spot) for meter, spot in served]
-        if security not in (None, "none") and any(
-            isinstance(each, SpeakingPort) and not each.ciphered for each, _ in servers
-        ):
-            raise ConfigurationError("a simulated port that only speaks does so in clear: leave --security out")
+        servers = [(place_of(meter, spot, beyond_loopback), spot) for meter, spot in served]
         for notice in dict.fromkeys(notice for server, _ in servers for notice in server.notices):
             say(f"notice: {notice}")
 
@@ -237,35 +251,19 @@ def simulate(
         )
 
 
-_NOT_OF_ELGAMA: Final[Mapping[str, str]] = dict.fromkeys(
-    ("--security", "--suite", "--load", "--fault", "--state", "--keys", "--demo-keys", "--control"),
-    "an Elgama meter of this protocol has none",
-)
-_NOT_OF_DESCRIPTIONS: Final[Mapping[str, str]] = {
-    "--security": "a description says [[association]] itself",
-    "--suite": "a description says it of each [[association]] itself",
-    "--load": "a description says [load] itself",
-    "--fault": "a description says [faults] itself",
-}
-_NOT_OF_SNAPSHOTS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("--security", "--suite"), "a clone has the associations of its original"),
-    "--load": "a clone shows what was read of its original",
-}
-
-
-def _refuse(given: Mapping[str, object], reasons: Mapping[str, str]) -> None:
-    """ConfigurationError for an option that would do nothing, with the reason."""
-    for option, why in reasons.items():
-        if given[option] is not None:
-            raise ConfigurationError(f"{option}: {why}; leave it out")
-
-
-def simulate_elgama(urls: Sequence[ConnectionUrl], file: Path | None, *, beyond_loopback: bool, as_json: bool) -> None:
+def simulate_elgama(
+    urls: Sequence[ConnectionUrl],
+    file: Path | None,
+    *,
+    faults: Faults = WELL_BEHAVED,
+    beyond_loopback: bool,
+    as_json: bool,
+) -> None:
     """Simulate Elgama meters by their byte protocol, which is EXPERIMENTAL; serial numbers count up."""
     if file is not None:
         raise ConfigurationError("a file describes no Elgama meter of this protocol: leave it out")
     numbered = (replace(url, serial=(url.serial or 0) + at) for at, url in enumerate(urls))
-    servers = [ElgamaServer(url, beyond_loopback=beyond_loopback) for url in numbered]
+    servers = [ElgamaServer(url, beyond_loopback=beyond_loopback, faults=faults) for url in numbered]
     say("warning: this protocol is experimental")
     _run(servers, lambda: announce_elgama(servers, as_json=as_json))
 
@@ -279,11 +277,6 @@ def _run(servers: Sequence[Place], started: Callable[[], None], lines: Sequence[
     except KeyboardInterrupt:
         pass  # where the system has no signal handlers of the event loop
     say("stopped")
-
-
-def _served(meter: Meter, spot: Spot, beyond_loopback: bool) -> Server | SpeakingPort:
-    made = _SPEAKING.get(spot.url.framing, Server)
-    return made(meter, spot.url, beyond_loopback=beyond_loopback or spot.local)
 
 
 def places(first: ConnectionUrl, count: int) -> list[ConnectionUrl]:

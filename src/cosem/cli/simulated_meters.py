@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +29,9 @@ from cosem.store.state import open_state
 Options = tuple[str, ...]
 """Words of a command, with which a client gives its secrets."""
 
+Approve = Callable[[Meter, Iterable[Secrets]], None]
+"""Is shown a meter, and the secrets that are to be handed out of it before they are; ConfigurationError refuses it."""
+
 
 def households(
     count: int,
@@ -39,6 +42,7 @@ def households(
     *,
     faults: Faults = WELL_BEHAVED,
     load: str = "household",
+    approve: Approve = lambda _, __: None,
 ) -> tuple[list[Meter], dict[str, Options]]:
     """Return household meters, and by their names the options with which their client gives its secrets.
 
@@ -64,6 +68,7 @@ def households(
         client = shown(meter.management).client
         found = in_force(meter, {client: drawn})[client]
         if not handed_out:
+            approve(meter, [found])  # which all others are like
             drawn = found  # new meters have the secrets of those that were there before
         known = next((given for each, given in handed_out if each == found), None)
         if known is None:
@@ -74,7 +79,14 @@ def households(
     return meters, options
 
 
-def described(file: Path, use_demo_keys: bool, directory: Path, state: Path | None = None) -> tuple[Options, Meter]:
+def described(
+    file: Path,
+    use_demo_keys: bool,
+    directory: Path,
+    state: Path | None = None,
+    *,
+    approve: Approve = lambda _, __: None,
+) -> tuple[Options, Meter]:
     """Return the meter of a description, and the options of its first client where its secrets were drawn for it."""
     rules: dict[int, AssociationRule] = {}
     drawn: dict[int, Secrets] = {}
@@ -87,9 +99,11 @@ def described(file: Path, use_demo_keys: bool, directory: Path, state: Path | No
 
     counters = default_counter_store()
     meter = describe.load(file, counters=counters, allow_demo_keys=use_demo_keys, secrets=secrets_of, state=state)
+    found = in_force(meter, drawn)
+    approve(meter, found.values())
     options = {
         client: hand_out(each, directory / f"client-{client}", mechanism_of(rules[client]))
-        for client, each in in_force(meter, drawn).items()
+        for client, each in found.items()
     }
     return options.get(shown(meter.management).client, ()), meter
 
@@ -101,6 +115,7 @@ def cloned(
     clock: Callable[[], datetime] = system_clock,
     state: Path | None = None,
     faults: Faults = WELL_BEHAVED,
+    approve: Approve = lambda _, __: None,
 ) -> tuple[Options, Meter]:
     """Return the meter of a snapshot with secrets drawn for it, and the options of the last client that needs some.
 
@@ -126,7 +141,9 @@ def cloned(
     for each in said:
         say(f"warning: {each.message}")
     options: Options = ()
-    for client, given in in_force(meter, drawn).items():
+    kept = in_force(meter, drawn)
+    approve(meter, kept.values())
+    for client, given in kept.items():
         options = hand_out(given, directory / f"client-{client}", mechanisms[client])
     return options, meter
 

@@ -37,6 +37,12 @@ class Secrets:
         """What the meter has to tell the client by."""
         return self.password if self.signing is None else self.signing.of_meter
 
+    @property
+    def written(self) -> bool:
+        """Whether handing them out takes a file: published keys are known without."""
+        drawn = self.keys is not None and not self.keys.demonstration
+        return drawn or self.password is not None or self.signing is not None
+
 
 def draw(security: str, suite: int | None, use_demo_keys: bool) -> Secrets:
     """Return what the meters ask for, made by chance; ConfigurationError for what does not go together."""

@@ -8,6 +8,7 @@ They have the tables that are known; octets whose meaning is not known are 0.
 
 from __future__ import annotations
 
+import random
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
@@ -18,6 +19,8 @@ from cosem.errors import ConfigurationError, ConnectionLost, TimedOut
 from cosem.io.aio import DatagramStream, ListenLimits, Place, SocketStream
 from cosem.io.stream import Stream
 from cosem.meter.device import system_clock
+from cosem.meter.faults import OF_LINE, WELL_BEHAVED, Faults
+from cosem.meter.misbehave import FaultyStream
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.elgama import models, tables
 from cosem.protocol.elgama.models import Model
@@ -26,6 +29,9 @@ from cosem.protocol.profile.address import ConnectionUrl
 
 IDLE: Final = 120.0
 """Seconds of silence after which a connection is closed."""
+
+FAULTS: Final = (*OF_LINE, "clock_drift", "seed")
+"""What such a meter can do wrong, by the names of `Faults`."""
 
 INTERVAL: Final = 900
 TARIFFS: Final = 4
@@ -43,6 +49,10 @@ class ElgamaServer(Place):
         limits: how many connections at once.
         password: for protected requests; without, they are refused.
         clock: the true time; `zone` is the meter's.
+        faults: what it does wrong, for testing clients: what befalls its line and its clock.
+
+    Raises:
+        ConfigurationError: the place is none of these, or a fault is one that it cannot have.
     """
 
     NAME: ClassVar[str] = "the simulated Elgama meter"
@@ -56,6 +66,7 @@ class ElgamaServer(Place):
         password: Secret | None = None,
         clock: Callable[[], datetime] = system_clock,
         zone: tzinfo | None = None,
+        faults: Faults = WELL_BEHAVED,
     ) -> None:
         super().__init__(url, beyond_loopback=beyond_loopback, limits=limits)
         if (self._url.framing, self._url.medium) != ("elgama", "tcp"):
@@ -65,7 +76,10 @@ class ElgamaServer(Place):
         self._model = models.named(self._url.model, experimental=True)  # the URL has the permission
         self._serial = self._url.serial
         self._password = password
-        self._clock = clock
+        self._faults = _checked(faults)
+        self._chance = faults.chance() if faults.of_line else None
+        self._restarts = 0
+        self._clock = faults.clock(clock)
         self._zone = zone
         self._check()
 
@@ -73,10 +87,29 @@ class ElgamaServer(Place):
         station = ElgamaStation(
             self._model, self._serial, self._tables, password=self._password, entropy=secrets.token_bytes
         )
-        await attend(station, stream)
+        await attend(station, stream if self._chance is None else self._harmed(stream, self._chance))
+
+    def _harmed(self, stream: Stream, chance: random.Random) -> Stream:
+        return FaultyStream(stream, self._faults, chance, restart=self._restart, restarts=lambda: self._restarts)
+
+    def _restart(self) -> None:
+        self._restarts += 1
 
     def _tables(self, table: bytes) -> bytes | None:
         return table_of(self._model, table, self._clock().astimezone(self._zone))
+
+
+def _checked(faults: Faults) -> Faults:
+    """Return the faults; ConfigurationError for one that such a meter cannot have, or that does nothing alone."""
+    for name in faults.named:
+        if name not in FAULTS:
+            raise ConfigurationError(
+                f"{name}: an Elgama meter of this protocol has neither keys nor images nor frames of DLMS/COSEM; "
+                f"it takes {', '.join(FAULTS)}"
+            )
+    for name, why in faults.alone:
+        raise ConfigurationError(f"{name}: {why}")
+    return faults
 
 
 async def attend(station: ElgamaStation, stream: Stream) -> None:

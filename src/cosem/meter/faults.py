@@ -37,6 +37,9 @@ LONGEST: Final = 3600.0
 _ODDS: Final = ("loss", "duplication", "damage", "truncation", "reset", "late", "reflection")
 """Odds of what happens to answers."""
 
+OF_LINE: Final = (*_ODDS, "late_by", "latency", "jitter", "reboot_after")
+"""Fields of `Faults` that are of any line, whatever is spoken there."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
@@ -120,6 +123,25 @@ class Faults:
                 *(getattr(self, name) for name in _ODDS),
             )
         )
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The names of the fields that differ from those of a meter that does nothing wrong, then the deviations."""
+        others = (field.name for field in fields(Faults) if field.name != "deviations")
+        return (
+            *(name for name in others if getattr(self, name) != getattr(WELL_BEHAVED, name)),
+            *sorted(self.deviations),
+        )
+
+    @property
+    def alone(self) -> tuple[tuple[str, str], ...]:
+        """The fields that do nothing without others, which are not there, with why and what to try."""
+        by_chance = any(getattr(self, name) for name in (*_ODDS, "jitter", "block_loss"))
+        idle = {
+            "seed": None if by_chance else "nothing goes wrong by chance; say the odds of something, as loss=0.1",
+            "late_by": None if self.late else "no answer comes late; say how many do, as late=0.1",
+        }
+        return tuple((name, why) for name, why in idle.items() if why is not None and name in self.named)
 
     def chance(self) -> random.Random:
         """Return the source of chance of one meter."""

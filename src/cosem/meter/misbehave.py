@@ -24,12 +24,22 @@ from cosem.protocol.link.hdlc.parameters import Parameters
 class FaultyStream:
     """The meter's end of a line that holds up, loses, repeats and damages what the meter says (see `Faults`)."""
 
-    def __init__(self, stream: Stream, meter: Meter, chance: random.Random) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        faults: Faults,
+        chance: random.Random,
+        *,
+        restart: Callable[[], None],
+        restarts: Callable[[], int],
+    ) -> None:
         self.stream = stream
-        self._meter = meter
-        self._faults = meter.faults
+        self._faults = faults
         self._chance = chance
-        self._restarts = restarts(meter)
+        self._restart = restart
+        self._restarts = restarts
+        """How often the meter has restarted."""
+        self._restarted = restarts()
         self.broken_off = False
         self._early = bytearray()
         """What the client said while an answer was held up."""
@@ -56,7 +66,7 @@ class FaultyStream:
         resets, lost, twice, damaged, shortened, late, more = (draw() for _ in range(7))
         self._answers += 1
         if self._answers == faults.reboot_after:
-            self._meter.power.restart()
+            self._restart()
         self._check()
         if resets < faults.reset:
             self.broken_off = True
@@ -73,7 +83,7 @@ class FaultyStream:
                 await self.stream.write(octets)
 
     def _check(self) -> None:
-        if restarts(self._meter) != self._restarts:
+        if self._restarts() != self._restarted:
             self.broken_off = True
             raise ConnectionLost("the meter has restarted")
 
@@ -99,7 +109,15 @@ class FaultyStream:
 
 def faulty(stream: Stream, meter: Meter) -> Stream:
     """Return the meter's end of a line with its faults: the stream itself where it has none."""
-    return stream if meter.chance is None else FaultyStream(stream, meter, meter.chance)
+    if meter.chance is None:
+        return stream
+    return FaultyStream(
+        stream,
+        meter.faults,
+        meter.chance,
+        restart=lambda: meter.power.restart(),
+        restarts=lambda: restarts(meter),
+    )
 
 
 def restarts(meter: Meter) -> int:

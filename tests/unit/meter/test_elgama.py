@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from cosem.client.elgama import ElgamaReader
-from cosem.errors import ConfigurationError, LocalProtocolError, ServiceRefused
+from cosem.errors import ConfigurationError, ConnectionLost, CosemError, LocalProtocolError, ServiceRefused, TimedOut
 from cosem.meter.elgama import ElgamaServer, table_of
+from cosem.meter.faults import Faults
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.elgama import models, tables
+from cosem.protocol.elgama.client import Settings
 from cosem.protocol.elgama.frame import LONGEST_BODY
 from interop.served import running
 
 NOW = datetime(2024, 5, 17, 13, 45, 22, tzinfo=UTC)
 CHALLENGE = bytes(range(8))
+HASTY = Settings(answer=0.05, inter_octet=0.05, repeats=0)
+"""Who does not wait for what never comes."""
 
 
 def place(model: str, port: int = 0) -> str:
@@ -93,3 +97,38 @@ def test_it_is_kept_on_loopback() -> None:
 def test_the_reader_wants_its_own_urls() -> None:
     with pytest.raises(ConfigurationError, match=r"expected elgama\+tcp"):
         ElgamaReader.open("tcp://127.0.0.1:1")
+
+
+def test_a_clock_that_drifts() -> None:
+    hours = iter(range(1000))
+    faults = Faults(clock_drift=3600)
+    drifting = ElgamaServer(place("epqs"), clock=lambda: NOW + timedelta(hours=next(hours)), zone=UTC, faults=faults)
+    with running(drifting) as port, ElgamaReader.open(place("epqs", port)) as meter:
+        first, second = meter.clock().time, meter.clock().time
+    assert second - first == timedelta(hours=1, seconds=150)
+
+
+@pytest.mark.parametrize(("faults", "error"), [(Faults(loss=1), TimedOut), (Faults(damage=1), CosemError)])
+def test_answers_that_are_lost_or_damaged(faults: Faults, error: type[CosemError]) -> None:
+    with running(server("epqs", faults=faults)) as port:
+        where = place("epqs", port)
+        with ElgamaReader.open(where, settings=HASTY) as meter, pytest.raises(error):
+            meter.clock()
+
+
+def test_a_meter_that_restarts_breaks_off_and_answers_again() -> None:
+    with running(server("epqs", faults=Faults(reboot_after=2))) as port:
+        with ElgamaReader.open(place("epqs", port)) as meter, ElgamaReader.open(place("epqs", port)) as other:
+            assert meter.clock().interval == other.clock().interval == 900
+            with pytest.raises(ConnectionLost):
+                meter.clock()
+            with pytest.raises(ConnectionLost):
+                other.clock()
+        with ElgamaReader.open(place("epqs", port)) as meter:
+            assert meter.clock().interval == 900
+
+
+@pytest.mark.parametrize("faults", [Faults(wrong_keys=True), Faults(activation_restarts=True), Faults(seed=1)])
+def test_faults_that_it_cannot_have(faults: Faults) -> None:
+    with pytest.raises(ConfigurationError, match=faults.named[0]):
+        server("epqs", faults=faults)
