@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -16,7 +17,7 @@ from cosem.fleet.compare import Kind, compare
 from cosem.fleet.director import Director, Said
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.ledger import Answer, answers, create
-from cosem.fleet.population import Population, PopulationLimits
+from cosem.fleet.population import Group, Population, PopulationLimits
 from cosem.fleet.scenario import Outage, Scenario
 from cosem.fleet.truth import measured
 from cosem.io.simulated import World
@@ -47,7 +48,7 @@ URL = ConnectionUrl.parse("tcp://127.0.0.1?client=1")
 class Day:
     """All that happens in one day: what was said unasked, what was answered, and every octet with its time."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, groups: int | Sequence[Group] = COUNT) -> None:
         self.world = World(seed)
         self.clock = VirtualClock(MIDNIGHT, real=self.world.now)
         self.keys = FleetKeys(Secret(bytes(range(32))))
@@ -55,7 +56,7 @@ class Day:
         limits = PopulationLimits(ready=3)
         self.director = Director(SCENARIO, COUNT, seed)
         self.population = Population(
-            COUNT, seed=seed, keys=self.keys, clock=self.clock, limits=limits, effects=self.director.effects
+            groups, seed=seed, keys=self.keys, clock=self.clock, limits=limits, effects=self.director.effects
         )
         self.counters = MemoryCounterStore()
         self.said: list[Said] = []
@@ -118,8 +119,8 @@ class Day:
 class Backfilled(Day):
     """A day after which the head-end reads all that was captured in it, and stores it."""
 
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed)
+    def __init__(self, seed: int, groups: int | Sequence[Group] = COUNT) -> None:
+        super().__init__(seed, groups)
         self.stored = dict[str, list[Reading]]()
 
     async def head_end(self) -> None:
