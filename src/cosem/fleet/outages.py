@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from cosem.fleet.effects import AffectedHousehold, Effects, Energy, Tariffed, affected_objects
-from cosem.meter.behaviour.captures import captured_times, failed_for
+from cosem.meter.behaviour.captures import failed_for
 from cosem.meter.behaviour.clock import last_multiple
 from cosem.meter.behaviour.profile_generic import Profile, RecomputedRows, Rows
 from cosem.meter.demo import CAPTURE_PERIOD, LOAD_PROFILE, POWER_DOWN, POWER_UP, Household
@@ -110,16 +110,14 @@ class Standing:
 
 
 class PoweredRows(RecomputedRows):
-    """Rows of the times at which there was power, computed when they are asked for; a buffer holds as many as ever."""
+    """Rows of the times at which the scenario let there be power, computed when they are asked for."""
 
     __slots__ = ()
 
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
         if visit.device.meter.was_set:
             return self.rows_by_eras(profile, visit, start, end)
-        last, step = profile.last_time(visit.time), timedelta(seconds=profile.period)
-        times = captured_times(last, step, profile.entries, start, end, partial(self.failed_for, visit))
-        return profile.rows_of(visit, (visit.at(each.astimezone(visit.time.tzinfo)) for each in times))
+        return self.rows_with_gaps(profile, visit, start, end)
 
     def failed_for(self, visit: Visit, time: datetime) -> timedelta | None:
         """Return how long there has been no power when a row is due; None where it is captured."""

@@ -1,20 +1,22 @@
 """Meters for demonstrations and tests: whatever is read of them follows from a number and the time.
 
-What they measure is a load, that of a household unless another one is named (see `cosem.meter.loads`); that they
-sometimes lose power is told here. What happens to a meter itself, such as that a client sets its clock, is noted in its
-event log beside that.
+What they measure is a load, that of a household unless another one is named (see `cosem.meter.loads`). Their event log
+tells since when they have power, when daylight saving began and ended, and what happens to the meter itself, such as
+that a client sets its clock: nothing that their rows and registers do not show as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 
 from cosem.errors import ConfigurationError
+from cosem.meter import saving
 from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription, Keys
+from cosem.meter.behaviour.captures import failed_for
 from cosem.meter.behaviour.profile_generic import RECOMPUTED
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.events import MeterEvent
@@ -22,7 +24,6 @@ from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.feed import MeteredLoad
 from cosem.meter.item import FromSource
 from cosem.meter.loads import KINDS, Load, figure, shown
-from cosem.meter.loads.chance import trait
 from cosem.meter.loads.codes import figure_of
 from cosem.meter.loads.course import Moment
 from cosem.meter.logical_device import LogicalDevice
@@ -174,13 +175,10 @@ def _associations(
     return PUBLIC_ASSOCIATION, described
 
 
-# -- when the power is down -------------------------------------------------------------------------------------------
+# -- what the event log tells -----------------------------------------------------------------------------------------
 
 POWER_DOWN, POWER_UP, IMAGE_ACTIVATED = 1, 2, 18
 """Codes of events, those of IDIS."""
-_EVENT_DAYS: Final = 60
-_OUTAGE_SHARE: Final = 0.06
-"""How many days have an outage."""
 
 
 class _OwnLog:
@@ -191,7 +189,7 @@ class _OwnLog:
 
     def noted(self, device: LogicalDevice, event: MeterEvent, time: datetime) -> None:
         """Note an event that has a code."""
-        code = codes().get(event)
+        code = None if event in saving.EVENTS else codes().get(event)  # of those it knows by itself
         if code is not None and isinstance(device.source, Household | SteadyHousehold):
             device.source.note(time, code)
 
@@ -207,7 +205,7 @@ def codes() -> Mapping[MeterEvent, int]:
 
 
 class Household(Load):
-    """One household: its load, its plate, when it lost power, and what its meter has noted beside that."""
+    """One household: its load, its plate, what befell it, and what its meter has noted beside that."""
 
     __slots__ = ("noted",)
 
@@ -230,20 +228,12 @@ class Household(Load):
 
     def events(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
         """Return its history, and what was noted beside it in the order in which it came, the oldest first."""
-        return _together(self.history(time), self.noted, time)
+        known = [*self.history(time), *_savings(time, self.begin, time)]
+        return _together(sorted(known, key=_when), self.noted, time)
 
     def history(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
-        """Return the outages of the last weeks, the oldest first."""
-        rows: list[tuple[datetime, Unsigned]] = []
-        today = max(int(self.seconds(time) // _DAY), 0)
-        for day in range(max(0, today - _EVENT_DAYS), today + 1):
-            if trait(self.number, f"outage {day}") < _OUTAGE_SHARE:
-                down = self.begin + timedelta(days=day, minutes=int(1300 * trait(self.number, f"begin {day}")))
-                up = down + timedelta(seconds=20 + int(7000 * trait(self.number, f"length {day}")))
-                for moment, code in ((down, POWER_DOWN), (up, POWER_UP)):
-                    if moment <= time:
-                        rows.append((moment.astimezone(time.tzinfo), Unsigned(code)))
-        return rows
+        """Return what befell it until a true time, the oldest first: it has power since it began."""
+        return [(self.begin.astimezone(time.tzinfo), Unsigned(POWER_UP))] if self.begin <= time else []
 
     def last_event(self, time: datetime) -> Unsigned:
         """Return the code of the last event, 0 when there was none."""
@@ -259,7 +249,7 @@ class Household(Load):
 
 
 class SteadyHousehold:
-    """A household whose meter has a clock that was set, or a breaker: it goes by the true time, and as the breaker is.
+    """A household whose meter has a clock that was set, a breaker, or been without power: it goes by the true time.
 
     It is asked with what the clock shows.
     """
@@ -305,12 +295,27 @@ class SteadyHousehold:
         """Return its events as the clock showed them, in the order in which they happened."""
         household, true = self.truly(time)
         shown = self._meter.shown_then
-        history = [(shown(at.astimezone(UTC)).astimezone(time.tzinfo), code) for at, code in household.history(true)]
-        return _together(history, household.noted, time)
+        known = [(shown(at.astimezone(UTC)).astimezone(time.tzinfo), code) for at, code in household.history(true)]
+        failures = self._meter.power.failures if self._meter.has_outages else ()
+        for era in self._meter.eras(time):
+            with self._meter.seen_in(era):
+                changes = _savings(time, max(household.begin, era.since or household.begin), era.until)
+                known += [each for each in changes if failed_for(failures, self._meter.true_time_of(each[0])) is None]
+        return _together(sorted(known, key=_when), household.noted, time)
 
     def last_event(self, time: datetime) -> Unsigned:
         """Return the code of the last event, 0 when there was none."""
         return _last(self.events(time))
+
+
+def _savings(shown: datetime, since: datetime, until: datetime) -> list[tuple[datetime, Unsigned]]:
+    """Return when daylight saving began and ended in the zone of a clock, from one time that it showed to another."""
+    changes = saving.changes(cast("tzinfo", shown.tzinfo), since, until)
+    return [(at, Unsigned(codes()[event])) for at, event in changes]
+
+
+def _when(row: tuple[datetime, Unsigned]) -> datetime:
+    return row[0]
 
 
 def _together(
@@ -329,6 +334,3 @@ def _together(
 
 def _last(events: list[tuple[datetime, Unsigned]]) -> Unsigned:
     return events[-1][1] if events else Unsigned(0)
-
-
-_DAY: Final = 86_400

@@ -260,6 +260,8 @@ class Power:
         """Go on from before a restart."""
         self._since, self._held, self._done = since, held, done
         self._failures = tuple((down, up) for down, up in failures)
+        if self._failures:
+            self._let_measure_truly()
 
     # -- how that is done ---------------------------------------------------------------------------------------------
 
@@ -280,7 +282,13 @@ class Power:
         finally:
             self._busy = busy
 
+    def _let_measure_truly(self) -> None:
+        """Let what measures know of the meter, and so of its failures."""
+        for device in self._meter.devices.values():
+            device.measure_truly()
+
     def _fail(self, at: datetime, *, began: bool = True) -> None:
+        self._let_measure_truly()
         busy, self._busy = self._busy, True
         meter, shown = self._meter, self._meter.shown(at)
         try:

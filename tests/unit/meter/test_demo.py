@@ -51,13 +51,23 @@ def test_a_day_of_profile_has_96_rows_at_the_quarters() -> None:
     assert all(after - before == timedelta(minutes=15) for before, after in pairwise(times))
 
 
-def test_outages_come_in_pairs_and_not_from_the_future() -> None:
-    rows = meter(3).value(EVENT_LOG.buffer)
-    assert rows
-    assert {int(row[1]) for row in rows} <= {1, 2}
+@pytest.mark.parametrize("number", range(20))
+def test_its_log_tells_of_nothing_that_its_rows_do_not_show(number: int) -> None:
+    vienna = ZoneInfo("Europe/Vienna")
+    logged = [
+        (DateTime.from_octets(bytes(row[0])).to_datetime(UTC).astimezone(vienna), int(row[1]))
+        for row in meter(number).value(EVENT_LOG.buffer)
+    ]
+    assert [code for _, code in logged] == [2, *[3] * (len(logged) - 1)], "power since it began, and daylight saving"
+    begin = Load(number, vienna).begin
+    assert logged[0][0] == begin
+    # The last Sundays of March and October at 1:00 UTC, by Directive 2000/84/EC
+    changes = [(at.astimezone(UTC).month, at.isoweekday(), at.astimezone(UTC).hour) for at, _ in logged[1:]]
+    assert set(changes) == {(3, 7, 1), (10, 7, 1)}
+    assert len(changes) == 2 * (NOW.year - begin.astimezone(vienna).year) + 1
+    rows = meter(number).value(LOAD_PROFILE.buffer)
     times = [DateTime.from_octets(bytes(row[0])).to_datetime() for row in rows]
-    assert times == sorted(times)
-    assert times[-1] <= NOW
+    assert all(after - before == timedelta(minutes=15) for before, after in pairwise(times)), "nor do rows"
 
 
 def test_security_needs_its_secrets() -> None:

@@ -259,6 +259,49 @@ def test_so_many_failures_are_remembered_and_over_a_restart(tmp_path: Path) -> N
     assert again.power.failures == meter.power.failures
 
 
+TEMPLATE = HEAD + 'template = "household"\nnumber = 3\n'
+CAPTURED, COMPUTED = ProfileGeneric("1.0.99.2.0.255"), ProfileGeneric("1.0.99.1.0.255")
+
+
+@pytest.mark.parametrize("by", [0, 3, -3])
+def test_rows_that_a_template_computes_have_the_gaps_of_those_that_are_captured(by: int) -> None:
+    now = Now(NOON)
+    spans = (("2026-03-28T13:10:00Z", 3600), ("2026-03-29T03:00:00Z", 900))
+    outages = "".join(f"[[power]]\nat = {at}\nlength = {length}\n" for at, length in spans)
+    meter = parse(TEMPLATE + outages, clock=now)
+    columns = meter.value(COMPUTED.capture_objects)
+    meter.add(CAPTURED, capture_objects=columns, capture_period=900, profile_entries=500)
+    for _ in range(3):
+        now.later(hours=10)
+        meter.settle()
+        if by:
+            meter.set_time(meter.time() + timedelta(hours=by))
+    captured = meter.value(CAPTURED.buffer)
+    rows: Any = meter.value(COMPUTED.buffer)
+    assert len(captured) > 80
+    assert rows[-len(captured) :] == captured
+    assert len(rows) == meter.value(COMPUTED.profile_entries)
+    assert not [row for row in rows if after(minutes=70) < moment(row[0]) <= after(minutes=130)]
+    logged = [(at, code) for at, code in events(meter) if code in (1, 2)][-4:]
+    assert [code for _, code in logged] == [1, 2, 1, 2]
+
+
+def test_a_template_without_power_counts_nothing_and_its_rows_say_so() -> None:
+    now = Now(NOON)
+    meter = parse(TEMPLATE, clock=now)
+    now.later(minutes=20)
+    meter.power.down()
+    before = meter.value(ENERGY.value)
+    now.later(minutes=80)
+    assert meter.value(ENERGY.value) == before
+    meter.power.up()
+    assert meter.value(ENERGY.value) == before
+    now.later(minutes=10)
+    rows: Any = meter.value(COMPUTED.buffer)
+    assert [moment(row[0]) - NOON for row in rows[-2:]] == [timedelta(minutes=15), timedelta(minutes=105)]
+    assert int(rows[-1][2]) - int(before) < 200, "what came in five minutes"
+
+
 # -- what is made up for -----------------------------------------------------------------------------------------------
 
 NOTES = '[{n}, [[1, 1, "0.0.96.14.0.255", 2, {{ unsigned = {n} }}], [2, 7, "0.0.99.98.1.255", 2, {{ integer = 0 }}]]]'

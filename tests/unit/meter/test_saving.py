@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +66,62 @@ def test_a_zone_without_daylight_saving_notes_none() -> None:
     meter = meter_at(now, "Asia/Kolkata")
     now.later(days=300)
     assert rows(meter) == []
+
+
+TEMPLATE = '[meter]\nname = "KFM1020012345678"\nzone = "Europe/Berlin"\ntemplate = "household"\n'
+
+
+def of_template(meter: Meter) -> list[tuple[DateTime, int]]:
+    """Return what the log of a template has of this year."""
+    return [row for row in rows(meter) if row[0].year == MARCH.year]
+
+
+@pytest.mark.parametrize("by", [timedelta(), timedelta(hours=3), -timedelta(hours=3)])
+def test_a_template_notes_both_as_a_described_meter_does(by: timedelta) -> None:
+    now = Now(MARCH)
+    template, described = parse(TEMPLATE, clock=now), meter_at(now)
+    if by:
+        for meter in (template, described):
+            meter.set_time(now() + by)
+    now.later(days=250)
+    noted = [row for row in of_template(template) if row[1] == 3]
+    assert [each.octets for each, _ in noted] == [each.octets for each, _ in rows(described)]
+    assert len(noted) == 2
+
+
+def test_a_template_whose_clock_is_set_past_a_change_notes_none() -> None:
+    now = Now(MARCH)
+    meter = parse(TEMPLATE, clock=now)
+    meter.set_time(MARCH + timedelta(days=2))
+    now.later(days=30)
+    assert [code for _, code in of_template(meter)] == [4, 5]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_template_without_power_at_a_change_notes_none(restarted: bool, tmp_path: Path) -> None:
+    now = Now(MARCH)
+    text = TEMPLATE + "[[power]]\nat = 2026-03-29T00:30:00Z\nlength = 3600\n"
+    meter = parse(text, clock=now, state=tmp_path / "state")
+    now.later(days=30)
+    assert [code for _, code in of_template(meter)] == [1, 2]
+    if restarted:
+        meter.keep()
+        assert meter.memory is not None
+        meter.memory.close()
+        meter = parse(text, clock=now, state=tmp_path / "state")
+        assert [code for _, code in of_template(meter)] == [1, 2, 2]
+
+
+def test_an_alarm_for_a_change_leaves_one_entry_of_it_in_the_log_of_a_template() -> None:
+    now = Now(MARCH)
+    alarm = '[[object]]\nclass = "Data"\ninstance = "0.0.97.98.0.255"\nvalue = { unsigned = 0 }\n'
+    meter = parse(
+        f'{TEMPLATE}{alarm}[[alarms]]\nregister = "0.0.97.98.0.255"\nbits = {{ daylight_saving_begun = 5 }}\n',
+        clock=now,
+    )
+    now.later(days=10)
+    assert [code for _, code in of_template(meter)] == [3]
+    assert int(meter.value(Data("0.0.97.98.0.255").value)) == 1 << 5
 
 
 def test_who_is_told_of_events_is_told_without_a_log(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol, TypeAlias, cast
 
 from cosem.errors import ConfigurationError, CosemError, ShapeError
 from cosem.meter.behaviour import clock
-from cosem.meter.behaviour.captures import captured_times
+from cosem.meter.behaviour.captures import captured_times, failed_for
 from cosem.meter.item import Asked, Behaviour, FromSource, Item, Refusal, Visit, answered
 from cosem.meter.values import encode_value
 from cosem.protocol.apdu.get import DataAccessResult
@@ -253,8 +253,11 @@ class RecomputedRows:
     exact = True
 
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
-        if visit.device.meter.was_set:
+        meter = visit.device.meter
+        if meter.was_set:
             return self.rows_by_eras(profile, visit, start, end)
+        if meter.has_outages:
+            return self.rows_with_gaps(profile, visit, start, end)
         last = profile.last_time(visit.time)
         first = last - timedelta(seconds=(profile.entries - 1) * profile.period)
         step = timedelta(seconds=profile.period)
@@ -265,6 +268,12 @@ class RecomputedRows:
         zone = visit.time.tzinfo
         count = max((last - first) // step + 1, 0)
         return profile.rows_of(visit, (visit.at((first + place * step).astimezone(zone)) for place in range(count)))
+
+    def rows_with_gaps(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
+        """Return the rows of a meter that was without power for a time; a buffer holds as many as ever."""
+        last, step = profile.last_time(visit.time), timedelta(seconds=profile.period)
+        times = captured_times(last, step, profile.entries, start, end, partial(self.failed_for, visit))
+        return profile.rows_of(visit, (visit.at(each.astimezone(visit.time.tzinfo)) for each in times))
 
     def rows_by_eras(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
         """Return the rows of a meter whose clock was set: what it jumped over is missing, what came twice is twice."""
@@ -283,7 +292,8 @@ class RecomputedRows:
 
     def failed_for(self, visit: Visit, time: datetime) -> timedelta | None:
         """Return how long there has been no power when a row is due, in UTC; None where it is captured."""
-        return None
+        meter = visit.device.meter
+        return failed_for(meter.power.failures, meter.true_time_of(time)) if meter.has_outages else None
 
     def count(self, profile: Profile, visit: Visit) -> int:
         return profile.entries
