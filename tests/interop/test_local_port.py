@@ -16,7 +16,7 @@ from queue import Queue
 import pytest
 
 from cosem import Data, Meter, Register, Unit
-from cosem.meter import Access, AssociationDescription, LocalPort, Rights, serving
+from cosem.meter import Access, AssociationDescription, LocalPort, Rights, describe, serving
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.crypto.mechanism import named
 from cosem.protocol.values.data import OctetString
@@ -92,6 +92,25 @@ def test_a_readout_in_partial_blocks() -> None:
     assert ["1.8.0", "12345.678", "kWh"] in sets
 
 
+@pytest.mark.interop(feature="mode C readout", peer="iec62056-21", role="server")
+@pytest.mark.parametrize(
+    ("option", "sets"),
+    [
+        ("readout", [["96.1.0", "12345678", None], ["1.8.0", "12345.678", "kWh"]]),
+        ("manufacturer6", [["32.7.0", "230.1", "V"]]),
+    ],
+)
+def test_the_port_that_the_example_describes(
+    monkeypatch: pytest.MonkeyPatch, option: str, sets: list[list[str | None]]
+) -> None:
+    monkeypatch.setenv("METER_PASSWORD", "12345678")
+    with served(describe.load(ROOT / "examples" / "meter.toml"), "iec21+tcp") as port:
+        read, identification = peer({"port": port}, ["readout", option], ["identification"])
+    assert read == sets
+    # The peer takes the first of the meter's own words for the backslash of an enhanced identification.
+    assert identification == ["KFM", "5", "XAMPLE"]
+
+
 @pytest.mark.interop(feature="programming mode", peer="iec62056-21", role="server")
 def test_programming_mode() -> None:
     meter = described()
@@ -131,6 +150,15 @@ def test_pydlms_reads_out_over_a_line() -> None:
         answer = drive("pydlms_optical.py", path, "readout")
     assert answer["identification"] == "1020012345678"
     assert ["1.8.0", [["12345.678", "kWh"]]] in answer["sets"]
+
+
+@pytest.mark.interop(feature="mode C readout", peer="pydlms-client", role="server")
+def test_pydlms_reads_out_the_port_that_the_example_describes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("METER_PASSWORD", "12345678")
+    with on_a_line(describe.load(ROOT / "examples" / "meter.toml"), "iec21+serial") as path:
+        answer = drive("pydlms_optical.py", path, "readout")
+    assert answer["identification"] == "EXAMPLE"
+    assert answer["sets"] == [["96.1.0", [["12345678", None]]], ["1.8.0", [["12345.678", "kWh"]]]]
 
 
 @pytest.mark.interop(feature="mode E", peer="pydlms-client", role="server")

@@ -32,6 +32,7 @@ from cosem.protocol.profile.communication import Station
 
 if TYPE_CHECKING:
     from cosem.meter.limits import MeterLimits
+    from cosem.meter.local import LocalPort
 
 MOST_SHIFTS: Final = 64
 """How many settings of its clock a meter remembers, to know what was measured before."""
@@ -101,6 +102,7 @@ class Meter:
             "faults",
             "key_keeper",
             "limits",
+            "local_port",
             "memory",
             "preset",
             "system_title",
@@ -141,6 +143,8 @@ class Meter:
         self.memory: Keeper | None = None
         self.limits: MeterLimits | None = None
         """What whoever serves it lets clients use, unless told otherwise."""
+        self.local_port: LocalPort | None = None
+        """How it behaves at its local port, unless whoever serves it says otherwise."""
         self.preset: Preset | None = None
         self.customer_ports: tuple[HanRule, ...] = ()
         self.devices = {MANAGEMENT: LogicalDevice(self, MANAGEMENT, name)}

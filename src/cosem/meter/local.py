@@ -233,6 +233,18 @@ class LocalSession:
                     yield _answer(visit, item, short(item.instance))
 
 
+def shows(visit: Visit, obis: Obis) -> bool:
+    """Tell whether a readout may show an object that is there."""
+    item = visit.find(obis)
+    if item is None:
+        return False
+    try:
+        members.authorize(visit, members.Service.GET, item.class_id, obis, _VALUE.get(item.class_id, 2))
+    except Refusal:
+        return False
+    return True
+
+
 def short(obis: Obis) -> str:
     """Return a code as readouts have it: `1.8.0`, `0-0:96.1.0`, `1.8.0*1`."""
     a, b, c, d, e, f = obis.octets

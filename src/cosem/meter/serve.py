@@ -78,7 +78,8 @@ class Server(Place):
         limits: how many connections at once.
         timing: how long a client may be silent.
         connection_limits: what each connection may use. Limits and timing left out are those of the meter.
-        port: how the meter behaves at its local port, where the URL is of IEC 62056-21 or has its sign-on.
+        port: how the meter behaves at its local port, where the URL is of IEC 62056-21 or has its sign-on; left out,
+            as it is described.
         witness: is told what was answered to each request.
 
     Raises:
@@ -108,7 +109,9 @@ class Server(Place):
         if self._local and (self._url.framing, self._url.medium) not in AVAILABLE:
             raise ConfigurationError(f"{self._url.scheme} cannot be served: use iec21+tcp or iec21+serial")
         self._profile = TCP_WRAPPER if self._url.framing == "iec21" else profile_of(self._url)
-        self._port = _of_url(port or LocalPort(), self._url)
+        self._port = _of_url(port or meter.local_port or LocalPort(), self._url)
+        if self._local:
+            self._url = _told_by(self._port, self._url)
         self._parameters = parameters(self._url) if self._url.framing == "hdlc" else MOST
         self._timing = timing or own.timing
         self._connection_limits = connection_limits or own.connection
@@ -239,6 +242,17 @@ def _of_url(port: LocalPort, url: ConnectionUrl) -> LocalPort:
     mode = port.mode or (None if url.mode in (None, "auto") else Mode(url.mode))
     address = url.address if port.address is None else port.address
     return replace(port, address=address, mode=mode, settings=settings)
+
+
+def _told_by(port: LocalPort, url: ConnectionUrl) -> ConnectionUrl:
+    """Return the URL with what whoever reads the port has to know of it, and whoever opens its line."""
+    settings = port.settings
+    told: dict[str, Any] = {"mode": None if port.mode is None else port.mode.value}
+    for name, field, usual in (("bcc", "block_check", BlockCheck.XOR), ("wake", "wake_up", WakeUp.NONE)):
+        told[name] = settings[field].value if settings.get(field, usual) is not usual else None
+    if url.medium in LINES:
+        told |= {"baud": settings.get("initial_baud"), "format": settings.get("character_format")}
+    return replace(url, **{name: value for name, value in told.items() if value is not None})
 
 
 async def _serve(server: Server) -> None:

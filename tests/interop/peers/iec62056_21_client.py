@@ -3,7 +3,8 @@
 The first argument is one JSON object: {"port": TCP port} or {"path": serial port}, perhaps with "password"; the second
 a JSON list of operations, run in one session, in order:
 
-    ["readout"]                  the standard readout, mode C
+    ["readout"]                  the standard readout, mode C; with another mode, such as "manufacturer6", that one
+    ["identification"]           maker, baud character and words of the meter that was read out
     ["programming"]              sign on into programming mode and send the password
     ["read", address]            R1
     ["write", address, value]    W1
@@ -57,8 +58,16 @@ def programming(client: Iec6205621Client) -> list:
     return [asked.command, asked.command_type, asked.data_set.value, client._recv_ack()]
 
 
+def readout(client: Iec6205621Client, mode: str = "readout") -> list:
+    client.startup()
+    client.ack_with_option_select(mode)
+    client.transport.switch_baudrate(client.switchover_baudrate)
+    return sets(client.read_response().data)
+
+
 OPERATIONS = {
-    "readout": lambda client: sets(client.standard_readout().data),
+    "readout": readout,
+    "identification": lambda client: [client.manufacturer_id, client.switchover_baudrate_char, client.identification],
     "programming": programming,
     "read": lambda client, address: sets([client.read_single_value(address)]),
     "write": lambda client, address, value: client.write_single_value(address, value),

@@ -251,3 +251,16 @@ def test_a_reader_that_goes_away_is_no_traceback(tmp_path: Path, served: Any) ->
     process.stderr.close()
     process.wait(60)
     assert "Traceback" not in err
+
+
+def test_the_printed_command_reads_a_local_port_as_it_is_described(tmp_path: Path) -> None:
+    description = tmp_path / "meter.toml"
+    description.write_text(
+        '[meter]\nname = "TST0000000000001"\ntemplate = "household"\n'
+        '[local]\nidentification = "TSt5SHOP"\nblock_check = "sum"\nreadout = ["0.0.42.0.0.255"]\n'
+    )
+    with simulated(tmp_path, str(description), "--listen", "iec21+tcp://127.0.0.1:0") as (line,):
+        ran = program(tmp_path, *split(line.split("  ", 2)[2])[1:])
+    assert ran.returncode == 0, ran.stderr
+    assert "TST0000000000001" in ran.stdout
+    assert "1.8.0" not in ran.stdout

@@ -120,6 +120,10 @@
     clock_reserve = 172800              # seconds that the clock goes on; left out, as long as it takes
     long_failure = 180                  # seconds from which on a failure is a long one
 
+    [local]                             # its optical port or current loop; see `cosem.meter.describe.local`
+    identification = 'KFM5\\2SHOP'       # IEC 62056-21; left out, of the name
+    readout = ["0.0.96.1.0.255", "1.0.1.8.0.255"] # left out, all numbers and texts that client 16 may read
+
     [[power]]                           # when there is none
     at = 2026-03-01T08:00:00+01:00
     length = 7200                       # seconds
@@ -163,6 +167,7 @@ from cosem.meter.describe.association import DEMO, GRANTS, NAMINGS, PROTECTIONS,
 from cosem.meter.describe.billing import add_billing
 from cosem.meter.describe.limits import limit
 from cosem.meter.describe.load import feed_from
+from cosem.meter.describe.local import add_local_port
 from cosem.meter.describe.m_bus import add_sub_meter
 from cosem.meter.describe.meter import Furnished, Surroundings, add_device, companion_from, meter_from
 from cosem.meter.describe.metrology import add_firmware, add_metrology
@@ -351,5 +356,7 @@ def _described(
             device.offer(replace(PUBLIC_ASSOCIATION, naming=naming or BY_LOGICAL_NAMES, limits=sizes))
     if limits is not None:
         limit(meter, limits)
+    if "local" in whole:
+        add_local_port(meter, whole.table("local"))
     whole.finish()
     return meter
