@@ -142,6 +142,21 @@ def test_a_clock_drifts_by_the_scenario_and_of_its_own_accord() -> None:
     assert effects.drifts(0) == ((BEGIN + DAY, rate),)
 
 
+@pytest.mark.parametrize("back", [0, 50])
+def test_counters_fall_back_under_demo_keys_with_each_association(back: int) -> None:
+    wrong = (Misbehaviour(Faults(counter_back=back)),) if back else ()
+    meters = Population((group(1, *wrong),), keys=DEMO, first_counter=1000)
+    sent: list[int] = []
+    for _ in range(3):
+        with meters.visit(0) as meter:
+            association = meter.management.association(1)
+            assert association is not None
+            assert association.keys is not None
+            counter = meter.counters.sending(association.keys, meter.system_title)
+            sent += [counter.next(), counter.next()]
+    assert sent == ([950, 951, 902, 903, 854, 855] if back else list(range(1000, 1006)))
+
+
 # -- what is refused --------------------------------------------------------------------------------------------------
 
 
