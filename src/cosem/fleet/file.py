@@ -37,7 +37,8 @@
     at = 2026-03-29T02:30:00+02:00
     length = 1800
 
-Everything but [[meters]] may be left out. All that is wrong is told at once, with table and key.
+Everything but [[meters]] may be left out; `docs/fleet.md` has every key, with what it is when left out. All that is
+wrong is told at once, with table and key.
 """
 
 from __future__ import annotations

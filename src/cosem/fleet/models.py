@@ -42,7 +42,6 @@ from cosem.errors import ConfigurationError
 from cosem.fleet.effects import BY_TARIFF
 from cosem.fleet.push_setup import PushSettings, setups
 from cosem.fleet.scripted import FIRMWARE, can_count
-from cosem.meter.behaviour.profile_generic import Profile, RecomputedRows
 from cosem.meter.clone import ASSOCIATIONS, items_of, management_of, zone_of
 from cosem.meter.demo import OWN_LOG, codes
 from cosem.meter.describe import Surroundings, tables_of, unentered
@@ -131,6 +130,7 @@ def name_of(number: int, place: int = 0) -> str:
 _REFUSED: Final[Mapping[str, str]] = {
     "state": "the meters of a fleet are remembered as long as it runs, and no longer: leave it out",
     "limits": "those of the fleet hold for each of its meters: write [limits] in its file",
+    "local": "nobody is at the optical port of a meter of a fleet: leave it out",
     "power": "when there is none, the fleet says: write [[outage]] in its file",
     "faults": "which meters do wrong, and what, the fleet says: write faults in its [[meters]]",
     "push": "where and when meters push, the fleet says: write [push] in its file",
@@ -163,7 +163,7 @@ class Described:
         meter = self._described(self._tables, Surroundings())
         self._called = {device.name for device in meter.devices.values()}
         self.notes = tuple(_notes(meter.management))
-        self.lacks = dict(self._lacking(meter))
+        self.lacks = dict(self._lacking(meter.management))
 
     def make(self, own: Own, push: PushSettings | None = None) -> Meter:
         around = Surroundings(own.counters, own.clock, own.zone, own.entropy, own.lockout, own.faults)
@@ -222,15 +222,7 @@ class Described:
         ]
         return tables
 
-    def _lacking(self, meter: Meter) -> Iterator[tuple[str, str]]:
-        device = meter.management
-        recomputed = next(filter(None, map(_recomputed, meter.devices.values())), None)
-        if recomputed is not None:
-            yield (
-                "outage",
-                f"{self.label} has {recomputed}, whose rows are recomputed as if there were power always: "
-                "write kind in place of a template alone, or a [load] with a [[profile]]",
-            )
+    def _lacking(self, device: LogicalDevice) -> Iterator[tuple[str, str]]:
         found = device.find(FIRMWARE)
         if found is None or found.class_id != DataObject.class_id:
             yield "firmware", f"{self.label} has no Data object {FIRMWARE} that would tell the version: add one"
@@ -242,12 +234,6 @@ class Described:
         ours = next((each for each in setups(self.notes) if each in device.objects), None)
         if ours is not None:
             yield "push", f"{self.label} has {ours}, by which the meters of a fleet push: leave one of the two out"
-
-
-def _recomputed(device: LogicalDevice) -> Obis | None:
-    """Return a profile of a device whose rows are recomputed on time; None where there is none."""
-    profiles = ((item.instance, cast("Profile", item.state)) for item in device.objects.profiles)
-    return next((name for name, each in profiles if each.period and isinstance(each.source, RecomputedRows)), None)
 
 
 def _seed(own: Own, place: int) -> int:

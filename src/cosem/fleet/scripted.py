@@ -87,7 +87,7 @@ _NEEDS: Final = (
 )
 """Tables of a scenario, which companions can go by them, and what others lack."""
 
-_HAPPENINGS: Final = {"outage": "outages", "firmware": "firmware", "tamper": "tampers", "tariff": "tariffs"}
+_HAPPENINGS: Final = {"firmware": "firmware", "tamper": "tampers", "tariff": "tariffs"}
 """Tables of a scenario that not all meters can go by, and what they are in it."""
 
 

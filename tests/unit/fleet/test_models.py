@@ -354,6 +354,7 @@ def test_a_described_meter_pushes_with_the_codes_of_its_log(folder: Path) -> Non
         ("", "", "[limits]\nconnections = 1", r"limits: .*write \[limits\]"),
         ("", "", "[faults]\nloss = 0.1", r"faults: .*write faults in its \[\[meters\]\]"),
         ("faults = { verification_fails = true }", "", "", "verification_fails: meter.toml meters take no firmware"),
+        ("", "", "[local]", "local: nobody is at the optical port"),
         ("", "", "[[power]]\nat = 2026-03-03T12:00:00Z\nlength = 1", r"power: .*write \[\[outage\]\]"),
         ("", "", "[[push]]\ninstance = '0.4.25.9.0.255'", r"push: .*write \[push\]"),
         ("", "", "[[alarms]]\nregister = '0.0.97.98.0.255'\npush = '0.4.25.9.0.255'", r"alarms.* 1: push: "),
@@ -370,13 +371,6 @@ def test_a_described_meter_pushes_with_the_codes_of_its_log(folder: Path) -> Non
         ("[[firmware]]\nat = 2026-03-03T12:00:00Z\nversion = '2'", "1.0.0.2.0.255", "", "firmware: .*no Data object"),
         ("[[tamper]]\nat = 2026-03-03T12:00:00Z\nshare = 1", ", cover_opened = 34", "", "tamper: .*cover_opened"),
         ("[[tariff]]\nat = 2026-03-03T12:00:00Z\nform = 'single'", "1.0.1.8.2.255", "", "tariff: .*no registers"),
-        (
-            "[[outage]]\nat = 2026-03-03T12:00:00Z\nlength = 9",
-            "",
-            "[[profile]]\ninstance = '1.0.99.2.0.255'\nperiod = 900\nrecomputed = true\n"
-            "columns = ['0.0.1.0.0.255:time']",
-            r"outage: .*1\.0\.99\.2\.0\.255, whose rows are recomputed",
-        ),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_file(folder: Path, table: str, fits: str, more: str, wrong: str) -> None:
@@ -541,3 +535,21 @@ def test_an_outage_is_the_directors_for_meters_of_a_snapshot(folder: Path) -> No
     meters = Population(said.groups, clock=VirtualClock(AT, speed=0), effects=director.effects)
     with meters.visit(7) as meter:
         assert meter.untouched
+
+
+@pytest.mark.parametrize("first", [-24.0, 0.5, 24.0])
+def test_a_template_comes_through_an_outage_whenever_somebody_came_first(folder: Path, first: float) -> None:
+    (folder / "plain.toml").write_text('[meter]\nname = "KFM1"\ntemplate = "shop"\n')
+    clock = VirtualClock(AT + first * HOUR, speed=0)
+    meters = population(fleet(folder, SCRIPT, name="plain.toml"), clock)
+    with meters.visit(7) as meter:
+        meter.settle()
+    clock.step(48 * HOUR - first * HOUR)
+    with meters.visit(7) as meter:
+        meter.settle()
+        codes = (1, 2, 18, 44)  # those of IDIS
+        assert logged(meter)[-4:] == [(at, code) for (at, _), code in zip(HAPPENED, codes, strict=True)]
+        rows: Any = meter.value(PROFILE.buffer)
+        times = [DateTime.from_octets(bytes(row[0])).to_datetime(UTC).astimezone(UTC) for row in rows]
+        assert AT + timedelta(minutes=30) not in times
+        assert AT + timedelta(minutes=90) in times
