@@ -57,13 +57,14 @@ _MASK: Final = RegisterActivation.active_mask.index
 class MeteredLoad(Load):
     """A load that goes on as the true time does, whatever the clock of its meter is set to.
 
-    While the main breaker of `device` is open nothing of it flows.
+    While the main breaker of `device` is open nothing of it flows; with `channel` it is the valve of a sub-meter there.
     """
 
-    __slots__ = ("_device", "_meter", "_openings", "_supply")
+    __slots__ = ("_channel", "_device", "_meter", "_openings", "_supply")
 
-    def __init__(self, number: int, meter: Meter, device: LogicalDevice | None = None) -> None:
+    def __init__(self, number: int, meter: Meter, device: LogicalDevice | None = None, channel: int = 0) -> None:
         super().__init__(number, meter.zone)
+        self._channel = channel
         self._meter = meter
         self._device = device
         self._openings: Openings | None = None
@@ -96,21 +97,21 @@ class MeteredLoad(Load):
 
     def _supplied(self) -> Supply | None:
         """Return what flows behind its breaker; None where it has none, or none that was ever open."""
-        openings = None if self._device is None else openings_of(self._device)
+        openings = None if self._device is None else openings_of(self._device, self._channel)
         if openings is not self._openings:
             self._openings = openings
             self._supply = None if openings is None else Supply(self.number, self.begin, openings.changes)
         return self._supply if openings is not None and openings.changes else None
 
 
-def openings_of(device: LogicalDevice) -> Openings | None:
-    """Return when the main breaker of a device opened and closed; None where it has none."""
+def openings_of(device: LogicalDevice, channel: int = 0) -> Openings | None:
+    """Return when the main breaker of a device, or that of a channel, opened and closed; None where it has none."""
     found = (item for item in device.timed if item.class_id == DisconnectControl.class_id)
-    return next((item.state for item in found if not item.instance.octets[_CHANNEL]), None)
+    return next((item.state for item in found if item.instance.octets[_CHANNEL] == channel), None)
 
 
 _CHANNEL: Final = 1
-"""Where value group B is: other breakers than 0 switch single loads, and the valves of sub-meters."""
+"""Where value group B is: 0 for the main breaker, a channel for the valve of its sub-meter or for a single load."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +134,17 @@ def seed_of(device: LogicalDevice) -> int:
 class Feed:
     """A load of one kind, and what the objects of a meter show of it; ConfigurationError for an unknown kind.
 
-    With `device` its main breaker is in the way of all that is of the medium of this kind.
+    With `device` its main breaker is in the way of all that is of the medium of this kind, and with `channel` the valve
+    of the sub-meter there.
     """
 
-    def __init__(self, kind: str, seed: int, meter: Meter, device: LogicalDevice | None = None) -> None:
+    def __init__(
+        self, kind: str, seed: int, meter: Meter, device: LogicalDevice | None = None, channel: int = 0
+    ) -> None:
         if kind not in KINDS:
             raise ConfigurationError(f"there is no load of kind {kind!r}, but {', '.join(KINDS)}")
         self.kind = kind
-        self.load: Load = MeteredLoad(seed, meter, device)
+        self.load: Load = MeteredLoad(seed, meter, device, channel)
         self._beside: Load = MeteredLoad(seed, meter)
 
     def total(self, code: Obis, scaler: int | None = None) -> Measured | None:

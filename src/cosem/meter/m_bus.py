@@ -1,9 +1,11 @@
 """Sub-meters behind a meter: what an M-Bus client (class 72) does, and the values that it captures of its device.
 
-There is no bus: the device is a load of its own, as gas, water or heat. The client takes values on time, or when it is
-asked to, as long as a device is installed at an address; the value of its channel shows the last one with its time. How
-far a key has come is told by `encryption_key_status`; its octets protect nothing here and are not kept. How the key is
-to be wrapped in `set_encryption_key` and `transfer_key` is for companions to say: any octets are taken.
+There is no bus: the device is a load of its own, as gas, water or heat, behind its valve where the meter has one: a
+disconnect control (class 70) whose value group B is the channel, such as 0-1:24.4.0. While that is open, nothing flows.
+The client takes values on time, or when it is asked to, as long as a device is installed at an address; the value of
+its channel shows the last one with its time. How far a key has come is told by `encryption_key_status`; its octets
+protect nothing here and are not kept. How the key is to be wrapped in `set_encryption_key` and `transfer_key` is for
+companions to say: any octets are taken.
 """
 
 from __future__ import annotations

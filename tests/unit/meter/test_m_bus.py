@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from behaving import NOON, Now
+from behaving import NOON, Now, run
 from cosem.client.follow import lines_of
 from cosem.errors import ConfigurationError
 from cosem.meter import Meter, members
 from cosem.meter.describe import parse
 from cosem.meter.feed import Feed
 from cosem.meter.m_bus import KINDS, SubMeter
+from cosem.meter.memory import remember
 from cosem.meter.p1 import telegram_of
 from cosem.protocol.apdu.action import ActionResult, MethodDescriptor
 from cosem.protocol.iec21.p1 import telegrams
 from cosem.protocol.model.classes.data_storage import ExtendedRegister
 from cosem.protocol.model.classes.m_bus import EncryptionKeyStatus, MBusClientVersion1
+from cosem.protocol.model.classes.time_and_event import DisconnectControl
 from cosem.protocol.values.data import Array, Data, Integer, OctetString, Unsigned
 from cosem.protocol.values.quantity import Quantity
+from cosem.store.state import open_state
+from described import thing
 
 CLIENT = MBusClientVersion1("0.1.24.1.0.255")
 VALUE = ExtendedRegister("0.1.24.2.1.255")
+VALVE = "0.1.24.4.0.255"
 HOUR = timedelta(hours=1)
 
 METER = """
@@ -114,6 +120,49 @@ def test_a_device_that_is_taken_away_says_nothing_until_it_is_installed() -> Non
     assert act(meter, 1, Unsigned(250)) is ActionResult.SUCCESS
     now.later(hours=1)
     assert (last(meter)[1], meter.value(CLIENT.primary_address)) == (NOON + 6 * HOUR, 250)
+
+
+@pytest.mark.parametrize("load", ["gas", "water", "heat", "household"])
+@pytest.mark.parametrize("code", ["0.1.24.4.0.255", "0.1.96.3.10.255"])
+def test_behind_an_open_valve_nothing_flows_and_then_it_goes_on_from_there(load: str, code: str) -> None:
+    now = Now(NOON + timedelta(minutes=30))
+    meter = parse(METER.format(load=load, period=3600, address=1) + thing("DisconnectControl", code), clock=now)
+    valve, open_from = DisconnectControl(code), now()
+    run(meter, valve.remote_disconnect)
+    now.later(hours=20)
+    assert last(meter) == (counted(meter, load, open_from), NOON + 20 * HOUR)
+    assert act(meter, 3) is ActionResult.SUCCESS
+    assert last(meter) == (counted(meter, load, open_from), now())
+    run(meter, valve.remote_reconnect)
+    closed_from = now()
+    now.later(hours=20)
+    missed = counted(meter, load, closed_from) - counted(meter, load, open_from)
+    assert missed > 1
+    assert last(meter)[0] == pytest.approx(counted(meter, load, NOON + 40 * HOUR) - missed, abs=1)
+    assert last(meter)[0] > counted(meter, load, open_from)
+
+
+def test_it_stays_open_over_a_restart(tmp_path: Path) -> None:
+    now, text = Now(NOON), METER.format(load="gas", period=3600, address=1) + thing("DisconnectControl", VALVE)
+    store = open_state(tmp_path / "state")
+    meter = parse(text, clock=now)
+    remember(meter, store)
+    run(meter, DisconnectControl(VALVE).remote_disconnect)
+    meter.keep()
+    store.close()
+    now.later(hours=20)
+    again = parse(text, clock=now)
+    remember(again, open_state(tmp_path / "state"))
+    assert last(again) == (counted(again, "gas", NOON), NOON + 20 * HOUR)
+
+
+@pytest.mark.parametrize("code", ["0.2.24.4.0.255", "0.0.96.3.10.255"])
+def test_other_valves_and_the_main_breaker_do_not_concern_it(code: str) -> None:
+    now = Now(NOON)
+    meter = parse(METER.format(load="gas", period=3600, address=1) + thing("DisconnectControl", code), clock=now)
+    run(meter, DisconnectControl(code).remote_disconnect)
+    now.later(hours=20)
+    assert last(meter) == (counted(meter, "gas", now()), now())
 
 
 def test_alarms_stand_until_they_are_reset() -> None:

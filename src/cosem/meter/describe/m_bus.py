@@ -18,4 +18,9 @@ def add_sub_meter(meter: Meter, table: Table) -> None:
     serial, maker = table.integer("serial", 10_000_000 + channel), table.text("maker", "KFM")
     address, period = table.integer("address", channel), table.integer("period", PERIOD)
     table.finish()
-    table.guarded(lambda: SubMeter(channel, Feed(load, seed, meter), serial, maker, address).attach(device, period))
+
+    def attach() -> None:
+        feed = Feed(load, seed, meter, device, channel)
+        SubMeter(channel, feed, serial, maker, address).attach(device, period)
+
+    table.guarded(attach)
