@@ -38,8 +38,8 @@
     events = { power_up = 2 }           # an event log: what is noted, by the codes of a companion (see MeterEvent);
                                         # the code goes into the Data object among its columns
 
-    [[m_bus]]                           # a sub-meter, see `cosem.meter.m_bus`; a DisconnectControl "0.1.24.4.0.255" is its valve
-    channel = 1
+    [[m_bus]]                           # a sub-meter, see `cosem.meter.m_bus`
+    channel = 1                         # whose valve is an [[object]] DisconnectControl, "0.1.24.4.0.255"
     load = "gas"                        # or water, heat, household; with a seed
     serial = 12345678
     maker = "KFM"
