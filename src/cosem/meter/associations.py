@@ -121,12 +121,14 @@ class Furnishing(NamedTuple):
         password: whether the LLS secret can be written, in encrypted associations alone.
         secret: whether the HLS secret can be changed, in encrypted associations alone.
         users: whether users are listed.
+        observes: whether it shows what becomes of the other associations as well.
     """
 
     suite: int | None = None
     password: bool = False
     secret: bool = False
     users: bool = False
+    observes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +222,7 @@ class AssociationDescription:
             password=encrypted and self.mechanism.secret and not self.mechanism.challenges,
             secret=encrypted and self.mechanism.secret and self.mechanism.challenges,
             users=self.users is not None,
+            observes=self.rights.access is Access.MANAGE,
         )
 
     @property

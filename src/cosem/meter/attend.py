@@ -130,6 +130,7 @@ class _Connection:
         self._refusals = 0
         self._now = 0.0
         self._session = ServerSession(link, self._open, timing)
+        meter.sessions += (self._session,)
 
     async def serve(self, stream: Stream) -> None:
         """Read, answer, write, until the end."""
@@ -171,6 +172,8 @@ class _Connection:
 
     def leave(self) -> None:
         """Let go of the session, which knows this connection as well: it need not wait for the garbage collector."""
+        sessions, session = self._meter.sessions, self._session
+        self._meter.sessions = () if len(sessions) == 1 else tuple(each for each in sessions if each is not session)
         del self._session
 
     def _settle(self, now: float) -> None:

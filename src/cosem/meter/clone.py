@@ -37,7 +37,7 @@ from cosem.protocol.model.classes.data_storage import ProfileGenericCommon
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.declare import object_for
 from cosem.protocol.model.rights import AttributeAccess, MethodAccess, ObjectListElement, object_list_of
-from cosem.protocol.values.data import Data, DoubleLongUnsigned, OctetString
+from cosem.protocol.values.data import Data, DoubleLongUnsigned, Enumerated, OctetString, Structure
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis, ObisPattern
 from cosem.store.snapshot import Cell, RecordedAssociation, RecordedDevice, RecordedObject, Snapshot
@@ -220,9 +220,13 @@ def _held(cell: Cell) -> Any:
 
 
 def _make_association(item: Item, recorded: RecordedObject, device: RecordedDevice) -> None:
-    """Let each client see the association that it is in; what was not read of it is what it is now."""
+    """Let each client see the association that it is in; what was not read of it is what it is now.
+
+    Of the others it sees whether their clients are there now.
+    """
     lists = {each.client: each.object_list for each in device.associations}
     own = {each.client: each.own for each in device.associations} if item.instance == CURRENT_ASSOCIATION else {}
+    other = None if item.instance == CURRENT_ASSOCIATION else _client_of(item)
     live: Mapping[int, Read] = association_ln.behaviour(Furnishing()).reads if own else {}
     usual, item.values = item.values, {}
     numbers = {*usual, *live, *(index for cells in own.values() for index in cells), OBJECT_LIST}
@@ -236,6 +240,8 @@ def _make_association(item: Item, recorded: RecordedObject, device: RecordedDevi
                 held = lists[client]
             elif index in live:
                 return live[index](visit, item)
+            elif index == association_ln.STATUS and other not in (None, client):
+                return Enumerated(association_ln.status_of(visit.device, other))
             elif index in usual:
                 held = usual[index]
             else:
@@ -245,6 +251,15 @@ def _make_association(item: Item, recorded: RecordedObject, device: RecordedDevi
         return read
 
     item.behaviour = Behaviour(reads={index: read_of(index) for index in sorted(numbers)})
+
+
+def _client_of(item: Item) -> int | None:
+    """Return whose association an object is of, as far as it was read; None for one of a client by short names."""
+    partners = item.values.get(association_ln.PARTNERS)
+    if item.class_id != AssociationLNVersion1.class_id or not isinstance(partners, Structure) or not partners:
+        return None
+    client = partners[0]
+    return int(client) if isinstance(client, int) else None
 
 
 def _make_counter(item: Item, device: RecordedDevice) -> None:

@@ -33,6 +33,7 @@ from cosem.protocol.profile.communication import Station
 if TYPE_CHECKING:
     from cosem.meter.limits import MeterLimits
     from cosem.meter.local import LocalPort
+    from cosem.protocol.profile.session import ServerSession
 
 MOST_SHIFTS: Final = 64
 """How many settings of its clock a meter remembers, to know what was measured before."""
@@ -105,6 +106,7 @@ class Meter:
             "local_port",
             "memory",
             "preset",
+            "sessions",
             "system_title",
             "zone",
         ),
@@ -146,6 +148,8 @@ class Meter:
         self.local_port: LocalPort | None = None
         """How it behaves at its local port, unless whoever serves it says otherwise."""
         self.preset: Preset | None = None
+        self.sessions: tuple[ServerSession, ...] = ()
+        """The connections that clients have to it at present."""
         self.customer_ports: tuple[HanRule, ...] = ()
         self.devices = {MANAGEMENT: LogicalDevice(self, MANAGEMENT, name)}
         self.system_title = _title(name) if system_title is None else bytes(system_title)

@@ -26,8 +26,9 @@ def furniture(
 ) -> Mapping[Obis, Item]:
     """Return the objects that every device has, shared by all meters: their values are computed for who asks.
 
-    `furnishings` is of each association, `number` the one that asks (0: none), `short_names` by which names. Suite 0
-    has the set-up of version 0, since all that version 1 has more is for the others.
+    `furnishings` is of each association, `number` the one that asks (0: none), `short_names` by which names. Who
+    manages the meter sees the objects of the other associations too, as they are for their own clients. Suite 0 has the
+    set-up of version 0, since all that version 1 has more is for the others.
     """
     items = [
         Item(DataObject(Obis.of(0, 0, 42, 0, 0)), behaviour=data.LOGICAL_DEVICE_NAME),
@@ -42,6 +43,10 @@ def furniture(
         for e in () if short_names else (0, number):
             kind = AssociationLNVersion2 if own.users else AssociationLNVersion1
             items.append(Item(kind(Obis.of(0, 0, 40, 0, e)), behaviour=association_ln.behaviour(own)))
+        for e, each in enumerate(furnishings, 1) if own.observes and not short_names else ():
+            if e != number:
+                kind = AssociationLNVersion2 if each.users else AssociationLNVersion1
+                items.append(Item(kind(Obis.of(0, 0, 40, 0, e)), behaviour=association_ln.OBSERVED, state=e))
         if own.suite is not None:
             version = min(own.suite, 1)
             setup = object_for(64, version, Obis.of(0, 0, 43, 0, number))

@@ -132,6 +132,16 @@ def test_a_list_that_nobody_was_allowed_to_read_was_read_all_the_same() -> None:
     assert get(visit(given), current.associated_partners_id) is DataAccessResult.READ_WRITE_DENIED
 
 
+@pytest.mark.parametrize(("client", "told"), [(16, 2), (1, 0)], ids=["his own", "of another"])
+def test_the_status_of_a_listed_association_is_what_it_is_now(client: int, told: int) -> None:
+    partners = Structure((Integer(client), LongUnsigned(1)))
+    recorded = RecordedObject(15, 1, Obis("0.0.40.0.3.255"), {3: Cell(partners), 8: Cell(Enumerated(2))})
+    objects = array(OBJECT_LIST_ELEMENT[3]).encode((*map(listed, OBJECTS), listed(recorded)))
+    association = replace(ASSOCIATION, object_list=objects)
+    given = Snapshot("", (replace(DEVICE, associations=(association,), objects=(*OBJECTS, recorded)),))
+    assert get(visit(given), AssociationLNVersion1("0.0.40.0.3.255").association_status) == Enumerated(told)
+
+
 KEYS = Keys(Key(b"encryption key 2"), Key(b"authentication 2"), temporary=True)
 
 

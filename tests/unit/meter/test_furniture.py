@@ -28,6 +28,16 @@ def test_who_asks_sees_his_own_association_under_its_number_and_as_the_current_o
     assert shape((OPEN, OPEN), 2, sn=True) - both == {"12v1 0.0.40.0.0.255"}
 
 
+def test_who_manages_the_meter_sees_the_associations_of_the_others_too() -> None:
+    manager, users = Furnishing(observes=True), Furnishing(users=True)
+    offered = (OPEN, manager, users)
+    assert {each for each in shape(offered, 2) if "0.0.40." in each} == {
+        *("15v1 0.0.40.0.0.255", "15v1 0.0.40.0.1.255", "15v1 0.0.40.0.2.255", "15v2 0.0.40.0.3.255")
+    }
+    assert {each for each in shape(offered, 1) if "0.0.40." in each} == {"15v1 0.0.40.0.0.255", "15v1 0.0.40.0.1.255"}
+    assert {each for each in shape(offered, 2, sn=True) if "0.0.40." in each} == {"12v1 0.0.40.0.0.255"}
+
+
 def test_ciphered_associations_bring_their_security_setup_and_the_counter_that_all_may_read() -> None:
     counters = {"1v0 0.0.43.1.0.255", "1v0 0.0.43.1.2.255", "1v0 0.0.43.1.3.255"}
     offered = (OPEN, CIPHERED, OF_SUITE_1)

@@ -1,18 +1,23 @@
-"""The association object as its own client sees it: the objects it may use, and what was agreed (class 15)."""
+"""The association object as its own client sees it: the objects it may use, and what was agreed (class 15).
+
+Who manages the meter sees those of the other clients as well: what they are offered, and whether they are there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cosem.errors import ConfigurationError
 from cosem.meter.associations import AssociationDescription, Furnishing
-from cosem.meter.item import Behaviour, Item, Refusal, Visit
+from cosem.meter.item import Behaviour, Item, Read, Refusal, Visit
 from cosem.meter.rights import Rule, is_public
 from cosem.protocol.apdu.get import DataAccessResult
-from cosem.protocol.association.context import DLMS_VERSION, Negotiated
+from cosem.protocol.association.context import DLMS_VERSION, Naming, Negotiated
+from cosem.protocol.association.security import Protection
+from cosem.protocol.association.state import State
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model.classes.access_control import (
     AssociatedPartners,
@@ -31,8 +36,12 @@ from cosem.protocol.model.rights import (
     ObjectListElement,
 )
 from cosem.protocol.model.shape import shape_of
+from cosem.protocol.profile.session import SapPair
 from cosem.protocol.values.data import Data, Enumerated, OctetString
 from cosem.protocol.values.obis import ObisPattern
+
+if TYPE_CHECKING:
+    from cosem.meter.logical_device import LogicalDevice
 
 OBJECT_LIST, PARTNERS, CONTEXT_NAME, CONTEXT_INFO, MECHANISM_NAME = range(2, 7)
 SECRET, STATUS, SECURITY_SETUP, USER_LIST, CURRENT_USER = range(7, 12)
@@ -68,7 +77,8 @@ def _rights(visit: Visit, item: Item) -> AccessRights:
     selectors = {index: _selectors(item, index) for index in item.behaviour.selections}
     attributes = sorted({*item.attributes(), *item.kind.declared_attributes})
     methods = sorted({*item.behaviour.methods, *item.kind.declared_methods})
-    proves = item.class_id == AssociationLNVersion1.class_id and association.mechanism.challenges
+    own = item.class_id == AssociationLNVersion1.class_id and item.behaviour is not OBSERVED
+    proves = own and association.mechanism.challenges
     return AccessRights(
         tuple(AttributeAccessItem(index, rights.attribute(item, index), selectors.get(index)) for index in attributes),
         tuple(
@@ -117,7 +127,19 @@ def _mechanism_name(visit: Visit, _: Item) -> Data:
 
 
 def _status(_: Visit, __: Item) -> Data:
-    return Enumerated(AssociationStatus.ASSOCIATED)
+    return Enumerated(AssociationStatus.ASSOCIATED)  # who asks is in it
+
+
+def status_of(device: LogicalDevice, client: int) -> AssociationStatus:
+    """Return how far the client with a SAP has come with a logical device, on whichever connection."""
+    pair, offered = SapPair(client, device.sap), device.association(client)
+    found = (session.associations.get(pair) for session in device.meter.sessions)
+    states = {each.state for each in found if each is not None}
+    if State.ASSOCIATED in states or (offered is not None and offered.pre_established):
+        return AssociationStatus.ASSOCIATED
+    if State.AUTHENTICATING in states:
+        return AssociationStatus.ASSOCIATION_PENDING
+    return AssociationStatus.NON_ASSOCIATED
 
 
 def _security_setup(visit: Visit, _: Item) -> Data:
@@ -133,6 +155,54 @@ def _negotiated(visit: Visit) -> Negotiated:
 _PARTNERS: Final = shape_of(AssociatedPartners)
 _IDENTIFIER: Final = shape_of(ObjectIdentifier)
 _CONTEXT: Final = shape_of(XdlmsContext)
+
+
+# -- what is seen of another client -----------------------------------------------------------------------------------
+
+
+def _of_other(read: Read) -> Read:
+    """Return what reads of an association what its own client would, without having agreed to anything."""
+
+    def reading(visit: Visit, item: Item) -> Data:
+        return read(visit._replace(association=visit.device.associations[item.state - 1], negotiated=None), item)
+
+    return reading
+
+
+def _offered(visit: Visit) -> AssociationDescription:
+    assert visit.association is not None  # it is looked up among those that are offered
+    return visit.association
+
+
+def _offered_context(visit: Visit, _: Item) -> Data:
+    offered = _offered(visit)
+    naming = Naming.LOGICAL_NAMES if Naming.LOGICAL_NAMES in offered.naming else Naming.SHORT_NAMES
+    context = naming.context(ciphered=offered.protection is not Protection.NONE)
+    return _IDENTIFIER.encode(ObjectIdentifier(kind=_CONTEXT_KIND, identifier=context))
+
+
+def _offered_mechanism(visit: Visit, _: Item) -> Data:
+    return _IDENTIFIER.encode(ObjectIdentifier(kind=_MECHANISM_KIND, identifier=_offered(visit).mechanism.identifier))
+
+
+def _other_status(visit: Visit, _: Item) -> Data:
+    return Enumerated(status_of(visit.device, _offered(visit).client))
+
+
+OBSERVED: Final = Behaviour(
+    reads={
+        index: _of_other(read)
+        for index, read in {
+            OBJECT_LIST: _object_list,
+            PARTNERS: _partners,
+            CONTEXT_NAME: _offered_context,
+            MECHANISM_NAME: _offered_mechanism,
+            STATUS: _other_status,
+            SECURITY_SETUP: _security_setup,
+        }.items()
+    }
+)
+"""What is seen of the association of another client, whose number is the state of the item."""
 
 
 # -- what is changed --------------------------------------------------------------------------------------------------
