@@ -2,8 +2,10 @@
 
 A test says with `@pytest.mark.interop(feature=…, peer=…, role=…)`, or with `asks`, which cells of the matrix it
 answers. `role` is our own part: "client" reads, commands or receives what the peer serves or pushes, "server" is our
-meter. `make interop` runs the tests and prints the matrix; `PYTHONPATH=tests python tests/interop/matrix.py` writes the
-reasons into `docs/interop.md`.
+meter. No peer knows a DataNotification-Confirm: that a push which asks for one is confirmed is judged by our own
+listener alone (tests/unit/meter/test_push_sending.py), and its octets by an encoder that is no station
+(tests/vectors/apdu.jsonl). `make interop` runs the tests and prints the matrix; `PYTHONPATH=tests python
+tests/interop/matrix.py` writes the reasons into `docs/interop.md`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Every limit that a server keeps, and the test that tries it at its edge and one beyond: none is without."""
+"""Every limit that a server keeps, and the test that tries it at its edge and one beyond: none is without.
+
+That a test has both edges is told by reading it: what is at the edge is let in, done or remembered, and what is one
+beyond is not, in one function or in the parameters of one.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +112,7 @@ CONSTANTS: dict[str, tuple[str, str]] = {
     "fleet/compare.py:MOST_FINDINGS": ("unit/fleet/test_compare.py", "test_so_many_findings_are_told_one_by_one"),
     "fleet/gathered.py:MOST_FAULTS": ("unit/fleet/test_file.py", "test_of_very_many_faults_the_first_are_told"),
     "fleet/places.py:MOST_BEHIND_A_GATEWAY": (FLEET, "test_as_many_as_fit_on_a_line_and_behind_a_gateway"),
-    "fleet/population.py:MOST_METERS": ("unit/fleet/test_population.py", "test_a_population_has_one_meter_to_so_many"),
+    "fleet/models.py:MOST_METERS": ("unit/fleet/test_population.py", "test_a_population_has_one_meter_to_so_many"),
     "fleet/push_setup.py:LONGEST_CYCLE": (PUSHING, "test_how_meters_may_push"),
     "fleet/push_setup.py:LONGEST_WAIT": (PUSHING, "test_how_meters_may_push"),
     "fleet/push_setup.py:MOST_RETRIES": (PUSHING, "test_how_meters_may_push"),

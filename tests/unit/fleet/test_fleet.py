@@ -424,6 +424,10 @@ def test_as_many_as_fit_on_a_line_and_behind_a_gateway() -> None:
     line = Place(range(9), ConnectionUrl.parse("hdlc+tcp://127.1.0.0:0"), Way.MULTIDROP, MOST_ON_A_LINE)
     gateway = Place(range(9), ConnectionUrl.parse("tcp://127.1.0.0:0"), Way.GATEWAY, MOST_BEHIND_A_GATEWAY)
     assert (line.addresses.count, gateway.addresses.count) == (1, 1)
+    for fitting in (line, gateway):
+        for behind in (0, fitting.behind + 1):
+            with pytest.raises(ConfigurationError, match=f"behind: expected 1 to {fitting.behind}"):
+                replace(fitting, behind=behind)
 
 
 def test_places_do_not_reach_into_each_other() -> None:

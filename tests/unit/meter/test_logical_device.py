@@ -93,6 +93,7 @@ def test_descriptions_that_cannot_be(describe: Any, message: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "K" * 17, "KÄM", "KFM\n"])
 def test_names_that_cannot_be(name: str) -> None:
+    assert Meter("K" * 16).name == "K" * 16
     with pytest.raises(ConfigurationError, match="logical device name"):
         Meter(name)
 

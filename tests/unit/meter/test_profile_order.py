@@ -104,7 +104,9 @@ def test_rows_that_were_missed_are_made_up_for_before_they_are_sorted():
     assert [row[1] for row in meter.value(highest.buffer)] == [100, 99]
 
 
-def test_so_many_rows_are_made_up_for_and_no_more(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(("minutes", "largest"), [(5, 99), (6, 98), (20, 84)])
+def test_so_many_rows_are_made_up_for_and_no_more(monkeypatch: pytest.MonkeyPatch, minutes: int, largest: int):
+    """The values fall from 99 on, one a minute: the largest is the oldest of those that were captured."""
     monkeypatch.setattr(profile_generic, "MOST_CAPTURES", 5)
     now = Now()
     meter = Meter("KFM1", clock=now)
@@ -117,8 +119,8 @@ def test_so_many_rows_are_made_up_for_and_no_more(monkeypatch: pytest.MonkeyPatc
         sort_method=SortMethod.LARGEST,
         sort_object=VALUE.value,
     )
-    now.later(minutes=20)
-    assert [row[0] for row in meter.value(PROFILE.buffer)] == [84]
+    now.later(minutes=minutes)
+    assert [row[0] for row in meter.value(PROFILE.buffer)] == [largest]
 
 
 def test_a_profile_is_sorted_by_time_as_well_and_what_has_no_order_comes_last():

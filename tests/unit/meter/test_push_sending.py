@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from cosem.client.listen import PushListener
 from cosem.client.reception import Pushed, PushingMeter, PushReception, Quarantined
-from cosem.errors import ConnectionLost, SecurityError, TimedOut
+from cosem.errors import ConnectionLost, CosemError, SecurityError, TimedOut
 from cosem.meter import Faults, Keys, Meter
 from cosem.meter.associations import AssociationDescription
 from cosem.meter.push import push
@@ -27,7 +28,7 @@ from cosem.protocol.model.classes.push import (
     SendDestinationAndMethod,
     TransportService,
 )
-from cosem.protocol.values.data import DoubleLongUnsigned, Integer, Structure
+from cosem.protocol.values.data import DoubleLongUnsigned, Integer, Structure, Unsigned
 from cosem.protocol.values.obis import Obis
 from cosem.store.memory import MemoryCounterStore
 
@@ -97,6 +98,8 @@ def test_a_protected_push_arrives(transport: str) -> None:
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 @pytest.mark.parametrize("title", [None, b"HES\0\0\0\0\1"])
 def test_a_confirmed_push_is_confirmed(transport: str, title: bytes | None) -> None:
+    """By our own listener: no peer knows a DataNotification-Confirm. What others encode is tried below."""
+
     async def main() -> None:
         keys = Keys.random()
         meter = a_meter(push_operation_method=PushOperationMethod.CONFIRMED)
@@ -151,6 +154,32 @@ def test_without_its_confirmation_a_confirmed_push_is_tried_again(answer: bytes)
         assert somebody.heard == 3
         await dispatch.close()
         server.close()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("answer", "confirmed"),
+    [
+        ("104000000100", True),
+        ("10400000010C07EA0B1B05173A1E00FFC400", True),  # with the time
+        ("10C000000100", True),  # of high priority
+        ("104000000200", False),  # of another push
+        ("11400000010000", False),  # another tag
+    ],
+)
+def test_what_an_independent_encoder_makes_confirms_a_push(answer: str, confirmed: bool) -> None:
+    """The octets of COSEMpdu, as in tests/vectors/apdu.jsonl, for the push with invoke-id 1."""
+
+    async def main() -> None:
+        notification = DataNotification(0x40000001, b"", Unsigned(1))
+        somebody = Recorder(bytes.fromhex(answer))
+        server = await asyncio.start_server(somebody.attend, "127.0.0.1", 0)
+        place = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server:
+            with contextlib.nullcontext() if confirmed else pytest.raises(CosemError):
+                await push(place, notification, confirmed=True, wait=5.0 if confirmed else 0.05)
+        assert somebody.heard == 1
 
     run(main())
 

@@ -127,18 +127,21 @@ def registers_of_a_source() -> Objects:
     return objects
 
 
-def test_a_register_remembers_so_many_stretches_and_no_more():
+@pytest.mark.parametrize("resets", [MOST_STRETCHES - 2, MOST_STRETCHES - 1, MOST_STRETCHES, MOST_STRETCHES + 5])
+def test_a_register_remembers_so_many_stretches_and_no_more(resets: int):
+    """Each reset begins another one than that from the beginning on."""
     now = Now()
     meter = make(now)
-    for _ in range(MOST_STRETCHES + 5):
+    for _ in range(resets):
         now.later(seconds=1)
         run(meter, ENERGY.reset)
     item = meter.management.find(ENERGY.instance)
     assert item is not None
     counted = registers.counted(item)
     assert counted is not None
-    assert len(counted.stretches) == MOST_STRETCHES
-    assert counted(None, NOON) == 0  # before what is remembered: the oldest total
+    assert len(counted.stretches) == min(resets + 1, MOST_STRETCHES)
+    # Before what is remembered stands the oldest total.
+    assert counted(None, NOON) == (1_000_000 if resets < MOST_STRETCHES else 0)
 
 
 def test_what_follows_from_the_clock_alone_runs_back_with_it_to_nothing_and_no_further():

@@ -209,11 +209,12 @@ def test_after_a_silence_that_is_too_long_the_meter_goes_on_from_the_present(mon
     now.later(days=1)
     assert len(noted(meter)) == 7
     monkeypatch.undo()
-    monkeypatch.setattr(agenda, "LONGEST_SILENCE", timedelta(days=2))
-    meter, now = make("2024-01-01 11:00")
-    act(meter, (Time(12, 0, 0, 0), Date()))
-    now.later(days=30)
-    assert len(noted(meter)) == 2
+    for hours, made_up in ((50, 3), (49, 3), (48, 2)):  # the first noon is 49 hours ago
+        monkeypatch.setattr(agenda, "LONGEST_SILENCE", timedelta(hours=hours, minutes=1))
+        meter, now = make("2024-01-01 11:00")
+        act(meter, (Time(12, 0, 0, 0), Date()))
+        now.later(hours=50)
+        assert len(noted(meter)) == made_up
 
 
 # -- ends of billing periods -------------------------------------------------------------------------------------------

@@ -328,16 +328,20 @@ def test_whoever_simulates_a_hand_at_it_is_followed() -> None:
     assert number(meter, ENERGY) > before
 
 
-def test_more_openings_than_a_breaker_remembers_leave_its_state_right(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("times", "remembered"), [(7, 7), (8, 8), (9, 5)])
+def test_more_openings_than_a_breaker_remembers_leave_its_state_right(
+    monkeypatch: pytest.MonkeyPatch, times: int, remembered: int
+) -> None:
     monkeypatch.setattr(disconnect_control, "MOST_CHANGES", 8)
     now = Now(NOON)
     meter = of(SHOWN, now=now)
-    for place in range(9):
+    for place in range(times):
         now.later(minutes=1)
         run(meter, BREAKER.remote_reconnect if place % 2 else BREAKER.remote_disconnect)
     item = meter.management.find(BREAKER.instance)
     assert item is not None
-    assert item.state.is_open and len(item.state.changes) == 5
+    opened = times % 2 == 1
+    assert (item.state.is_open, len(item.state.changes)) == (opened, remembered)
     before = number(meter, ENERGY)
     now.later(hours=1)
-    assert [number(meter, ENERGY), number(meter, POWER)] == [before, 0]
+    assert [number(meter, ENERGY) == before, number(meter, POWER) == 0] == [opened, opened]
