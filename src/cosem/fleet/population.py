@@ -222,8 +222,7 @@ class Population:
                 furnish_by(group.companion, meter.management, profiles=profiles, feed=feed, begins=False)
             if self.push is not None:
                 self.push.add_to(meter.management.objects, group.notes)
-            if self._affected and effects is not None:
-                affect(meter, group.companion, effects, number)
+            affect(meter, group.companion, effects if self._affected else None, number, self._begun)
         else:
             source = self._source(seed, number, meter)
             meter.management.use(self._objects_of(kind, isinstance(source, DarkHousehold)), source)
@@ -236,8 +235,8 @@ class Population:
         faults = WELL_BEHAVED if self.group(number).misbehaving is NOBODY else self._wrong(number)
         own = Own(number, seed, self.title(number), clock, self.zone, counters, self.entropy, lockout, faults)
         meter = model.make(own, self.push)
-        if model.lives and self._affected and self.effects is not None:
-            affect(meter, None, self.effects, number)
+        if model.lives:
+            affect(meter, None, self.effects if self._affected else None, number, self._begun)
         for device in meter.devices.values():
             device.offer(*self.associations(number))
         return meter
@@ -287,7 +286,8 @@ class Population:
 
     def _let_misbehave(self) -> None:
         """Refuse what meters cannot or must not do wrong with the keys they have, and let clocks drift."""
-        drifts = False
+        clock, drifts = self.clock, False
+        self._begun = clock.start if isinstance(clock, VirtualClock) else clock()
         for start, group in zip(self._starts, self.groups, strict=True):
             for kind in group.misbehaving.kinds:
                 refused = [] if self.secured(start) else [*without_keys(kind.faults)]
@@ -297,8 +297,6 @@ class Population:
                     raise ConfigurationError(f"meters {start} to {start + group.count - 1}: {key}: {why}")
                 drifts |= bool(kind.faults.clock_drift)
         if drifts:
-            clock = self.clock
-            self._begun = clock.start if isinstance(clock, VirtualClock) else clock()
             self.effects = (self.effects or Effects(Scenario(), self.count, self.seed)).drifting(self._drifts)
 
     def _drifts(self, number: int) -> Drifts:

@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 from cosem.fleet.effects import BY_TARIFF, Effects, Tariffed
 from cosem.fleet.outages import endure
 from cosem.fleet.scenario import Happening, Scenario, TariffForm
+from cosem.meter import saving
 from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
 from cosem.meter.item import FromSource, Item
@@ -35,8 +36,17 @@ FIRMWARE: Final = Obis("1.0.0.2.0.255")
 _VALUE: Final = DataObject.value.index
 
 
-def affect(meter: Meter, known: Companion | None, effects: Effects, number: int) -> None:
-    """Let happen to a meter what a scenario has for its number, that too from before anybody came to it."""
+def affect(meter: Meter, known: Companion | None, effects: Effects | None, number: int, since: datetime) -> None:
+    """Let happen to a meter what a scenario has for its number, that too from before anybody came to it.
+
+    Its logs tell of daylight saving that began or ended since then, too.
+    """
+    others: list[Scripted] = [(at, partial(_saved, event, at)) for at, event in _savings(meter, since)]
+    if effects is None:
+        for at, act in others:
+            for device in meter.devices.values():
+                act(device, at)
+        return
     shown = partial(effects.shown, number)
     changes = tuple((shown(at), form) for at, form in effects.tariffs(number))
     if changes:
@@ -44,7 +54,7 @@ def affect(meter: Meter, known: Companion | None, effects: Effects, number: int)
     updates = effects.updates(number)
     if updates and meter.management.find(FIRMWARE) is None:
         meter.management.add(DataObject(FIRMWARE), value=OctetString(b""))
-    others: list[Scripted] = [(shown(at), partial(_updated, version)) for at, version in updates]
+    others += [(shown(at), partial(_updated, version)) for at, version in updates]
     others += [(shown(at), _tampered) for at, _ in effects.tamperings(number)]
     outages = effects.outages(number)
     if outages or others:
@@ -89,6 +99,18 @@ _NEEDS: Final = (
 
 _HAPPENINGS: Final = {"firmware": "firmware", "tamper": "tampers", "tariff": "tariffs"}
 """Tables of a scenario that not all meters can go by, and what they are in it."""
+
+
+def _savings(meter: Meter, since: datetime) -> list[tuple[datetime, MeterEvent]]:
+    """Return when daylight saving began and ended since a time, for a meter that has a code for it."""
+    if all(saving.EVENTS.isdisjoint(codes) for device in meter.devices.values() for _, _, codes in device.logs):
+        return []
+    return list(saving.changes(meter.zone, since, meter.time()))
+
+
+def _saved(event: MeterEvent, at: datetime, device: LogicalDevice, _: datetime) -> None:
+    if not device.meter.dark:
+        device.note(event, at)
 
 
 def _updated(version: str, device: LogicalDevice, time: datetime) -> None:

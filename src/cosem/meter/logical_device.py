@@ -115,7 +115,7 @@ class LogicalDevice:
         if code is None:
             raise ConfigurationError(f"{log!r}: an event log captures the Data object that holds the code of the event")
         self._logs += ((log.instance, code, codes),)
-        if begins and not saving.EVENTS.isdisjoint(codes):
+        if not saving.EVENTS.isdisjoint(codes):
             saving.tell(self, profile)
         if begins:
             self._note(self._logs[-1:], MeterEvent.POWER_UP, self.meter.time())

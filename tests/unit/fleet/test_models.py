@@ -537,6 +537,40 @@ def test_an_outage_is_the_directors_for_meters_of_a_snapshot(folder: Path) -> No
         assert meter.untouched
 
 
+@pytest.mark.parametrize("first", [1.0, 13.0, 40.0])
+@pytest.mark.parametrize("dark", [None, "2026-03-28T22:00:00Z", "2026-03-29T00:30:00Z"])
+def test_daylight_saving_is_in_the_log_whenever_somebody_came_first(
+    folder: Path, first: float, dark: str | None
+) -> None:
+    """The clocks change at 01:00 UTC, an hour after midnight: whoever has no power then notes nothing."""
+    saved = DESCRIPTION.replace("cover_opened = 34", "cover_opened = 34, daylight_saving_begun = 3")
+    (folder / "meter.toml").write_text(saved)
+    start = datetime(2026, 3, 28, 18, tzinfo=UTC)
+    outage = "" if dark is None else f"[[outage]]\nat = {dark}\nlength = 3600\n"
+    clock = VirtualClock(start, speed=0)
+    meters = population(fleet(folder, outage), clock)
+    clock.step(first * HOUR)
+    with meters.visit(7) as meter:
+        meter.settle()
+    clock.step((48 - first) * HOUR)
+    with meters.visit(7) as meter:
+        meter.settle()
+        noted = [code for _, code in logged(meter)]
+    assert noted == {None: [3], "2026-03-28T22:00:00Z": [31, 32, 3], "2026-03-29T00:30:00Z": [31, 32]}[dark]
+
+
+def test_the_supply_of_a_description_stays_through_the_outages_of_the_fleet(folder: Path) -> None:
+    (folder / "meter.toml").write_text(DESCRIPTION + "[supply]\nclock_reserve = 60\n")
+    clock = VirtualClock(AT - HOUR, speed=0)
+    meters = population(fleet(folder, SCRIPT), clock)
+    with meters.visit(7) as meter:
+        meter.settle()
+        clock.step(3 * HOUR)
+        meter.settle()
+        assert meter.clock_invalid is not None
+        assert meter.time() == clock.now() - HOUR + timedelta(seconds=60)
+
+
 @pytest.mark.parametrize("first", [-24.0, 0.5, 24.0])
 def test_a_template_comes_through_an_outage_whenever_somebody_came_first(folder: Path, first: float) -> None:
     (folder / "plain.toml").write_text('[meter]\nname = "KFM1"\ntemplate = "shop"\n')
