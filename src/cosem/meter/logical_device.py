@@ -253,9 +253,10 @@ class LogicalDevice:
         return self._short_names
 
     def owned(self, item: Item) -> Item:
-        """Return the same object as one that may change without those of other devices."""
-        if not self.objects.shared:
-            return item
+        """Return the same object as one that may change without those of other devices.
+
+        That is so of one that was looked at while it was shared, and has a copy here since.
+        """
         return self._own().find(item.instance) or item
 
     def visit(self, association: AssociationDescription | None = None, negotiated: Negotiated | None = None) -> Visit:

@@ -286,6 +286,18 @@ def test_rows_that_a_template_computes_have_the_gaps_of_those_that_are_captured(
     assert [code for _, code in logged] == [1, 2, 1, 2]
 
 
+def test_a_template_without_power_stands_still_alone_and_in_all_its_registers() -> None:
+    now = Now(NOON)
+    dark, lit = parse(TEMPLATE, clock=now), parse(TEMPLATE, clock=now)
+    codes = [f"1.0.1.8.{rate}.255" for rate in range(3)]
+    now.later(minutes=20)
+    dark.power.down()
+    before = [int(dark.value(Register(code).value)) for code in codes]
+    now.later(hours=20)
+    assert [int(dark.value(Register(code).value)) for code in codes] == before
+    assert all(int(lit.value(Register(code).value)) > then for code, then in zip(codes, before, strict=True))
+
+
 def test_a_template_without_power_counts_nothing_and_its_rows_say_so() -> None:
     now = Now(NOON)
     meter = parse(TEMPLATE, clock=now)

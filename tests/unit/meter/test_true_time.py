@@ -9,14 +9,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.behaving import Now, write
+from tests.behaving import Now, run, write
 
 from cosem.meter import RECOMPUTED, Meter
 from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, Household, household
 from cosem.meter.describe import parse
 from cosem.meter.loads import KINDS
 from cosem.protocol.model import Clock, ProfileGeneric, Register
-from cosem.protocol.model.classes.data_storage import RegisterActivation
+from cosem.protocol.model.classes.data_storage import ExtendedRegister, RegisterActivation
 from cosem.protocol.values.dates import DateTime
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -188,6 +188,39 @@ def test_setting_the_clock_past_a_power_failure_or_a_switch_of_tariff_turns_no_t
         for _ in range(30):
             assert [meter.value(each.value) for each in registers] == [twin.value(each.value) for each in registers]
             now.later(minutes=13)
+
+
+LARGEST = ExtendedRegister("1.0.1.6.0.255")
+MAXIMA = """[meter]
+name = "KFM1020000000001"
+[load]
+kind = "household"
+[[object]]
+class = "ExtendedRegister"
+instance = "1.0.1.6.0.255"
+"""
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("by", BOTH_WAYS)
+def test_setting_the_clock_past_a_reset_brings_no_maximum_back(by: timedelta, restarted: bool, tmp_path: Path) -> None:
+    now = Now(BEGIN)
+    meter, twin = (parse(MAXIMA, clock=now, state=tmp_path / name) for name in ("set", "twin"))
+    of_the_month = int(meter.value(LARGEST.value))
+    for each in (meter, twin):
+        run(each, LARGEST.reset)
+    now.later(minutes=31)
+    set_by(meter, by)
+    if restarted:
+        meter.keep()
+        assert meter.memory is not None
+        meter.memory.close()
+        meter = parse(MAXIMA, clock=now, state=tmp_path / "set")
+    for _ in range(30):
+        assert meter.value(LARGEST.value) == twin.value(LARGEST.value)
+        assert moment(meter.value(LARGEST.capture_time)) - by == moment(twin.value(LARGEST.capture_time))
+        now.later(minutes=13)
+    assert int(twin.value(LARGEST.value)) < of_the_month
 
 
 @pytest.mark.parametrize("by", BOTH_WAYS)

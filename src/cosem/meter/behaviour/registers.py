@@ -97,18 +97,14 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class SinceReset:
-    """What is asked with the time of the last reset, None before the first one, and the local time.
-
-    Both are what the clock shows: one that is set back behind the reset shows a time before it, and what is asked is
-    what it was then, until it shows the time of the reset again.
-    """
+    """What is asked with the true time of the last reset, in UTC, None before the first one, and the local time."""
 
     of: Callable[[datetime | None, datetime], object]
     since: datetime | None = None
 
     def __call__(self, time: datetime) -> object:
         """Return the value at a time."""
-        return self.of(None if self.since is not None and self.since > time else self.since, time)
+        return self.of(self.since, time)
 
 
 def counted(item: Item) -> Counted | None:
@@ -146,7 +142,7 @@ def _begin_anew(visit: Visit, own: Item, index: int) -> bool:
     held = own.values.get(index)
     if not isinstance(held, SinceReset):
         return False
-    own.values[index] = replace(held, since=visit.time.astimezone(UTC))
+    own.values[index] = replace(held, since=visit.device.meter.true_time_of(visit.time))
     return True
 
 

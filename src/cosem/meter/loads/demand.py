@@ -35,28 +35,30 @@ class Blocks:
         return self._told(_grown(self.energy, self.load.number, self.period, number, self.load.dark))
 
     def maximum(self, since: datetime | None, time: datetime) -> Any:
-        """Return the largest average of the blocks that began since a time, or in the present month, and have ended."""
+        """Return the largest average of the blocks that began since a true time, and have ended.
+
+        Without one, or where the clock shows a time before it, it is of the month that the clock shows.
+        """
         return self._told(self._largest(since, time)[0])
 
     def moment(self, since: datetime | None, time: datetime) -> datetime:
         """Return when the block with the largest average ended, else since when there was none."""
         number = self._largest(since, time)[1]
-        if number is None:
-            return self._since(since, time)
-        back = self.load.seconds(time) - (number + 1) * self.period
+        end = self._begin(since, time) if number is None else (number + 1) * self.period
+        back = self.load.seconds(time) - end
         return (time.astimezone(UTC) - timedelta(seconds=back)).astimezone(time.tzinfo)
 
     def _largest(self, since: datetime | None, time: datetime) -> tuple[float, int | None]:
-        begin = self.load.seconds(self._since(since, time))
-        first = max(int(-(-begin // self.period)), 0)
+        first = max(int(-(-self._begin(since, time) // self.period)), 0)
         return _largest(self.energy, self.load.number, self.period, first, self._number(time), self.load.dark)
 
-    @staticmethod
-    def _since(since: datetime | None, time: datetime) -> datetime:
-        if since is None or since > time:
-            before = time - timedelta(microseconds=1)  # what ends with a month belongs to it
-            return before.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0)
-        return since.astimezone(time.tzinfo)
+    def _begin(self, since: datetime | None, time: datetime) -> float:
+        """Return from when on blocks count, in the seconds of the load."""
+        begin = None if since is None else (since - self.load.begin).total_seconds()
+        if begin is not None and begin <= self.load.seconds(time):
+            return begin
+        before = time - timedelta(microseconds=1)  # what ends with a month belongs to it
+        return self.load.seconds(before.replace(day=1, hour=0, minute=0, second=0, microsecond=0, fold=0))
 
     def _number(self, time: datetime) -> int:
         return int(self.load.seconds(time) // self.period)
