@@ -286,6 +286,21 @@ def test_rows_that_a_template_computes_have_the_gaps_of_those_that_are_captured(
     assert [code for _, code in logged] == [1, 2, 1, 2]
 
 
+def test_rows_that_a_template_computes_tell_of_a_failure_where_their_status_is_described() -> None:
+    now = Now(NOON)
+    bits = '[[status]]\nregister = "0.0.96.10.1.255"\nbits = { data_not_valid = 2, power_down = 7 }\n'
+    meter = parse(TEMPLATE + bits, clock=now)
+    now.later(minutes=70)
+    meter.power.down()
+    now.later(minutes=60)
+    meter.power.up()
+    now.later(minutes=60)
+    rows: Any = meter.value(COMPUTED.buffer)
+    told = [(moment(row[0]) - NOON, int(row[1])) for row in rows if moment(row[0]) >= after(minutes=45)]
+    minutes = {45: 0, 60: 0, 135: FAILED, 150: 0, 165: 0, 180: 0}
+    assert told == [(timedelta(minutes=at), status) for at, status in minutes.items()]
+
+
 def test_a_template_without_power_stands_still_alone_and_in_all_its_registers() -> None:
     now = Now(NOON)
     dark, lit = parse(TEMPLATE, clock=now), parse(TEMPLATE, clock=now)
