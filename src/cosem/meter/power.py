@@ -237,6 +237,8 @@ class Power:
         if self._busy or not (self._outages or self._coming):
             return
         now = self._meter.true_time()
+        if self._since is None and self._covered(self._done):
+            self._fail(self._done)  # it began in the middle of an outage
         due = self.deadline()
         if due is not None and due < now - LONGEST_SILENCE:
             self._done = now - LONGEST_SILENCE

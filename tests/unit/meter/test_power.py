@@ -103,6 +103,18 @@ def test_rows_are_missing_and_those_around_tell_why() -> None:
     assert events(meter) == [(NOON, 2), (after(minutes=40), 1), (after(minutes=100), 2)]
 
 
+@pytest.mark.parametrize("begun", [0, 600, 3599, 3600])
+def test_a_meter_that_begins_in_an_outage_has_no_power_until_its_end(begun: int) -> None:
+    now = Now(NOON)
+    outage = f"[[power]]\nat = {(NOON - timedelta(seconds=begun)).isoformat()}\nlength = 3600\n"
+    meter = made(MEASURED + outage, now)
+    assert meter.powered is (begun == 3600)
+    now.time = after(minutes=61)
+    assert meter.powered
+    end = NOON + timedelta(seconds=3600 - begun)
+    assert events(meter) == [(NOON, 2), *(((NOON, 1), (end, 2)) if begun < 3600 else ())]
+
+
 def test_energy_stands_still_without_power_and_goes_on_from_there() -> None:
     now = Now(NOON)
     meter, steady = made(MEASURED, now), made(MEASURED, now)
