@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from cosem import Client, Meter, Register
-from cosem.errors import ConfigurationError
+from cosem.errors import ConfigurationError, ConnectionLost
 from cosem.io.capture import Recorder, TraceEntry, parse_trace
 from cosem.io.stream import Stream
 from cosem.meter import describe, serving
@@ -98,3 +99,19 @@ def test_our_client_reads_it_at_its_optical_head() -> None:
             assert client.identification is not None
             assert client.identification.manufacturer == "EGM"
     assert [each.octets for each in trace if each.direction == "TX"][:2] == [gama.SIGN_ON, gama.ACKNOWLEDGEMENT]
+
+
+def test_it_misbehaves_as_any_described_meter_does() -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    hours = iter(range(100))
+    meter = describe.parse(
+        '[meter]\nname = "EGM0000002141421"\ntemplate = "gama300"\nnumber = 2141421\n'
+        "[faults]\nclock_drift = 3600\nreboot_after = 2\n",
+        clock=lambda: now + timedelta(hours=next(hours)),
+    )
+    first, second = meter.time(), meter.time()
+    assert second - first == timedelta(hours=1, seconds=150)
+    with running(serving(meter, "hdlc+tcp://127.0.0.1:0")) as port:
+        url = f"hdlc+tcp://127.0.0.1:{port}?client=16"
+        with pytest.raises(ConnectionLost), Client.open(url) as client:
+            client.get(Register("1.0.1.8.0.255").value)
