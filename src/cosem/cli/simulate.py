@@ -128,6 +128,10 @@ def simulate(
 ) -> None:
     """Simulate meters until Ctrl-C; each is printed with its URL and how to read it.
 
+    Without FILE they are household meters, or those of --load. With --security gmac or ecdsa their client manages them:
+    those of electricity can be disconnected, take a firmware image and another calendar of tariffs, those of gas and
+    water have a valve.
+
     A snapshot that cosem browse --snapshot has made is served as a clone of that meter, with new keys and passwords
     where there were some. FILE.toml describes one meter of your own:
 

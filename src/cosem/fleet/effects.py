@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, Final, TypeAlias, cast
 
 from cosem.fleet.scenario import Scenario, TariffForm
+from cosem.meter.behaviour import image_transfer
+from cosem.meter.behaviour.registers import InTariff
 from cosem.meter.demo import IMAGE_ACTIVATED, Household, objects_of
-from cosem.meter.item import FromSource
+from cosem.meter.item import FromSource, Item, Visit
 from cosem.meter.loads import KINDS, Shown, figure
 from cosem.meter.loads.chance import chance
 from cosem.meter.objects import Objects
+from cosem.meter.operated import IMAGE, USUAL, Course, tell_calendar
+from cosem.protocol.model.classes.access_control import ImageTransfer, ImageTransferStatus
 from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.data_storage import Register
-from cosem.protocol.values.data import Unsigned
+from cosem.protocol.values.data import Enumerated, Unsigned
 from cosem.protocol.values.obis import Obis
 
 _USES: Final = 1 << 28
@@ -147,6 +151,10 @@ class AffectedHousehold(Household):
         """The version of the firmware."""
         return self._effects.firmware(self._place, time) or super().firmware(time)
 
+    def was_updated(self, time: datetime) -> bool:
+        """Tell whether a wave had reached it at a time."""
+        return self._effects.firmware(self._place, time) is not None
+
     def history(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
         """Return the outages of the last weeks and what else the scenario did, the oldest first."""
         done = self._effects.events(self._place, time)
@@ -169,6 +177,11 @@ class Tariffed:
     own: Energy
     other: Energy
     is_first: bool
+
+    @property
+    def whole(self) -> FromSource | None:
+        """What both are shares of."""
+        return self.own.whole if isinstance(self.own, InTariff) else None
 
     def __call__(self, load: AffectedHousehold, time: datetime) -> Any:
         """Return the value of a load at a local time."""
@@ -196,11 +209,16 @@ def _tariff_now(usual: Shown) -> Callable[[AffectedHousehold, datetime], Any]:
     def ask(load: AffectedHousehold, time: datetime) -> Any:
         load, time = cast("tuple[AffectedHousehold, datetime]", load.truly(time))
         shown = usual(load, time)
-        form = next((form for at, form in reversed(load.tariffs()) if at <= time), TariffForm.USUAL)
+        form = _form(load, time)
         now = {TariffForm.USUAL: int(shown), TariffForm.SINGLE: 1, TariffForm.SWAPPED: 3 - int(shown)}[form]
         return type(shown)(now)
 
     return ask
+
+
+def _form(load: AffectedHousehold, time: datetime) -> TariffForm:
+    """Return how a load counts in tariffs at a true time."""
+    return next((form for at, form in reversed(load.tariffs()) if at <= time), TariffForm.USUAL)
 
 
 _TARIFF: Final = Obis("0.0.96.14.0.255")
@@ -214,14 +232,43 @@ def affected_objects(load: str) -> Objects:
     objects = objects_of(load).copy()
     energies = {rate: objects.find(code) for rate, code in BY_TARIFF.items()}
     if all(energies.values()):
-        shown = {rate: _shown(f"{load}.active_import_t{rate}") for rate in energies}
+        shown = {rate: cast("Any", item).values[Register.value.index].ask for rate, item in energies.items()}
         for rate, item in energies.items():
             value = Tariffed(shown[rate], shown[3 - rate], rate == 1)
             cast("Any", item).values[Register.value.index] = FromSource(value)
         tariff = objects.find(_TARIFF)
         if tariff is not None:
             tariff.values[DataObject.value.index] = FromSource(_tariff_now(_shown(f"{load}.tariff")))
+        tell_calendar(objects, _calendar)
+    image = objects.find(IMAGE.instance)
+    if image is not None:
+        image.behaviour = replace(image.behaviour, reads={**image.behaviour.reads, _IMAGE_STATUS: _image_status})
     return objects
+
+
+_CALENDARS: Final = {
+    TariffForm.USUAL: USUAL,
+    TariffForm.SINGLE: ((0, 1),),
+    TariffForm.SWAPPED: tuple((hour, 3 - rate) for hour, rate in USUAL),
+}
+"""What the calendar of a meter says that counts in a form."""
+
+
+def _calendar(load: AffectedHousehold, time: datetime) -> tuple[str, Course]:
+    load, time = cast("tuple[AffectedHousehold, datetime]", load.truly(time))
+    form = _form(load, time)
+    return form.value, _CALENDARS[form]
+
+
+_IMAGE_STATUS: Final = ImageTransfer.image_transfer_status.index
+
+
+def _image_status(visit: Visit, item: Item) -> Any:
+    """Return the status of the last image: where no client sent any, of that by which a wave came."""
+    load, time = visit.device.source.truly(visit.time)
+    if item.state is None and load.was_updated(time):
+        return Enumerated(ImageTransferStatus.ACTIVATION_SUCCESSFUL)
+    return image_transfer.BEHAVIOUR.reads[_IMAGE_STATUS](visit, item)
 
 
 def _shown(name: str) -> Shown:

@@ -84,7 +84,7 @@ class DarkHousehold(AffectedHousehold):
     def _at(self, shown: Shown, true: datetime) -> int:
         moment = self._edges.get(true)
         if moment is None:
-            moment = self._edges[true] = Moment(self.number, super().seconds(true))
+            moment = self._edges[true] = self._made(self.number, super().seconds(true))
         return int(shown.figure.held(moment, shown.scaler))
 
     def history(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
@@ -102,6 +102,11 @@ class Standing:
     """An energy that stands still while its meter has no power."""
 
     shown: Shown
+
+    @property
+    def whole(self) -> FromSource | None:
+        """What it is one tariff's share of, as that stands still."""
+        return None if self.shown.whole is None else FromSource(_standing(cast("Shown", self.shown.whole.ask)))
 
     def __call__(self, load: DarkHousehold, time: datetime) -> Any:
         """Return the value of a load at a local time."""

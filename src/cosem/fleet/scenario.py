@@ -33,6 +33,9 @@
 Everything follows from the seed: which meters gasp, and in which order all come back. In an outage a meter captures
 nothing and its registers of electrical energy stand still (see `cosem.fleet.outages`); the restart after an update is
 no outage, and what was due in it is made up for.
+
+A firmware wave and a change of tariff are what the image transfer and the activity calendar of a meter tell as well.
+Where a client has activated an image or a calendar of its own, what that says holds from then on.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
 What they measure is a load, that of a household unless another one is named (see `cosem.meter.loads`). Their event log
 tells since when they have power, when daylight saving began and ended, and what happens to the meter itself, such as
 that a client sets its clock: nothing that their rows and registers do not show as well.
+
+Those of electricity can be disconnected, updated and given a calendar of tariffs, those of gas and water have a valve
+(see `cosem.meter.operated`), by whoever manages them: with security "gmac" or "ecdsa".
 """
 
 from __future__ import annotations
@@ -17,17 +20,20 @@ from cosem.errors import ConfigurationError
 from cosem.meter import saving
 from cosem.meter.associations import PUBLIC_ASSOCIATION, AssociationDescription, Keys
 from cosem.meter.behaviour.captures import failed_for
+from cosem.meter.behaviour.image_transfer import Image
 from cosem.meter.behaviour.profile_generic import RECOMPUTED
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.events import MeterEvent
 from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.feed import MeteredLoad
 from cosem.meter.item import FromSource
-from cosem.meter.loads import KINDS, Load, figure, shown
+from cosem.meter.loads import KINDS, Load, Shown, figure, shown
 from cosem.meter.loads.codes import figure_of
 from cosem.meter.loads.course import Moment
+from cosem.meter.loads.supply import Supply
 from cosem.meter.logical_device import LogicalDevice
 from cosem.meter.objects import Objects
+from cosem.meter.operated import IMAGE, add_operated
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
@@ -121,6 +127,7 @@ def objects_of(load: str) -> Objects:
         profile_entries=EVENT_LOG_ENTRIES,
         buffer=FromSource(lambda household, time: household.events(time)),
     )
+    add_operated(objects, load)
     return objects
 
 
@@ -148,7 +155,10 @@ def _register(objects: Objects, code: str, load: str) -> Register:
     name = figure_of(Obis(code), load)
     assert name is not None
     found = figure(name)
-    return objects.add(Register(code), value=shown(name), scaler_unit=(found.scaler, found.unit))
+    a, b, c, d, tariff, f = Obis(code).octets
+    whole = figure_of(Obis.of(a, b, c, d, 0, f), load) if tariff else None
+    value = Shown(found, found.scaler, None if whole is None else shown(whole))
+    return objects.add(Register(code), value=FromSource(value), scaler_unit=(found.scaler, found.unit))
 
 
 def _associations(
@@ -192,6 +202,10 @@ class _OwnLog:
         code = None if event in saving.EVENTS else codes().get(event)  # of those it knows by itself
         if code is not None and isinstance(device.source, Household | SteadyHousehold):
             device.source.note(time, code)
+        if event is MeterEvent.IMAGE_ACTIVATED and device.meter.memory is None and device.listeners == (self,):
+            image = device.find(IMAGE.instance)
+            if image is not None and isinstance(image.state, Image):
+                image.state.release()  # nobody asks for its octets again, and very many meters may have one
 
 
 OWN_LOG: Final = _OwnLog()
@@ -254,15 +268,20 @@ class SteadyHousehold:
     It is asked with what the clock shows.
     """
 
-    __slots__ = ("_household", "_load", "_meter")
+    __slots__ = ("_household", "_load", "_meter", "_supply")
 
     def __init__(self, household: Household, device: LogicalDevice) -> None:
         self._household = household
         self._meter = device.meter
         self._load = MeteredLoad(household.number, device.meter, device)
+        self._supply: Supply | None = None
 
     def truly(self, time: datetime) -> tuple[Household, datetime]:
         """Return who knows of the true time at which the clock of the meter shows a time, and that one."""
+        supply = self._load.supplied()
+        if supply is not None and supply is not self._supply:
+            self._supply = supply
+            self._household.flow_by(lambda _, seconds: supply.moment(seconds))
         return self._household, self._meter.true_time_of(time).astimezone(time.tzinfo)
 
     def moment(self, time: datetime) -> Moment:

@@ -77,7 +77,7 @@ class MeteredLoad(Load):
     @property
     def dark(self) -> Stretches:
         """From when to when nothing flowed, in the seconds that it counts: without power, or behind an open breaker."""
-        begin, supply = self.begin, self._supplied()
+        begin, supply = self.begin, self.supplied()
         failures = self._meter.power.failures if self._meter.has_outages else ()
         failed = [((down - begin).total_seconds(), (up - begin).total_seconds()) for down, up in failures]
         if supply is None:
@@ -92,10 +92,10 @@ class MeteredLoad(Load):
 
     def moment(self, time: datetime) -> Moment:
         """Return what its figures have in common, anew each time: the clock may have been set in between."""
-        supply = self._supplied()
+        supply = self.supplied()
         return Moment(self.number, self.seconds(time)) if supply is None else supply.moment(self.seconds(time))
 
-    def _supplied(self) -> Supply | None:
+    def supplied(self) -> Supply | None:
         """Return what flows behind its breaker; None where it has none, or none that was ever open."""
         openings = None if self._device is None else openings_of(self._device, self._channel)
         if openings is not self._openings:

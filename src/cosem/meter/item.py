@@ -138,6 +138,8 @@ class Behaviour:
         adopts: attributes whose given value is no Data, and goes to `adopt`.
         adopt: completes a new item.
         timed: what they do on their own as time passes.
+        awake: what they do once they were used for the first time, where they do nothing on their own until then:
+            objects that many meters share, none of which needs to look at the clock for them.
     """
 
     reads: Mapping[int, Read] = field(default_factory=dict[int, Read])
@@ -149,6 +151,7 @@ class Behaviour:
     written: Mapping[int, Written] = field(default_factory=dict[int, Written])
     timed: Timed | None = None
     own_methods: Mapping[int, Run] = field(default_factory=dict[int, Run])
+    awake: Behaviour | None = None
 
     def opened(self, index: int) -> Behaviour:
         """Return the same with one of its own methods open to clients."""

@@ -141,6 +141,14 @@ class LogicalDevice:
         self._own().take_time(item)
         self._attend()
 
+    def wake(self, item: Item) -> None:
+        """Let an object that many devices share do what it does, on its own too, from its first use in this one on."""
+        own = self.owned(item)
+        awake = own.behaviour.awake
+        if awake is not None and awake.timed is not None:
+            own.behaviour = awake
+            self.takes_time(own)
+
     def put_in(self, item: Item) -> None:
         """Put a ready-made object into the device; ConfigurationError for a second one of that name."""
         self._own().put_in(item)
@@ -418,8 +426,9 @@ class LogicalDevice:
             self._agenda.attend(self)
 
     def unshare(self) -> None:
-        """Have objects of its own from now on."""
-        self._own()
+        """Have objects of its own from now on, all of which do what they do on their own."""
+        for item in list(self._own()):
+            self.wake(item)
 
     def _own(self) -> Objects:
         if self.objects.shared:

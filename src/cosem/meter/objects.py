@@ -46,9 +46,12 @@ class Objects:
         self.shared = False
 
     def add(self, address: C, /, *, writable: Iterable[str] = (), **values: object) -> C:
-        """Add an object (see `LogicalDevice.add`)."""
+        """Add an object (see `LogicalDevice.add`), in place of one of that name that is not awake yet."""
         assert not self.shared
-        if address.instance in self:
+        known = self.find(address.instance)
+        if known is not None and known.behaviour.awake is not None:
+            del self._items[address.instance.octets]
+        elif known is not None:
             raise ConfigurationError(f"{address!r}: there is an object with this logical name already")
         behaviour = behaviours.of(address.class_id)
         item = Item(address, {}, behaviour)

@@ -4,6 +4,8 @@ A season holds from the day of its start on, until another begins; one without a
 start, after the clock was set and when another calendar becomes active, the meter runs the script that is then in
 force, the last one of that day or of the days before, unless it was the last to run: nothing else is made up for. What
 daylight saving skips runs at the moment of the change, and what it repeats runs once (see `occasions`).
+
+A calendar that is asked of a source tells what is measured anyway, and runs nothing, until something takes it over.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from cosem.meter.behaviour import special_days
 from cosem.meter.behaviour.occasions import comes, first_after, moment_of, times
 from cosem.meter.behaviour.scripts import run_script
 from cosem.meter.events import MeterEvent
-from cosem.meter.item import Behaviour, Item, Refusal, Timed, Visit
+from cosem.meter.item import Behaviour, FromSource, Item, Refusal, Timed, Visit
 from cosem.protocol.model.classes.time_and_event import ActivityCalendar, DayProfileAction, Season, WeekProfile
 from cosem.protocol.values.data import Data
 from cosem.protocol.values.dates import Date, DateTime
@@ -39,6 +41,21 @@ _PASSIVE_TO_ACTIVE: Final = {
     )
 }
 _OPEN: Final = Date()
+
+
+def take_over(visit: Visit, item: Item) -> Item:
+    """Let a calendar that was asked for run from now on what it says now; return it as the device has it then."""
+    if not _is_asked(item):
+        return item
+    own = visit.device.owned(item)
+    own.values.update({index: own.read(visit, index) for index in _PASSIVE_TO_ACTIVE.values() if own.has(index)})
+    visit.device.wake(own)
+    _follow(visit, own)
+    return own
+
+
+def _is_asked(item: Item) -> bool:
+    return isinstance(item.values.get(_DAYS.index), FromSource)
 
 
 def _actions(visit: Visit, item: Item, day: date) -> tuple[DayProfileAction, ...]:
@@ -114,7 +131,7 @@ def _in_force(visit: Visit, item: Item) -> DayProfileAction | None:
 
 def _follow(visit: Visit, item: Item) -> None:
     """Run what is in force, unless it was the last to run."""
-    action = _in_force(visit, item)
+    action = None if _is_asked(item) else _in_force(visit, item)
     if action is not None and item.state != _script(action):
         _run(visit, item, action)
 
@@ -138,7 +155,9 @@ def _activation(visit: Visit, item: Item) -> datetime | None:
 
 
 def _following(visit: Visit, item: Item, until: datetime) -> datetime | None:
-    moments = [first_after(visit.time, until, visit.device.zone, partial(_starts, visit, item))]
+    moments: list[datetime | None] = []
+    if not _is_asked(item):
+        moments.append(first_after(visit.time, until, visit.device.zone, partial(_starts, visit, item)))
     activation = _activation(visit, item)
     if activation is not None and visit.time < activation <= until:
         moments.append(activation)
@@ -169,7 +188,7 @@ def _clock_set(visit: Visit, item: Item, before: datetime) -> None:
 
 def _switch(visit: Visit, item: Item) -> None:
     """Make what is passive active; the passive calendar stays as it is."""
-    own = visit.device.owned(item)
+    own = visit.device.owned(take_over(visit, item))
     held = {active: own.read(visit, passive) for passive, active in _PASSIVE_TO_ACTIVE.items() if own.has(passive)}
     own.values.update(held)
     visit.device.note(MeterEvent.CALENDAR_SWITCHED, visit.time)

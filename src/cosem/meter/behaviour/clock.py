@@ -25,7 +25,7 @@ LONGEST_SHIFT: Final = 900
 
 def standard_offset(zone: tzinfo, year: int) -> timedelta:
     """Return what a zone adds to UTC outside daylight saving."""
-    return _savings(zone, year)[0]
+    return savings(zone, year)[0]
 
 
 def last_multiple(time: datetime, period: int) -> datetime:
@@ -61,18 +61,18 @@ def _status(visit: Visit, _: Item) -> Data:
 
 def _saving(end: bool) -> Callable[[Visit, Item], Data]:
     def read(visit: Visit, _: Item) -> Data:
-        begins_and_ends = _savings(visit.device.zone, visit.time.year)[2:]
+        begins_and_ends = savings(visit.device.zone, visit.time.year)[2:]
         return OctetString(begins_and_ends[end].octets)
 
     return read
 
 
 def _saving_deviation(visit: Visit, _: Item) -> Data:
-    return Integer(_minutes(_savings(visit.device.zone, visit.time.year)[1]))
+    return Integer(_minutes(savings(visit.device.zone, visit.time.year)[1]))
 
 
 def _saving_enabled(visit: Visit, _: Item) -> Data:
-    return bool(_savings(visit.device.zone, visit.time.year)[1])
+    return bool(savings(visit.device.zone, visit.time.year)[1])
 
 
 def _base(_: Visit, __: Item) -> Data:
@@ -169,7 +169,7 @@ def _minutes(offset: timedelta) -> int:
 
 
 @lru_cache(maxsize=64)
-def _savings(zone: tzinfo, year: int) -> tuple[timedelta, timedelta, DateTime, DateTime]:
+def savings(zone: tzinfo, year: int) -> tuple[timedelta, timedelta, DateTime, DateTime]:
     """Return the standard offset, what daylight saving adds, and when it begins and ends, in one year of a zone."""
     year = min(max(year, 2), 9998)  # the search looks at a day on either side
     days = [datetime(year, 1, 1, tzinfo=UTC) + timedelta(days=day) for day in range(366)]

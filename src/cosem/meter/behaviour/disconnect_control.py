@@ -33,7 +33,7 @@ MOST_CHANGES: Final = 1 << 16
 
 
 class Openings:
-    """When a breaker opened and closed, by turns, in true time; `changes` only ever grows."""
+    """When a breaker opened and closed, by turns, in true time; `changes` only ever grows, from the first one on."""
 
     __slots__ = ("changes",)
 
@@ -47,7 +47,8 @@ class Openings:
 
     def changed(self, at: datetime) -> Openings:
         """Return the same, open or closed from a time on; another one where something is forgotten."""
-        kept = self if len(self.changes) < MOST_CHANGES else Openings(self.changes[MOST_CHANGES // 2 :])
+        # Those of a breaker that was never moved may be those of many.
+        kept = self if 0 < len(self.changes) < MOST_CHANGES else Openings(self.changes[MOST_CHANGES // 2 :])
         kept.changes.append(at)
         return kept
 

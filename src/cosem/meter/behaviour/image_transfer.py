@@ -94,6 +94,10 @@ class Image:
         if number >= self.blocks or len(octets) != min(self.block_size, self.size - number * self.block_size):
             raise Refusal(DataAccessResult.TYPE_UNMATCHED)
 
+    def release(self) -> None:
+        """Forget the octets of an image that runs, for who holds very many of them."""
+        self.octets = bytearray()
+
     def block(self, number: int) -> bytes:
         """Return the octets of a block."""
         return bytes(self.octets[number * self.block_size : (number + 1) * self.block_size])

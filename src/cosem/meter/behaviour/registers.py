@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast, runtime_checkable
 
 from cosem.errors import CosemError
 from cosem.meter.item import Asked, Behaviour, FromSource, Item, Refusal, Timed, Visit, answered, never
@@ -64,7 +64,7 @@ class Counted:
 
     of: FromSource | Asked
     stretches: tuple[Stretch, ...] = (Stretch(_BEGINNING, 0, 0, True),)
-    before: Asked | None = None
+    before: FromSource | Asked | None = None
     true: Callable[[datetime], datetime] | None = None
 
     def __call__(self, source: Any, time: datetime) -> Any:
@@ -72,7 +72,7 @@ class Counted:
         true = time if self.true is None else self.true(time)
         stretch = next((each for each in reversed(self.stretches) if each.since <= true), None)
         if self.before is not None and stretch is not None and stretch.since == _BEGINNING:
-            return self.before(time)
+            return self.before.ask(source, time) if isinstance(self.before, FromSource) else self.before(time)
         asked = cast("Any", self.of.ask(source, time) if isinstance(self.of, FromSource) else self.of(time))
         if stretch is None:
             return type(asked)(self.stretches[0].total)
@@ -107,11 +107,22 @@ class SinceReset:
         return self.of(self.since, time)
 
 
+@runtime_checkable
+class InTariff(Protocol):
+    """What is asked of a source and is one tariff's share of a whole, which is what it counts once it is switched."""
+
+    @property
+    def whole(self) -> FromSource | None: ...
+
+
 def counted(item: Item) -> Counted | None:
     """Return what a register counts; None when its value is given once and for all."""
     held = item.values.get(_VALUE)
-    if isinstance(held, FromSource) and isinstance(held.ask, Counted):
-        return held.ask
+    if isinstance(held, FromSource):
+        if isinstance(held.ask, Counted):
+            return held.ask
+        if isinstance(held.ask, InTariff) and held.ask.whole is not None:
+            return Counted(held.ask.whole, before=held)
     return Counted(held) if callable(held) or isinstance(held, FromSource) else None
 
 

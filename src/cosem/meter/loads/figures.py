@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import lru_cache
 from types import MappingProxyType
@@ -26,12 +26,13 @@ Stretches: TypeAlias = "tuple[tuple[float, float], ...]"
 class Load:
     """One load: its seed, and when it began to count. As the `source` of a device it is what `shown` values ask."""
 
-    __slots__ = ("_moment", "_time", "begin", "number")
+    __slots__ = ("_made", "_moment", "_time", "begin", "number")
 
     def __init__(self, number: int, zone: tzinfo) -> None:
         self.number = number
         self.begin = began(zone)
         self._time: datetime | None = None
+        self._made: Callable[[int, float], Moment] = Moment
         self._moment = Moment(number, 0.0)
 
     def seconds(self, time: datetime) -> float:
@@ -46,8 +47,12 @@ class Load:
     def moment(self, time: datetime) -> Moment:
         """Return what its figures at a time have in common, which is reckoned once for all that are read together."""
         if time is not self._time:
-            self._time, self._moment = time, Moment(self.number, self.seconds(time))
+            self._time, self._moment = time, self._made(self.number, self.seconds(time))
         return self._moment
+
+    def flow_by(self, made: Callable[[int, float], Moment]) -> None:
+        """Have other moments of a seed and the seconds that it counts from now on, as behind a breaker."""
+        self._time, self._made = None, made
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Shown:
 
     figure: Figure
     scaler: int
+    whole: FromSource | None = field(default=None, compare=False)
+    """What it is one tariff's share of."""
 
     def __call__(self, load: Load, time: datetime) -> Any:
         """Return the value of a load at a local time."""

@@ -172,8 +172,10 @@ def _openings(openings: Openings) -> Kept:
     return Kept((), Journal(changes, 0, len(changes), part))
 
 
-def _recall_openings(_: LogicalDevice, item: Item, __: Any, parts: Sequence[Any]) -> None:
+def _recall_openings(device: LogicalDevice, item: Item, __: Any, parts: Sequence[Any]) -> None:
     item.state = Openings(change for part in parts for change in part)
+    if item.state.changes:
+        device.measure_truly()
 
 
 # -- images -----------------------------------------------------------------------------------------------------------
