@@ -155,7 +155,7 @@ store = "readings.sqlite"
 [defaults]
 security = "open"
 read = ["1.0.1.8.0.255"]
-profiles = [{ obis = "1.0.99.1.0.255", last = "1 day" }]
+profiles = [{ obis = "1.0.99.1.0.255", last = "7 days" }]
 [security.open]
 auth = "none"
 """
@@ -193,13 +193,14 @@ def test_a_head_end_is_judged_by_the_ledger(tmp_path: Path) -> None:
     assert (code, found["findings"], found["meters"]) == (0, [], 3)
     assert found["right"] > 3 * 40
     with closing(sqlite3.connect(store)) as changed, changed:
+        ((name,),) = changed.execute(_NAME)
         changed.execute(_DELETE)
         changed.execute(_CHANGE)
     code, found = judged()
     assert (code, found["lost"], found["wrong"], found["doubled"], found["late"]) == (1, 1, 1, 0, 0)
     lost, wrong = sorted(found["findings"], key=lambda finding: str(finding["finding"]))
     assert (lost["stored"], wrong["stored"]) == (None, 4711)
-    assert lost["meter"] == wrong["meter"] == "KFM1020000000000"
+    assert lost["meter"] == wrong["meter"] == name, "whose rows come first is told by the order in which they arrived"
 
 
 _MORNING: Final = int(datetime(2026, 3, 1, 6, tzinfo=UTC).timestamp() * 1_000_000)
@@ -207,6 +208,7 @@ _ONE: Final = (
     f"(SELECT {{}} FROM profile_reading WHERE time > {_MORNING} ORDER BY meter, profile, signal, time LIMIT 1)"
 )
 _WHERE: Final = " WHERE (meter, profile, signal, time) = " + _ONE.format("meter, profile, signal, time")
+_NAME: Final = "SELECT name FROM meter WHERE id = " + _ONE.format("meter")
 _DELETE: Final = "DELETE FROM profile_reading" + _WHERE
 _CHANGE: Final = "UPDATE profile_reading SET raw = 4711" + _WHERE
 
