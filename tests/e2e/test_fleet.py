@@ -150,6 +150,7 @@ def test_the_patience_of_a_file_counts(tmp_path: Path) -> None:
             assert silent.recv(1) == b"", "whoever says nothing is closed, long before the usual two minutes"
 
 
+# A week, since the fleet's days pass in seconds: a busy machine may get to read its first morning some days later.
 PLAN = """
 store = "readings.sqlite"
 [defaults]
