@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
+# Tests start some hundred commands; where no bytecode is kept, each compiles every module again: 1.5 s of its 2.5.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test interop fuzz check bench format docs clean
 
