@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import secrets
 from bisect import bisect_right
 from collections import OrderedDict
@@ -29,7 +28,7 @@ from cosem.meter.associations import OPEN_ASSOCIATION, PUBLIC_ASSOCIATION, Assoc
 from cosem.meter.by_companion import furnish_by
 from cosem.meter.demo import MANAGEMENT_CLIENT, Household, objects_of
 from cosem.meter.device import Meter, system_clock
-from cosem.meter.faults import WELL_BEHAVED, Faults
+from cosem.meter.faults import WELL_BEHAVED, Chance, Faults
 from cosem.meter.feed import Feed
 from cosem.meter.lockout import DEFAULT_LIMITS as LOCKOUT_LIMITS
 from cosem.meter.lockout import LockoutLimits
@@ -148,7 +147,7 @@ class Population:
         """Meters that somebody is at, and how many are."""
         self._ready: OrderedDict[int, Meter] = OrderedDict()
         self._changed: dict[int, Meter] = {}
-        self._chances: dict[int, random.Random] = {}
+        self._chances: dict[int, Chance] = {}
         """What befalls those that misbehave: it goes on when one was forgotten, whoever else was visited meanwhile."""
         sizes = self._limits.association
         self._demonstration = _management(keys, b"", sizes) if keys is not None and keys.is_demonstration else None

@@ -8,7 +8,6 @@ They have the tables that are known; octets whose meaning is not known are 0.
 
 from __future__ import annotations
 
-import random
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
@@ -19,7 +18,7 @@ from cosem.errors import ConfigurationError, ConnectionLost, TimedOut
 from cosem.io.aio import DatagramStream, ListenLimits, Place, SocketStream
 from cosem.io.stream import Stream
 from cosem.meter.device import system_clock
-from cosem.meter.faults import OF_LINE, WELL_BEHAVED, Faults
+from cosem.meter.faults import OF_LINE, WELL_BEHAVED, Chance, Faults
 from cosem.meter.misbehave import FaultyStream
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.elgama import models, tables
@@ -89,7 +88,7 @@ class ElgamaServer(Place):
         )
         await attend(station, stream if self._chance is None else self._harmed(stream, self._chance))
 
-    def _harmed(self, stream: Stream, chance: random.Random) -> Stream:
+    def _harmed(self, stream: Stream, chance: Chance) -> Stream:
         return FaultyStream(stream, self._faults, chance, restart=self._restart, restarts=lambda: self._restarts)
 
     def _restart(self) -> None:

