@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import pytest
@@ -26,6 +22,7 @@ from cosem.fleet.population import Population
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import ProfileGeneric, Register
 from cosem.store.snapshot import read
+from interop.served import serving_fleet
 
 AT = datetime(2026, 3, 3, 12, tzinfo=UTC)
 NAME, SERIAL, ENERGY, GAS, PROFILE = (
@@ -74,27 +71,6 @@ listen = "hdlc+tcp://127.83.1.0:0"
 """
 
 
-@contextmanager
-def serving(fleet: Fleet) -> Iterator[Fleet]:
-    """Run a fleet in a thread with a loop of its own."""
-    ready: Queue[asyncio.AbstractEventLoop] = Queue()
-    stop = asyncio.Event()
-
-    async def run() -> None:
-        async with fleet:
-            ready.put(asyncio.get_running_loop())
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    loop = ready.get(timeout=30)
-    try:
-        yield fleet
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-
-
 @pytest.fixture
 def folder(pydlms_simulator: Callable[[str, str], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Where the fleet's file is, the description, and a snapshot of the meter of pydlms-client."""
@@ -112,7 +88,10 @@ def test_meter_7_of_a_description_and_of_a_snapshot(folder: Path, pydlms: Any) -
     said = load(folder / "fleet.toml")
     keys = FleetKeys(Secret(bytes(range(32))))
     population = Population(said.groups, keys=keys, clock=VirtualClock(AT, speed=0), first_counter=1000)
-    with create(folder / "ledger.jsonl") as ledger, serving(Fleet(population, said.places, ledger=ledger)) as fleet:
+    with (
+        create(folder / "ledger.jsonl") as ledger,
+        serving_fleet(Fleet(population, said.places, ledger=ledger)) as fleet,
+    ):
         listed = list(Inventory(fleet, with_keys=True))
 
         def ask(number: int, operations: list[list[Any]], server: int = 1) -> list[dict[str, Any]]:
