@@ -8,7 +8,7 @@ ARGS ?=
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test interop fuzz check bench format docs clean
+.PHONY: help setup demo test interop fuzz check bench format docs clean with-mypy with-pyright with-ruff with-lint-imports
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -30,10 +30,19 @@ fuzz: ## let a fuzzer at every boundary for 30 seconds each; others with ARGS="-
 	@PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
 
 check: setup ## lint, formatting, types (mypy and pyright, both strict), the floors of the house
+	@$(MAKE) --no-print-directory -j 2 with-mypy with-pyright with-ruff with-lint-imports
+
+with-mypy:
+	$(BIN)/mypy --strict src/cosem
+
+with-pyright:
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+with-ruff:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict src/cosem
-	$(BIN)/pyright --pythonpath $(BIN)/python
+
+with-lint-imports:
 	$(BIN)/lint-imports
 
 bench: setup ## print the table of speed ratios against the peers
