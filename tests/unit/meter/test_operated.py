@@ -157,6 +157,24 @@ def test_an_open_breaker_stops_what_is_measured_in_this_meter_alone(set_before: 
             assert captured[open_for][1] == before[0]
 
 
+def test_what_one_breaker_remembers_is_not_what_another_does() -> None:
+    """Both had objects of their own before, which were copied from the same ones."""
+    now = Now(START)
+    meters = population(now)
+    with meters.visit(2) as first, meters.visit(5) as second:
+        for each in (first, second):
+            write(each, BREAKER.control_mode, each.value(BREAKER.control_mode))
+        run(first, BREAKER.remote_disconnect)
+        stood = values(first)
+        now.later(hours=2)
+        run(second, BREAKER.remote_disconnect)
+        also = values(second)
+        assert also == values(household(5, clock=now, zone=BERLIN))
+        now.later(hours=2)
+        assert (values(first), values(second)) == (stood, also)
+        assert (first.value(POWER.value), second.value(POWER.value)) == (0, 0)
+
+
 @pytest.mark.parametrize(("load", "code"), [("gas", "7.0.3.0.0.255"), ("water", "8.0.1.0.0.255")])
 def test_a_closed_valve_stops_what_flows(load: str, code: str) -> None:
     now = Now(START)
