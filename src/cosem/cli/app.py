@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from io import TextIOWrapper
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from cosem.cli import (
-    act,
-    browse,
-    classes,
-    clock,
-    collect,
-    compare,
-    decode,
-    demo,
-    elgama,
-    events,
-    fleet,
-    gateway,
-    image,
-    listen,
-    obis,
-    ports,
-    probe,
-    profile,
-    read,
-    set_,
-    simulate,
-    standards,
-)
 from cosem.cli.failure import BAD_USAGE, INTERRUPTED, Ended, Phase, complain, exit_code
 from cosem.cli.report import own_version, put, say
 from cosem.errors import CosemError
@@ -45,9 +23,30 @@ CLICK_BAD_USAGE: Final = 2
 
 NEGATIVE: Final = re.compile(r"-[0-9][0-9xXa-fA-F.]*")
 
+VERBS: Final = (
+    *("read", "browse", "profile", "events", "clock", "set", "act", "image", "compare", "collect"),
+    *("probe", "ports", "listen", "elgama", "decode", "obis", "classes", "standards"),
+    *("simulate", "fleet", "gateway", "demo"),
+)
+"""In the order of the help. Each has a module of its name, which is loaded when somebody asks for it."""
+
+VALUED: Final = frozenset({"set", "act"})
+"""Those whose last argument may be a negative number."""
+
 
 class Root(TyperGroup):
     """The group of all verbs; here, and only here, an error becomes an exit code."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the verbs in the order in which the help has them."""
+        return [*VERBS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the verb of a name; None where there is none."""
+        for name in (cmd_name,) if cmd_name in VERBS else VERBS:  # who mistypes one is told which come near
+            if name not in self.commands:
+                self.add_command(_command(name), name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the verb; Ctrl-C ends it with one line, after everything was released on the way out."""
@@ -116,31 +115,16 @@ def cosem(
         raise typer.Exit
 
 
-for name, verb in (
-    ("read", read.read),
-    ("probe", probe.probe),
-    ("browse", browse.browse),
-    ("profile", profile.profile),
-    ("compare", compare.compare),
-    ("clock", clock.clock),
-    ("events", events.events),
-    ("image", image.image),
-    ("classes", classes.classes),
-    ("decode", decode.decode),
-    ("obis", obis.obis),
-    ("standards", standards.standards),
-    ("simulate", simulate.simulate),
-    ("listen", listen.listen),
-    ("ports", ports.ports),
-    ("demo", demo.demo),
-    ("elgama", elgama.elgama),
-):
-    app.command(name)(verb)
-app.add_typer(gateway.app)
-app.add_typer(fleet.app)
-app.command("set", cls=Valued)(set_.set_)
-app.command("act", cls=Valued)(act.act)
-app.command("collect", help=collect.HELP)(collect.collect)
+def _command(name: str) -> Any:
+    """Load a verb: the group `app` of its module, or the function of its name."""
+    word = f"{name}_" if hasattr(builtins, name) else name  # as in `set_`
+    module = import_module(f"cosem.cli.{word}")
+    verbs = getattr(module, "app", None)
+    if verbs is None:
+        verbs = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        kind, told = Valued if name in VALUED else None, getattr(module, "HELP", None)
+        verbs.command(name, cls=kind, help=told)(getattr(module, word))
+    return typer.main.get_command(verbs)
 
 
 def run(args: Sequence[str] | None = None) -> int:

@@ -140,7 +140,7 @@ def test_an_outage_of_the_description_goes_on() -> None:
 
 
 def test_what_a_meter_does_not_have_is_refused() -> None:
-    control = Control([household(1, clock=Now(NOON))])
+    control = Control([household(1, load="heat", clock=Now(NOON))])
     assert "describe [[metrology]]" in refusal(control, "cover open")
     assert "no disconnect control (class 70)" in refusal(control, "breaker off")
 
