@@ -4,7 +4,7 @@ import struct
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cosem.errors import DecodeError, ShapeError
@@ -107,10 +107,13 @@ def test_no_octets_do_harm(octets: bytes) -> None:
 
 
 @given(noise)
+@example(bytes.fromhex("0301000C0003000000"))  # 3 octets stand for 45 values
+@example(bytes.fromhex("0301000E0003000000"))  # and for more than 12 octets are good for
 @settings(max_examples=400)
 def test_no_compact_array_does_harm(octets: bytes) -> None:
     harmless(b"\x13" + octets)
     harmless(b"\x13\x02\x02" + octets)
+    harmless(b"\x02\x02\x09\x20" + bytes(32) + b"\x13\x02\x02" + octets)
 
 
 @given(values, st.data())

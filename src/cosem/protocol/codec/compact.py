@@ -6,7 +6,8 @@
                     | the tag of any other type
 
 A few octets of description can stand for billions of values, so what an expansion costs is computed from the
-description before anything is expanded, and a type that takes no octet is refused.
+description before anything is expanded, and a type that takes no octet is refused. However much stands around it, a
+compact array may stand for no more values than its own octets are good for: what was decoded can always be encoded.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def expand(value: CompactArray, limits: Limits = TRANSFER) -> Array:
     Raises DecodeError, counting in `value.contents`, or in `value.description` while that is read.
     """
     element = describe(value, limits)
-    _cost(element, len(value.contents), 0, limits.node_budget(len(value.description) + len(value.contents)))
+    _cost(element, len(value.contents), 0, limits.node_budget(_size(value.description, len(value.contents))))
     return Array(_elements(element, value.contents))
 
 
@@ -77,7 +78,7 @@ def decode_compact(octets: bytes, offset: int, depth: int, budget: int) -> tuple
     element, start = _description(octets, offset, depth - 1)
     description = octets[offset:start]
     size, start = length(octets, start)
-    cost = _cost(element, size, start, budget)
+    cost = _cost(element, size, start, min(budget, TRANSFER.node_budget(_size(description, size))))
     contents = octets[start : start + size]
     if not element.exact:
         try:
@@ -91,7 +92,7 @@ def write_compact(value: CompactArray, out: bytearray) -> None:
     """Append a compact array to `out`, tag included."""
     try:
         element = describe(value)
-        _cost(element, len(value.contents), 0, TRANSFER.node_budget(len(value.description) + len(value.contents)))
+        _cost(element, len(value.contents), 0, TRANSFER.node_budget(_size(value.description, len(value.contents))))
         if not element.exact:
             _elements(element, value.contents)
     except DecodeError as problem:
@@ -100,6 +101,13 @@ def write_compact(value: CompactArray, out: bytearray) -> None:
     out += value.description
     put_length(len(value.contents), out)
     out += value.contents
+
+
+def _size(description: bytes, contents: int) -> int:
+    """Return how many octets a compact array has, its tag and the shortest length of its contents counted."""
+    counted = bytearray()
+    put_length(contents, counted)
+    return 1 + len(description) + len(counted) + contents
 
 
 # --- descriptions --------------------------------------------------------------------------------------------------
