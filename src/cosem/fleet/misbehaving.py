@@ -34,15 +34,12 @@ from typing import Any, Final
 from cosem.errors import ConfigurationError
 from cosem.fleet.gathered import Gathered
 from cosem.fleet.scenario import number_of
-from cosem.meter.faults import IN_PROTECTION, NAMES, WELL_BEHAVED, Faults, value_of
+from cosem.meter.faults import NAMES, OF_PROTECTION, WELL_BEHAVED, Faults, value_of
 from cosem.protocol.model.table import Table
 
 _ROUNDING: Final = 1e-9
 _NUMBERS: Final = 32
 """Bits of a number of a meter: seeds that lie so far apart meet nowhere."""
-
-OF_PROTECTION: Final = IN_PROTECTION | {"any_transaction_id", "empty_system_title"}
-"""Deviations that only protected messages can have."""
 
 
 @dataclass(frozen=True, slots=True)

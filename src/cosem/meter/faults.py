@@ -28,6 +28,9 @@ LINK_DEVIATIONS: Final = frozenset(str(each.name) for each in Tolerance if each)
 IN_PROTECTION: Final = frozenset({"fields_in_tag", "content_length_signed", "ephemeral_key_signed_with_scheme"})
 """Deviations of how messages are protected: they are those of the association, not of single messages."""
 
+OF_PROTECTION: Final = IN_PROTECTION | {"any_transaction_id", "empty_system_title"}
+"""Deviations that only protected messages can have."""
+
 OF_IMAGES: Final = (
     *("block_loss", "verification_fails", "activation_fails"),
     *("verification_time", "activation_time", "activation_restarts"),

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
 from cosem.meter.device import Meter
-from cosem.meter.faults import DEVIATIONS, IN_PROTECTION, LINK_DEVIATIONS
+from cosem.meter.faults import DEVIATIONS, LINK_DEVIATIONS, OF_IMAGES, OF_PROTECTION
 from cosem.meter.one_way import SpeakingPort
 from cosem.meter.serve import Server
 from cosem.protocol.model.classes.access_control import ImageTransfer
@@ -80,16 +80,10 @@ _UPDATED: Final[Need] = (
 NEEDS: Final[Mapping[str, tuple[Need, ...]]] = MappingProxyType(
     {
         **dict.fromkeys(("wrong_keys", "counter_back"), (_KEYED, _PROTECTED)),
-        **dict.fromkeys(
-            (
-                *("block_loss", "verification_fails", "activation_fails"),
-                *("verification_time", "activation_time", "activation_restarts"),
-            ),
-            (_UPDATED, _ASKED),
-        ),
+        **dict.fromkeys(OF_IMAGES, (_UPDATED, _ASKED)),
         **dict.fromkeys(DEVIATIONS, (_ASKED,)),
         "octets_after_apdu": (_SAID,),
-        **dict.fromkeys((*IN_PROTECTION, "any_transaction_id", "empty_system_title"), (_KEYED, _SAID)),
+        **dict.fromkeys(OF_PROTECTION, (_KEYED, _SAID)),
         **dict.fromkeys(LINK_DEVIATIONS, (_IN_FRAMES,)),
     }
 )
