@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -87,7 +87,7 @@ def described(
     *,
     approve: Approve = lambda _, __: None,
 ) -> tuple[Options, Meter]:
-    """Return the meter of a description, and the options of its first client where its secrets were drawn for it."""
+    """Return the meter of a description, and the options of the client that is shown where its secrets were drawn."""
     rules: dict[int, AssociationRule] = {}
     drawn: dict[int, Secrets] = {}
 
@@ -99,13 +99,7 @@ def described(
 
     counters = default_counter_store()
     meter = describe.load(file, counters=counters, allow_demo_keys=use_demo_keys, secrets=secrets_of, state=state)
-    found = in_force(meter, drawn)
-    approve(meter, found.values())
-    options = {
-        client: hand_out(each, directory / f"client-{client}", mechanism_of(rules[client]))
-        for client, each in found.items()
-    }
-    return options.get(shown(meter.management).client, ()), meter
+    return _handed_out(meter, drawn, lambda client: mechanism_of(rules[client]), directory, approve), meter
 
 
 def cloned(
@@ -117,7 +111,7 @@ def cloned(
     faults: Faults = WELL_BEHAVED,
     approve: Approve = lambda _, __: None,
 ) -> tuple[Options, Meter]:
-    """Return the meter of a snapshot with secrets drawn for it, and the options of the last client that needs some.
+    """Return the meter of a snapshot with secrets drawn for it, and the options of the client that is shown.
 
     A client has the same secrets for all logical devices.
     """
@@ -140,12 +134,21 @@ def cloned(
         remember(meter, store)
     for each in said:
         say(f"warning: {each.message}")
-    options: Options = ()
-    kept = in_force(meter, drawn)
-    approve(meter, kept.values())
-    for client, given in kept.items():
-        options = hand_out(given, directory / f"client-{client}", mechanisms[client])
-    return options, meter
+    return _handed_out(meter, drawn, mechanisms.__getitem__, directory, approve), meter
+
+
+def _handed_out(
+    meter: Meter,
+    drawn: Mapping[int, Secrets],
+    auth: Callable[[int], Mechanism],
+    directory: Path,
+    approve: Approve,
+) -> Options:
+    """Write the secrets of every client into files; return the options of the one that the printed command is for."""
+    found = in_force(meter, drawn)
+    approve(meter, found.values())
+    options = {client: hand_out(each, directory / f"client-{client}", auth(client)) for client, each in found.items()}
+    return options.get(shown(meter.management).client, ())
 
 
 def _drawn_for(association: RecordedAssociation, mechanism: Mechanism, use_demo_keys: bool) -> Secrets:
