@@ -257,7 +257,7 @@ def _each(around: Any, behaviour: Behaviour) -> Mapping[int, Run]:
     return {index: around(run) for index, run in behaviour.methods.items()}
 
 
-_BREAKER: Final = _asleep(disconnect_control.BEHAVIOUR, _each(_waking, disconnect_control.BEHAVIOUR))
+_BREAKER: Final = _asleep(disconnect_control.BEHAVIOUR, disconnect_control.BEHAVIOUR.methods)
 _IMAGE: Final = _asleep(image_transfer.BEHAVIOUR, _each(_waking, image_transfer.BEHAVIOUR))
 _TARIFFS: Final = _asleep(replace(registers.ACTIVATION, timed=None), _each(_taking_over, registers.ACTIVATION))
 _SCRIPTS: Final = _asleep(scripts.BEHAVIOUR, _each(_taking_over, scripts.BEHAVIOUR))

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from behaving import Now, run
+from behaving import Now, run, write
 from cosem.cli.control import LONGEST_LINE, Control, Lines
 from cosem.errors import ConfigurationError
 from cosem.meter import Meter
 from cosem.meter.demo import household
 from cosem.meter.describe import parse
 from cosem.meter.memory import remember
-from cosem.protocol.model.classes.time_and_event import ControlState, DisconnectControl
+from cosem.protocol.model.classes.time_and_event import ControlMode, ControlState, DisconnectControl
 from cosem.store.state import open_state
-from described import BREAKER, HEAD, LOG, NAME, NOON, log, thing
+from described import BREAKER, ENERGY, HEAD, LOG, NAME, NOON, log, thing
 
 VALVE = DisconnectControl("0.1.96.3.10.255")
 METROLOGY = thing("Data", "0.0.128.0.0.255") + '[[metrology]]\nmode = "0.0.128.0.0.255"\n'
@@ -101,6 +101,20 @@ def test_what_was_disconnected_from_afar_is_not_switched_on_by_hand() -> None:
     assert "disconnected from afar" in refusal(Control([meter]), "breaker on")
     assert meter.value(BREAKER.control_state) is ControlState.DISCONNECTED
     assert Control([meter]).act("breaker off") == f"{NAME}: 0.0.96.3.10.255 is off"
+
+
+def test_a_breaker_that_slept_until_then_stops_what_flows() -> None:
+    now = Now(NOON)
+    meter = household(1, clock=now)
+    write(meter, BREAKER.control_mode, ControlMode.MODE_1)
+    control = Control([meter])
+    assert control.act("breaker off") == f"{meter.name}: 0.0.96.3.10.255 is off, and ready to be switched on"
+    before = int(meter.value(ENERGY.value))
+    now.later(hours=5)
+    assert int(meter.value(ENERGY.value)) == before
+    assert control.act("breaker on") == f"{meter.name}: 0.0.96.3.10.255 is on"
+    now.later(hours=5)
+    assert int(meter.value(ENERGY.value)) > before
 
 
 def test_one_of_several_breakers_is_named_behind() -> None:

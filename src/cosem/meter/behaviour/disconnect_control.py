@@ -131,6 +131,7 @@ def operate(visit: Visit, item: Item, by: By, *, connect: bool) -> bool:
     own.values[_STATE] = Enumerated(after)
     own.values[_OUTPUT] = after is _ON
     _follow(visit, own)
+    visit.device.wake(own)
     return True
 
 
