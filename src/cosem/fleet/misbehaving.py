@@ -44,14 +44,19 @@ _NUMBERS: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Misbehaviour:
-    """What a share of some meters does wrong; ConfigurationError for a share that is none, and for nothing wrong."""
+    """What a share of some meters does wrong.
+
+    Raises ConfigurationError for a share that is none, for nothing wrong, and for what does nothing without others.
+    """
 
     faults: Faults
     share: float = 1.0
 
     def __post_init__(self) -> None:
         _check_share(self.share)
-        if replace(self.faults, seed=0, late_by=WELL_BEHAVED.late_by) == WELL_BEHAVED:
+        for key, why in self.faults.alone:
+            raise ConfigurationError(f"{key}: {why}")
+        if self.faults == WELL_BEHAVED:
             raise ConfigurationError("nothing is wrong here: write loss = 0.1, for example, or leave faults out")
 
 

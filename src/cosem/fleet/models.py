@@ -24,18 +24,17 @@ of a description are not looked at, so that no secret of one meter is that of th
 in, with their security set-ups, are left out.
 
 A described meter is remembered from the first visit on, unless it has nothing but a template; a profile that shows no
-load is empty until then. What a snapshot shows
-stands still: all its meters share it, and are forgotten as others are.
+load is empty until then. What a snapshot shows stands still: all its meters share it, and are forgotten as others are.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from functools import cache, partial
 from pathlib import Path
+from string import digits
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 from cosem.errors import ConfigurationError
@@ -270,6 +269,7 @@ class Cloned:
         self._called = {each.name.decode("ascii", "replace") for each in snapshot.devices}
         # What stands for a missing management device is served as that.
         devices = (first, *(each for each in snapshot.devices if each is not first))
+        _check_saps([each.sap for each in devices[1:]])
         self._devices = tuple(replace(each, associations=(), objects=tuple(_shown(each.objects))) for each in devices)
         self._shared = cache(self._objects)
         self._shared(None)
@@ -307,6 +307,13 @@ class Cloned:
         return made
 
 
+def _check_saps(saps: Iterable[int]) -> None:
+    """Raise ConfigurationError where a meter cannot have its further logical devices at these SAPs."""
+    trial = Meter(name_of(0))
+    for place, sap in enumerate(saps, 1):
+        trial.add_device(sap, name_of(0, place))
+
+
 def _shown(objects: Iterable[snapshots.RecordedObject]) -> Iterator[snapshots.RecordedObject]:
     """Give what of a snapshot is of the meter itself, and not of those who may come in, or of its names."""
     return (each for each in objects if each.class_id not in _OF_THE_FLEET and each.instance != _NAME)
@@ -332,9 +339,8 @@ def numbered(value: Data, number: int, called: Iterable[str], name: str) -> Data
     text = _text(value)
     if text is None:
         return value
-    found = re.search(r"\d*$", text)
-    assert found is not None
-    told = name if text in called else f"{text[: found.start()]}{number:0{len(found.group())}d}"
+    stem = text.rstrip(digits)
+    told = name if text in called else f"{stem}{number:0{len(text) - len(stem)}d}"
     return OctetString(told.encode()) if isinstance(value, OctetString) else cast("Any", type(value))(told)
 
 

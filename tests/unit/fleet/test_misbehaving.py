@@ -27,7 +27,7 @@ from cosem.protocol.values.dates import DateTime
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-LOSSY, SLOW = Faults(loss=0.5), Faults(latency=1.0, seed=9)
+LOSSY, SLOW = Faults(loss=0.5), Faults(latency=1.0, jitter=1.0, seed=9)
 DERIVED, DEMO = FleetKeys(Secret(bytes(range(32)))), FleetKeys.demonstration()
 
 
@@ -236,9 +236,17 @@ def test_shares_add_up_to_one_at_most(shares: tuple[float, ...], fits: bool) -> 
         Misbehaving(*(Misbehaviour(LOSSY, share) for share in shares))
 
 
-@pytest.mark.parametrize("faults", [Faults(), Faults(seed=3), Faults(late_by=1.0)])
-def test_nothing_wrong_is_no_misbehaviour(faults: Faults) -> None:
-    with pytest.raises(ConfigurationError, match=r"write loss = 0\.1"):
+@pytest.mark.parametrize(
+    ("faults", "why"),
+    [
+        (Faults(), r"nothing is wrong here: write loss = 0\.1"),
+        (Faults(seed=3), r"seed: nothing goes wrong by chance; say the odds of something, as loss=0\.1"),
+        (Faults(latency=1.0, seed=3), "seed: nothing goes wrong by chance"),
+        (Faults(loss=0.1, late_by=1.0), r"late_by: no answer comes late; say how many do, as late=0\.1"),
+    ],
+)
+def test_what_would_do_nothing_is_no_misbehaviour(faults: Faults, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
         Misbehaviour(faults)
 
 
@@ -253,6 +261,7 @@ count = 10
 [[meters.faults]]
 share = 0.5
 seed = 3
+jitter = 0.5
 reboot_after = 2
 [[meters.faults]]
 share = 0.5
@@ -266,7 +275,7 @@ def test_what_a_file_says_of_those_that_misbehave() -> None:
     first, second, third = (each.misbehaving.kinds for each in parse(FILE).groups)
     assert first == (Misbehaviour(Faults(loss=0.1, late=1.0, deviations=frozenset({"any_invoke_id"})), 0.25),)
     assert second == (
-        Misbehaviour(Faults(seed=3, reboot_after=2), 0.5),
+        Misbehaviour(Faults(seed=3, jitter=0.5, reboot_after=2), 0.5),
         Misbehaviour(Faults(clock_drift=-20.0), 0.5),
     )
     assert third == ()

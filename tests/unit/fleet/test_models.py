@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -485,6 +486,14 @@ def test_meters_misbehave_as_the_fleet_has_it(folder: Path) -> None:
     assert fleet(folder, IMAGES).count == 20
     with pytest.raises(ConfigurationError, match=r"verification_fails: meter\.json meters take no firmware images"):
         snapshotted(folder, IMAGES)
+
+
+@pytest.mark.parametrize("sap", [1, 5, 127])
+def test_a_snapshot_whose_logical_devices_no_meter_can_have_is_refused_with_the_file(folder: Path, sap: int) -> None:
+    first, second = SNAPSHOT.devices
+    snapshots.write(folder / "meter.json", replace(SNAPSHOT, devices=(first, second, replace(second, sap=sap))))
+    with pytest.raises(ConfigurationError, match=rf"\[\[meters\]\] 1: snapshot: SAP {sap}"):
+        snapshotted(folder)
 
 
 @pytest.mark.parametrize(("key", "name"), [("description", "none.toml"), ("snapshot", "none.json")])
