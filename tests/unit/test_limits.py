@@ -110,7 +110,6 @@ POWER, EFFECTS, PUSHING = "unit/meter/test_power.py", "unit/fleet/test_effects.p
 
 CONSTANTS: dict[str, tuple[str, str]] = {
     "fleet/compare.py:MOST_FINDINGS": ("unit/fleet/test_compare.py", "test_so_many_findings_are_told_one_by_one"),
-    "fleet/gathered.py:MOST_FAULTS": ("unit/fleet/test_file.py", "test_of_very_many_faults_the_first_are_told"),
     "fleet/places.py:MOST_BEHIND_A_GATEWAY": (FLEET, "test_as_many_as_fit_on_a_line_and_behind_a_gateway"),
     "fleet/models.py:MOST_METERS": ("unit/fleet/test_population.py", "test_a_population_has_one_meter_to_so_many"),
     "fleet/push_setup.py:LONGEST_CYCLE": (PUSHING, "test_how_meters_may_push"),
@@ -176,6 +175,10 @@ CONSTANTS: dict[str, tuple[str, str]] = {
     ),
     "meter/lockout.py:LONGEST_LOCK": (LOCKOUT, "test_each_lock_is_twice_as_long_up_to_an_hour"),
     "meter/logical_device.py:LONGEST_NAME": ("unit/meter/test_logical_device.py", "test_names_that_cannot_be"),
+    "meter/misbehave.py:MOST_EARLY": (
+        "unit/meter/test_misbehave.py",
+        "test_so_much_is_heard_while_an_answer_is_held_up_and_no_more",
+    ),
     "meter/multidrop.py:MOST_ON_A_LINE": (FLEET, "test_as_many_as_fit_on_a_line_and_behind_a_gateway"),
     "meter/power.py:LONGEST_OUTAGE": (POWER, "test_limits_of_an_outage"),
     "meter/power.py:MOST_FAILURES": (POWER, "test_so_many_failures_are_remembered_and_over_a_restart"),

@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 from cosem.errors import ConfigurationError
+from cosem.io.text_file import text_of
 from cosem.protocol.model import catalogue
 from cosem.protocol.model.companion import Companion, companion, load, names
 from cosem.protocol.values.obis import Obis
@@ -44,7 +45,4 @@ def chosen(text: str) -> Companion:
         raise ConfigurationError(
             f"{text!r} is neither a file nor a companion that comes along; these are {', '.join(names())}"
         )
-    try:
-        return load(path.read_text("utf-8"), text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {text}: {error}") from None
+    return load(text_of(path), text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta, tzinfo
@@ -18,10 +17,11 @@ from cosem.client.resolve import check
 from cosem.errors import ConfigurationError
 from cosem.io import credentials
 from cosem.io.bus import GAP
+from cosem.io.text_file import text_of
 from cosem.protocol.association.context import Naming
 from cosem.protocol.model.classes.data_storage import ProfileGeneric
 from cosem.protocol.model.reference import Reference, parse_reference
-from cosem.protocol.model.table import Table
+from cosem.protocol.model.table import Table, tables_of
 from cosem.protocol.profile import profile_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.timing import Timing
@@ -88,12 +88,7 @@ class _Defaults:
 
 def load(path: Path) -> Plan:
     """Return the plan in a TOML file. Raises ConfigurationError that names file, table and key; nothing was sent."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise ConfigurationError(f"cannot read {path}: {problem.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise ConfigurationError(f"{path}: {problem}") from None
+    content = tables_of(text_of(path), str(path))
     whole = Table(str(path), "", content)
     store = path.parent / whole.text("store", "readings.sqlite")
     at_once = whole.integer("at_once", AT_ONCE)

@@ -43,7 +43,6 @@ wrong is told at once, with table and key.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
@@ -53,7 +52,6 @@ from types import MappingProxyType
 from typing import Any, Final, cast
 
 from cosem.errors import ConfigurationError
-from cosem.fleet.gathered import Gathered
 from cosem.fleet.kinds import KINDS, Kinds
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.misbehaving import Misbehaviour, with_lasting_keys, without_keys
@@ -64,12 +62,14 @@ from cosem.fleet.places import Place, Way, check_apart
 from cosem.fleet.population import Group, PopulationLimits
 from cosem.fleet.push_setup import PushSettings
 from cosem.fleet.push_setup import read as read_push
-from cosem.fleet.scenario import Scenario, number_of, time_of
+from cosem.fleet.scenario import Scenario, time_of
 from cosem.fleet.scenario import read as read_scenario
 from cosem.fleet.scripted import refusals
+from cosem.io.text_file import text_of
 from cosem.meter.describe.meter import companion_from, zone_of
 from cosem.meter.limits import inner, limits_from
-from cosem.protocol.model.table import Table
+from cosem.protocol.model.gathered import Gathered
+from cosem.protocol.model.table import Table, tables_of
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.timing import ServerTiming
 
@@ -105,21 +105,12 @@ class FleetFile:
 
 def load(path: Path) -> FleetFile:
     """Return what a file says. Raises ConfigurationError that says all that is wrong with it."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is no UTF-8 text"
-        raise ConfigurationError(f"cannot read {path}: {reason}") from None
-    return parse(text, str(path), path.parent)
+    return parse(text_of(path), str(path), path.parent)
 
 
 def parse(text: str, source: str = "fleet", folder: Path = Path()) -> FleetFile:
     """Return what a text says; `source` names it in errors, companions are in `folder` (see `load`)."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{source}: {error}") from None
-    whole, gathered = Table(source, "", content), Gathered()
+    whole, gathered = Table(source, "", tables_of(text, source)), Gathered()
     found: dict[str, Any] = {}
     for key, read in (("fleet", _fleet), ("time", _time), ("limits", _limits), ("push", _push)):
         if key in whole:
@@ -151,7 +142,7 @@ def _time(table: Table, gathered: Gathered) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "start" in table:
         found["start"] = gathered.take(lambda: table.given("start", time_of))
-    speed = gathered.take(lambda: number_of(table, "speed", 1.0), 1.0)
+    speed = gathered.take(lambda: table.number("speed", 1.0), 1.0)
     if not 0 <= speed <= FASTEST:
         gathered.add(table.refusal("speed", f"expected 0 to {FASTEST:.0f} virtual seconds in a real one"))
     found["speed"] = speed

@@ -32,9 +32,8 @@ from itertools import accumulate
 from typing import Any, Final
 
 from cosem.errors import ConfigurationError
-from cosem.fleet.gathered import Gathered
-from cosem.fleet.scenario import number_of
 from cosem.meter.faults import NAMES, OF_PROTECTION, WELL_BEHAVED, Faults, value_of
+from cosem.protocol.model.gathered import Gathered
 from cosem.protocol.model.table import Table
 
 _ROUNDING: Final = 1e-9
@@ -116,7 +115,7 @@ def _misbehaviour(table: Table, gathered: Gathered) -> Misbehaviour | None:
 
 
 def _share(table: Table) -> float:
-    share = number_of(table, "share", 1.0)
+    share = table.number("share", 1.0)
     table.guarded(lambda: _check_share(share))
     return share
 

@@ -37,13 +37,13 @@ from pathlib import Path
 from string import digits
 from typing import Any, Final, NamedTuple, Protocol, cast
 
-from cosem.errors import ConfigurationError
 from cosem.fleet.effects import BY_TARIFF
 from cosem.fleet.push_setup import PushSettings, setups
 from cosem.fleet.scripted import FIRMWARE, can_count
+from cosem.io.text_file import text_of
 from cosem.meter.clone import ASSOCIATIONS, items_of, management_of, zone_of
 from cosem.meter.demo import OWN_LOG, codes
-from cosem.meter.describe import Surroundings, tables_of, unentered
+from cosem.meter.describe import Surroundings, unentered
 from cosem.meter.describe.meter import companion_named
 from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
@@ -56,7 +56,7 @@ from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.model.classes.access_control import SapAssignment, SecuritySetup
 from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.companion import Notes
-from cosem.protocol.model.table import Table
+from cosem.protocol.model.table import Table, tables_of
 from cosem.protocol.values.data import Data, Number, OctetString, Utf8String, VisibleString
 from cosem.protocol.values.obis import Obis
 from cosem.store import snapshot as snapshots
@@ -149,14 +149,9 @@ class Described:
     lives = True
 
     def __init__(self, path: Path) -> None:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is no UTF-8 text"
-            raise ConfigurationError(f"cannot read {path}: {reason}") from None
         self.label = path.name
         self._source, self._folder = str(path), path.parent
-        self._tables = tables_of(text, self._source)
+        self._tables = tables_of(text_of(path), self._source)
         self._companion = cache(companion_named)
         self._check_tables()
         meter = self._described(self._tables, Surroundings())

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, Final, cast
 
 from cosem.errors import ConfigurationError
-from cosem.fleet.gathered import Gathered
 from cosem.fleet.scenario import span_of
 from cosem.meter.behaviour.profile_generic import Profile
 from cosem.meter.events import MeterEvent
@@ -22,6 +21,7 @@ from cosem.meter.objects import Objects
 from cosem.protocol.model import Clock, Data, PushSetup
 from cosem.protocol.model.classes.push import MessageType, PushOperationMethod, TransportService
 from cosem.protocol.model.companion import Notes
+from cosem.protocol.model.gathered import Gathered
 from cosem.protocol.model.reference import AttributeRef
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.model.table import Table

@@ -40,7 +40,6 @@ Where a client has activated an image or a calendar of its own, what that says h
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -50,8 +49,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from cosem.errors import ConfigurationError
-from cosem.fleet.gathered import Gathered
-from cosem.protocol.model.table import Table
+from cosem.io.text_file import text_of
+from cosem.protocol.model.gathered import Gathered
+from cosem.protocol.model.table import Table, tables_of
 
 MOST_PPM: Final = 100_000
 """A clock that goes wrong by more would run past the others within a day."""
@@ -185,11 +185,7 @@ def _check_share(name: str, share: float) -> None:
 
 def load(path: Path) -> Scenario:
     """Return the scenario of a TOML file. Raises ConfigurationError that says all that is wrong in it."""
-    try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise ConfigurationError(f"cannot read {path}: {problem}") from problem
-    return parse(said, str(path))
+    return parse(tables_of(text_of(path), str(path)), str(path))
 
 
 def parse(said: Mapping[str, Any], source: str = "scenario") -> Scenario:
@@ -222,7 +218,7 @@ def read(whole: Table, gathered: Gathered) -> Scenario:
 def _outage(table: Table, gathered: Gathered) -> dict[str, Any]:
     return {
         "length": gathered.take(lambda: span_of(table, "length")),
-        "last_gasp": gathered.take(lambda: number_of(table, "last_gasp", 0.0)),
+        "last_gasp": gathered.take(lambda: table.number("last_gasp", 0.0)),
         "storm": gathered.take(lambda: span_of(table, "storm", 0.0)),
     }
 
@@ -241,14 +237,14 @@ def _tariff(table: Table, gathered: Gathered) -> dict[str, Any]:
 
 def _drift(table: Table, gathered: Gathered) -> dict[str, Any]:
     return {
-        "ppm": gathered.take(lambda: number_of(table, "ppm")),
-        "share": gathered.take(lambda: number_of(table, "share", 1.0)),
+        "ppm": gathered.take(lambda: table.number("ppm")),
+        "share": gathered.take(lambda: table.number("share", 1.0)),
     }
 
 
 def _tamper(table: Table, gathered: Gathered) -> dict[str, Any]:
     return {
-        "share": gathered.take(lambda: number_of(table, "share")),
+        "share": gathered.take(lambda: table.number("share")),
         "length": gathered.take(lambda: span_of(table, "length", 0.0)),
         "code": gathered.take(lambda: table.integer("code", 40)),
     }
@@ -297,22 +293,9 @@ def _form(word: str) -> TariffForm:
         raise ConfigurationError(f"{word!r}: write {' or '.join(form.value for form in TariffForm)}") from None
 
 
-def number_of(table: Table, key: str, default: float | None = None) -> float:
-    """Return a number, whole or not, of a table; the default where the key is missing."""
-    if key not in table and default is not None:
-        return default
-
-    def read_number(given: object) -> float:
-        if isinstance(given, bool) or not isinstance(given, int | float):
-            raise ConfigurationError("expected a number")
-        return float(given)
-
-    return table.given(key, read_number)
-
-
 def span_of(table: Table, key: str, default: float | None = None) -> timedelta:
     """Return a number of seconds of a table as a time span."""
-    seconds = number_of(table, key, default)
+    seconds = table.number(key) if default is None else table.number(key, default)
     try:
         return timedelta(seconds=seconds)
     except (OverflowError, ValueError):

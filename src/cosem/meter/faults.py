@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from cosem.meter.associations import AssociationDescription
 from cosem.protocol.crypto.key import Key
 from cosem.protocol.dialect import Dialect
 from cosem.protocol.link.hdlc.settings import Tolerance
-from cosem.protocol.model.table import Table
+from cosem.protocol.model.table import Table, tables_of
 
 Chance: TypeAlias = random.Random
 """What befalls one meter is drawn from, the same again from the same seed."""
@@ -194,6 +193,7 @@ WELL_BEHAVED: Final = Faults()
 
 
 NAMES: Final = tuple(field.name for field in fields(Faults))
+_DEVIATIONS: Final = "deviations"
 
 
 def read(table: Table) -> Faults:
@@ -205,30 +205,36 @@ def read(table: Table) -> Faults:
 
 def value_of(table: Table, name: str) -> Any:
     """Return what a table says of one field of `Faults`. Raises ConfigurationError with the table and the key."""
-    if name == "deviations":
+    if name == _DEVIATIONS:
         value: Any = frozenset(str(each) for each in table.sequence(name))
     else:
         value = _READ[type(getattr(WELL_BEHAVED, name))](table, name)
     alone: dict[str, Any] = {name: value}
-    table.guarded(lambda: Faults(**alone), name if name == "deviations" else "")  # the others name themselves
+    table.guarded(lambda: Faults(**alone), name if name == _DEVIATIONS else "")  # the others name themselves
     return value
 
 
 def of_words(words: Iterable[str]) -> Faults:
     """Return the faults of words such as `loss=0.1` and `deviation=any_invoke_id`; ConfigurationError for another."""
-    content: dict[str, Any] = {}
+    deviations: list[str] = []
+    content: dict[str, Any] = {_DEVIATIONS: deviations}
     for word in words:
         name, _, value = word.partition("=")
         if name == "deviation":
-            content.setdefault("deviations", []).append(value)
-            continue
-        try:
-            content.update(tomllib.loads(f"{name} = {value}"))
-        except tomllib.TOMLDecodeError:
-            raise ConfigurationError(
-                f"{word!r} is no fault: write one such as loss=0.1 or deviation=any_invoke_id"
-            ) from None
+            deviations.append(value)
+        else:
+            content |= _of_word(name, value)
     return read(Table("faults", "", content))
+
+
+def _of_word(name: str, value: str) -> dict[str, Any]:
+    try:
+        found = tables_of(f"{name} = {value}", "")
+    except ConfigurationError:
+        found = {}
+    if not found or _DEVIATIONS in found:  # those have a word each
+        raise ConfigurationError(f"'{name}={value}' is no fault: write one such as loss=0.1 or deviation=any_invoke_id")
+    return found
 
 
 def words(faults: Faults) -> tuple[str, ...]:
@@ -236,22 +242,15 @@ def words(faults: Faults) -> tuple[str, ...]:
     told: list[str] = []
     for name in NAMES:
         value = getattr(faults, name)
-        if name == "deviations":
+        if name == _DEVIATIONS:
             told += (f"deviation={each}" for each in sorted(value))
         elif value != getattr(WELL_BEHAVED, name):
             told.append(f"{name}={str(value).lower()}")
     return tuple(told)
 
 
-def _number(table: Table, key: str) -> float:
-    value = table.given(key, lambda given: given)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise table.refusal(key, "expected a number")
-    return float(value)
-
-
 _READ: Final[dict[type, Callable[[Table, str], object]]] = {
-    float: _number,
+    float: lambda table, key: table.number(key),
     int: lambda table, key: table.integer(key),
     bool: lambda table, key: table.boolean(key, default=False),
 }

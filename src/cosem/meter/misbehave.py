@@ -20,6 +20,9 @@ from cosem.protocol.link.hdlc.frame import Frame, FrameReader, Kind
 from cosem.protocol.link.hdlc.llc import RESPONSE
 from cosem.protocol.link.hdlc.parameters import Parameters
 
+MOST_EARLY: Final = 262_144
+"""Octets that a client may say while an answer is held up; the meter breaks off with one who says more."""
+
 
 class FaultyStream:
     """The meter's end of a line that holds up, loses, repeats and damages what the meter says (see `Faults`)."""
@@ -105,6 +108,9 @@ class FaultyStream:
         until = self.stream.now() + seconds
         while seconds and self.stream.now() < until:
             self._early += await self.stream.read(until)
+            if len(self._early) > MOST_EARLY:
+                self.broken_off = True
+                raise ConnectionLost(f"more than {MOST_EARLY} octets came while an answer was held up")
 
 
 def faulty(stream: Stream, meter: Meter) -> Stream:

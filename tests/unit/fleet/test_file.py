@@ -13,9 +13,9 @@ import pytest
 
 from cosem.errors import ConfigurationError
 from cosem.fleet.file import FASTEST, FleetFile, load, parse
-from cosem.fleet.gathered import MOST_FAULTS
 from cosem.fleet.places import Way
 from cosem.fleet.scenario import TariffForm
+from cosem.protocol.model.gathered import MOST_FAULTS
 from cosem.protocol.profile.timing import ServerTiming
 
 WHOLE = """

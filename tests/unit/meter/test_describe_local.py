@@ -129,7 +129,7 @@ def _address(server: Server) -> str | None:
         ('character_format = "8"', "[local]: character_format: '8' is no character format"),
         ("initial_baud = 0", "[local]: initial_baud: expected 1 or more, not 0"),
         ('unasked = "no"', "[local]: unasked: expected true or false"),
-        ("reaction = true", "[local]: reaction: expected seconds, more than 0"),
+        ("reaction = true", "[local]: reaction: expected a number"),
         ("inactivity = inf", "[local]: inactivity: expected seconds, more than 0"),
         ("acknowledgement = nan", "[local]: acknowledgement: expected seconds, more than 0"),
         ("reaction = 1.6", "[local]: reaction: expected 0.2 to 1.5 s, not 1.6"),

@@ -41,9 +41,22 @@ def test_words() -> None:
     assert of_words(()) == WELL_BEHAVED
 
 
-@pytest.mark.parametrize("word", ["loss", "loss=", "=1", "loss=a b", "often=1"])
+@pytest.mark.parametrize("word", ["loss", "loss=", "=1", "loss=a b", f"loss={'[' * 5000}", "deviations=3"])
 def test_words_that_are_none(word: str) -> None:
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match="is no fault: write one such as"):
+        of_words([word, "deviation=any_invoke_id"])
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("often=1", "often: this key is not known"),
+        (f"loss=1{400 * '0'}", "loss: expected odds from 0 to 1, not inf"),
+        (f"clock_drift=-1{400 * '0'}", "clock_drift: expected less than a day a day, not -inf"),
+    ],
+)
+def test_words_of_what_cannot_be(word: str, why: str) -> None:
+    with pytest.raises(ConfigurationError, match=why):
         of_words([word])
 
 

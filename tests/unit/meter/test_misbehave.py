@@ -20,6 +20,7 @@ from cosem.meter import AssociationDescription, Faults, Keys, Meter, attend, dem
 from cosem.meter.demo import household
 from cosem.meter.describe import parse
 from cosem.meter.faults import DEVIATIONS, IN_PROTECTION, LINK_DEVIATIONS, WELL_BEHAVED
+from cosem.meter.misbehave import MOST_EARLY, FaultyStream
 from cosem.meter.rights import Access as Grant
 from cosem.meter.rights import Rights
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
@@ -358,3 +359,23 @@ def test_what_is_out_of_range_is_refused_by_name(words: dict[str, Any]) -> None:
 
 def test_the_limits_themselves_are_taken() -> None:
     Faults(loss=1, latency=3600, late_by=3600, clock_drift=-86_399.0, deviations=DEVIATIONS | LINK_DEVIATIONS)
+
+
+@pytest.mark.parametrize(("octets", "fits"), [(MOST_EARLY, True), (MOST_EARLY + 1, False)])
+def test_so_much_is_heard_while_an_answer_is_held_up_and_no_more(octets: int, fits: bool) -> None:
+    world = World(1)
+    near, far = world.pair()
+    stream = FaultyStream(far, Faults(latency=5.0), Faults().chance(), restart=lambda: None, restarts=lambda: 0)
+
+    async def dialogue() -> bytes:
+        await near.write(bytes(octets))
+        await stream.write(b"answer")
+        return await stream.read(None)
+
+    if fits:
+        assert world.run(dialogue()) == bytes(octets)
+        assert not stream.broken_off
+        return
+    with pytest.raises(ConnectionLost, match="held up"):
+        world.run(dialogue())
+    assert stream.broken_off

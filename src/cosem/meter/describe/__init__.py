@@ -150,7 +150,6 @@ and the key.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -159,7 +158,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from cosem.errors import ConfigurationError
+from cosem.io.text_file import text_of
 from cosem.meter.associations import BY_LOGICAL_NAMES, PUBLIC_ASSOCIATION, PUBLIC_CLIENT, Keys
 from cosem.meter.by_companion import Secrets, furnish_by, made_anew, offers_of
 from cosem.meter.describe.alarms import add_alarms
@@ -187,7 +186,7 @@ from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.association.counter import CounterStore
 from cosem.protocol.crypto.mechanism import SharedSecret
 from cosem.protocol.model.companion import AssociationRule
-from cosem.protocol.model.table import Table
+from cosem.protocol.model.table import Table, tables_of
 
 __all__ = [
     "DEMO",
@@ -198,7 +197,6 @@ __all__ = [
     "Surroundings",
     "load",
     "parse",
-    "tables_of",
     "unentered",
 ]
 
@@ -228,13 +226,8 @@ def load(
         ConfigurationError: with file, table and key.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is no UTF-8 text"
-        raise ConfigurationError(f"cannot read {path}: {reason}") from None
     return parse(
-        text,
+        text_of(path),
         str(path),
         counters=counters,
         clock=clock,
@@ -278,14 +271,6 @@ def parse(
             store.close()
         raise
     return meter
-
-
-def tables_of(text: str, source: str = "description") -> dict[str, Any]:
-    """Return the tables of a description; ConfigurationError for what is no TOML."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{source}: {error}") from None
 
 
 def unentered(tables: dict[str, Any], source: str, folder: Path, around: Surroundings) -> Meter:

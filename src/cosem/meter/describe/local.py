@@ -32,7 +32,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from cosem.errors import ConfigurationError
 from cosem.io.serial_line import split_format
@@ -43,6 +43,7 @@ from cosem.meter.item import Visit
 from cosem.meter.local import LocalPort, shows
 from cosem.protocol.iec21.message import BlockCheck, Identification, Mode, Option, SignOn
 from cosem.protocol.iec21.settings import WakeUp
+from cosem.protocol.model.gathered import Gathered
 from cosem.protocol.model.table import Table
 from cosem.protocol.values.obis import Obis
 
@@ -54,82 +55,63 @@ def add_local_port(meter: Meter, table: Table) -> None:
 
     Raises ConfigurationError with everything that is wrong.
     """
-    _Reading(meter, table).finish()
+    gathered = Gathered()
+    port, settings = (_read(table, gathered, keys) for keys in (_PORT, _SETTINGS))
+    if "interval" in port and port.get("mode") is not Mode.D:
+        gathered.add(table.refusal("interval", "a meter speaks by itself in mode D alone"))
+    shown = _Shown(meter, port.get("client", PUBLIC_CLIENT), gathered)
+    if shown.visit is None:
+        why = f"client {shown.client} has no association, whose rights a readout could have"
+        gathered.add(table.refusal("client", why))
+    for key, read in (("readout", shown.codes), ("manufacturer", shown.by_options)):
+        if key in table:
+            port[key] = gathered.take(partial(read, table, key))
+    gathered.finish(table)
+    gathered.check()
+    described = LocalPort(**port, settings=settings)
+    table.guarded(lambda: described.server_settings(meter, switches=True, binary=False))
+    meter.local_port = described
 
 
-class _Reading:
-    """What a table says so far, and what is wrong with it."""
+def _read(table: Table, gathered: Gathered, keys: Mapping[str, Callable[[Table, str], Any]]) -> dict[str, Any]:
+    found = {key: gathered.take(partial(read, table, key)) for key, read in keys.items() if key in table}
+    return {key: value for key, value in found.items() if value is not None}
 
-    def __init__(self, meter: Meter, table: Table) -> None:
-        self._meter = meter
-        self._table = table
-        self._faults: list[str] = []
-        self._port = self._read(_PORT)
-        self._settings = self._read(_SETTINGS)
-        self._client = self._port.get("client", PUBLIC_CLIENT)
-        association = meter.management.association(self._client)
-        if association is None:
-            self._refuse("client", f"client {self._client} has no association, whose rights a readout could have")
-        self._visit = None if association is None else Visit(meter.management, meter.time(), association)
-        for key, read in (("readout", self._codes), ("manufacturer", self._options)):
-            if key in table:
-                self._port[key] = self._tried(partial(read, table, key))
 
-    def finish(self) -> None:
-        """Give the meter its port, or say what is wrong."""
-        meter, table = self._meter, self._table
-        self._faults += map(str, table.strangers())
-        if "interval" in self._port and self._port.get("mode") is not Mode.D:
-            self._refuse("interval", "a meter speaks by itself in mode D alone")
-        if not self._faults:
-            port = LocalPort(**self._port, settings=self._settings)
-            self._tried(lambda: table.guarded(lambda: port.server_settings(meter, switches=True, binary=False)))
-            meter.local_port = port
-        if len(self._faults) == 1:
-            raise ConfigurationError(self._faults[0])
-        if self._faults:
-            told = "".join(f"\n  {each}" for each in self._faults)
-            raise ConfigurationError(f"{len(self._faults)} things are wrong:{told}")
+class _Shown:
+    """What may be read out: objects of a meter that a client may read."""
 
-    def _read(self, keys: Mapping[str, Callable[[Table, str], Any]]) -> dict[str, Any]:
-        found = {key: self._tried(partial(read, self._table, key)) for key, read in keys.items() if key in self._table}
-        return {key: value for key, value in found.items() if value is not None}
+    def __init__(self, meter: Meter, client: int, gathered: Gathered) -> None:
+        self.client = client
+        self._device = meter.management
+        self._gathered = gathered
+        association = self._device.association(client)
+        self.visit = None if association is None else Visit(self._device, meter.time(), association)
 
-    def _tried(self, read: Callable[[], T]) -> T | None:
-        try:
-            return read()
-        except ConfigurationError as error:
-            self._faults.append(str(error))
-            return None
-
-    def _refuse(self, key: str, why: str) -> None:
-        self._faults.append(str(self._table.refusal(key, why)))
-
-    def _options(self, table: Table, key: str) -> dict[Option, tuple[Obis, ...]]:
+    def by_options(self, table: Table, key: str) -> dict[Option, tuple[Obis, ...]]:
+        """Return the objects by each option of a maker's own."""
         inner, found = table.table(key), dict[Option, tuple[Obis, ...]]()
         for option in _OF_MAKER:
             if option.value in inner:
-                codes = self._tried(partial(self._codes, inner, option.value))
-                found[option] = codes or ()
-        self._faults += map(str, inner.strangers())
+                found[option] = self._gathered.take(partial(self.codes, inner, option.value), ())
+        self._gathered.finish(inner)
         return found
 
-    def _codes(self, table: Table, key: str) -> tuple[Obis, ...]:
-        """Return the objects of a list, which must be there."""
-        found: list[Obis] = []
-        for each in table.sequence(key):
-            code = self._tried(partial(table.guarded, partial(self._code, each), key))
-            found += [] if code is None else [code]
-        return tuple(found)
+    def codes(self, table: Table, key: str) -> tuple[Obis, ...]:
+        """Return the objects of a list; what is wrong with any of them is gathered."""
+        made = (
+            self._gathered.take(partial(table.guarded, partial(self._code, each), key)) for each in table.sequence(key)
+        )
+        return tuple(code for code in made if code is not None)
 
     def _code(self, given: object) -> Obis:
         if not isinstance(given, str):
             raise ConfigurationError("expected OBIS codes, as texts")
         code = Obis(given)
-        if self._meter.management.find(code) is None:
+        if self._device.find(code) is None:
             raise ConfigurationError(f"there is no object {code}")
-        if self._visit is not None and not shows(self._visit, code):
-            raise ConfigurationError(f"client {self._client}, who reads it out, may not read {code}")
+        if self.visit is not None and not shows(self.visit, code):
+            raise ConfigurationError(f"client {self.client}, who reads it out, may not read {code}")
         return code
 
 
@@ -159,10 +141,10 @@ def _whole(least: int) -> Callable[[Table, str], int]:
 
 
 def _seconds(table: Table, key: str) -> float:
-    number = table.given(key, lambda given: given)
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < math.inf:
+    seconds = table.number(key)
+    if not 0 < seconds < math.inf:
         raise table.refusal(key, "expected seconds, more than 0")
-    return float(cast("float", number))
+    return seconds
 
 
 _OF_MAKER: Final = (

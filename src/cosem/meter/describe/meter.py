@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from cosem.errors import ConfigurationError
+from cosem.io.text_file import text_of
 from cosem.meter import gama
 from cosem.meter.demo import furnish, furnish_device
 from cosem.meter.describe.words import named
@@ -38,10 +39,7 @@ def companion_named(name: str, folder: Path) -> Companion:
     """Return a companion that comes with the package, or that of a TOML file in `folder`."""
     if not name.endswith(_SUFFIX):
         return companions.companion(name)
-    try:
-        return companions.load((folder / name).read_text("utf-8"), name)
-    except (OSError, UnicodeDecodeError) as problem:
-        raise ConfigurationError(f"cannot read {name}: {problem}") from None
+    return companions.load(text_of(folder / name), name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,6 @@ Every error is a ConfigurationError that names the file, the table and the key.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -83,7 +82,7 @@ from cosem.protocol.model.han import HanRule, han_from
 from cosem.protocol.model.push_list import PushedValue, PushList, first_that_fits, push_list_from
 from cosem.protocol.model.rights import AttributeAccess, MethodAccess
 from cosem.protocol.model.selection import CaptureObject
-from cosem.protocol.model.table import Table
+from cosem.protocol.model.table import Table, tables_of
 from cosem.protocol.values.data import TAG_NAMES, Data
 from cosem.protocol.values.obis import Obis, ObisPattern
 from cosem.protocol.values.quantity import Quantity
@@ -339,11 +338,7 @@ def load(text: str, source: str) -> Companion:
 
     Raises ConfigurationError that names the table and the key.
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{source}: {error}") from None
-    top = Table(source, "", content)
+    top = Table(source, "", tables_of(text, source))
     name = top.text("name")
     lists = tuple(map(push_list_from, top.tables("push")))
     inherited = top.text("inherits") if "inherits" in top else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import tomllib
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar, cast
 
@@ -10,6 +12,17 @@ from cosem.errors import ConfigurationError, CosemError
 T = TypeVar("T")
 
 _REQUIRED: Final[Any] = object()
+_NUMBER: Final = (int, float)
+
+
+def tables_of(text: str, source: str) -> dict[str, Any]:
+    """Return the tables of a text, which errors call `source`. Raises ConfigurationError for what is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{source}: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{source}: too many lists or tables stand inside each other") from None
 
 
 class Table:
@@ -63,6 +76,14 @@ class Table:
         """Return a whole number."""
         return cast("int", self._take(key, int, "a whole number", default))
 
+    def number(self, key: str, default: float = _REQUIRED) -> float:
+        """Return a number, whole or not; one that no float can hold is infinite."""
+        value = self._take(key, _NUMBER, "a number", default)
+        try:
+            return float(value)
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+
     def optional_integer(self, key: str) -> int | None:
         """Return a whole number, or None when the key is missing."""
         return self.integer(key) if key in self._content else None
@@ -106,7 +127,7 @@ class Table:
     def __contains__(self, key: str) -> bool:
         return key in self._content
 
-    def _take(self, key: str, kind: type, expected: str, default: Any) -> Any:
+    def _take(self, key: str, kind: type | tuple[type, ...], expected: str, default: Any) -> Any:
         self._left.discard(key)
         if key not in self._content:
             if default is _REQUIRED:
@@ -114,6 +135,6 @@ class Table:
             return default
         value = self._content[key]
         # To Python, but to nobody who writes TOML, true is a whole number.
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        if not isinstance(value, kind) or (kind in (int, _NUMBER) and isinstance(value, bool)):
             raise self.refusal(key, f"expected {expected}")
         return value
