@@ -13,7 +13,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -281,9 +280,11 @@ def obey(control: Control, descriptor: int = STANDARD_INPUT) -> None:
             except OSError:
                 octets = b""  # a terminal that is gone
             done.clear()
-            with suppress(RuntimeError):  # the loop has ended
+            try:
                 loop.call_soon_threadsafe(take, octets, done)
-                done.wait()
+            except RuntimeError:
+                return  # the loop has ended
+            done.wait()
 
     def take(octets: bytes, done: threading.Event) -> None:
         try:

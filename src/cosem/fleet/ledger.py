@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol, Self, TypeAlias, cast
@@ -199,7 +199,7 @@ class SqliteLedger(_Closing):
     def meters(self) -> list[str]:
         """Return the meters that have entries, in order."""
         self._guarded(self._write)
-        query = " UNION ".join(f"SELECT meter FROM {_table(kind)}" for kind in self._kinds())  # noqa: S608  # of ours
+        query = " UNION ".join(f"SELECT meter FROM {_table(kind)}" for kind in self._kinds)  # noqa: S608  # of ours
         rows = self._guarded(lambda: self._connection.execute(f"{query} ORDER BY meter").fetchall())
         return [str(row[0]) for row in rows]
 
@@ -207,7 +207,7 @@ class SqliteLedger(_Closing):
         """Return the entries of a meter, first what it answered."""
         self._guarded(self._write)
         found: list[Entry] = []
-        for kind in self._kinds():
+        for kind in self._kinds:
             query = f"SELECT {', '.join(kind._fields)} FROM {_table(kind)} WHERE meter = ? ORDER BY rowid"  # noqa: S608  # names of ours
             rows = self._guarded(partial(self._rows, query, meter))
             found += [_entry(dict(zip(kind._fields, row, strict=True))) for row in rows]
@@ -220,8 +220,9 @@ class SqliteLedger(_Closing):
         finally:
             self._connection.close()
 
+    @cached_property
     def _kinds(self) -> list[type[Entry]]:
-        """Return the kinds of entries that have a table here."""
+        """The kinds of entries that have a table here."""
         rows = self._guarded(lambda: self._connection.execute("SELECT name FROM sqlite_master").fetchall())
         return [kind for kind in _KINDS if (_table(kind),) in rows]
 

@@ -44,6 +44,7 @@ from cosem.io.text_file import text_of
 from cosem.meter.clone import ASSOCIATIONS, items_of, management_of, zone_of
 from cosem.meter.demo import OWN_LOG, codes
 from cosem.meter.describe import Surroundings, unentered
+from cosem.meter.describe.m_bus import usual_serial
 from cosem.meter.describe.meter import companion_named
 from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
@@ -210,7 +211,7 @@ class Described:
             {
                 **each,
                 "seed": _seed(own, place) + each.get("seed", 0),
-                "serial": (each.get("serial", 10_000_000 + each["channel"]) + own.number * len(sub_meters)) % _SERIALS,
+                "serial": (each.get("serial", usual_serial(each["channel"])) + own.number * len(sub_meters)) % _SERIALS,
             }
             for place, each in enumerate(sub_meters, len(devices) + 1)
         ]

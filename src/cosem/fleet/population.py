@@ -140,6 +140,7 @@ class Population:
         self.keys = keys
         self.zone = zone
         self.clock = clock
+        self._begun = clock.start if isinstance(clock, VirtualClock) else clock()
         self.entropy = entropy
         self.counters = FleetCounters(count, first_counter)
         self._limits = limits or PopulationLimits()
@@ -285,8 +286,7 @@ class Population:
 
     def _let_misbehave(self) -> None:
         """Refuse what meters cannot or must not do wrong with the keys they have, and let clocks drift."""
-        clock, drifts = self.clock, False
-        self._begun = clock.start if isinstance(clock, VirtualClock) else clock()
+        drifts = False
         for start, group in zip(self._starts, self.groups, strict=True):
             for kind in group.misbehaving.kinds:
                 refused = [] if self.secured(start) else [*without_keys(kind.faults)]

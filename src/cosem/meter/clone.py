@@ -146,12 +146,6 @@ class RecordedRows:
     def count(self, profile: Profile, visit: Visit) -> int:
         return len(self._rows)
 
-    def capture(self, profile: Profile, visit: Visit) -> None:
-        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
-
-    def reset(self) -> None:
-        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
-
 
 def items_of(recorded: RecordedDevice) -> Iterator[Item]:
     """Give the objects of a recorded device, which any number of meters may share: of two of one name the first."""

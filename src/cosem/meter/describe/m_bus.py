@@ -15,7 +15,7 @@ def add_sub_meter(meter: Meter, table: Table) -> None:
     channel = table.integer("channel")
     table.name(str(channel))
     load, seed = table.text("load"), table.integer("seed", seed_of(device) + channel)
-    serial, maker = table.integer("serial", 10_000_000 + channel), table.text("maker", "KFM")
+    serial, maker = table.integer("serial", usual_serial(channel)), table.text("maker", "KFM")
     address, period = table.integer("address", channel), table.integer("period", PERIOD)
     table.finish()
 
@@ -24,3 +24,8 @@ def add_sub_meter(meter: Meter, table: Table) -> None:
         SubMeter(channel, feed, serial, maker, address).attach(device, period)
 
     table.guarded(attach)
+
+
+def usual_serial(channel: int) -> int:
+    """Return the serial number of a sub-meter of which none is described."""
+    return 10_000_000 + channel
