@@ -102,6 +102,7 @@ class Model(Protocol):
         label: what an inventory calls their kind: the name of the file.
         notes: by which codes they note what happens, in which logs.
         lacks: which tables of a fleet's file they cannot go by, and why.
+        devices: how many logical devices each of them has.
     """
 
     @property
@@ -110,6 +111,8 @@ class Model(Protocol):
     def notes(self) -> tuple[Notes, ...]: ...
     @property
     def lacks(self) -> Mapping[str, str]: ...
+    @property
+    def devices(self) -> int: ...
     @property
     def lives(self) -> bool:
         """Whether what happens to a meter changes what it shows."""
@@ -157,6 +160,7 @@ class Described:
         self._check_tables()
         meter = self._described(self._tables, Surroundings())
         self._called = {device.name for device in meter.devices.values()}
+        self.devices = len(meter.devices)
         self.notes = tuple(_notes(meter.management))
         self.lacks = dict(self._lacking(meter.management))
 
@@ -267,6 +271,7 @@ class Cloned:
         devices = (first, *(each for each in snapshot.devices if each is not first))
         _check_saps([each.sap for each in devices[1:]])
         self._devices = tuple(replace(each, associations=(), objects=tuple(_shown(each.objects))) for each in devices)
+        self.devices = len(devices)
         self._shared = cache(self._objects)
         self._shared(None)
 

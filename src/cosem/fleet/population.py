@@ -165,6 +165,11 @@ class Population:
         """Return the logical device name of a meter."""
         return name_of(number)
 
+    def names(self, number: int) -> tuple[str, ...]:
+        """Return the names of all logical devices of a meter, that of the management one first."""
+        model = self.group(number).model
+        return tuple(name_of(number, place) for place in range(1 if model is None else model.devices))
+
     def number(self, name: str) -> int | None:
         """Return which meter has a logical device name; None where none has."""
         digits = name.removeprefix(f"{MANUFACTURER}{FIRST_SERIES}")

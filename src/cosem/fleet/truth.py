@@ -16,9 +16,11 @@ from cosem.readings import extract
 
 
 def misbehaved(population: Population, since: datetime) -> Iterator[Faulty]:
-    """Give what each meter does wrong that does anything wrong, since a time."""
+    """Give what each meter does wrong that does anything wrong, since a time, by the name of each logical device."""
     for number in population.misbehaved():
-        yield Faulty(since, population.name(number), " ".join(words(population.faults(number))))
+        told = " ".join(words(population.faults(number)))
+        for name in population.names(number):
+            yield Faulty(since, name, told)
 
 
 def measured(population: Population, numbers: Iterable[int], since: datetime, until: datetime) -> Iterator[Measured]:

@@ -21,7 +21,7 @@ from cosem.fleet.models import numbered
 from cosem.fleet.population import Population
 from cosem.fleet.push_setup import SETUP, setup_for
 from cosem.fleet.scenario import Scenario, TariffForm
-from cosem.fleet.truth import measured
+from cosem.fleet.truth import measured, misbehaved
 from cosem.meter import Meter
 from cosem.meter.events import MeterEvent
 from cosem.meter.item import Refusal
@@ -486,6 +486,18 @@ def test_meters_misbehave_as_the_fleet_has_it(folder: Path) -> None:
     assert fleet(folder, IMAGES).count == 20
     with pytest.raises(ConfigurationError, match=r"verification_fails: meter\.json meters take no firmware images"):
         snapshotted(folder, IMAGES)
+
+
+@pytest.mark.parametrize("kind", ["description", "snapshot"])
+def test_the_ledger_tells_of_every_logical_device_that_its_meter_misbehaves(folder: Path, kind: str) -> None:
+    said = (fleet if kind == "description" else snapshotted)(folder, "faults = { loss = 0.5 }")
+    meters = population(said)
+    with meters.visit(7) as meter:
+        names = [device.name for device in meter.devices.values()]
+    assert len(names) == 2
+    told = {each.meter: each.faults for each in misbehaved(meters, AT)}
+    assert [told.pop(name) for name in names] == ["seed=7 loss=0.5", "seed=7 loss=0.5"]
+    assert len(told) == 2 * 19
 
 
 @pytest.mark.parametrize("sap", [1, 5, 127])
