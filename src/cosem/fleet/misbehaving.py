@@ -85,7 +85,8 @@ class Misbehaving:
         kind = self.kind(seed, number)
         if kind is None:
             return WELL_BEHAVED
-        return replace(kind.faults, seed=(kind.faults.seed << _NUMBERS) + number)
+        faults = kind.faults
+        return replace(faults, seed=(faults.seed << _NUMBERS) + number) if faults.by_chance else faults
 
 
 NOBODY: Final = Misbehaving()

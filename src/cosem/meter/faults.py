@@ -139,11 +139,15 @@ class Faults:
         )
 
     @property
+    def by_chance(self) -> bool:
+        """Whether anything goes wrong by chance, which the seed decides."""
+        return any(getattr(self, name) for name in (*_ODDS, "jitter", "block_loss"))
+
+    @property
     def alone(self) -> tuple[tuple[str, str], ...]:
         """The fields that do nothing without others, which are not there, with why and what to try."""
-        by_chance = any(getattr(self, name) for name in (*_ODDS, "jitter", "block_loss"))
         idle = {
-            "seed": None if by_chance else "nothing goes wrong by chance; say the odds of something, as loss=0.1",
+            "seed": None if self.by_chance else "nothing goes wrong by chance; say the odds of something, as loss=0.1",
             "late_by": None if self.late else "no answer comes late; say how many do, as late=0.1",
         }
         return tuple((name, why) for name, why in idle.items() if why is not None and name in self.named)

@@ -19,7 +19,7 @@ from cosem.fleet.places import Place, Way
 from cosem.fleet.population import Group, Population, PopulationLimits
 from cosem.fleet.scenario import Drift, Scenario
 from cosem.fleet.truth import measured
-from cosem.meter.faults import IN_PROTECTION, OF_IMAGES, WELL_BEHAVED, Faults
+from cosem.meter.faults import IN_PROTECTION, OF_IMAGES, WELL_BEHAVED, Faults, of_words, words
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import Clock, companion
 from cosem.protocol.profile.address import ConnectionUrl
@@ -248,6 +248,15 @@ def test_shares_add_up_to_one_at_most(shares: tuple[float, ...], fits: bool) -> 
 def test_what_would_do_nothing_is_no_misbehaviour(faults: Faults, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
         Misbehaviour(faults)
+
+
+@pytest.mark.parametrize(
+    "faults", [LOSSY, SLOW, Faults(clock_drift=20.0), Faults(block_loss=0.5), Faults(reboot_after=2)]
+)
+def test_what_a_meter_of_a_fleet_does_wrong_one_of_its_own_can_do_too(faults: Faults) -> None:
+    found = Misbehaving(Misbehaviour(faults)).of(1, 7)
+    assert of_words(words(found)) == found
+    assert found.alone == ()
 
 
 # -- in a file --------------------------------------------------------------------------------------------------------
