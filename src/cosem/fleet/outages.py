@@ -85,7 +85,7 @@ class DarkHousehold(AffectedHousehold):
         moment = self._edges.get(true)
         if moment is None:
             moment = self._edges[true] = self._made(self.number, super().seconds(true))
-        return int(shown.figure.held(moment, shown.scaler))
+        return int(shown.held(moment))
 
     def history(self, time: datetime) -> list[tuple[datetime, Unsigned]]:
         """Return what befell it and the outages of the scenario, in order."""

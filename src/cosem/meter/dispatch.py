@@ -59,11 +59,15 @@ def _get(visit: Visit, request: GetRequestNormal) -> Apdu:
 
 def _get_list(visit: Visit, request: GetRequestWithList) -> Apdu:
     room = Room(visit)
-    results = tuple(
-        room.used_by(read(visit, each.attribute, each.access_selection)) if room else DataAccessResult.OTHER_REASON
+    results = [
+        (
+            room.used_by(read(visit, each.attribute, each.access_selection))
+            if room.left > 0
+            else DataAccessResult.OTHER_REASON
+        )
         for each in request.attributes
-    )
-    return GetResponseWithList(request.invoke_id_and_priority, results)
+    ]
+    return GetResponseWithList(request.invoke_id_and_priority, tuple(results))
 
 
 def _set(visit: Visit, request: SetRequestNormal) -> Apdu:
@@ -91,7 +95,7 @@ def _act_list(visit: Visit, request: ActionRequestWithList) -> Apdu:
     if len(request.methods) == len(request.parameters):
         room = Room(visit)
         responses = tuple(
-            room.used_by_method(run(visit, method, parameters)) if room else _NOT_RUN
+            room.used_by_method(run(visit, method, parameters)) if room.left > 0 else _NOT_RUN
             for method, parameters in zip(request.methods, request.parameters, strict=True)
         )
     else:
@@ -108,7 +112,7 @@ def _access(visit: Visit, request: AccessRequest) -> Apdu:
     for specification, given in zip(asked, request.access_request_list_of_data, strict=True):
         kind = type(specification)
         value, result = (None, _OTHER_REASON[RESULT_OF[kind]])
-        if room and not broken:
+        if room.left > 0 and not broken:
             value, result = _ACCESSES[kind](visit, specification, given)
             room.used_by(value)
         broken = broken or (bool(invoke_id & BREAK_ON_ERROR) and int(result.result) != DataAccessResult.SUCCESS)

@@ -32,7 +32,7 @@ def answer_read(visit: Visit, request: ReadRequest) -> Apdu:
     room = Room(visit)
     return ReadResponse(
         tuple(
-            room.used_by(_read_one(visit, each)) if room else DataAccessResult.OTHER_REASON
+            room.used_by(_read_one(visit, each)) if room.left > 0 else DataAccessResult.OTHER_REASON
             for each in request.variable_access_specification
         )
     )

@@ -14,23 +14,21 @@ _V = TypeVar("_V")
 
 
 class Room:
-    """What the values of one response may still have; true while there is any. An item without room is not begun."""
+    """What the values of one response may still have. An item for which nothing is left is not begun."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("left",)
 
     def __init__(self, visit: Visit) -> None:
         assert visit.association is not None, "the meter itself asks for no lists"
-        self._left = visit.association.limits.response
-
-    def __bool__(self) -> bool:
-        return self._left > 0
+        self.left = visit.association.limits.response
+        """Octets; not above 0 when it is used up."""
 
     def used_by(self, value: _V) -> _V:
         """Take off what a value has, and return it."""
         if isinstance(value, Number):
-            self._left -= 1 + value.SIZE
+            self.left -= 1 + value.SIZE
         elif not isinstance(value, DataAccessResult):
-            self._left -= len(axdr.encode(cast("Data", value)))
+            self.left -= len(axdr.encode(cast("Data", value)))
         return value
 
     def used_by_method(self, response: ActionResponseWithOptionalData) -> ActionResponseWithOptionalData:

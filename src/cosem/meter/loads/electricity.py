@@ -159,19 +159,19 @@ def _courses(shape: str, quantity: str, tariff: int | None) -> tuple[bool, str, 
 
 def _energy(flow: Flow, moment: Moment) -> float:
     """Return Wh or varh since the epoch."""
-    return float(int(flow.at(moment)[0]))
+    return int((moment.flows.get(flow) or flow.at(moment))[0])
 
 
 def _total(tariffs: tuple[Flow, ...], moment: Moment) -> float:
     """Return what the tariffs show together."""
-    total = 0
+    total, known = 0, moment.flows
     for flow in tariffs:
-        total += int(flow.at(moment)[0])
-    return float(total)
+        total += int((known.get(flow) or flow.at(moment))[0])
+    return total
 
 
 def _power(flow: Flow, moment: Moment) -> float:
-    return flow.at(moment)[1]
+    return (moment.flows.get(flow) or flow.at(moment))[1]
 
 
 def _voltage(phase: int, moment: Moment) -> float:

@@ -63,10 +63,15 @@ class Shown:
     scaler: int
     whole: FromSource | None = field(default=None, compare=False)
     """What it is one tariff's share of."""
+    held: Callable[[Moment], Any] = field(init=False, repr=False, compare=False)
+    """Its value at a moment."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "held", self.figure.holding(self.scaler))
 
     def __call__(self, load: Load, time: datetime) -> Any:
         """Return the value of a load at a local time."""
-        return self.figure.held(load.moment(time), self.scaler)
+        return self.held(load.moment(time))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,14 +37,18 @@ class Figure:
         """Return its value in `unit`, of a seed and the seconds since the epoch."""
         return self.at(Moment(seed, seconds))
 
-    def held(self, moment: Moment, scaler: int | None = None) -> Any:
-        """Return its value as whole steps of a scaler, rounded down."""
-        steps = self.scaler if scaler is None else scaler
-        worth = self.at(moment)
-        if steps:
-            worth = worth * 10**-steps if steps < 0 else worth / 10**steps
-        tag = self.tag
-        return tag(int(worth) % ROLLS_OVER if tag is DoubleLongUnsigned else int(worth))
+    def holding(self, scaler: int) -> Callable[[Moment], Any]:
+        """Return what gives its value as whole steps of a scaler, rounded down: what can be decided before is."""
+        at, tag = self.at, self.tag
+        if tag is not DoubleLongUnsigned:
+            return lambda moment: tag(int(_steps(at(moment), scaler)))
+        if scaler:
+            return lambda moment: tag(int(_steps(at(moment), scaler)) % ROLLS_OVER)
+        return lambda moment: tag(int(at(moment)) % ROLLS_OVER)
+
+
+def _steps(worth: float, scaler: int) -> float:
+    return worth * 10**-scaler if scaler < 0 else worth / 10**scaler
 
 
 def signed(at: Worth, unit: Unit, scaler: int = 0) -> Figure:
