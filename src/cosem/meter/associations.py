@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol
 from cosem.errors import ConfigurationError
 from cosem.meter.events import MeterEvent
 from cosem.meter.rights import Access, Rights
+from cosem.protocol.apdu.acse import ApplicationContext
 from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.association.admission import ServerPolicy
 from cosem.protocol.association.context import (
@@ -35,7 +36,7 @@ from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.certificate import Certificate, Use
 from cosem.protocol.crypto.compression import Compression
 from cosem.protocol.crypto.elliptic import PrivateKey, PublicKey
-from cosem.protocol.crypto.gcm import TITLE_OCTETS
+from cosem.protocol.crypto.gcm import TITLE_OCTETS, Gcm
 from cosem.protocol.crypto.key import FINGERPRINT_OCTETS, Key
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret, Signatures
 from cosem.protocol.dialect import STANDARD, Dialect
@@ -74,6 +75,8 @@ class Keys:
     general: GeneralKeys = field(default_factory=GeneralKeys)
     certificates: tuple[Certificate, ...] = ()
     pending: Mapping[Use, PrivateKey] = field(default_factory=dict[Use, PrivateKey], hash=False)
+    cipher: Gcm = field(init=False, compare=False, repr=False)
+    """The global keys, ready for use in any association."""
 
     def __post_init__(self) -> None:
         suite = suites.of(self.suite)
@@ -97,6 +100,7 @@ class Keys:
                 )
         if self.encryption == self.authentication:
             raise ConfigurationError("the encryption key and the authentication key must not be the same")
+        object.__setattr__(self, "cipher", Gcm(self.encryption, self.authentication))
 
     @classmethod
     def random(cls, suite: int = 0) -> Keys:
@@ -171,10 +175,23 @@ class AssociationDescription:
     compression: bool = False
     dialect: Dialect = STANDARD
     limits: AssociationLimits = field(default_factory=AssociationLimits)
+    furnishing: Furnishing = field(init=False, compare=False, repr=False)
+    """What of its own objects depends on what it is."""
+    _contexts: Mapping[ApplicationContext, Conformance] = field(init=False, compare=False, repr=False)
+    """The services in each context in which the client may come."""
 
     def __post_init__(self) -> None:
         for why in self._refusals():
             raise ConfigurationError(why)
+        # Many meters of a fleet share one description, and each session asks for these.
+        object.__setattr__(self, "furnishing", self._furnishing())
+        offered = {Naming.LOGICAL_NAMES: self.conformance, Naming.SHORT_NAMES: self.short_name_conformance}
+        contexts = {
+            naming.context(ciphered=self.protection is not Protection.NONE): services
+            for naming, services in offered.items()
+            if naming in self.naming
+        }
+        object.__setattr__(self, "_contexts", contexts)
 
     def _refusals(self) -> Iterator[str]:
         """Return what is wrong, in words that are put together only where it is."""
@@ -213,9 +230,7 @@ class AssociationDescription:
         """Whether the association has a security context."""
         return self.keys is not None
 
-    @property
-    def furnishing(self) -> Furnishing:
-        """What of its own objects depends on what it is."""
+    def _furnishing(self) -> Furnishing:
         encrypted = bool(int(self.protection) & _ENCRYPTION)
         return Furnishing(
             self.suite,
@@ -232,13 +247,7 @@ class AssociationDescription:
 
     def policy(self, title: bytes, counters: Counters, sap: int) -> ServerPolicy:
         """Return what the server engine must know, for the logical device `sap` of a meter with this system title."""
-        offered = {Naming.LOGICAL_NAMES: self.conformance, Naming.SHORT_NAMES: self.short_name_conformance}
-        contexts = {
-            naming.context(ciphered=self.protection is not Protection.NONE): services
-            for naming, services in offered.items()
-            if naming in self.naming
-        }
-        first = next(iter(contexts))
+        first = next(iter(self._contexts))
         return ServerPolicy(
             application_context=first,
             mechanism=self.mechanism,
@@ -247,8 +256,8 @@ class AssociationDescription:
             required=self.protection,
             security=None if self.keys is None else lambda peer: self._security(title, peer, counters, sap),
             own_title=title if self.keys is not None or self.mechanism.titles else None,
-            conformance=contexts[first],
-            also=contexts,
+            conformance=self._contexts[first],
+            also=self._contexts,
             max_receive_pdu_size=self.max_receive_pdu_size,
             general_block_window=self.general_block_window,
             pre_established=(
@@ -274,7 +283,7 @@ class AssociationDescription:
             keys.suite,
             title,
             peer,
-            keys.encryption,
+            keys.cipher,
             keys.authentication,
             required=self.protection,
             counter=counters.sending(keys, title),
@@ -328,7 +337,8 @@ class Counters:
         self._memory = MemoryCounterStore()
         self._sending: dict[str, InvocationCounter] = {}
         self._received: dict[str, _Received] = {}
-        self._live: weakref.WeakValueDictionary[str, _Received] = weakref.WeakValueDictionary()
+        self._live: dict[str, weakref.ref[_Received]] = {}
+        """Those that an association has at present."""
 
     def check(self, keys: Keys) -> None:
         """Raise ConfigurationError when these keys outlive their counters."""
@@ -379,9 +389,11 @@ class Counters:
         return received
 
     def _named(self, name: str, keys: Keys) -> ReceivedCounter:
-        counter = self._live.get(name)
+        live = self._live.get(name)
+        counter = None if live is None else live()
         if counter is None:
-            counter = self._live[name] = _Received(self, self._place(keys), name)
+            counter = _Received(self, self._place(keys), name)
+            self._live[name] = weakref.ref(counter, lambda _: self._live.pop(name, None))
         return counter
 
     def last(self, keys: Keys) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final, TypeAlias
@@ -126,7 +126,7 @@ class _Connection:
         self._entropy = entropy
         self._idle = timing.idle
         self._negotiated: dict[SapPair, Negotiated] = {}
-        self._offered: dict[SapPair, AssociationDescription | None] = {}
+        self._offered: dict[SapPair, Sequence[AssociationDescription]] = {}
         self._refusals = 0
         self._now = 0.0
         self._session = ServerSession(link, self._open, timing)
@@ -190,7 +190,7 @@ class _Connection:
             if self._recognise is not None:
                 self._recognise(event.negotiated.mechanism.value > 0)
             self._meter.keep()
-            if self._meter.lockout:
+            if self._meter.suspects:
                 self._meter.lockout.succeeded(self._peer, pair.client, pair.server)
         elif isinstance(event, Released):
             self._negotiated.pop(pair, None)
@@ -228,25 +228,28 @@ class _Connection:
             raise RemoteProtocolError(f"more than {self._limits.associations} associations on one connection")
         if self._session.half_open >= self._limits.half_open:
             raise RemoteProtocolError(f"more than {self._limits.half_open} associations that nobody goes on with")
-        self._offered[pair] = self._offer(pair)
+        self._offered[pair] = self._offers(pair)
         return ServerAssociation(self._policy(pair), self._entropy)
 
-    def _offer(self, pair: SapPair) -> AssociationDescription | None:
+    def _offers(self, pair: SapPair) -> Sequence[AssociationDescription]:
         device = self._meter.devices.get(pair.server)
-        return None if device is None else device.association(pair.client)
+        return () if device is None else device.associations
 
     def _policy(self, pair: SapPair) -> ServerPolicy | None:
         """Return what is offered to a client: nothing to one that is locked out, as to one that nobody knows."""
-        association = self._offer(pair)
-        if association is None or self._meter.lockout.locked(self._peer, pair.client, pair.server, self._now):
+        meter, device = self._meter, self._meter.devices.get(pair.server)
+        association = None if device is None else device.association(pair.client)
+        if device is None or association is None:
             return None
-        return self._meter.devices[pair.server].policy(association)
+        if meter.suspects and meter.lockout.locked(self._peer, pair.client, pair.server, self._now):
+            return None
+        return device.policy(association)
 
     def _refresh(self) -> None:
         """Let locks, keys and users that changed meanwhile count for who associates from now on."""
-        anybody_locked = bool(self._meter.lockout)
+        anybody_locked = self._meter.suspects
         for pair, association in self._session.associations.items():
-            offered = self._offer(pair)
+            offered = self._offers(pair)
             if (anybody_locked and association.state is State.IDLE) or offered is not self._offered.get(pair):
                 self._offered[pair] = offered
                 association.policy = self._policy(pair)

@@ -394,6 +394,11 @@ class Meter:
             device.note(event)
 
     @property
+    def suspects(self) -> bool:
+        """Whether anybody has failed to authenticate, and may be locked out."""
+        return self._lockout is not None and bool(self._lockout)
+
+    @property
     def lockout(self) -> Lockout:
         """Who is locked out."""
         if self._lockout is None:

@@ -215,7 +215,8 @@ class Item:
             ask = _without_source(held)
         else:
             return lambda _: held
-        shape = self.shape(index)
+        declared = self.kind.declared_attributes.get(index)
+        shape = ANY if declared is None else declared.shape
 
         def asked(visit: Visit) -> Data:
             try:

@@ -44,6 +44,8 @@ EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 """Between these the clock can be set."""
 
+_OPEN: Final = (OPEN_ASSOCIATION,)
+
 C = TypeVar("C", bound=InterfaceClass)
 
 
@@ -223,7 +225,7 @@ class LogicalDevice:
     @property
     def associations(self) -> tuple[AssociationDescription, ...]:
         """The associations offered: those described, or one without authentication where the meter has none."""
-        return self._associations or (() if self.meter.described else (OPEN_ASSOCIATION,))
+        return self._associations or (() if self.meter.described else _OPEN)
 
     def association(self, client: int) -> AssociationDescription | None:
         """Return what is offered to the client with this SAP."""

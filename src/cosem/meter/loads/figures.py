@@ -33,7 +33,7 @@ class Load:
         self.begin = began(zone)
         self._time: datetime | None = None
         self._made: Callable[[int, float], Moment] = Moment
-        self._moment = Moment(number, 0.0)
+        self._moment: Moment  # of the time that was asked for last
 
     def seconds(self, time: datetime) -> float:
         """Return how long it has counted at a time."""

@@ -48,7 +48,7 @@ class Figure:
 
 
 def _steps(worth: float, scaler: int) -> float:
-    return worth * 10**-scaler if scaler < 0 else worth / 10**scaler
+    return worth * float(10**-scaler) if scaler < 0 else worth / float(10**scaler)
 
 
 def signed(at: Worth, unit: Unit, scaler: int = 0) -> Figure:

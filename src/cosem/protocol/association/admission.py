@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from cosem.errors import CosemError, DecodeError, InvocationCounterError, RemoteProtocolError, SecurityError
 from cosem.protocol.apdu.acse import (
@@ -80,8 +80,7 @@ class ServerPolicy:
         return None if found is None else with_general_blocks(found, self.general_block_window)
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+class Admission(NamedTuple):
     """A client that is let in, as far as a request alone can tell: with `challenges` it has yet to prove itself."""
 
     negotiated: Negotiated
@@ -158,7 +157,7 @@ def response_to(
         responding_ap_title=None if policy is None else policy.own_title,
         responding_ae_qualifier=policy.certificate if policy is not None and hls else None,
         responder_acse_requirements=AUTHENTICATION if hls else None,
-        mechanism_name=MechanismId(policy.mechanism.identifier) if policy is not None and hls else None,
+        mechanism_name=outcome.mechanism if isinstance(outcome, Negotiated) and hls else None,
         responding_authentication_value=challenges.server if challenges is not None else None,
         user_information=information if isinstance(outcome, Negotiated) else _explanation(outcome),
     )
@@ -193,9 +192,12 @@ def _admit(policy: ServerPolicy | None, request: AssociationRequest, entropy: Ca
     services, naming = policy.services(context), Naming.of(context)
     if services is None or naming is None or isinstance(context, bytes):
         raise Rejection(AcseServiceUser.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED)
-    _check_mechanism(policy, request.mechanism_name)
+    mechanism = _checked_mechanism(policy, request.mechanism_name)
     title, security = _meet(policy, request)
-    initiate = _initiate(policy, services, security, request.user_information)
+    initiate = _initiate(policy, security, request.user_information)
+    granted = initiate.proposed_conformance & services
+    if not granted:
+        raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=INCOMPATIBLE_CONFORMANCE)
     challenges = _authenticate(policy, request, title, entropy)
     dedicated_key = _dedicated_key(policy, security, initiate)
     if policy.users and request.calling_ae_invocation_identifier not in policy.users:
@@ -204,8 +206,8 @@ def _admit(policy: ServerPolicy | None, request: AssociationRequest, entropy: Ca
         raise Unconfirmed
     negotiated = Negotiated(
         application_context=context,
-        mechanism=MechanismId(policy.mechanism.identifier),
-        conformance=initiate.proposed_conformance & services,
+        mechanism=mechanism,
+        conformance=granted,
         max_send_pdu_size=initiate.client_max_receive_pdu_size,
         max_receive_pdu_size=policy.max_receive_pdu_size,
         protection=policy.required,
@@ -216,9 +218,10 @@ def _admit(policy: ServerPolicy | None, request: AssociationRequest, entropy: Ca
     return Admission(negotiated, title, security, challenges, dedicated_key)
 
 
-def _check_mechanism(policy: ServerPolicy, asked: MechanismId | bytes | None) -> None:
-    if (asked or MechanismId.LOWEST) == policy.mechanism.identifier:
-        return
+def _checked_mechanism(policy: ServerPolicy, asked: MechanismId | bytes | None) -> MechanismId:
+    mechanism = asked or MechanismId.LOWEST
+    if isinstance(mechanism, MechanismId) and mechanism == policy.mechanism.identifier:
+        return mechanism
     if not asked:
         raise Rejection(AcseServiceUser.AUTHENTICATION_REQUIRED)
     raise Rejection(AcseServiceUser.AUTHENTICATION_MECHANISM_NAME_NOT_RECOGNISED)
@@ -234,9 +237,7 @@ def _meet(policy: ServerPolicy, request: AssociationRequest) -> tuple[bytes, Sec
     return title, policy.security(title)
 
 
-def _initiate(
-    policy: ServerPolicy, services: Conformance, security: SecurityContext | None, information: bytes | None
-) -> InitiateRequest:
+def _initiate(policy: ServerPolicy, security: SecurityContext | None, information: bytes | None) -> InitiateRequest:
     if not information:
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN)
     if information[0] in CIPHERED:
@@ -250,8 +251,6 @@ def _initiate(
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=DLMS_VERSION_TOO_LOW)
     if 0 < initiate.client_max_receive_pdu_size < policy.limits.smallest_pdu:
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=PDU_SIZE_TOO_SHORT)
-    if not initiate.proposed_conformance & services:
-        raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=INCOMPATIBLE_CONFORMANCE)
     return initiate
 
 

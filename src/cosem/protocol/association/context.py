@@ -284,9 +284,11 @@ class Confirmed:
     long_invoke_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Requested:
-    """A client asks for a service; every block has arrived. `broadcast` tells that it asks all stations at once."""
+class Requested(NamedTuple):
+    """A client asks for a service; every block has arrived. `broadcast` tells that it asks all stations at once.
+
+    A tuple, as `Response` is.
+    """
 
     apdu: Apdu
     broadcast: bool = False

@@ -7,6 +7,7 @@ length that does not fit are errors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NoReturn, cast
 
@@ -228,10 +229,11 @@ class Component(Form):
     def __init__(self, tag: int, contents: Contents) -> None:
         self.tag = tag
         self.contents = contents
-        self._written = lru_cache(maxsize=64, typed=True)(self._write) if contents.few else self._write
+        self.write: Callable[[Any], bytes] = self._write_once if contents.few else self._write
+        """Returns the element of a value, made once where there are few values; raises Unfit."""
+        self._written = lru_cache(maxsize=64, typed=True)(self._write)
 
-    def write(self, value: Any) -> bytes:
-        """Return the element of a value, made once where there are few values; raise Unfit."""
+    def _write_once(self, value: Any) -> bytes:
         try:
             return self._written(value)
         except TypeError:  # nothing that could be among the few

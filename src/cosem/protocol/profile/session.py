@@ -267,6 +267,8 @@ class ServerSession:
         self, link: ServerLink, open_association: Callable[[SapPair], ServerAssociation], timing: ServerTiming
     ) -> None:
         self.link = link
+        self.outgoing = link.outgoing
+        """Drains the octets to be written."""
         self.associations: dict[SapPair, ServerAssociation] = {}
         self._open = open_association
         self._timing = timing
@@ -328,10 +330,6 @@ class ServerSession:
         association = self.associations[pair]
         association.notify(notification, frame=self.link.unsolicited_octets(client=pair.client, server=pair.server))
         self._take(pair, association, now, unsolicited=True)
-
-    def outgoing(self) -> bytes:
-        """Drain the octets to be written."""
-        return self.link.outgoing()
 
     def events(self) -> list[tuple[SapPair, AssociationEvent]]:
         """Drain what happened, each with the pair it concerns."""

@@ -277,14 +277,24 @@ class DateTime(_Calendar):
                 raise LocalProtocolError(f"{moment} is not a whole number of minutes from UTC")
             deviation = -minutes
             status = _SAVING if moment.dst() else 0
-        # The fields of a datetime are within their ranges.
-        return cls.from_octets(
-            _DATE_TIME.pack(
-                *(moment.year, moment.month, moment.day, moment.isoweekday()),
-                *(moment.hour, moment.minute, moment.second, moment.microsecond // 10_000),
-                *(deviation, status),
-            )
+        value = _new(cls)
+        # The fields of a datetime are within their ranges, and packed they have the size of this.
+        _set_octets(
+            value,
+            _pack_date_time(
+                moment.year,
+                moment.month,
+                moment.day,
+                moment.isoweekday(),
+                moment.hour,
+                moment.minute,
+                moment.second,
+                moment.microsecond // 10_000,
+                deviation,
+                status,
+            ),
         )
+        return value
 
     @classmethod
     def parse(cls, text: str) -> DateTime:
@@ -408,7 +418,7 @@ class DateTime(_Calendar):
 
 
 _NO_DEVIATION: Final = -0x8000
-_DATE_TIME: Final = Struct(">H7BhB")
+_pack_date_time: Final = Struct(">H7BhB").pack
 _MOST_DEVIATION: Final = 24 * 60 - 1
 _NOT_SPECIFIED: Final = 0xFF
 _MINUTE: Final = timedelta(minutes=1)
