@@ -110,9 +110,10 @@ class Flow:
             of = site(self._kind, moment.seed)
             begun, step, following, sun, ray, next_ray = _of_one(self, of.pattern, moment.number)
             takes, delivers = of.takes, of.delivers
-            found = moment.flows[self] = moment.flowed(
-                takes * begun + delivers * sun, takes * step + delivers * ray, takes * following + delivers * next_ray
-            )
+            begun, step, following = takes * begun, takes * step, takes * following
+            if delivers:  # few have a roof
+                begun, step, following = begun + delivers * sun, step + delivers * ray, following + delivers * next_ray
+            found = moment.flows[self] = moment.flowed(begun, step, following)
         return found
 
     def terms(self, pattern: Pattern) -> tuple[list[Term], list[Term]]:
