@@ -8,7 +8,7 @@ the keys of messages apart). (IEC 62056-5-3)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import ClassVar, Final, TypeVar
 
@@ -129,35 +129,21 @@ class GeneralKeys:
         return "GeneralKeys(not shown)"
 
 
+@dataclass(slots=True)
 class Received:
     """What was received from one sender, by key: give counters that outlive the association where a peer can open
-    several with the same keys. Those that nobody gave begin when they are asked for, most of them never.
+    several with the same keys.
 
     The keys of wrapped and agreed messages are new each time, and whoever forgets them could be sent a message twice.
     So counters go on rising over all of them, as those of peers do. What is signed and not ciphered has no counter; its
     transaction-id is one.
     """
 
-    __slots__ = ("agreed", "broadcast", "signed", "unicast", "wrapped")
-
-    unicast: ReceivedCounter
-    broadcast: ReceivedCounter
-    wrapped: ReceivedCounter
-    agreed: ReceivedCounter
-    signed: ReceivedCounter
-
-    def __init__(self, unicast: ReceivedCounter | None = None, **others: ReceivedCounter) -> None:
-        if unicast is not None:
-            self.unicast = unicast
-        for name, counter in others.items():
-            setattr(self, name, counter)
-
-    def __getattr__(self, name: str) -> ReceivedCounter:
-        if name not in Received.__slots__:
-            raise AttributeError(name)
-        counter = ReceivedCounter()
-        setattr(self, name, counter)
-        return counter
+    unicast: ReceivedCounter = field(default_factory=ReceivedCounter)
+    broadcast: ReceivedCounter = field(default_factory=ReceivedCounter)
+    wrapped: ReceivedCounter = field(default_factory=ReceivedCounter)
+    agreed: ReceivedCounter = field(default_factory=ReceivedCounter)
+    signed: ReceivedCounter = field(default_factory=ReceivedCounter)
 
 
 @dataclass(frozen=True, slots=True)
