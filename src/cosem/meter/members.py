@@ -191,7 +191,8 @@ def _may_read(visit: Visit, item: Item, index: int) -> bool:
     assert visit.association is not None
     if index == ATTRIBUTE_0:
         return _negotiated(visit, Conformance.ATTRIBUTE_0_SUPPORTED_WITH_GET)
-    return visit.association.rights.readable(item, index)
+    # As whole numbers, for each operation on flags calls back into Python several times.
+    return bool(int(visit.association.rights.attribute(item, index)) & _READ)
 
 
 def _may_write(visit: Visit, item: Item, index: int) -> bool:
@@ -215,6 +216,7 @@ def _negotiated(visit: Visit, needed: Conformance) -> bool:
     return visit.negotiated is not None and visit.negotiated.allows(needed)
 
 
+_READ: Final = int(AttributeAccess.READ)
 _GRANTED: Final[Mapping[Service, Callable[[Visit, Item, int], bool]]] = MappingProxyType(
     {Service.GET: _may_read, Service.SET: _may_write, Service.ACTION: _may_run}
 )

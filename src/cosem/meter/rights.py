@@ -43,20 +43,12 @@ class Rights:
 
     def attribute(self, item: Item, index: int) -> AttributeAccess:
         """Return what may be done with attribute `index` of `item`."""
-        possible, granted = _POSSIBLE[item.has(index)][item.may_write(index)], self._granted(item, index)
-        return possible if granted is AttributeAccess.READ_WRITE else possible & granted
-
-    def readable(self, item: Item, index: int) -> bool:
-        """Tell whether attribute `index` of `item` may be read: of `attribute`, what is asked by far the most."""
-        # As whole numbers, for each operation on flags calls back into Python several times.
-        return item.has(index) and bool(int(self._granted(item, index)) & _READ)
-
-    def _granted(self, item: Item, index: int) -> AttributeAccess:
+        possible = _POSSIBLE[item.has(index)][item.may_write(index)]
         granted = _GRANTED[self.access] if self.access is not Access.PUBLIC or is_public(item) else AttributeAccess.NONE
         for rule in self.rules:
             if rule.attribute in (None, index) and rule.objects.matches(item.instance):
                 granted = rule.access
-        return granted
+        return possible if granted is AttributeAccess.READ_WRITE else possible & granted
 
     def method(self, item: Item, index: int) -> MethodAccess:
         """Return whether method `index` of `item` may be run."""
@@ -78,8 +70,6 @@ _GRANTED: Final = {
     Access.READ: AttributeAccess.READ,
     Access.MANAGE: AttributeAccess.READ_WRITE,
 }
-
-_READ: Final = int(AttributeAccess.READ)
 
 _POSSIBLE: Final = (
     (AttributeAccess.NONE, AttributeAccess.WRITE),

@@ -55,11 +55,10 @@ def plain(value: Any) -> Any:
         if issubclass(kind, form.of):
             return {form.name: form.plain(value)}
     if kind in _RECORDS.values():
-        return {
-            f"={kind.__name__}": {
-                each.name: plain(getattr(value, each.name)) for each in fields(_RECORDS[kind.__name__])
-            }
-        }
+        given = (
+            each.name for each in fields(_RECORDS[kind.__name__]) if each.init
+        )  # what follows from it is made anew
+        return {f"={kind.__name__}": {name: plain(getattr(value, name)) for name in given}}
     if issubclass(kind, (tuple, list)):
         return [plain(each) for each in value]
     if issubclass(kind, Mapping):

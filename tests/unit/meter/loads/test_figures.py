@@ -39,7 +39,7 @@ def worth(name: str, seed: int, seconds: float) -> float:
 @settings(deadline=None)  # the first use of a course sums it up
 @given(st.sampled_from(sorted(TOTALS)), seeds, moments, spans)
 def test_totals_never_run_backwards(name: str, seed: int, begin: float, span: float) -> None:
-    assert figure(name).held(Moment(seed, begin)) % 2**32 >= 0
+    assert figure(name).holding(figure(name).scaler)(Moment(seed, begin)) % 2**32 >= 0
     assert worth(name, seed, begin + span) >= worth(name, seed, begin)
 
 
