@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def test_nothing_is_missing_that_the_companion_asks_for(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     file = tmp_path / "meter.toml"
     file.write_text(f'[meter]\nname = "KFM1020000000001"\nzone = "Europe/Amsterdam"\ncompanion = "{companion}"\n')
-    given, meter = described(file, False, tmp_path / "keys")
+    meter, hand_out = described(file, False, tmp_path / "keys", undo=ExitStack())
+    given = hand_out()[meter.name]
     client = next(each.client for each in meter.management.associations if each.client not in (16, 102))
     with served(meter) as port:
         place = f"tcp://127.0.0.1:{port}?client={client}"

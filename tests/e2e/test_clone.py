@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,8 @@ def test_a_clone_equals_its_original_but_for_what_was_replaced(browse: Cosem, tm
     file, client = tmp_path / "meter.json", CLIENTS[security]
     with original(security, tmp_path) as (place, options):
         before = browse(f"{place}?client={client}", *options, "--snapshot", file)
-    given, meter = cloned(file, False, tmp_path / "clone", lambda: NOON)
+    meter, hand_out = cloned(file, False, tmp_path / "clone", lambda: NOON, undo=ExitStack())
+    given = hand_out()[meter.name]
     more = [word for word in options if word == "--buffers"]
     with served(meter) as port:
         after = browse(f"tcp://127.0.0.1:{port}?client={client}", *given, *more)
@@ -148,7 +149,7 @@ def test_with_its_identity_everything_is_the_same(browse: Cosem, tmp_path: Path)
     file = tmp_path / "meter.json"
     with original("none", tmp_path) as (place, _):
         before = browse(place, "--snapshot", file, "--keep-identity")
-    _, meter = cloned(file, False, tmp_path / "clone", lambda: NOON)
+    meter, _ = cloned(file, False, tmp_path / "clone", lambda: NOON, undo=ExitStack())
     with served(meter) as port:
         after = browse(f"tcp://127.0.0.1:{port}")
     assert list(differences(before["devices"], after["devices"])) == []
@@ -160,7 +161,8 @@ def test_the_clock_of_a_clone_goes_on(browse: Cosem, tmp_path: Path) -> None:
     with original("devices", tmp_path) as (place, options):
         browse(f"{place}?client=2", *options, "--snapshot", file)
     later = datetime(2026, 7, 1, 13, 30, tzinfo=UTC)
-    given, meter = cloned(file, False, tmp_path / "clone", lambda: later)
+    meter, hand_out = cloned(file, False, tmp_path / "clone", lambda: later, undo=ExitStack())
+    given = hand_out()[meter.name]
     with served(meter) as port:
         after = browse(f"tcp://127.0.0.1:{port}?client=2", *given, "--class", "Clock")
     times = [each["attributes"][1]["value"] for device in after["devices"] for each in device["objects"]]
@@ -173,4 +175,4 @@ def test_a_template_is_a_meter_that_can_be_cloned_too(browse: Cosem, tmp_path: P
     file = tmp_path / "meter.json"
     with served(meter) as port:
         browse(f"tcp://127.0.0.1:{port}", "--snapshot", file)
-    assert cloned(file, False, tmp_path, lambda: NOON)[1].name == "KFM0000000000001"
+    assert cloned(file, False, tmp_path, lambda: NOON, undo=ExitStack())[0].name == "KFM0000000000001"

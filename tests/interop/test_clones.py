@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,8 @@ def test_a_clone_of_a_pydlms_meter_shows_what_its_original_shows(
     (device,) = read(file).devices
     assert all(each.instance != Obis(ASSOCIATION) for each in device.objects)  # it does not list what it is in
 
-    own, meter = cloned(file, False, tmp_path / "clone")
+    meter, hand_out = cloned(file, False, tmp_path / "clone", undo=ExitStack())
+    own = hand_out()[meter.name]
     with served(meter, SCHEMES[framing]) as port:
         place = f"{SCHEMES[framing]}://127.0.0.1:{port}?client={simulator.client}"
         after = cosem("browse", place, *own, "--buffers", "--fresh")
@@ -71,7 +73,7 @@ def test_a_clone_of_a_gurux_meter_shows_what_its_original_shows(
     with listening(command, r"listening on 127\.0\.0\.1:(\d+)") as port:
         original = f"tcp://127.0.0.1:{port}"
         before = cosem("browse", original, "--buffers", "--keep-identity", "--snapshot", file)
-        _, meter = cloned(file, False, tmp_path / "clone")
+        meter, _ = cloned(file, False, tmp_path / "clone", undo=ExitStack())
         with served(meter) as other:
             copy = f"tcp://127.0.0.1:{other}"
             after = cosem("browse", copy, "--buffers", "--fresh")

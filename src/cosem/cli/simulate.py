@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -183,7 +183,7 @@ def simulate(
       cosem simulate snapshot.json
       cosem simulate --listen 'elgama+tcp://127.0.0.1:4001?model=epqs&serial=925948&experimental=yes'
     """
-    with spots(listen or [FIRST_PLACE]) as where:
+    with ExitStack() as undo, spots(listen or [FIRST_PLACE]) as where:
         several = len(where) > 1
         if several and (count != 1 or any(each.url.framing == "elgama" for each in where)):
             raise ConfigurationError(
@@ -219,14 +219,16 @@ def simulate(
         directory = keys or default_state_directory() / f"simulate-{_mark(urls[0])}"
         if file is not None and file.suffix == ".json":
             faults = of_words(fault or ())
-            given, meter = cloned(file, use_demo_keys, directory, state=state, faults=faults, approve=approve)
-            meters, options = [meter], {meter.name: given}
+            meter, hand_out = cloned(
+                file, use_demo_keys, directory, state=state, faults=faults, approve=approve, undo=undo
+            )
+            meters = [meter]
         elif file is not None:
-            given, meter = described(file, use_demo_keys, directory, state, approve=approve)
-            meters, options = [meter], {meter.name: given}
+            meter, hand_out = described(file, use_demo_keys, directory, state, approve=approve, undo=undo)
+            meters = [meter]
         else:
             drawn, faults = draw(security or "none", suite, use_demo_keys), of_words(fault or ())
-            meters, options = households(
+            meters, hand_out = households(
                 count,
                 security or "none",
                 drawn,
@@ -235,6 +237,7 @@ def simulate(
                 faults=faults,
                 load=load or "household",
                 approve=approve,
+                undo=undo,
             )
         served = [(meter, replace(where[0], url=url)) for meter, url in zip(meters, urls, strict=True)]
         served += [(meters[0], each) for each in where[1:]]
@@ -243,7 +246,8 @@ def simulate(
             say(f"notice: {notice}")
 
         def started() -> None:
-            announce(servers, options, as_json=json)
+            announce(servers, hand_out(), as_json=json)
+            undo.pop_all()
             if control:
                 obey(Control(meters))
                 say("type help for what can be moved")

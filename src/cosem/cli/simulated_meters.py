@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -18,16 +19,19 @@ from cosem.meter.demo import household, household_name
 from cosem.meter.device import Meter, system_clock
 from cosem.meter.faults import WELL_BEHAVED, Faults
 from cosem.meter.logical_device import LogicalDevice
-from cosem.meter.memory import remember
+from cosem.meter.memory import Memory, remember
 from cosem.protocol.crypto.mechanism import MECHANISMS, Mechanism, SharedSecret
 from cosem.protocol.model.companion import AssociationRule
 from cosem.store import snapshot as snapshots
 from cosem.store.counters import default_counter_store
 from cosem.store.snapshot import RecordedAssociation
-from cosem.store.state import open_state
+from cosem.store.state import StateStore, open_state
 
 Options = tuple[str, ...]
 """Words of a command, with which a client gives its secrets."""
+
+HandOut = Callable[[], Mapping[str, Options]]
+"""Writes secrets into files, once the meters are served; gives by their names the options that name them."""
 
 Approve = Callable[[Meter, Iterable[Secrets]], None]
 """Is shown a meter, and the secrets that are to be handed out of it before they are; ConfigurationError refuses it."""
@@ -43,16 +47,18 @@ def households(
     faults: Faults = WELL_BEHAVED,
     load: str = "household",
     approve: Approve = lambda _, __: None,
-) -> tuple[list[Meter], dict[str, Options]]:
-    """Return household meters, and by their names the options with which their client gives its secrets.
+    undo: ExitStack,
+) -> tuple[list[Meter], HandOut]:
+    """Return household meters, and what hands out the secrets of their client.
 
-    Meters without states have the same secrets; so have new states, but each keeps those that it has.
+    Meters without states have the same secrets; so have new states, but each keeps those that it has. What the start
+    makes, `undo` takes away.
     """
     meters: list[Meter] = []
-    options: dict[str, Options] = {}
-    handed_out: list[tuple[Secrets, Options]] = []
+    places: list[tuple[Secrets, Path]] = []
+    secrets: dict[str, Secrets] = {}
     for number in range(1, count + 1):
-        store = None if state is None else open_state(state if count == 1 else state / household_name(number))
+        store = _opened(state if state is None or count == 1 else state / household_name(number), undo)
         counters = None if store is None else store.counters
         meter = household(
             number,
@@ -67,16 +73,19 @@ def households(
             remember(meter, store)
         client = shown(meter.management).client
         found = in_force(meter, {client: drawn})[client]
-        if not handed_out:
+        if not places:
             approve(meter, [found])  # which all others are like
             drawn = found  # new meters have the secrets of those that were there before
-        known = next((given for each, given in handed_out if each == found), None)
-        if known is None:
-            known = hand_out(found, directory / meter.name if handed_out else directory)
-            handed_out.append((found, known))
+        if found not in (each for each, _ in places):
+            places.append((found, directory / meter.name if places else directory))
         meters.append(meter)
-        options[meter.name] = known
-    return meters, options
+        secrets[meter.name] = found
+
+    def hand() -> dict[str, Options]:
+        handed = [(each, hand_out(each, place)) for each, place in places]
+        return {name: next(given for each, given in handed if each == own) for name, own in secrets.items()}
+
+    return meters, hand
 
 
 def described(
@@ -86,8 +95,12 @@ def described(
     state: Path | None = None,
     *,
     approve: Approve = lambda _, __: None,
-) -> tuple[Options, Meter]:
-    """Return the meter of a description, and the options of the client that is shown where its secrets were drawn."""
+    undo: ExitStack,
+) -> tuple[Meter, HandOut]:
+    """Return the meter of a description, and what hands out the secrets that were drawn for its clients.
+
+    What the start makes, `undo` takes away.
+    """
     rules: dict[int, AssociationRule] = {}
     drawn: dict[int, Secrets] = {}
 
@@ -99,7 +112,9 @@ def described(
 
     counters = default_counter_store()
     meter = describe.load(file, counters=counters, allow_demo_keys=use_demo_keys, secrets=secrets_of, state=state)
-    return _handed_out(meter, drawn, lambda client: mechanism_of(rules[client]), directory, approve), meter
+    if isinstance(meter.memory, Memory):
+        undo.callback(meter.memory.abandon)
+    return meter, _handing_out(meter, drawn, lambda client: mechanism_of(rules[client]), directory, approve)
 
 
 def cloned(
@@ -110,10 +125,12 @@ def cloned(
     state: Path | None = None,
     faults: Faults = WELL_BEHAVED,
     approve: Approve = lambda _, __: None,
-) -> tuple[Options, Meter]:
-    """Return the meter of a snapshot with secrets drawn for it, and the options of the client that is shown.
+    *,
+    undo: ExitStack,
+) -> tuple[Meter, HandOut]:
+    """Return the meter of a snapshot with secrets drawn for it, and what hands them out.
 
-    A client has the same secrets for all logical devices.
+    A client has the same secrets for all logical devices. What the start makes, `undo` takes away.
     """
     mechanisms: dict[int, Mechanism] = {}
     drawn: dict[int, Secrets] = {}
@@ -125,7 +142,7 @@ def cloned(
         found = drawn.get(client, Secrets())
         return Entry(found.shared, found.keys)
 
-    store = None if state is None else open_state(state)
+    store = _opened(state, undo)
     counters = default_counter_store() if store is None else store.counters
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
@@ -134,21 +151,33 @@ def cloned(
         remember(meter, store)
     for each in said:
         say(f"warning: {each.message}")
-    return _handed_out(meter, drawn, mechanisms.__getitem__, directory, approve), meter
+    return meter, _handing_out(meter, drawn, mechanisms.__getitem__, directory, approve)
 
 
-def _handed_out(
+def _handing_out(
     meter: Meter,
     drawn: Mapping[int, Secrets],
     auth: Callable[[int], Mechanism],
     directory: Path,
     approve: Approve,
-) -> Options:
-    """Write the secrets of every client into files; return the options of the one that the printed command is for."""
+) -> HandOut:
+    """Return what writes the secrets of every client into files; its options are for the printed command's client."""
     found = in_force(meter, drawn)
     approve(meter, found.values())
-    options = {client: hand_out(each, directory / f"client-{client}", auth(client)) for client, each in found.items()}
-    return options.get(shown(meter.management).client, ())
+
+    def hand() -> dict[str, Options]:
+        options = {each: hand_out(given, directory / f"client-{each}", auth(each)) for each, given in found.items()}
+        return {meter.name: options.get(shown(meter.management).client, ())}
+
+    return hand
+
+
+def _opened(state: Path | None, undo: ExitStack) -> StateStore | None:
+    if state is None:
+        return None
+    store = open_state(state)
+    undo.callback(store.abandon)
+    return store
 
 
 def _drawn_for(association: RecordedAssociation, mechanism: Mechanism, use_demo_keys: bool) -> Secrets:

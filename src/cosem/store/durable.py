@@ -22,20 +22,37 @@ def exclusive(path: Path, seconds: float = LOCK_SECONDS) -> Generator[None, None
 
     Raises ConfigurationError when it cannot be made, or is not free within `seconds`.
     """
+    until = time.monotonic() + seconds
+    while (descriptor := _held(path)) is None:
+        if time.monotonic() > until:
+            raise ConfigurationError(f"another process holds the lock {path} for more than {seconds:g} s")
+        time.sleep(_PAUSE_SECONDS)
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as problem:
-        raise ConfigurationError(f"cannot open the lock {path}: {problem.strerror}") from problem
-    try:
-        until = time.monotonic() + seconds
-        while not _try_lock(descriptor):
-            if time.monotonic() > until:
-                raise ConfigurationError(f"another process holds the lock {path} for more than {seconds:g} s")
-            time.sleep(_PAUSE_SECONDS)
         yield
     finally:
         # Closing gives the lock up, on every system.
         os.close(descriptor)
+
+
+def _held(path: Path) -> int | None:
+    """Return the lock, held; None while another process holds it, or has just taken the file away that was opened."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as problem:
+        raise ConfigurationError(f"cannot open the lock {path}: {problem.strerror}") from problem
+    held = False
+    try:
+        held = _try_lock(descriptor) and _names(path, descriptor)
+    finally:
+        if not held:
+            os.close(descriptor)
+    return descriptor if held else None
+
+
+def _names(path: Path, descriptor: int) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    return False
 
 
 class Disk:

@@ -26,6 +26,7 @@ from cosem.protocol.association.counter import CounterStore
 from cosem.store import sqlite, state_log
 from cosem.store.counters import FileCounterStore, SqliteCounterStore
 from cosem.store.durable import SYSTEM, Disk, append, discard, exclusive, prepare, remove, replace, shorten, swap
+from cosem.store.made import Made
 from cosem.store.state_log import Log
 
 LONGEST_FILE: Final = 256 << 20
@@ -61,6 +62,10 @@ class StateStore(Protocol):
         """Let another process use the state."""
         ...
 
+    def abandon(self) -> None:
+        """Close it, and let nothing of it be there that was not when it was opened, what was committed included."""
+        ...
+
 
 def open_state(path: Path) -> StateStore:
     """Return the state at `path`, made if it is not there: an SQLite file by its name, else a directory.
@@ -86,16 +91,19 @@ class FileStateStore:
         self._touched = set[Path]()
         """Copies that may have something of a commit that failed."""
         self._held = ExitStack()
+        self._made = Made(directory)
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as problem:
+            self._made.take_away()
             raise ConfigurationError(f"cannot use the directory {directory}: {problem.strerror}") from problem
-        _hold(self._held, directory / "state.lock", directory)
-        self.counters: CounterStore = FileCounterStore(directory / "invocation-counters", disk=disk)
+        _hold(self._held, directory / "state.lock", directory, self._made)
+        self._made.files(*(directory / name for name in _IN_DIRECTORY))
+        self.counters: CounterStore = FileCounterStore(directory / _COUNTERS, disk=disk)
         try:
             self._log = self._opened()
         except BaseException:
-            self._held.close()
+            self.abandon()
             raise
 
     def load(self) -> Mapping[str, bytes]:
@@ -172,6 +180,12 @@ class FileStateStore:
         """Let another process use the state."""
         self._held.close()
 
+    def abandon(self) -> None:
+        """Close it, and take away what was not there."""
+        self._made.take_away()  # while no other process can begin here
+        self._held.close()
+        self._made.take_away()  # what no system lets go that is in use
+
     def _opened(self) -> Log:
         found = [self._read(place) for place in self._places]
         log, finding = state_log.judge(found[0], found[1], str(self._places[0]))
@@ -202,22 +216,28 @@ class SqliteStateStore:
         self._witnessed = 0
         self._apsw = sqlite.load()
         self._held = ExitStack()
+        self._open = ExitStack()
+        self._made = Made(path.parent)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.touch(mode=0o600)
         except OSError as problem:
+            self._made.take_away()
             raise ConfigurationError(f"cannot use {path}: {problem.strerror}") from problem
-        _hold(self._held, path.with_name(f"{path.name}.held"), path)
+        _hold(self._held, path.with_name(f"{path.name}.held"), path, self._made)
+        self._made.files(*(path.with_name(f"{path.name}{ending}") for ending in _OF_DATABASE))
         try:
+            path.touch(mode=0o600)
             self._connection = self._guarded(self._connect)
-            self._held.callback(self._connection.close)
+            self._open.callback(self._connection.close)
             self._commits, self._entries = self._guarded(self._loaded)
             self._check_witness()
             counters = SqliteCounterStore(path, disk=disk)
-            self._held.callback(counters.close)
+            self._open.callback(counters.close)
             self.counters: CounterStore = counters
-        except BaseException:
-            self._held.close()
+        except BaseException as problem:
+            self.abandon()
+            if isinstance(problem, OSError):
+                raise ConfigurationError(f"cannot use {path}: {problem.strerror}") from problem
             raise
 
     def load(self) -> Mapping[str, bytes]:
@@ -239,7 +259,15 @@ class SqliteStateStore:
 
     def close(self) -> None:
         """Let another process use the state."""
+        self._open.close()
         self._held.close()
+
+    def abandon(self) -> None:
+        """Close it, and take away what was not there."""
+        self._open.close()
+        self._made.take_away()  # while no other process can begin here
+        self._held.close()
+        self._made.take_away()  # what no system lets go that is in use
 
     def _connect(self) -> sqlite.Connection:
         connection = sqlite.connect(self._apsw, self._path)
@@ -312,11 +340,16 @@ class SqliteStateStore:
             raise ConfigurationError(f"cannot use {self._path}: {problem}") from problem
 
 
-def _hold(held: ExitStack, lock: Path, whose: Path) -> None:
+def _hold(held: ExitStack, lock: Path, whose: Path, made: Made) -> None:
+    """Hold the lock of a state; one that is made for it counts as made by whoever gets it."""
+    there = lock.exists()
     try:
         held.enter_context(exclusive(lock, 0))
     except ConfigurationError as problem:
+        made.take_away()
         raise ConfigurationError(f"{whose} is another running meter's, or cannot be used: {problem}") from problem
+    if not there:
+        made.lock(lock)
 
 
 def _check(name: str, octets: bytes) -> bytes:
@@ -327,6 +360,11 @@ def _witnessed(commits: int) -> bytes:
     text = f"cosem meter state 1 commits {commits}"
     return f"{text} {hashlib.sha256(text.encode()).hexdigest()}\n".encode()
 
+
+_COUNTERS: Final = "invocation-counters"
+_IN_DIRECTORY: Final = ("state", "state.copy", _COUNTERS, f"{_COUNTERS}.copy", f"{_COUNTERS}.lock")
+_OF_DATABASE: Final = ("", "-wal", "-shm", ".commits", ".lock", ".witness")
+"""What stands in the directory of a state, and beside a database with which endings, but for what holds it."""
 
 _LONGEST_WITNESS: Final = 200
 _WHAT_TO_DO: Final = "put back a whole copy with the files beside it, or move all of them away for a meter that is new"

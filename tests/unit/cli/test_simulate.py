@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from cosem.cli.failure import NOT_CONNECTED
+from cosem.protocol.values.data import Array
+from cosem.store import snapshot as snapshots
+from cosem.store.snapshot import RecordedAssociation, RecordedDevice, Snapshot
 
 DESCRIPTION = """
 [meter]
@@ -142,3 +148,76 @@ def test_secrets_where_there_are_none(
     ran = cosem("simulate", *([] if content is None else [str(file)]), *TCP, *words)
     assert (ran.code, why in ran.err) == (64, True), ran.err
     assert not Path("keys").exists()
+
+
+# -- a start that is refused leaves nothing ----------------------------------------------------------------------------
+
+COMPANION = f'{DESCRIPTION}companion = "smr-5.0"\n'
+RECORDED = RecordedDevice(
+    1, b"KFM1020012345678", None, (RecordedAssociation(16, "public", 0, 0, None, 0x10, 1024, Array(())),), ()
+)
+UNFIT = ["--fault", "deviation=MISSING_LLC"]  # of HDLC
+
+
+@pytest.fixture
+def taken() -> Iterator[list[str]]:
+    """A place where somebody else listens already."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield ["--listen", f"tcp://127.0.0.1:{server.getsockname()[1]}"]
+
+
+@pytest.mark.parametrize("state", ["states/kept", "states/kept.sqlite"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        [*TCP, *UNFIT],
+        [*TCP, *UNFIT, "--security", "gmac"],
+        [*TCP, "--keys", "keys"],
+        [*TCP, "--security", "gmac", "--fault", "counter_back=1"],
+        [*TCP, "--security", "gmac", "--keys", "meter.toml/keys"],
+        [*TCP, "--count", "2", "--security", "gmac", "--keys", "meter.toml/keys"],
+        ["meter.toml", *TCP, "--demo-keys"],
+        ["wrong.toml", *TCP],
+        ["companion.toml", *TCP, "--keys", "meter.toml/keys"],
+        ["meter.json", *TCP, *UNFIT],
+        ["nothing.json", *TCP],
+    ],
+    ids=" ".join,
+)
+def test_a_start_that_is_refused_leaves_no_state(
+    cosem: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], state: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = {"meter": DESCRIPTION, "wrong": f"{DESCRIPTION}[nonsense]\n", "companion": COMPANION}
+    for name, content in files.items():
+        Path(f"{name}.toml").write_text(content)
+    snapshots.write(Path("meter.json"), Snapshot("", (RECORDED,)))
+    before = {*tmp_path.rglob("*")}
+    place = state if "--count" not in words else "states/many"
+    ran = cosem("simulate", *words, "--state", place)
+    assert ran.code == 64, ran.err
+    own = tmp_path / "state"  # of the user, who was one before
+    assert {each for each in tmp_path.rglob("*") if not each.is_relative_to(own)} == before
+
+
+@pytest.mark.parametrize("words", [[], ["--security", "gmac"], ["companion.toml"]], ids=" ".join)
+def test_where_a_port_is_taken_neither_state_nor_keys_are_made(
+    cosem: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: list[str], words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("companion.toml").write_text(COMPANION)
+    ran = cosem("simulate", *words, *taken, "--state", "kept", *(["--keys", "keys"] if words else []))
+    assert (ran.code, "cannot listen" in ran.err) == (NOT_CONNECTED, True), ran.err
+    assert not Path("kept").exists()
+    assert not Path("keys").exists()
+
+
+def test_the_keys_of_a_running_meter_outlive_a_start_at_its_port(
+    cosem: Callable[..., Any], tmp_path: Path, taken: list[str]
+) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "ek.hex").write_text("of the one that runs")
+    ran = cosem("simulate", *taken, "--security", "gmac", "--keys", keys)
+    assert ran.code == NOT_CONNECTED, ran.err
+    assert [each.read_text() for each in keys.iterdir()] == ["of the one that runs"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ def test_the_options_are_of_the_client_that_is_shown(
     device["associations"] = [public, *({**public, **other} for other in others)]
     file = tmp_path / "meter.json"
     file.write_text(json.dumps(snapshot))
-    options, meter = cloned(file, False, tmp_path / "keys")
+    meter, hand_out = cloned(file, False, tmp_path / "keys", undo=ExitStack())
+    options = hand_out()[meter.name]
     assert shown(meter.management).client == client
     assert list(options[::2]) == words
     assert all(f"client-{client}/" in each for each in options if each.startswith("file:"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cosem.errors import ConfigurationError
+from cosem.store import durable
 from cosem.store.directory import default_state_directory
 from cosem.store.durable import exclusive, replace
 from cosem.store.identity import client_system_title
@@ -89,6 +90,25 @@ def test_a_lock_is_held_by_one_and_waited_for_in_vain(tmp_path: Path) -> None:
         pass
     with exclusive(tmp_path / "lock", seconds=0):
         pass
+
+
+def test_a_lock_that_is_taken_away_while_somebody_opens_it_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, opened, real = tmp_path / "lock", list[int](), durable._try_lock
+
+    def taken_away_at_first(descriptor: int) -> bool:
+        opened.append(descriptor)
+        if len(opened) == 1:
+            lock.unlink()
+        return real(descriptor)
+
+    monkeypatch.setattr(durable, "_try_lock", taken_away_at_first)
+    with exclusive(lock):
+        assert len(opened) == 2
+        monkeypatch.undo()
+        with pytest.raises(ConfigurationError, match="holds the lock"), exclusive(lock, seconds=0):
+            pass
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:

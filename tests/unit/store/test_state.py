@@ -460,3 +460,58 @@ def test_a_witness_that_was_not_written_is_written_first(tmp_path: Path) -> None
     again.commit({"a": b"4"})
     again.close()
     assert SqliteStateStore(tmp_path / "m.sqlite", disk=disk).load() == {"a": b"4"}
+
+
+# -- a start that was refused ------------------------------------------------------------------------------------------
+
+
+@KEPT
+def test_a_state_that_is_abandoned_leaves_nothing_that_was_not_there(opener: Opener, tmp_path: Path) -> None:
+    store = opener(tmp_path / "meters" / "one" / "state")
+    store.commit({"a": b"1"})
+    assert store.counters.lease("tx-1", 10) == range(10)
+    store.abandon()
+    assert list(tmp_path.iterdir()) == []
+
+
+@KEPT
+def test_what_was_there_is_there_when_a_state_is_abandoned(opener: Opener, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    store = opener(tmp_path / "state")
+    store.commit({"a": b"1"})
+    store.close()
+    before = sorted(each for each in tmp_path.rglob("*") if each.suffix != ".commits")
+    again = opener(tmp_path / "state")
+    again.commit({"b": b"2"})
+    again.abandon()
+    assert set(before) <= set(tmp_path.rglob("*"))
+    assert opener(tmp_path / "state").load() == {"a": b"1", "b": b"2"}
+    beside = opener(tmp_path / "other")
+    beside.abandon()
+    assert not (tmp_path / "other").exists()
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+@KEPT
+def test_one_that_another_process_uses_is_left_to_it(opener: Opener, tmp_path: Path) -> None:
+    store = opener(tmp_path / "state")
+    with pytest.raises(ConfigurationError, match="another running meter"):
+        opener(tmp_path / "state")
+    store.commit({"a": b"1"})
+    store.close()
+    assert opener(tmp_path / "state").load() == {"a": b"1"}
+
+
+@pytest.mark.parametrize("damaged", ["state", "state.copy"])
+def test_a_directory_that_is_no_state_gets_no_files_of_one(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / damaged).write_bytes(b"mine")
+    with pytest.raises(ConfigurationError, match="every copy of the state is damaged"):
+        FileStateStore(tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == [damaged]
+
+
+def test_a_file_that_is_no_database_gets_no_others_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "m.sqlite").write_bytes(b"mine" * 4096)
+    with pytest.raises(ConfigurationError, match="cannot use"):
+        SqliteStateStore(tmp_path / "m.sqlite")
+    assert [each.name for each in tmp_path.iterdir()] == ["m.sqlite"]

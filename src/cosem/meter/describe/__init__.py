@@ -268,7 +268,7 @@ def parse(
                 whole.guarded(partial(memory.keep_drawn, client))
     except BaseException:
         if store is not None:
-            store.close()
+            store.abandon()
         raise
     return meter
 

@@ -166,6 +166,11 @@ class Memory:
             self._meter.memory = self._meter.key_keeper = None
             self._store.close()
 
+    def abandon(self) -> None:
+        """Let go of the store as if it had never been opened: what was not there then is there no more."""
+        self._meter.memory = self._meter.key_keeper = None
+        self._store.abandon()
+
     def keep_association(self, device: str, association: AssociationDescription) -> None:
         """Make durable what a client may change in an association; where that fails, nothing is to have changed.
 
