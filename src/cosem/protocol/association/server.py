@@ -455,21 +455,24 @@ class ServerAssociation:
 
     def _proof(self, request: Any) -> None:
         policy, challenges = self.policy, self._challenges
-        assert policy is not None and challenges is not None and self.negotiated is not None
+        assert challenges is not None and self.negotiated is not None
         proofs = PROOFS[Naming.SHORT_NAMES if self.negotiated.by_short_names else Naming.LOGICAL_NAMES]
         if self._silent or not proofs.asks(request):
             raise RemoteProtocolError("a service before the client proved itself")
         self._step(Step.PROOF)
-        mechanism, proof = policy.mechanism, proofs.offered(request)
-        if not isinstance(proof, bytes) or not mechanism.client_proof_holds(
-            challenges, bytes(proof), policy.secret, self._security
+        proof = proofs.offered(request)
+        # Without a policy the client was locked out, or its association taken away, since it was answered.
+        if (
+            policy is None
+            or not isinstance(proof, bytes)
+            or not policy.mechanism.client_proof_holds(challenges, bytes(proof), policy.secret, self._security)
         ):
             self._emit(proofs.answer(request, None).encode())
             self._step(Step.PROOF_REFUSED)
             self._forget()
             self._events.append(Refused(SecurityError("the client's proof does not hold"), authentication=True))
             return
-        answer = mechanism.server_proof(challenges, policy.secret, self._security)
+        answer = policy.mechanism.server_proof(challenges, policy.secret, self._security)
         self._emit(proofs.answer(request, answer).encode())
         self._step(Step.PROOF_ACCEPTED)
         self._events.append(Associated(self.negotiated))

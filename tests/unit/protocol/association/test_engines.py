@@ -319,6 +319,20 @@ def test_hls_with_another_secret_fails_on_both_sides() -> None:
     assert both.server.state is State.IDLE
 
 
+def test_who_is_offered_nothing_any_more_is_not_let_in_by_a_proof_that_would_hold() -> None:
+    both = pair(5, protection=BOTH)
+    both.client.associate()
+    (request,) = both.client.outgoing()
+    both.server.receive(request)
+    both.client.receive(both.server.outgoing()[0])
+    both.server.policy = None
+    with pytest.raises(AssociationRejected, match="did not accept our proof"):
+        both.run()
+    (refused,) = (event for event in both.server_events if isinstance(event, Refused))
+    assert refused.authentication
+    assert both.server.state is State.IDLE
+
+
 def test_before_the_proof_nothing_is_served() -> None:
     both = pair(5)
     both.client.associate()
