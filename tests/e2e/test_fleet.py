@@ -19,7 +19,9 @@ from typing import Any, Final
 import pytest
 
 from cosem import Client
+from cosem.cli.failure import NOT_CONNECTED
 from cosem.errors import ConnectionLost, CosemError
+from cosem.fleet.ledger import Answer, create
 from cosem.fleet.listening import AddressRange
 from cosem.protocol.model import Data
 from cosem.protocol.profile.address import ConnectionUrl
@@ -235,3 +237,19 @@ def test_who_misbehaves_is_named_beforehand_and_afterwards(tmp_path: Path) -> No
     done = command("fleet", "compare", str(ledger), str(store), "--json", state=tmp_path)
     named = {f"KFM1020{number:09}": faults for number, faults in enumerate(told) if faults}
     assert json.loads(done.stdout)["misbehaving"] == named
+
+
+@pytest.mark.parametrize("option", ["--listen", "--metrics"])
+def test_a_start_that_is_refused_leaves_an_earlier_ledger_as_it_was(option: str, tmp_path: Path) -> None:
+    ledger = tmp_path / "day.sqlite"
+    with create(ledger) as earlier:
+        earlier.record(Answer(NOON, "KFM1", 1, "3/1.0.1.8.0.255/2", "0600000001"))
+    before = ledger.read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        at = ("--listen", f"tcp://{place}") if option == "--listen" else ("--listen", "tcp://127.0.0.1:0")
+        more = ("--metrics", place) if option == "--metrics" else ()
+        words = ("--count", "1", "--by-port", *at, *more, "--ledger", str(ledger))
+        ran = command("fleet", *words, state=tmp_path)
+    assert "cannot listen" in ran.stderr
+    assert (ran.returncode, ledger.read_bytes()) == (NOT_CONNECTED, before)

@@ -90,7 +90,7 @@ def test_meter_7_of_a_description_and_of_a_snapshot(folder: Path, pydlms: Any) -
     population = Population(said.groups, keys=keys, clock=VirtualClock(AT, speed=0), first_counter=1000)
     with (
         create(folder / "ledger.jsonl") as ledger,
-        serving_fleet(Fleet(population, said.places, ledger=ledger)) as fleet,
+        serving_fleet(Fleet(population, said.places, ledger=lambda: ledger)) as fleet,
     ):
         listed = list(Inventory(fleet, with_keys=True))
 

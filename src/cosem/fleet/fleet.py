@@ -6,7 +6,7 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final, Self
@@ -80,7 +80,8 @@ class Fleet:
         limits: what is taken from outside at most.
         timing: how long a client may be silent.
         director: lets a scenario happen; a meter without power is not reached.
-        ledger: where everything that is answered is written down.
+        ledger: opens where everything that is answered is written down. It is asked once all ports are there: a start
+            that is refused opens none, and nothing is answered before.
 
     Raises:
         ConfigurationError: the URL cannot be served, or reaches beyond loopback without leave, or with demo keys, or
@@ -97,7 +98,7 @@ class Fleet:
         limits: FleetLimits | None = None,
         timing: ServerTiming | None = None,
         director: Director | None = None,
-        ledger: Ledger | None = None,
+        ledger: Callable[[], Ledger] | None = None,
     ) -> None:
         self.population = population
         self.limits = limits or FleetLimits()
@@ -111,7 +112,10 @@ class Fleet:
         check_misbehaving(population, self.places)
         self._timing = timing
         self.director = director
-        self.ledger = ledger
+        self._open_ledger = ledger
+        self.ledger: Ledger | None = None
+        self._begun: asyncio.Event
+        """Until then connections wait: all ports and the ledger are there."""
         self._happened: Counter[str] = Counter()
         self._open: dict[int, set[SocketStream | MemoryStream]] = {}
         self.outward = None if population.push is None else Outward(population, self.powered)
@@ -168,18 +172,22 @@ class Fleet:
         )
 
     async def start(self) -> None:
-        """Begin to serve. Raises ConnectionFailed when a port cannot be had."""
+        """Begin to serve. Raises ConnectionFailed when a port cannot be had, and as the opening of its ledger does."""
         if self._listeners:
             raise ConfigurationError("the fleet was started already")
+        self._begun = asyncio.Event()
         try:
             for port, places in self._by_port().items():
                 await self._listen_at_addresses(port, places)
             for place in self.places:
                 if place.way is Way.PORT:
                     await self._listen_at_ports(place)
+            if self._open_ledger is not None:
+                self.ledger = self._open_ledger()
         except BaseException:
             await self.close()
             raise
+        self._begun.set()
         if self.director is not None:
             self._tasks.append(asyncio.create_task(self._direct(self.director)))
         if self.outward is not None:
@@ -324,6 +332,7 @@ class Fleet:
         peer: str,
         physical: int | None = None,
     ) -> None:
+        await self._begun.wait()
         if not self.powered(number):
             stream.abort()
             return

@@ -26,6 +26,7 @@ from cosem.fleet.places import MOST_BEHIND_A_GATEWAY, Place, Way, prefix
 from cosem.fleet.population import Group, Population, PopulationLimits
 from cosem.fleet.scenario import Outage, Scenario
 from cosem.io.aio import connect_tcp
+from cosem.io.aio.listening import Listener, listen
 from cosem.io.bus import Bus
 from cosem.meter.attend import ConnectionLimits
 from cosem.meter.faults import Faults
@@ -444,6 +445,44 @@ def test_demo_keys_stay_on_loopback() -> None:
         Fleet(Population(2, keys=FleetKeys.demonstration()), [place])
 
 
+def test_a_refused_start_opens_no_ledger() -> None:
+    async def main() -> None:
+        with socket.create_server(("127.3.1.0", 0)) as taken:
+            port = taken.getsockname()[1]
+            given = places(("tcp://127.3.0.0:0", Way.ADDRESS, 1), (f"tcp://127.3.1.0:{port}", Way.PORT, 1))
+            fleet = Fleet(Population(2), given, ledger=lambda: pytest.fail("a ledger was opened"))
+            with pytest.raises(TransportError):
+                await fleet.start()
+
+    on_loopback(main)
+
+
+def test_who_comes_while_ports_are_being_taken_is_in_the_ledger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        asked: list[asyncio.Task[bytes]] = []
+
+        async def listened(*given: Any, **named: Any) -> Listener:
+            listener = await listen(*given, **named)
+            if not asked:
+                first = ConnectionUrl.parse(f"tcp://{listener.host}:{listener.port}")
+                asked.append(asyncio.create_task(name_at(first)))
+                await asyncio.wait(asked, timeout=0.2)  # so long the next port is not there
+            return listener
+
+        monkeypatch.setattr("cosem.fleet.fleet.listen", listened)
+        given = places(("tcp://127.3.0.0:0", Way.PORT, 2))
+        async with Fleet(Population(2), given, ledger=lambda: create(tmp_path / "ledger.jsonl")) as fleet:
+            assert await asked[0] == b"KFM1020000000000"
+            assert fleet.ledger is not None
+            fleet.ledger.close()
+        with open_ledger(tmp_path / "ledger.jsonl") as ledger:
+            assert ledger.meters() == ["KFM1020000000000"]
+
+    on_loopback(main)
+
+
 def test_an_outage_breaks_connections_and_what_is_answered_is_written_down(tmp_path: Path) -> None:
     async def main() -> None:
         begin = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -452,7 +491,7 @@ def test_an_outage_breaks_connections_and_what_is_answered_is_written_down(tmp_p
         director = Director(Scenario(outages=(outage,), regions=2), 10)
         with create(tmp_path / "ledger.sqlite") as ledger:
             population = Population(10, clock=clock)
-            async with Fleet(population, "tcp://127.3.0.0:0", director=director, ledger=ledger) as fleet:
+            async with Fleet(population, "tcp://127.3.0.0:0", director=director, ledger=lambda: ledger) as fleet:
                 assert await name_at(fleet.url(0))
                 held = await connect_tcp(fleet.url(0).host, fleet.url(0).port or 0)
                 await asyncio.sleep(0.01)

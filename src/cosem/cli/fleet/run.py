@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -224,23 +225,21 @@ def fleet(
     if beyond_loopback:
         said = replace(said, places=tuple(replace(place, beyond_loopback=True) for place in said.places))
     clock = VirtualClock(said.start, speed=said.speed)
+    begun = clock.now()
     director = Director(said.scenario, said.count, said.seed)
+    population = _population(said, secret if secret is not None else said.secret, use_demo_keys, clock, director)
     served = Fleet(
-        _population(said, secret if secret is not None else said.secret, use_demo_keys, clock, director),
+        population,
         said.places,
         limits=_limits(said.limits, connections, per_meter, rate),
         timing=said.timing,
         director=director,
+        ledger=None if ledger is None else partial(_ledger, ledger, population, begun),
     )
     if inventory is not None:
         _write_inventory(Inventory(served, with_keys=with_keys), inventory)
         return
     scrape = None if metrics is None else Scrape(_shown_by(served), metrics, beyond_loopback=beyond_loopback)
-    begun = clock.now()
-    if ledger is not None:
-        served.ledger = create(ledger)
-        for each in misbehaved(served.population, begun):
-            served.ledger.record(each)
     try:
         run(
             _serve(
@@ -255,7 +254,7 @@ def fleet(
     finally:
         if served.ledger is not None:
             with served.ledger as truth:
-                _write_measured(served.population, truth, begun, clock.now())
+                _write_measured(population, truth, begun, clock.now())
     say(f"stopped at {line(served.state, clock.now())}")
 
 
@@ -361,6 +360,14 @@ def _write_inventory(inventory: Inventory, path: Path) -> None:
     say(f"wrote {inventory.count} meters into {path}{', which only you can read' if inventory.with_keys else ''}")
 
 
+def _ledger(path: Path, population: Population, since: datetime) -> Ledger:
+    """Return a new ledger that says who misbehaves."""
+    ledger = create(path)
+    for each in misbehaved(population, since):
+        ledger.record(each)
+    return ledger
+
+
 def _write_measured(population: Population, ledger: Ledger, since: datetime, until: datetime) -> None:
     say(f"writing down what {population.count} meters measured")
     for each in measured(population, range(population.count), since, until):
@@ -381,9 +388,10 @@ async def _serve(
             loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as entered:
         entered.callback(telling.close)
-        await entered.enter_async_context(served)
         if scrape is not None:
             await entered.enter_async_context(scrape)
+        await entered.enter_async_context(served)
+        if scrape is not None:
             say(f"metrics at http://{scrape.url.place}/metrics")
         started()
         told = asyncio.create_task(telling)
