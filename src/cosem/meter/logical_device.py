@@ -296,7 +296,7 @@ class LogicalDevice:
 
     def set_time(self, moment: datetime, *, relative: bool = False) -> None:
         """Set the meter's clock; Refusal when no meter can live then. What is only moved is as invalid as before."""
-        if not EARLIEST <= moment.astimezone(UTC) < LATEST:
+        if not EARLIEST <= moment < LATEST:  # as it is given: in UTC the ends of the calendar would be beyond it
             raise Refusal(DataAccessResult.TYPE_UNMATCHED)
         self.meter.set_time(moment, relative=relative)
 

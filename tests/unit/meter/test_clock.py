@@ -176,6 +176,18 @@ def test_a_preset_time_is_set_once_in_its_interval(since: int, until: int, adjus
     assert berlin.time() == (at if adjusts else SUMMER)
 
 
+@pytest.mark.parametrize("end", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_a_preset_time_at_the_ends_of_the_calendar_is_refused_when_it_is_to_be_set(end: str) -> None:
+    berlin, at = meter(), OctetString(DateTime.parse(end).octets)
+    interval = preset(SUMMER, SUMMER, SUMMER + timedelta(minutes=1))
+    assert isinstance(interval, Structure)
+    act(berlin, 5, Structure((at, *interval[1:])))
+    with pytest.raises(Refusal) as refused:
+        act(berlin, 4)
+    assert refused.value.result == DataAccessResult.TYPE_UNMATCHED
+    assert berlin.time() == SUMMER
+
+
 def test_nothing_is_preset_from_times_that_are_none() -> None:
     berlin = meter()
     with pytest.raises(Refusal) as refused:

@@ -121,6 +121,15 @@ def test_the_statuses_of_a_transfer_that_goes_well() -> None:
     assert meter.value(IMAGE.image_to_activate_info) == ()
 
 
+def test_each_initiation_begins_anew_with_the_same_image_too() -> None:
+    meter = made()
+    initiate(meter)
+    block(meter, 0)
+    initiate(meter)
+    assert str(meter.value(IMAGE.image_transferred_blocks_status)) == "000"
+    assert meter.value(IMAGE.image_first_not_transferred_block_number) == 0
+
+
 def test_blocks_that_are_missing_fail_the_verification() -> None:
     meter = made()
     initiate(meter)

@@ -481,7 +481,6 @@ def test_an_image_goes_on_where_it_was(life: Life) -> None:
     again = life.again()
     assert blocks(again) == "10010"
     assert again.value(IMAGE.image_first_not_transferred_block_number) == 1
-    done(act(again, IMAGE.image_transfer_initiate, ImageTransferInitiate(b"new", 18)))
     for number, octets in ((1, b"efgh"), (2, b"ijkl"), (4, b"qr")):
         done(act(life.again(), IMAGE.image_block_transfer, ImageBlock(number, octets)))
     last = life.again()

@@ -133,7 +133,7 @@ def _info(visit: Visit, item: Item) -> Data:
 
 
 def _initiate(visit: Visit, item: Item, argument: Data) -> Data:
-    """Begin anew with an image; the same image goes on where it was."""
+    """Begin anew with an image, of which all blocks are needed again, also where it is the same one."""
     if item.read(visit, _ENABLED) is not True:
         raise Refusal(DataAccessResult.READ_WRITE_DENIED)
     wanted = ImageTransfer.image_transfer_initiate.argument.decode(argument)
@@ -142,9 +142,7 @@ def _initiate(visit: Visit, item: Item, argument: Data) -> Data:
     own, known = visit.device.owned(item), _finished(visit, item)
     if known is not None and known.status is ImageTransferStatus.ACTIVATION_INITIATED:
         raise Refusal(DataAccessResult.TEMPORARY_FAILURE)
-    same = known is not None and (known.identifier, known.size) == (wanted.image_identifier, wanted.image_size)
-    if not same or known is None or known.status is not ImageTransferStatus.INITIATED:
-        own.state = Image(bytes(wanted.image_identifier), wanted.image_size, cast("int", item.read(visit, _SIZE)))
+    own.state = Image(bytes(wanted.image_identifier), wanted.image_size, cast("int", item.read(visit, _SIZE)))
     return None
 
 
