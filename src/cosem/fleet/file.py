@@ -43,7 +43,7 @@ wrong is told at once, with table and key.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from functools import partial
@@ -54,9 +54,8 @@ from typing import Any, Final, cast
 from cosem.errors import ConfigurationError
 from cosem.fleet.kinds import KINDS, Kinds
 from cosem.fleet.limits import FleetLimits
-from cosem.fleet.misbehaving import Misbehaviour, with_lasting_keys, without_keys
 from cosem.fleet.misbehaving import read as read_misbehaving
-from cosem.fleet.misfits import misplaced, without_images
+from cosem.fleet.misfits import misfits
 from cosem.fleet.models import MOST_METERS, Cloned, Described, Model
 from cosem.fleet.places import Place, Way, check_apart
 from cosem.fleet.population import Group, PopulationLimits
@@ -197,7 +196,7 @@ def _meters(
             groups.append(group)
             places.append(place)
             for kind, kinds_table in zip(group.misbehaving.kinds, wrong, strict=True):
-                for key, why in _misfits(kind, group, place, lasting):
+                for key, why in misfits(kind.faults, group, place, keyed=group.secured, lasting=lasting):
                     gathered.add(kinds_table.refusal(key, why))
     if not groups and not gathered.faults:
         gathered.add(whole.refusal("meters", "a fleet has a group of meters, as in [[meters]] count = 100"))
@@ -221,16 +220,6 @@ def _check_scripted(
             refused.append((_PUSH, lacks[_PUSH]))
         for table, why in refused:
             gathered.add(whole.refusal(table, f"meters {numbers.start} to {numbers.stop - 1}: {why}"))
-
-
-def _misfits(kind: Misbehaviour, group: Group, place: Place, lasting: bool) -> Iterator[tuple[str, str]]:
-    """Give the keys of what a group cannot do wrong where it is and as it is, and why."""
-    yield from misplaced(kind.faults, place)
-    yield from without_images(kind.faults, group)
-    if not group.secured:
-        yield from without_keys(kind.faults)
-    elif lasting:
-        yield from with_lasting_keys(kind.faults)
 
 
 def _group(table: Table, gathered: Gathered, folder: Path) -> tuple[Group, tuple[Table, ...]]:

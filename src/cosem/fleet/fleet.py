@@ -85,7 +85,7 @@ class Fleet:
 
     Raises:
         ConfigurationError: the URL cannot be served, or reaches beyond loopback without leave, or with demo keys, or
-            meters are to do wrong there what they cannot.
+            meters are to do wrong what they cannot there, or must not.
     """
 
     NAME: ClassVar[str] = "the fleet"

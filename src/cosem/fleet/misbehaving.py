@@ -25,14 +25,13 @@ from __future__ import annotations
 
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from typing import Any, Final
 
 from cosem.errors import ConfigurationError
-from cosem.meter.faults import NAMES, OF_PROTECTION, WELL_BEHAVED, Faults, value_of
+from cosem.meter.faults import NAMES, WELL_BEHAVED, Faults, value_of
 from cosem.protocol.model.gathered import Gathered
 from cosem.protocol.model.table import Table
 
@@ -124,28 +123,3 @@ def _share(table: Table) -> float:
 def _check_share(share: float) -> None:
     if not 0 <= share <= 1:
         raise ConfigurationError(f"share: expected 0 to 1, not {share:g}")
-
-
-def without_keys(faults: Faults) -> Iterator[tuple[str, str]]:
-    """Give the keys of what meters that have no keys cannot do wrong, and why."""
-    for name in ("wrong_keys", "counter_back"):
-        if getattr(faults, name):
-            yield name, _NO_KEYS
-    needing = faults.deviations & OF_PROTECTION
-    if needing:
-        yield "deviations", f"{', '.join(sorted(needing))} is of protected messages: {_NO_KEYS}"
-
-
-_NO_KEYS: Final = (
-    "these meters have no keys: give the fleet a secret or --demo-keys, and them security gmac, or leave it out"
-)
-
-
-def with_lasting_keys(faults: Faults) -> Iterator[tuple[str, str]]:
-    """Give the keys of what meters whose keys outlive the fleet must not do wrong, and why."""
-    if faults.counter_back:
-        yield (
-            "counter_back",
-            "it uses invocation counters twice, which would give away keys that outlive the fleet: "
-            "use --demo-keys, which everybody has, in place of a secret",
-        )

@@ -18,7 +18,7 @@ from cosem.fleet.counters import FleetCounters
 from cosem.fleet.effects import AffectedHousehold, Drifts, Effects, affected_objects
 from cosem.fleet.keys import FleetKeys
 from cosem.fleet.kinds import Kinds
-from cosem.fleet.misbehaving import NOBODY, Misbehaving, with_lasting_keys, without_keys
+from cosem.fleet.misbehaving import NOBODY, Misbehaving
 from cosem.fleet.models import FIRST_SERIES, MANUFACTURER, MOST_METERS, Model, Own, name_of
 from cosem.fleet.outages import DarkHousehold, dark_objects
 from cosem.fleet.push_setup import PushSettings
@@ -154,7 +154,7 @@ class Population:
         self._demonstration = _management(keys, b"", sizes) if keys is not None and keys.is_demonstration else None
         self._public = replace(PUBLIC_ASSOCIATION, limits=sizes)
         self._open = () if sizes == AssociationLimits() else (replace(OPEN_ASSOCIATION, limits=sizes),)
-        self._let_misbehave()
+        self._let_drift()
 
     @property
     def is_demonstration(self) -> bool:
@@ -289,18 +289,9 @@ class Population:
                 if group.misbehaving.kind(self.seed, number) is not None:
                     yield number
 
-    def _let_misbehave(self) -> None:
-        """Refuse what meters cannot or must not do wrong with the keys they have, and let clocks drift."""
-        drifts = False
-        for start, group in zip(self._starts, self.groups, strict=True):
-            for kind in group.misbehaving.kinds:
-                refused = [] if self.secured(start) else [*without_keys(kind.faults)]
-                if self.secured(start) and not self.is_demonstration:
-                    refused = [*with_lasting_keys(kind.faults)]
-                for key, why in refused:
-                    raise ConfigurationError(f"meters {start} to {start + group.count - 1}: {key}: {why}")
-                drifts |= bool(kind.faults.clock_drift)
-        if drifts:
+    def _let_drift(self) -> None:
+        """Let the clocks drift of meters that are to do that wrong."""
+        if any(kind.faults.clock_drift for group in self.groups for kind in group.misbehaving.kinds):
             self.effects = (self.effects or Effects(Scenario(), self.count, self.seed)).drifting(self._drifts)
 
     def _drifts(self, number: int) -> Drifts:

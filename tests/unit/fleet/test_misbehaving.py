@@ -183,11 +183,17 @@ def test_what_needs_keys_is_refused_without_and_what_would_give_keys_away_with_l
     faults: Faults, keys: FleetKeys | None, secured: bool, why: str | None
 ) -> None:
     groups = (Group(count=2), group(3, Misbehaviour(faults, 0.5), secured=secured))
+    meters = Population(groups, keys=keys)
     if why is None:
-        assert Population(groups, keys=keys).make(4).name
+        assert Fleet(meters, "tcp://127.1.0.0:0").population.make(4).name
         return
     with pytest.raises(ConfigurationError, match=rf"meters 2 to 4: {why}"):
-        Population(groups, keys=keys)
+        Fleet(meters, "tcp://127.1.0.0:0")
+
+
+def test_a_meter_that_nobody_serves_gives_no_lasting_keys_away_either() -> None:
+    with pytest.raises(ConfigurationError, match="counter_back"):
+        Population((group(1, Misbehaviour(Faults(counter_back=1))),), keys=DERIVED).make(0)
 
 
 @pytest.mark.parametrize(
