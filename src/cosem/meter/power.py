@@ -1,6 +1,6 @@
 """The power of a meter: failures by a script or by whoever calls, what a meter does about them, and what it tells.
 
-    meter.power.down()                  # connections break, nothing is captured or done
+    meter.power.down()                  # connections break, those of pushes too, nothing is captured or done
     meter.power.up()                    # and it goes on
 
 What was due until the power went is done first; then the meter notes it, and what it pushes for that event goes at
@@ -190,7 +190,7 @@ class Power:
 
     @contextmanager
     def cutting(self, cut: Callable[[], None]) -> Generator[None, None, None]:
-        """Call `cut` when the power goes meanwhile."""
+        """Call `cut` when the power goes meanwhile, or the meter restarts: once."""
         self._cut.add(cut)
         try:
             yield
@@ -203,8 +203,7 @@ class Power:
         It notes so in its logs, and pushes what it pushes then.
         """
         self.restarts += 1
-        for cut in tuple(self._cut):
-            cut()
+        self._break_connections()
         for device in self._meter.devices.values():
             device.note(MeterEvent.POWER_UP)
 
@@ -289,6 +288,12 @@ class Power:
         for device in self._meter.devices.values():
             device.measure_truly()
 
+    def _break_connections(self) -> None:
+        cuts = tuple(self._cut)
+        self._cut.clear()
+        for cut in cuts:
+            cut()
+
     def _fail(self, at: datetime, *, began: bool = True) -> None:
         self._let_measure_truly()
         busy, self._busy = self._busy, True
@@ -305,8 +310,7 @@ class Power:
             if began:
                 meter.pushes.lose(but_last_gasps=True)
             self._since = at
-            for cut in tuple(self._cut):
-                cut()
+            self._break_connections()
         finally:
             self._busy = busy
 

@@ -6,9 +6,13 @@ but by push setups (`cosem.meter.pushing`).
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Final
 
-from cosem.errors import LocalProtocolError, RemoteProtocolError, TimedOut
+from cosem.errors import ConnectionLost, LocalProtocolError, RemoteProtocolError, TimedOut
+from cosem.io.aio import SocketStream
 from cosem.io.open import open_async
 from cosem.io.stream import Stream
 from cosem.meter.device import Meter
@@ -91,26 +95,44 @@ async def push(
     """Send pushes to whoever listens at `url`, whose `client` and `server` are the SAPs between which is pushed.
 
     Nobody answers, unless they are to be `confirmed`, each within `wait` seconds. What `meter` does wrong befalls them
-    as it does its answers. Raises ConnectionFailed or ConnectionLost where the medium tells, TimedOut for a
-    confirmation that does not come, and what `PushSender` does.
+    as it does its answers, and they break off with its power. Raises ConnectionFailed or ConnectionLost where the
+    medium or the power tells, TimedOut for a confirmation that does not come, and what `PushSender` does.
     """
     place = ConnectionUrl.parse(url) if isinstance(url, str) else url
     link = profile_of(place).lower_layers.server(Station(frozenset((place.server,)), place.physical))
     if meter is not None:
         link = deviant(link, meter.faults)
     sender = PushSender(link, place.client, place.server, security)
-    stream = await open_async(place)
-    if meter is not None:
-        stream = faulty(stream, meter)
+    async with _powered(meter):
+        line = await open_async(place)
+        stream = line if meter is None else faulty(line, meter)
+        try:
+            for notification in notifications:
+                sender.push(notification, stream.now())
+                while octets := sender.outgoing():
+                    await stream.write(octets)
+                if confirmed:
+                    await _await_confirmation(sender, stream, notification, wait)
+        except asyncio.CancelledError:
+            if isinstance(line, SocketStream):
+                line.abort()  # what has not left yet is lost
+            raise
+        finally:
+            await stream.close()
+
+
+@asynccontextmanager
+async def _powered(meter: Meter | None) -> AsyncGenerator[None]:
+    """Give up what is done within when the power of a meter goes, or it restarts; ConnectionLost tells so."""
+    if meter is None:
+        yield
+        return
     try:
-        for notification in notifications:
-            sender.push(notification, stream.now())
-            while octets := sender.outgoing():
-                await stream.write(octets)
-            if confirmed:
-                await _await_confirmation(sender, stream, notification, wait)
-    finally:
-        await stream.close()
+        async with asyncio.timeout(None) as given:
+            with meter.power.cutting(lambda: given.reschedule(0.0)):
+                yield
+    except TimeoutError:
+        raise ConnectionLost("the power of the meter went, or it has restarted") from None
 
 
 async def _await_confirmation(sender: PushSender, stream: Stream, notification: Notification, wait: float) -> None:

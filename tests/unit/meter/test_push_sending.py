@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from cosem.client.reception import Pushed, PushingMeter, PushReception, Quaranti
 from cosem.errors import ConnectionLost, CosemError, SecurityError, TimedOut
 from cosem.meter import Faults, Keys, Meter
 from cosem.meter.associations import AssociationDescription
+from cosem.meter.events import MeterEvent
+from cosem.meter.power import Outage, Power
 from cosem.meter.push import push
 from cosem.meter.push_sending import PushDispatch
 from cosem.meter.pushing import PushEnded
@@ -28,7 +31,7 @@ from cosem.protocol.model.classes.push import (
     SendDestinationAndMethod,
     TransportService,
 )
-from cosem.protocol.values.data import DoubleLongUnsigned, Integer, Structure, Unsigned
+from cosem.protocol.values.data import DoubleLongUnsigned, Integer, OctetString, Structure, Unsigned
 from cosem.protocol.values.obis import Obis
 from cosem.store.memory import MemoryCounterStore
 
@@ -348,5 +351,111 @@ def test_a_served_meter_tries_again_what_it_lost_of_a_push() -> None:
                 await asyncio.sleep(0)
             await dispatch.close()
         assert somebody.heard == [b"", b"", b""]
+
+    run(main())
+
+
+# -- without power -----------------------------------------------------------------------------------------------------
+
+
+class Silent(Recorder):
+    """Somebody who takes what is pushed and never answers; he notes when each connection is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(b"")
+        self.gone = 0
+
+    async def attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await super().attend(reader, writer)
+        self.gone += 1
+
+
+@pytest.mark.parametrize(
+    ("retries", "on", "happens"),
+    [
+        (0, [], lambda power: power.down()),
+        (0, [], lambda power: (power.describe([Outage(at=datetime.now(UTC), length=timedelta(days=1))]), power.on)),
+        (1, [], lambda power: power.restart()),
+        (0, [MeterEvent.POWER_UP], lambda power: power.restart()),
+        (0, [MeterEvent.POWER_UP], lambda power: (power.down(), power.up())),
+        (0, [MeterEvent.POWER_DOWN], lambda power: power.down()),
+    ],
+    ids=[
+        "an outage",
+        "one of the script",
+        "a restart, tried again",
+        "a restart, told",
+        "an outage, told",
+        "a last gasp",
+    ],
+)
+def test_a_push_breaks_with_the_power_of_its_meter(
+    retries: int, on: list[MeterEvent], happens: Callable[[Power], object]
+) -> None:
+    """What is tried again or told afterwards goes over a connection of its own, which lasts."""
+
+    async def main() -> None:
+        meter = a_meter(push_operation_method=PushOperationMethod.CONFIRMED, number_of_retries=retries)
+        dispatch = PushDispatch(meter, confirmation_wait=3600)
+        somebody = Silent()
+        async with await asyncio.start_server(somebody.attend, "127.0.0.1", 0) as server:
+            dispatch.start()
+            begin(meter, f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            meter.pushes.describe(meter.management, SETUP.instance, on=on)
+            while not somebody.heard:
+                await asyncio.sleep(0)
+            happens(meter.power)
+            more = bool(retries or on)
+            while somebody.gone < 1 or somebody.heard < 1 + more or bool(meter.pushes.running) != more:
+                await asyncio.sleep(0)
+            assert (somebody.heard, somebody.gone) == (1 + more, 1)
+            await dispatch.close()
+
+    run(main())
+
+
+def test_what_a_push_has_not_got_rid_of_is_lost_with_the_power() -> None:
+    async def main() -> None:
+        meter, heard, reads = a_meter(), bytearray(), asyncio.Event()
+        over = asyncio.Event()
+
+        async def attend(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reads.wait()
+            with contextlib.suppress(ConnectionError):
+                while octets := await reader.read(1 << 20):
+                    heard.extend(octets)
+            writer.close()
+            over.set()
+
+        note = DataNotification(1, b"", OctetString(bytes(60_000)))
+        async with await asyncio.start_server(attend, "127.0.0.1", 0) as server:
+            place = f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            pushing = asyncio.create_task(push(place, *[note] * 500, meter=meter))
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not pushing.done()
+            meter.power.down()
+            with pytest.raises(ConnectionLost, match="power"):
+                await pushing
+            reads.set()
+            await over.wait()
+        assert len(heard) < 500 * 60_000
+
+    run(main())
+
+
+def test_nobody_is_called_any_more_when_the_power_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_: object) -> None:
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        meter = a_meter()
+        monkeypatch.setattr("cosem.meter.push.open_async", never)
+        pushing = asyncio.create_task(push("tcp://127.0.0.1:9", DataNotification(1, b"", Unsigned(1)), meter=meter))
+        await asyncio.sleep(0)
+        meter.power.restart()
+        meter.power.restart()
+        with pytest.raises(ConnectionLost, match="power"):
+            await pushing
 
     run(main())
