@@ -56,7 +56,6 @@ def test_a_connection_breaks_and_an_image_goes_on_where_it_was() -> None:
 
     async def go_on(client: AsyncClient) -> object:
         first = await client.get(IMAGE.image_first_not_transferred_block_number)
-        await client.act(IMAGE.image_transfer_initiate, ImageTransferInitiate(b"firmware", len(OCTETS)))
         await transfer(client, range(int(first), 10))
         return first
 
