@@ -11,10 +11,11 @@ from typing import Final
 from cosem.errors import ConnectionLost, LocalProtocolError
 from cosem.io.stream import LineStream, Stream
 from cosem.meter.device import Meter
-from cosem.meter.faults import Faults
+from cosem.meter.faults import LINK_DEVIATIONS, Faults
 from cosem.protocol.apdu.acse import AssociationResponse, ReleaseRequest
 from cosem.protocol.apdu.ciphered import GeneralDedicatedCiphering, GeneralGlobalCiphering
 from cosem.protocol.link import ApduReceived, LinkEvent, ServerLink
+from cosem.protocol.link.hdlc import HdlcServer
 from cosem.protocol.link.hdlc.address import CALLING_DEVICE, HdlcAddress
 from cosem.protocol.link.hdlc.frame import Frame, FrameReader, Kind
 from cosem.protocol.link.hdlc.llc import RESPONSE
@@ -209,8 +210,9 @@ class DeviantLink:
 
 def deviant(link: ServerLink, faults: Faults) -> ServerLink:
     """Return what says the same in the meter's own way: the link itself where it deviates from nothing."""
-    ways = {*_DEAF, *_APDU, *_FRAME, "DAMAGED_INFORMATION"}
-    return DeviantLink(link, faults.deviations) if faults.deviations & ways else link
+    ways = {*_DEAF, *_APDU, *(LINK_DEVIATIONS if isinstance(link, HdlcServer) else ())}
+    deviations = faults.deviations & ways
+    return DeviantLink(link, deviations) if deviations else link
 
 
 def _frames(octets: bytes) -> list[Frame]:

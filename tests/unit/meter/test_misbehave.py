@@ -173,6 +173,12 @@ def test_a_deviation_of_frames(name: str) -> None:
     assert tolerated(Bench(faults), url, dialect, CLEAR)[name.lower()] > 0
 
 
+@pytest.mark.parametrize("name", sorted(LINK_DEVIATIONS))
+def test_a_deviation_of_frames_changes_nothing_where_there_are_none(name: str) -> None:
+    found = tolerated(Bench(Faults(deviations=frozenset({name}))), TCP.format(16), STANDARD, CLEAR)
+    assert not any(found.values())
+
+
 def test_every_deviation_that_a_client_can_put_up_with_is_one_that_a_meter_can_be_made_to_do() -> None:
     tested = set(SWITCHES) | {"release_without_user_information", "no_release_request"} | IN_PROTECTION
     assert tested == DEVIATIONS
