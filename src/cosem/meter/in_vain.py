@@ -7,10 +7,10 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
+from cosem.io.aio import Place
 from cosem.meter.device import Meter
 from cosem.meter.faults import DEVIATIONS, LINK_DEVIATIONS, OF_IMAGES, OF_PROTECTION
 from cosem.meter.one_way import SpeakingPort
-from cosem.meter.serve import Server
 from cosem.protocol.model.classes.access_control import ImageTransfer
 
 LOCAL: Final = "iec21"
@@ -23,12 +23,12 @@ class Where(NamedTuple):
     """A meter and the places where it is served."""
 
     meter: Meter
-    places: Collection[Server | SpeakingPort]
+    places: Collection[Place]
 
     @property
     def framings(self) -> frozenset[str]:
         """The framings of the places where clients ask, and the meter answers, by DLMS/COSEM."""
-        return frozenset(each.url.framing for each in self.places if isinstance(each, Server)) - {LOCAL}
+        return frozenset(each.url.framing for each in self.places if not isinstance(each, SpeakingPort)) - {LOCAL}
 
     @property
     def keyed(self) -> bool:
@@ -90,7 +90,7 @@ NEEDS: Final[Mapping[str, tuple[Need, ...]]] = MappingProxyType(
 """What faults and deviations take; all others can befall any line and any clock."""
 
 
-def in_vain(meter: Meter, places: Collection[Server | SpeakingPort]) -> Iterator[tuple[str, str]]:
+def in_vain(meter: Meter, places: Collection[Place]) -> Iterator[tuple[str, str]]:
     """Give the faults of a meter, by their names, that cannot befall it at these places, with why and what to try."""
     where = Where(meter, places)
     yield from meter.faults.alone

@@ -15,6 +15,7 @@ from cosem.io.stream import Stream
 from cosem.meter.attend import ConnectionLimits, Witness, attend
 from cosem.meter.device import Meter
 from cosem.meter.events import MeterEvent
+from cosem.meter.in_vain import in_vain
 from cosem.meter.limits import MeterLimits
 from cosem.meter.local import LocalPort
 from cosem.meter.local_port import attend_local
@@ -43,7 +44,8 @@ def serve(
 ) -> None:
     """Serve `meter` at `url` until interrupted (Ctrl-C).
 
-    What whoever starts it should know is logged as a warning. Raises as `Server.start` does.
+    What whoever starts it should know is logged as a warning, and which of its faults cannot befall it there. Raises as
+    `Server.start` does.
     """
     server = Server(meter, url, beyond_loopback=beyond_loopback, limits=limits, port=port)
     with contextlib.suppress(KeyboardInterrupt):
@@ -259,4 +261,6 @@ async def _serve(server: Server) -> None:
     async with server:
         for notice in server.notices:
             _log.warning("%s", notice)
+        for name, why in in_vain(server.meter, [server]):  # it is served nowhere else
+            _log.warning("%s does nothing: %s", name, why)
         await server.wait_closed()

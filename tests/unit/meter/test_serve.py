@@ -14,6 +14,7 @@ from cosem.client.client import AsyncClient, Client
 from cosem.errors import ConfigurationError, ConnectionFailed, ConnectionLost, CosemError, TimedOut
 from cosem.io.aio import ListenLimits, connect_tcp
 from cosem.meter import AssociationDescription, Meter, Server, demo_keys, serve, serving
+from cosem.meter.faults import Faults
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.mechanism import named
 from cosem.protocol.model import Register
@@ -143,7 +144,7 @@ def test_serve_says_what_should_be_known_and_serves_until_interrupted(caplog: py
             found.set()
             return super().notices
 
-    made = Watched("KFM1020012345678")
+    made = Watched("KFM1020012345678", faults=Faults(latency=0.001, deviations=frozenset({"MISSING_LLC"})))
     made.add(ENERGY, value=1)
     port = _free_port()
 
@@ -163,6 +164,8 @@ def test_serve_says_what_should_be_known_and_serves_until_interrupted(caplog: py
     reader.join()
     assert results == [1]
     assert "client 16 reads everything without authentication" in caplog.text
+    assert "MISSING_LLC does nothing: it is of HDLC" in caplog.text
+    assert "latency" not in caplog.text
 
 
 def _free_port() -> int:
