@@ -59,7 +59,8 @@ class Faults:
         late: odds that an answer comes `late_by` seconds late, when nobody waits for it any more.
         reflection: odds that what a client sends comes back to it before it is answered.
         reboot_after: after so many answers on one connection the meter restarts: that answer and all connections are
-            lost, in the middle of a transfer too, and it notes and pushes that it has power; 0 never does.
+            lost, in the middle of a transfer too, and it notes and, when it has started up, pushes that it has power;
+            0 never does.
         clock_drift: seconds a day by which the clock gains, or loses where negative.
         counter_back: by how much the invocation counter of what the meter sends falls back with each association.
             Counters that are used twice give a key away: temporary keys only, and demo keys, which everybody has.

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 LONG: Final = timedelta(seconds=180)
 """From when on a failure is a long one, unless the description or the object of the threshold says otherwise."""
 
+START_UP: Final = timedelta(seconds=5)
+"""How long a meter that restarts by itself pushes nothing."""
+
 SHORTEST_REPETITION: Final = timedelta(hours=1)
 """Between the beginnings of an outage that comes again and again."""
 
@@ -200,10 +203,11 @@ class Power:
     def restart(self) -> None:
         """Let the meter restart by itself: all connections break, and it has power as after any other restart.
 
-        It notes so in its logs, and pushes what it pushes then.
+        It notes so in its logs, and pushes what it pushes then once it has started up, after `START_UP`.
         """
         self.restarts += 1
         self._break_connections()
+        self._meter.pushes.rest(self._meter.time() + START_UP)
         for device in self._meter.devices.values():
             device.note(MeterEvent.POWER_UP)
 

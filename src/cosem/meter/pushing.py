@@ -125,6 +125,7 @@ class Pushes:
         self._triggers: dict[tuple[int, Obis], frozenset[MeterEvent]] = {}
         self._ready: list[_Push] = []
         self._events: list[PushEnded] = []
+        self._rests_until = datetime.min.replace(tzinfo=UTC)
         self._invoke_id = int.from_bytes(meter.entropy(_CHANCE_OCTETS), "big") & _INVOKE_ID
         self.wake: Callable[[], None] | None = None
 
@@ -191,6 +192,10 @@ class Pushes:
         self._running = kept
         self._ready = [push for push in self._ready if any(push is each for each in kept.values())]
 
+    def rest(self, until: datetime) -> None:
+        """Push nothing until a time; what is due before waits for it."""
+        self._rests_until = until.astimezone(UTC)
+
     @property
     def running(self) -> frozenset[tuple[int, Obis]]:
         """The push setups that push, each by the SAP of its logical device and its logical name."""
@@ -223,11 +228,14 @@ class Pushes:
 
     def deadline(self) -> datetime | None:
         """Return when `tick` must be called at the latest, in UTC, or None."""
-        return min((push.due for push in self._running.values() if push.stage is not Stage.SENT), default=None)
+        due = min((push.due for push in self._running.values() if push.stage is not Stage.SENT), default=None)
+        return None if due is None else max(due, self._rests_until)
 
     def tick(self, now: datetime) -> None:
         """Let time pass: what is due, and may go now, is put behind what waits to be sent."""
         now = now.astimezone(UTC)
+        if now < self._rests_until:
+            return
         for push in [each for each in self._running.values() if each.stage is not Stage.SENT and each.due <= now]:
             opening = push.plan.opening(now, self._meter.zone)
             if opening is None:

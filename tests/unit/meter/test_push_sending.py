@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from behaving import NOON, Now
 from cosem.client.listen import PushListener
 from cosem.client.reception import Pushed, PushingMeter, PushReception, Quarantined
 from cosem.errors import ConnectionLost, CosemError, SecurityError, TimedOut
 from cosem.meter import Faults, Keys, Meter
 from cosem.meter.associations import AssociationDescription
+from cosem.meter.device import system_clock
 from cosem.meter.events import MeterEvent
-from cosem.meter.power import Outage, Power
+from cosem.meter.power import START_UP, Outage, Power
 from cosem.meter.push import push
 from cosem.meter.push_sending import PushDispatch
 from cosem.meter.pushing import PushEnded
@@ -44,8 +46,10 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
     asyncio.run(asyncio.wait_for(coroutine, 20))
 
 
-def a_meter(keys: Keys | None = None, faults: Faults | None = None, **values: Any) -> Meter:
-    meter = Meter("KFM1020012345678", counters=MemoryCounterStore(), faults=faults or Faults())
+def a_meter(
+    keys: Keys | None = None, faults: Faults | None = None, clock: Callable[[], datetime] = system_clock, **values: Any
+) -> Meter:
+    meter = Meter("KFM1020012345678", counters=MemoryCounterStore(), faults=faults or Faults(), clock=clock)
     meter.add(Register("1.0.1.8.0.255"), value=DoubleLongUnsigned(4711))
     if keys is not None:
         meter.offer(AssociationDescription(client=CLIENT, keys=keys, protection=AUTHENTICATED_ENCRYPTION))
@@ -370,11 +374,14 @@ class Silent(Recorder):
         self.gone += 1
 
 
+OUTAGE = Outage(at=NOON + timedelta(seconds=1), length=timedelta(days=1))
+
+
 @pytest.mark.parametrize(
     ("retries", "on", "happens"),
     [
         (0, [], lambda power: power.down()),
-        (0, [], lambda power: (power.describe([Outage(at=datetime.now(UTC), length=timedelta(days=1))]), power.on)),
+        (0, [], lambda power: (power.describe([OUTAGE]), power.on)),
         (1, [], lambda power: power.restart()),
         (0, [MeterEvent.POWER_UP], lambda power: power.restart()),
         (0, [MeterEvent.POWER_UP], lambda power: (power.down(), power.up())),
@@ -395,7 +402,8 @@ def test_a_push_breaks_with_the_power_of_its_meter(
     """What is tried again or told afterwards goes over a connection of its own, which lasts."""
 
     async def main() -> None:
-        meter = a_meter(push_operation_method=PushOperationMethod.CONFIRMED, number_of_retries=retries)
+        now = Now()
+        meter = a_meter(clock=now, push_operation_method=PushOperationMethod.CONFIRMED, number_of_retries=retries)
         dispatch = PushDispatch(meter, confirmation_wait=3600)
         somebody = Silent()
         async with await asyncio.start_server(somebody.attend, "127.0.0.1", 0) as server:
@@ -404,7 +412,9 @@ def test_a_push_breaks_with_the_power_of_its_meter(
             meter.pushes.describe(meter.management, SETUP.instance, on=on)
             while not somebody.heard:
                 await asyncio.sleep(0)
+            now.later(seconds=1)
             happens(meter.power)
+            now.time += START_UP
             more = bool(retries or on)
             while somebody.gone < 1 or somebody.heard < 1 + more or bool(meter.pushes.running) != more:
                 await asyncio.sleep(0)
@@ -457,5 +467,35 @@ def test_nobody_is_called_any_more_when_the_power_has_gone(monkeypatch: pytest.M
         meter.power.restart()
         with pytest.raises(ConnectionLost, match="power"):
             await pushing
+
+    run(main())
+
+
+@pytest.mark.parametrize("retries", [0, 3])
+def test_a_meter_that_restarts_at_its_push_takes_its_time_to_start_up(retries: int) -> None:
+    """It pushes that it has power, and restarts at that: once each time, and not as fast as it can."""
+
+    async def main() -> None:
+        now = Now()
+        meter = a_meter(clock=now, faults=Faults(reboot_after=1), number_of_retries=retries)
+        dispatch, somebody = PushDispatch(meter), Hearing()
+        async with await asyncio.start_server(somebody.attend, "127.0.0.1", 0) as server:
+            dispatch.start()
+            look = meter.pushes.wake
+            assert look is not None
+            begin(meter, f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            meter.pushes.describe(meter.management, SETUP.instance, on=[MeterEvent.POWER_UP])
+            for restarts in range(1, 7):
+                while meter.power.restarts < restarts:
+                    await asyncio.sleep(0)
+                now.time += START_UP - timedelta(seconds=1)
+                for _ in range(50):
+                    look()
+                    await asyncio.sleep(0)
+                assert meter.power.restarts == restarts
+                now.later(seconds=1)
+                assert meter.pushes.deadline() == now()
+                look()
+            await dispatch.close()
 
     run(main())
