@@ -188,25 +188,25 @@ def _weeks(_: Any, __: Any, at: datetime) -> tuple[WeekProfile, ...]:
 def _days(of: Any, source: Any, at: datetime) -> tuple[DayProfile, ...]:
     saving = _saving_of(at)
     course: Course = of(source, at)[1]
-    days = ((_STANDARD, timedelta()), (_SAVING, saving))
-    return tuple(
-        DayProfile(
-            number,
-            tuple(
-                DayProfileAction(_later(hour, by if len(course) > 1 else timedelta()), TARIFF_SCRIPTS.instance, rate)
-                for hour, rate in course
-            ),
-        )
-        for number, by in days[: 1 + bool(saving)]
-    )
+    standard = [(time(hour), rate) for hour, rate in course]
+    saved = [(_later(begin, saving), rate) for begin, rate in standard] if len(course) > 1 else standard
+    # What is put off past midnight comes on the next day, be it one of standard time.
+    past = [after for before, after in zip(standard, saved, strict=True) if after < before]
+    days = ((_STANDARD, standard + past), (_SAVING, saved))
+    return tuple(DayProfile(number, tuple(map(_action, sorted(day)))) for number, day in days[: 1 + bool(saving)])
+
+
+def _action(begin: tuple[time, int]) -> DayProfileAction:
+    return DayProfileAction(Time.from_time(begin[0]), TARIFF_SCRIPTS.instance, begin[1])
 
 
 def _saving_of(at: datetime) -> timedelta:
     return savings(cast("tzinfo", at.tzinfo), at.year)[1]
 
 
-def _later(hour: int, by: timedelta) -> Time:
-    return Time.from_time((datetime.combine(datetime.min, time(hour)) + by).time())
+def _later(begin: time, by: timedelta) -> time:
+    """Return a time of day so much later, perhaps of the next day."""
+    return (datetime.combine(datetime.min, begin) + by).time()
 
 
 # -- asleep ------------------------------------------------------------------------------------------------------------

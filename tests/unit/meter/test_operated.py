@@ -207,7 +207,8 @@ def test_a_breaker_counts_in_a_scenario_too(tariffs: tuple[TariffChange, ...]) -
 
 
 @pytest.mark.parametrize(
-    "zone", ["UTC", "Europe/Berlin", "America/New_York", "Australia/Sydney", "Australia/Lord_Howe"]
+    "zone",
+    ["UTC", "Europe/Berlin", "America/New_York", "Australia/Sydney", "Australia/Lord_Howe", "Antarctica/Troll"],
 )
 @pytest.mark.parametrize("form", list(TariffForm))
 def test_the_calendar_says_what_is_measured_all_year(zone: str, form: TariffForm) -> None:
@@ -217,18 +218,18 @@ def test_the_calendar_says_what_is_measured_all_year(zone: str, form: TariffForm
     meters = Population(1, clock=now, zone=ZoneInfo(zone), effects=Effects(scenario, 1))
     for day in range(0, 400, 3):
         with meters.visit(0) as meter:
-            for half in range(0, 48, 3 if day % 9 else 1):
+            for half in range(0, 48, 6 if day % 9 else 1):
                 now.time = datetime(2026, 1, 1, 0, 1, tzinfo=UTC) + timedelta(days=day, minutes=30 * half)
                 visit = meter.management.visit()
                 computed = int(meter.value(TARIFF.value))
                 assert meter.value(TARIFFS.active_mask) == b"%d" % computed
+                if half % 12:
+                    continue
                 alone = meters.make(0)
                 item = alone.management.find(CALENDAR.instance)
                 assert item is not None
                 take_over(alone.management.visit(), item)
                 assert alone.value(TARIFFS.active_mask) == b"%d" % computed, visit.time
-                if half % 12:
-                    break
 
 
 @pytest.mark.parametrize("by_time", [False, True])
