@@ -1,10 +1,10 @@
-"""Whether a head-end stored what the meters of a fleet measured and answered: value by value, for each meter.
+"""Whether a head-end stored what the meters of a fleet measured and answered: value by value, by logical devices.
 
 A value of a profile is held against what the meter captured at that time, a spot value against what the meter was
 asked: it counts as often as it was answered, in any order, for the two clocks need not be the same. Values that nobody
 stored of any meter were not wanted, and are not lost; neither are those that were captured a short time before the end
 and never asked for. What nobody captured, as without power, cannot be lost: who stored it stored something wrong.
-Of a meter that misbehaves the verdict says so.
+The verdict on each logical device says what its meter does wrong.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 from cosem.errors import CosemError
 from cosem.fleet.ledger import DIGEST, REFUSED, Answer, Entry, Faulty, Ledger, Measured
+from cosem.fleet.models import meter_of
 from cosem.protocol.codec import axdr
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.obis import Obis
@@ -28,7 +29,7 @@ LATE: Final = timedelta(days=1)
 """How long after it was captured a value may be answered, unless told otherwise."""
 
 MOST_FINDINGS: Final = 1000
-"""Findings that are told one by one of each meter; the rest are counted."""
+"""Findings that are told one by one of each logical device; the rest are counted."""
 
 
 class Kind(Enum):
@@ -52,13 +53,14 @@ class Finding(NamedTuple):
 
 
 @dataclass(slots=True)
-class MeterVerdict:
-    """How what is stored of one meter compares: how many values are right, and what is wrong with others.
+class Verdict:
+    """How what is stored of one logical device compares: how many values are right, and what is wrong with others.
 
-    `faults` is what the meter does wrong, in the words of `cosem simulate --fault`, empty where it behaves well.
+    `name` is its own, `faults` what its meter does wrong, in the words of `cosem simulate --fault`, empty where that
+    behaves well.
     """
 
-    meter: str
+    name: str
     faults: str = ""
     right: int = 0
     counts: Counter[Kind] = field(default_factory=Counter[Kind])
@@ -71,21 +73,26 @@ class MeterVerdict:
             self.findings.append(finding)
 
     @property
+    def meter(self) -> str:
+        """The name of the meter that it is of."""
+        return meter_of(self.name)
+
+    @property
     def clean(self) -> bool:
         """Whether nothing is wrong."""
         return not self.counts
 
 
 def compare(
-    ledger: Ledger, stored: Callable[[str], Sequence[Reading]], meters: Iterable[str], *, late: timedelta = LATE
-) -> Iterator[MeterVerdict]:
-    """Give a verdict on each meter that is in the ledger or among `meters`, those of whom something is stored.
+    ledger: Ledger, stored: Callable[[str], Sequence[Reading]], names: Iterable[str], *, late: timedelta = LATE
+) -> Iterator[Verdict]:
+    """Give a verdict on each logical device that is in the ledger or among `names`, those of which something is stored.
 
     Args:
-        stored: the readings of a meter by its name.
+        stored: the readings of a logical device by its name.
         late: how long after it was captured a value of a profile may be answered.
     """
-    known = list(meters)
+    known = list(names)
     wanted = {_signal(each) for name in known for each in stored(name)}
     for name in sorted({*ledger.meters(), *known}):
         yield verdict(name, ledger.of(name), stored(name), wanted, late=late)
@@ -99,11 +106,14 @@ def _signal(reading: Reading) -> _Signal:
 
 
 def verdict(
-    meter: str, entries: Iterable[Entry], stored: Sequence[Reading], wanted: set[_Signal], *, late: timedelta = LATE
-) -> MeterVerdict:
-    """Return how readings of a meter compare with the entries of a ledger; `wanted` are profile and reference."""
+    name: str, entries: Iterable[Entry], stored: Sequence[Reading], wanted: set[_Signal], *, late: timedelta = LATE
+) -> Verdict:
+    """Return how readings of a logical device compare with the entries of a ledger.
+
+    `wanted` are profile and reference.
+    """
     entries = list(entries)
-    found = MeterVerdict(meter, next((each.faults for each in entries if isinstance(each, Faulty)), ""))
+    found = Verdict(name, next((each.faults for each in entries if isinstance(each, Faulty)), ""))
     answered = [each for each in entries if isinstance(each, Answer)]
     captured = [each for each in entries if isinstance(each, Measured)]
     _captured(
@@ -128,7 +138,7 @@ class _Delivered:
 
 
 def _captured(
-    found: MeterVerdict,
+    found: Verdict,
     captured: list[Measured],
     stored: list[Reading],
     wanted: set[_Signal],
@@ -162,7 +172,7 @@ def _captured(
             found.find(Finding(Kind.LOST, key[1], key[0], key[2], None, raw))
 
 
-def _spot(found: MeterVerdict, answered: list[Answer], stored: list[Reading], wanted: set[_Signal]) -> None:
+def _spot(found: Verdict, answered: list[Answer], stored: list[Reading], wanted: set[_Signal]) -> None:
     said: defaultdict[str, Counter[str]] = defaultdict(Counter)
     unreadable: set[str] = set()
     for answer in answered:

@@ -29,6 +29,7 @@ load is empty until then. What a snapshot shows stands still: all its meters sha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, tzinfo
@@ -126,6 +127,15 @@ class Model(Protocol):
 def name_of(number: int, place: int = 0) -> str:
     """Return the name of a logical device of a meter: the management one is at place 0."""
     return f"{MANUFACTURER}{FIRST_SERIES + place}{number:09d}"
+
+
+def meter_of(name: str) -> str:
+    """Return the name of the meter that has a logical device of that name; of one that is of no fleet, the name."""
+    matched = _NAMED.fullmatch(name)
+    return name_of(int(matched[2])) if matched is not None and int(matched[1]) >= FIRST_SERIES else name
+
+
+_NAMED: Final = re.compile(f"{MANUFACTURER}([0-9]{{4}})([0-9]{{9}})")
 
 
 # -- as a description has it -------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from cosem.cli.fleet.telling import line, plain
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.ledger import Answer, Faulty, create
 from cosem.fleet.misbehaving import Misbehaving, Misbehaviour
+from cosem.fleet.models import name_of
 from cosem.fleet.population import Group, Population
 from cosem.meter.faults import Faults
 from cosem.protocol.model.selection import CaptureObject
@@ -137,6 +138,25 @@ def test_a_comparison_tells_who_misbehaves(cosem: Cosem, tmp_path: Path) -> None
     rows = {row.split()[0]: row for row in ran.out.splitlines() if row.startswith("KFM")}
     assert ["loss=0.1" in rows[meter] for meter in ("KFM1", "KFM2")] == [True, False]
     assert json.loads(cosem(*words, "--json").out)["misbehaving"] == dict.fromkeys(("KFM1", "KFM3"), "seed=3 loss=0.1")
+
+
+def test_a_comparison_counts_meters_and_their_logical_devices(cosem: Cosem, tmp_path: Path) -> None:
+    with create(tmp_path / "day.jsonl") as ledger:
+        for number in range(3):
+            for name in (name_of(number), name_of(number, 1)):
+                ledger.record(Answer(NOW, name, 1, "3/1.0.1.8.0.255/2", "0600000001"))
+                if number:
+                    ledger.record(Faulty(NOW, name, "loss=0.1"))
+    with ReadingStore(tmp_path / "store.sqlite") as store:
+        column = CaptureObject(3, Obis("1.0.1.8.0.255"), 2)
+        wrong = (name_of(0), name_of(1), name_of(1, 1))
+        store.add([Reading(meter=name, column=column, time=NOW, raw=2) for name in wrong])
+    words = ("fleet", "compare", str(tmp_path / "day.jsonl"), str(tmp_path / "store.sqlite"))
+    ran = cosem(*words)
+    assert "3 meters with 6 logical devices compared: 0 values right" in ran.err
+    assert "2 meters misbehave, 2 of the 3 of whom something is not as it should be" in ran.err
+    said = json.loads(cosem(*words, "--json").out)
+    assert (said["meters"], said["logical_devices"]) == (3, 6)
 
 
 def test_a_ledger_that_is_not_there_is_said(cosem: Cosem, tmp_path: Path) -> None:

@@ -151,5 +151,5 @@ def test_a_store_that_has_all_that_meters_measured_but_one_value(tmp_path: Path)
             ]
             store.add(readings if number else readings[:-2])
         verdicts = list(compare(ledger, store.rows, store.meters(), late=timedelta()))
-    assert [each.meter for each in verdicts] == [population.name(number) for number in range(3)]
+    assert [each.name for each in verdicts] == [population.name(number) for number in range(3)]
     assert [(each.right, dict(each.counts)) for each in verdicts] == [(3, {Kind.LOST: 1}), (4, {}), (4, {})]

@@ -17,7 +17,7 @@ from cosem.fleet.director import Director
 from cosem.fleet.effects import Effects
 from cosem.fleet.file import FleetFile, load
 from cosem.fleet.keys import FleetKeys
-from cosem.fleet.models import numbered
+from cosem.fleet.models import meter_of, name_of, numbered
 from cosem.fleet.population import Population
 from cosem.fleet.push_setup import SETUP, setup_for
 from cosem.fleet.scenario import Scenario, TariffForm
@@ -334,6 +334,19 @@ def test_the_ledger_has_what_each_logical_device_captured_by_its_own_name(folder
     found = list(measured(population(fleet(folder), AT + HOUR), [7], AT, AT + HOUR))
     assert {each.meter for each in found} == {"KFM1020000000007", "KFM1021000000007"}
     assert sum(each.meter == "KFM1021000000007" and each.reference == "3/7.0.3.0.0.255/2" for each in found) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "meter"),
+    [
+        (name_of(7), name_of(7)),
+        (name_of(7, 1), name_of(7)),
+        (name_of(999_999_999, 8979), name_of(999_999_999)),
+        *((other, other) for other in ("KFM1019000000007", "KFM10200000007", "ABC1020000000007")),
+    ],
+)
+def test_the_meter_of_a_logical_device_is_found_by_its_name(name: str, meter: str) -> None:
+    assert meter_of(name) == meter
 
 
 PUSH = '[push]\nto = "tcp://127.0.0.1:4061"\n'

@@ -13,8 +13,9 @@ from cosem.cli.failure import SOME_FAILED, Ended
 from cosem.cli.options import Json
 from cosem.cli.progress import working
 from cosem.cli.report import put_json, put_table, say
-from cosem.fleet.compare import LATE, Finding, Kind, MeterVerdict, compare
+from cosem.fleet.compare import LATE, Finding, Kind, Verdict, compare
 from cosem.fleet.ledger import open_ledger
+from cosem.fleet.models import meter_of
 from cosem.store.readings import ReadingStore
 
 
@@ -31,7 +32,7 @@ def compare_with(
     ] = LATE.total_seconds(),
     json: Json = False,
 ) -> None:
-    """Tell for each meter which values of a readings store were lost, are wrong, doubled or came late.
+    """Tell for each logical device of each meter which values of a store were lost, are wrong, doubled or came late.
 
     What meters captured counts from their profiles, if the ledger has it; what was read at one time counts as often as
     it was answered. Exit code 1 when anything is not as it should be.
@@ -41,26 +42,27 @@ def compare_with(
       cosem fleet compare day.sqlite readings.sqlite
       cosem fleet compare day.jsonl readings.sqlite --late 3600 --json
     """
-    right, counts, wrong, misbehaving = 0, Counter[Kind](), list[MeterVerdict](), dict[str, str]()
-    number = 0
+    right, counts, devices = 0, Counter[Kind](), 0
+    wrong, misbehaving, meters = list[Verdict](), dict[str, str](), set[str]()
     with (
         open_ledger(ledger) as truth,
         ReadingStore(store, writable=False) as readings,
         working("comparing value by value", quiet=json),
     ):
-        for number, each in enumerate(  # noqa: B007  # how many there were is told
-            compare(truth, readings.rows, readings.meters(), late=timedelta(seconds=late)), 1
-        ):
+        for each in compare(truth, readings.rows, readings.meters(), late=timedelta(seconds=late)):
+            devices += 1
+            meters.add(each.meter)
             right += each.right
             counts += each.counts
             if each.faults:
-                misbehaving[each.meter] = each.faults
+                misbehaving[each.name] = each.faults
             if not each.clean:
                 wrong.append(each)
     if json:
         put_json(
             {
-                "meters": number,
+                "meters": len(meters),
+                "logical_devices": devices,
                 "right": right,
                 **{kind.value: counts[kind] for kind in Kind},
                 "misbehaving": misbehaving,
@@ -69,10 +71,10 @@ def compare_with(
         )
     elif wrong:
         put_table(
-            ("meter", "right", *(kind.value for kind in Kind), "does wrong", "first of them"),
+            ("logical device", "right", *(kind.value for kind in Kind), "does wrong", "first of them"),
             [
                 (
-                    each.meter,
+                    each.name,
                     str(each.right),
                     *(str(each.counts[kind]) for kind in Kind),
                     each.faults,
@@ -82,19 +84,19 @@ def compare_with(
             ],
         )
     told = ", ".join(f"{counts[kind]} {kind.value}" for kind in Kind)
-    say(f"{number} meters compared: {right} values right, {told}")
+    several = f" with {devices} logical devices" if devices > len(meters) else ""
+    say(f"{len(meters)} meters{several} compared: {right} values right, {told}")
     if misbehaving:
-        among = sum(1 for each in wrong if each.faults)
-        say(
-            f"{len(misbehaving)} meters misbehave, {among} of the {len(wrong)} of whom something is not as it should be"
-        )
+        faulty, unlike = {meter_of(name) for name in misbehaving}, {each.meter for each in wrong}
+        among = f"{len(faulty & unlike)} of the {len(unlike)}"
+        say(f"{len(faulty)} meters misbehave, {among} of whom something is not as it should be")
     if wrong:
         raise Ended(SOME_FAILED)
 
 
-def _plain(verdict: MeterVerdict, finding: Finding) -> dict[str, Any]:
+def _plain(verdict: Verdict, finding: Finding) -> dict[str, Any]:
     return {
-        "meter": verdict.meter,
+        "meter": verdict.name,
         "finding": finding.kind.value,
         "profile": finding.profile or None,
         "reference": finding.reference,
