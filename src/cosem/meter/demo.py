@@ -279,9 +279,9 @@ class SteadyHousehold:
     def truly(self, time: datetime) -> tuple[Household, datetime]:
         """Return who knows of the true time at which the clock of the meter shows a time, and that one."""
         supply = self._load.supplied()
-        if supply is not None and supply is not self._supply:
+        if supply is not self._supply:
             self._supply = supply
-            self._household.flow_by(lambda _, seconds: supply.moment(seconds))
+            self._household.flow_by(Moment if supply is None else lambda _, seconds: supply.moment(seconds))
         return self._household, self._meter.true_time_of(time).astimezone(time.tzinfo)
 
     def moment(self, time: datetime) -> Moment:

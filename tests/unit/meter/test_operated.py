@@ -15,7 +15,7 @@ from cosem.errors import ConfigurationError
 from cosem.fleet.effects import Effects
 from cosem.fleet.population import Population, PopulationLimits
 from cosem.fleet.scenario import FirmwareWave, Outage, Scenario, TariffChange, TariffForm
-from cosem.meter import Meter
+from cosem.meter import Access, AssociationDescription, Meter, Rights
 from cosem.meter.behaviour.activity_calendar import take_over
 from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, household
 from cosem.meter.describe import parse
@@ -31,19 +31,27 @@ from cosem.meter.operated import (
     TARIFF_SCRIPTS,
     TARIFFS,
 )
-from cosem.protocol.model import Data, Register
+from cosem.protocol.apdu.action import ActionResult
+from cosem.protocol.model import Data, ProfileGeneric, Register
 from cosem.protocol.model.classes.access_control import ImageTransferStatus
 from cosem.protocol.model.classes.data_storage import RegisterActivationMask
 from cosem.protocol.model.classes.time_and_event import (
+    ActionSpecification,
     ControlState,
     DayProfile,
     DayProfileAction,
+    Script,
+    ScriptTable,
     Season,
+    ServiceId,
     SpecialDay,
     WeekProfile,
 )
+from cosem.protocol.model.selection import CaptureObject
+from cosem.protocol.values.data import Integer, LongUnsigned
 from cosem.protocol.values.dates import Date, DateTime, Time
 from cosem.store.state import open_state
+from described import act
 
 BERLIN = ZoneInfo("Europe/Berlin")
 START = datetime(2026, 3, 2, 11, 7, tzinfo=UTC)  # a Monday
@@ -201,6 +209,34 @@ def test_a_breaker_counts_in_a_scenario_too(tariffs: tuple[TariffChange, ...]) -
         now.later(hours=9)
         assert values(meter)[0] > before[0] + 100
         assert sum(values(meter)[1:]) - sum(before[1:]) == values(meter)[0] - before[0]
+
+
+def test_a_breaker_that_opened_in_vain_lets_flow_what_a_scenario_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script opens it and captures, so that somebody has seen it open, and is undone as it cannot be kept."""
+    now, snapshot, script = Now(START), ProfileGeneric("1.0.98.9.0.255"), ScriptTable("0.0.10.0.106.255")
+    outage = Outage(at=START - timedelta(hours=5), length=timedelta(hours=2))
+    meter, other = (population(now, effects=Effects(Scenario(outages=(outage,)), 10)).make(2) for _ in range(2))
+    meter.offer(AssociationDescription(client=1, rights=Rights(Access.MANAGE)))
+    captured = [CaptureObject(Register.class_id, TOTAL.instance, TOTAL.value.index, 0)]
+    meter.add(snapshot, capture_objects=captured, capture_period=0, profile_entries=3, buffer=())
+    actions = tuple(
+        ActionSpecification(ServiceId.EXECUTE_METHOD, each.class_id, each.instance, each.index, Integer(0))
+        for each in (BREAKER.remote_disconnect, snapshot.capture)
+    )
+    meter.add(script, scripts=(Script(1, actions),))
+    memory = remember(meter, store := open_state(tmp_path / "state"))
+    with monkeypatch.context() as full:
+        full.setattr(store, "commit", refuse)
+        assert act(meter, script.execute, LongUnsigned(1)) is ActionResult.HARDWARE_FAULT
+    now.later(hours=3)
+    assert values(meter) == values(other)
+    memory.close()
+
+
+def refuse(_: object) -> None:
+    raise ConfigurationError("no space left")
 
 
 # -- calendar ----------------------------------------------------------------------------------------------------------
