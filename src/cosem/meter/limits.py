@@ -31,13 +31,11 @@ Whatever is left out stays as it is usually.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cosem.errors import ConfigurationError
 from cosem.io.aio.listening import ListenLimits
 from cosem.meter.attend import ConnectionLimits
 from cosem.protocol.model.table import Table
@@ -51,7 +49,10 @@ T = TypeVar("T", bound="DataclassInstance")
 NONE_AT_ALL: Final = frozenset({"refusals", "refused_apdus", "repeats", "known", "grace", "confirmations", "ready"})
 """Limits that may be 0; of all others there is one at least, or some time."""
 
-_READ: Final[Mapping[str, str]] = MappingProxyType({"int": "a whole number", "float": "a number"})
+_READ: Final[Mapping[str, Callable[[Table, str], float]]] = MappingProxyType(
+    {"int": Table.integer, "float": Table.number}
+)
+"""What reads a field, by its type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +71,9 @@ def limits_from(table: Table, usual: T) -> T:
     """
     given: dict[str, Any] = {}
     for each in fields(usual):
-        kind = str(each.type).partition(" |")[0]
-        if kind in _READ and each.name in table:
-            given[each.name] = table.given(each.name, partial(_number, kind, each.name))
+        read = _READ.get(str(each.type).partition(" |")[0])
+        if read is not None and each.name in table:
+            given[each.name] = _checked(table, each.name, read(table, each.name))
 
     def made() -> T:
         return replace(usual, **given)
@@ -90,11 +91,9 @@ def inner(table: Table, key: str, usual: T) -> T:
     return found
 
 
-def _number(kind: str, name: str, value: object) -> float | int:
-    if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
-        raise ConfigurationError(f"expected {_READ[kind]}")
-    assert isinstance(value, int | float)
-    least = 0 if name in NONE_AT_ALL else 1 if kind == "int" else None
-    if value < (least or 0) or (least is None and value == 0):
-        raise ConfigurationError(f"expected {'more than 0' if least is None else f'{least} or more'}, not {value}")
-    return value if kind == "int" else float(value)
+def _checked(table: Table, name: str, value: float) -> float:
+    least = 0 if name in NONE_AT_ALL else 1 if isinstance(value, int) else None
+    if not (value > 0 if least is None else value >= least):
+        expected = "more than 0" if least is None else f"{least} or more"
+        raise table.refusal(name, f"expected {expected}, not {value}")
+    return value

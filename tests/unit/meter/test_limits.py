@@ -71,6 +71,8 @@ def test_each_limit_is_settable(table: str, name: str) -> None:
         ("", 'grace = "2"', "a number"),
         ("", "grace = -0.1", "0 or more"),
         ("", "new_a_second = 0", "more than 0"),
+        ("", "new_a_second = nan", "more than 0"),
+        ("", "grace = nan", "0 or more"),
         ("", "connection = 1", "a table"),
         ("", "half_open = 1", "not known"),
         ("connection", "half_open = 0", "1 or more"),

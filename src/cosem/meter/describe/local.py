@@ -29,7 +29,6 @@ algorithm for passwords is code, and is given to `LocalPort` by a program. All t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -140,13 +139,6 @@ def _whole(least: int) -> Callable[[Table, str], int]:
     return read
 
 
-def _seconds(table: Table, key: str) -> float:
-    seconds = table.number(key)
-    if not 0 < seconds < math.inf:
-        raise table.refusal(key, "expected seconds, more than 0")
-    return seconds
-
-
 _OF_MAKER: Final = (
     Option.MANUFACTURER_6,
     Option.MANUFACTURER_7,
@@ -160,7 +152,7 @@ _PORT: Final[Mapping[str, Callable[[Table, str], Any]]] = {
     "mode": _word({each.value: each for each in Mode}),
     "client": _whole(1),
     "partial_octets": _whole(0),
-    "interval": _seconds,
+    "interval": Table.seconds,
 }
 _SETTINGS: Final[Mapping[str, Callable[[Table, str], Any]]] = {
     "block_check": _word({each.value: each for each in BlockCheck}),
@@ -168,7 +160,7 @@ _SETTINGS: Final[Mapping[str, Callable[[Table, str], Any]]] = {
     "character_format": _text(split_format),
     "initial_baud": _whole(1),
     "unasked": lambda table, key: table.boolean(key, default=True),
-    **dict.fromkeys(("reaction", "acknowledgement", "inactivity", "inter_octet"), _seconds),
+    **dict.fromkeys(("reaction", "acknowledgement", "inactivity", "inter_octet"), Table.seconds),
     **dict.fromkeys(("line_octets", "block_octets", "total_octets"), _whole(8)),
     "repeats": _whole(0),
 }

@@ -191,7 +191,7 @@ def _list(table: Table, known: Mapping[str, PushList]) -> HanList:
     table.name(name)
     if name not in known:
         raise table.refusal("list", f"there is no [[push]] of this name, but {', '.join(known)}")
-    every = table.given("every", _seconds)
+    every = table.seconds("every")
     push = known[name]
     # Values alone are those of the list, in its order; others come in an order of their own.
     own = tuple(HanObject(item.obis) for item in push.leading if item.obis is not None)
@@ -199,12 +199,6 @@ def _list(table: Table, known: Mapping[str, PushList]) -> HanList:
     phases = table.optional_integer("phases")
     table.finish()
     return HanList(push, every, (*own, *named), phases)
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise ConfigurationError("expected seconds")
-    return float(value)
 
 
 def _objects(value: Any) -> tuple[HanObject, ...]:

@@ -84,6 +84,13 @@ class Table:
         except OverflowError:
             return math.inf if value > 0 else -math.inf
 
+    def seconds(self, key: str) -> float:
+        """Return a number of seconds, above 0 and not without end."""
+        seconds = self.number(key)
+        if not 0 < seconds < math.inf:
+            raise self.refusal(key, "expected seconds, more than 0")
+        return seconds
+
     def optional_integer(self, key: str) -> int | None:
         """Return a whole number, or None when the key is missing."""
         return self.integer(key) if key in self._content else None

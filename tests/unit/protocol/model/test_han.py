@@ -62,7 +62,9 @@ def test_unit_and_scaler_of_the_port_where_its_list_says_none() -> None:
     [
         ('list = "short"', 'list = "long"', "no \\[\\[push\\]\\] of this name, but short"),
         ("every = 2.5", "every = 0", "expected seconds"),
-        ("every = 2.5", 'every = "often"', "expected seconds"),
+        ("every = 2.5", "every = inf", "expected seconds"),
+        ("every = 2.5", "every = nan", "expected seconds"),
+        ("every = 2.5", 'every = "often"', "expected a number"),
         ('form = "values"', 'form = "verses"', "'verses' is none of values, pairs"),
         ('type = "long-unsigned"', 'type = "word"', "no data type 'word'"),
         ("every = 2.5", "every = 2.5\nobjects = [7]", "7 is no object"),
