@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from cosem.errors import CosemError, ShapeError
 from cosem.meter.values import encode_value
@@ -36,6 +36,19 @@ class FromSource:
     """
 
     ask: Callable[[Any, datetime], object]
+
+
+@runtime_checkable
+class Series(Protocol):
+    """What is asked of a source and tells faster what it is at several times."""
+
+    def series(self, source: Any, visits: Sequence[Visit], kept: Kept) -> list[Any]:
+        """Return its values, all of one type, at the times of some visits."""
+        ...
+
+
+Kept: TypeAlias = "dict[Any, Any]"
+"""What a source has reckoned of some times, for the next of its values at them."""
 
 
 class Refusal(Exception):
@@ -89,6 +102,8 @@ class Visit(NamedTuple):
 
 
 Read: TypeAlias = Callable[[Visit, "Item"], Data]
+Column: TypeAlias = Callable[[Sequence[Visit], Kept], "Sequence[Data]"]
+"""Reads one attribute for several visits of one device."""
 ReadSelected: TypeAlias = Callable[[Visit, "Item", Selection], Data]
 Write: TypeAlias = Callable[[Visit, "Item", Data], None]
 Run: TypeAlias = Callable[[Visit, "Item", Data], Data]
@@ -201,8 +216,31 @@ class Item:
         """Return the Data of attribute `index` now; Refusal when there is none."""
         return self.reading(index)(visit)
 
+    def column(self, index: int) -> Column:
+        """Return what reads attribute `index` as it is held now at several times."""
+        reading = self.reading(index)
+        held = self.values.get(index)
+        if held is not None and not isinstance(held, FromSource) and not callable(held):
+            return lambda visits, _: [held] * len(visits)
+        if not isinstance(held, FromSource) or not isinstance(held.ask, Series) or self.shape(index) is not ANY:
+            return lambda visits, _: [reading(visit) for visit in visits]
+        series = held.ask.series
+
+        def asked(visits: Sequence[Visit], kept: Kept) -> Sequence[Data]:
+            try:
+                values = series(visits[0].device.source, visits, kept) if visits else []
+            except CosemError:
+                values = []  # each tells by itself what is wrong
+            kinds = set(map(type, values))
+            kind = kinds.pop() if len(kinds) == 1 else None
+            if kind is not None and issubclass(kind, Number) and min(values) >= kind.LOW and max(values) <= kind.HIGH:
+                return values
+            return [reading(visit) for visit in visits]
+
+        return asked
+
     def reading(self, index: int) -> Callable[[Visit], Data]:
-        """Return what reads attribute `index` as it is held now, for whoever reads it at several times."""
+        """Return what reads attribute `index` as it is held now."""
         if index == LOGICAL_NAME:
             return lambda _: OctetString(self.instance.octets)
         held = self.values.get(index, _MISSING)

@@ -17,6 +17,7 @@ from cosem.protocol.values.dates import ClockStatus, DateTime
 CLOCK = Clock()
 SUMMER = datetime(2024, 7, 1, 10, 7, 40, tzinfo=UTC)
 WINTER = datetime(2024, 1, 1, 10, 7, 40, tzinfo=UTC)
+ZONES = ("Europe/Berlin", "UTC", "Asia/Kolkata")
 
 
 def meter(now: datetime = SUMMER, zone: str = "Europe/Berlin") -> Meter:
@@ -44,6 +45,15 @@ def test_time_is_local_with_deviation_and_status() -> None:
     assert (time.deviation, time.status) == (-120, ClockStatus.DAYLIGHT_SAVING)
     time = meter(WINTER).value(CLOCK.time)
     assert (time.deviation, time.status) == (-60, 0)
+
+
+def test_the_hour_that_comes_twice_and_the_same_time_in_other_zones() -> None:
+    night = datetime(2024, 10, 27, 0, 30, tzinfo=UTC)
+    told = [meter(night + timedelta(hours=hour), zone).value(CLOCK.time) for hour in (0, 1) for zone in ZONES]
+    assert [(time.hour, time.minute, time.deviation) for time in told] == [
+        *((2, 30, -120), (0, 30, 0), (6, 0, -330)),
+        *((2, 30, -60), (1, 30, 0), (7, 0, -330)),
+    ]
 
 
 @pytest.mark.parametrize("now", [SUMMER, WINTER])

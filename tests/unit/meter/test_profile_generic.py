@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosem.errors import ConfigurationError
+from cosem.errors import ConfigurationError, ShapeError
 from cosem.meter import RECOMPUTED, Meter
 from cosem.meter.events import MeterEvent
-from cosem.meter.item import Item, Refusal
+from cosem.meter.item import FromSource, Item, Kept, Refusal, Visit
 from cosem.meter.objects import Objects
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model import CaptureObject, Clock, Data, EntrySelection, ProfileGeneric, RangeSelection, Register
@@ -140,6 +141,60 @@ def test_a_recomputed_profile_has_a_history_at_once() -> None:
         ((NOON - timedelta(minutes=15 * back)).strftime("%d %H:%M"), QUARTER - back) for back in range(9, -1, -1)
     ]
     assert meter.value(PROFILE.entries_in_use) == 10
+
+
+class Hours:
+    """A value that tells what it is at several times, and how often it was asked in either way."""
+
+    def __init__(self, of: Any) -> None:
+        self.of = of
+        self.alone = self.together = 0
+
+    def __call__(self, source: object, time: datetime) -> Any:
+        self.alone += 1
+        return self.of(time.hour)
+
+    def series(self, source: object, visits: Sequence[Visit], kept: Kept) -> list[Any]:
+        self.together += 1
+        kept.setdefault("hours", [visit.time.hour for visit in visits])
+        return [self.of(hour) for hour in kept["hours"]]
+
+
+def _hourly(*columns: Hours) -> list[tuple[Any, ...]]:
+    meter = Meter("KFM1", clock=Now(NOON))
+    registers = [Register(f"1.0.{place}.8.0.255") for place in range(1, len(columns) + 1)]
+    for register, column in zip(registers, columns, strict=True):
+        meter.add(register, value=FromSource(column))
+    captured = tuple(register.value for register in registers)
+    meter.add(PROFILE, capture_objects=captured, capture_period=3600, profile_entries=4, buffer=RECOMPUTED)
+    return [tuple(row) for row in meter.value(PROFILE.buffer)]
+
+
+def test_values_that_are_told_for_several_times_at_once() -> None:
+    columns = Hours(LongUnsigned), Hours(lambda hour: LongUnsigned(2 * hour))
+    assert _hourly(*columns) == [(9, 18), (10, 20), (11, 22), (12, 24)]
+    assert [(each.alone, each.together) for each in columns] == [(0, 1), (0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [
+        (lambda hour: LongUnsigned(hour) if hour % 2 else DoubleLongUnsigned(hour), [9, 10, 11, 12]),
+        (lambda hour: LongUnsigned(65_525 + hour), [65_534, 65_535, None, None]),
+        (lambda hour: VisibleString(hour), ["9", "10", "11", "12"]),
+    ],
+)
+def test_values_of_several_times_that_are_not_all_numbers_of_one_type_in_its_bounds(of: Any, expected: Any) -> None:
+    assert _hourly(Hours(of), Hours(LongUnsigned)) == list(zip(expected, range(9, 13), strict=True))
+
+
+def test_values_of_several_times_of_which_one_cannot_be_told() -> None:
+    def of(hour: int) -> LongUnsigned:
+        if hour == 10:
+            raise ShapeError("nothing at ten")
+        return LongUnsigned(hour)
+
+    assert _hourly(Hours(of), Hours(LongUnsigned)) == [(9, 9), (None, 10), (11, 11), (12, 12)]
 
 
 def test_days_begin_in_standard_time() -> None:

@@ -36,8 +36,18 @@ def last_multiple(time: datetime, period: int) -> datetime:
 
 
 def _time(visit: Visit, _: Item) -> Data:
-    moment = DateTime.from_datetime(visit.time)
-    return OctetString((moment.replace(status=_status_of(visit)) if _is_invalid(visit) else moment).octets)
+    if _is_invalid(visit):
+        return OctetString(DateTime.from_datetime(visit.time).replace(status=_status_of(visit)).octets)
+    return _octets_of(visit.time, visit.time.tzinfo, visit.time.fold)
+
+
+@lru_cache(maxsize=4096)
+def _octets_of(time: datetime, _zone: tzinfo | None, _fold: int) -> OctetString:
+    """Return a time as it is held, made once: many meters are read for the same times.
+
+    Times in different zones are equal, and so are those of the hour that comes twice; hence zone and fold.
+    """
+    return OctetString(DateTime.from_datetime(time).octets)
 
 
 def _is_invalid(visit: Visit) -> bool:

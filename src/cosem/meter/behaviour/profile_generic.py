@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeAlias, cast
 from cosem.errors import ConfigurationError, CosemError, ShapeError
 from cosem.meter.behaviour import clock
 from cosem.meter.behaviour.captures import captured_times, failed_for
-from cosem.meter.item import Asked, Behaviour, FromSource, Item, Refusal, Visit, answered
+from cosem.meter.item import Asked, Behaviour, Column, FromSource, Item, Kept, Refusal, Visit, answered
 from cosem.meter.values import encode_value
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.apdu.initiate import Conformance
@@ -38,7 +38,6 @@ _MOMENT: Final = timedelta(microseconds=1)
 
 Row: TypeAlias = tuple[Data, ...]
 Rows: TypeAlias = Sequence[Row]
-Reader: TypeAlias = Callable[[Visit], Data]
 
 
 class Recomputed:
@@ -69,7 +68,7 @@ class Profile:
         self.entries = entries
         self.newest_first = newest_first
         self.source = source
-        self._shared: tuple[object, Sequence[Reader]] = (None, ())
+        self._shared: tuple[object, Sequence[Column]] = (None, ())
         """What reads the columns in the objects that many devices share, where all of them read so."""
         self.closing: Callable[[Visit], None] | None = None
         """What is done before a row is captured that somebody has asked for."""
@@ -85,10 +84,13 @@ class Profile:
 
     def rows_of(self, visit: Visit, times: Iterable[Visit]) -> list[Row]:
         """Return a row for each of some times, all with the objects that the device of `visit` has now."""
-        read = self._readers(visit)
-        return [_row_of(read, each) for each in times]
+        read, visits = self._readers(visit), [*times]
+        try:
+            return _joined(read, visits)
+        except Refusal:
+            return [tuple(_or_nothing(of, each) for of in read) for each in visits]
 
-    def _readers(self, visit: Visit) -> Sequence[Reader]:
+    def _readers(self, visit: Visit) -> Sequence[Column]:
         objects = visit.device.objects
         if self._shared[0] is objects:
             return self._shared[1]
@@ -491,35 +493,33 @@ def _moment(bound: Any) -> datetime | None:
     return bound if isinstance(bound, datetime) else None
 
 
-def _reader(visit: Visit, column: CaptureObject) -> Reader:
+def _reader(visit: Visit, column: CaptureObject) -> Column:
     """Return what reads a column: null-data where there is no such object or part, Refusal for an attribute."""
     item, part = visit.device.find(column.logical_name), column.data_index
     if item is None or item.class_id != column.class_id:
-        return lambda _: None
-    reading = item.reading(column.attribute_index)
-    if not part:
-        return reading
-
-    def of_part(visit: Visit) -> Data:
-        value = reading(visit)
-        if isinstance(value, tuple) and part <= len(value):
-            return cast("tuple[Data, ...]", value)[part - 1]
-        return None
-
-    return of_part
+        return lambda visits, _: [None] * len(visits)
+    whole = item.column(column.attribute_index)
+    return partial(_of_part, whole, part) if part else whole
 
 
-def _row_of(read: Sequence[Reader], visit: Visit) -> Row:
-    """Return what the columns hold at one time; null-data for one that cannot be read."""
+def _of_part(whole: Column, part: int, visits: Sequence[Visit], kept: Kept) -> Sequence[Data]:
+    return [
+        cast("tuple[Data, ...]", value)[part - 1] if isinstance(value, tuple) and part <= len(value) else None
+        for value in whole(visits, kept)
+    ]
+
+
+def _joined(read: Sequence[Column], visits: Sequence[Visit]) -> list[Row]:
+    """Return a row for each visit: what is read column by column is reckoned once for all columns of a source."""
+    if not read:
+        return [()] * len(visits)
+    kept: Kept = {}
+    return [*zip(*[of(visits, kept) for of in read], strict=True)]
+
+
+def _or_nothing(read: Column, visit: Visit) -> Data:
     try:
-        return tuple([of(visit) for of in read])
-    except Refusal:
-        return tuple(_or_nothing(of, visit) for of in read)
-
-
-def _or_nothing(read: Reader, visit: Visit) -> Data:
-    try:
-        return read(visit)
+        return read((visit,), {})[0]
     except Refusal:
         return None
 

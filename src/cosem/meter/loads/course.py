@@ -85,16 +85,19 @@ class Moment:
     so that they stay the sums of each other. Within a grain the flow is even, so that energy is power times time.
     """
 
-    __slots__ = ("_early", "_next", "_part", "flows", "number", "seconds", "seed")
+    __slots__ = ("_begun", "_comes", "_following", "_grows", "flows", "number", "seconds", "seed")
 
     def __init__(self, seed: int, seconds: float) -> None:
         self.seed = seed
         self.seconds = seconds
         count, passed = divmod(seconds, GRAIN)
         self.number = number = int(count)
-        self._part = passed / GRAIN
-        self._early = UNREST * chance(seed, number)
-        self._next = UNREST * chance(seed, number + 1)
+        early, after = UNREST * chance(seed, number), UNREST * chance(seed, number + 1)
+        part = passed / GRAIN
+        self._begun, self._following = early + (1 - early) * part, after * part
+        """How much of what `around` has for this grain and for the next one has flowed."""
+        self._grows, self._comes = (1 - early) * _GRAINS_OF_HOUR, after * _GRAINS_OF_HOUR
+        """How much of either flows in an hour now."""
         self.flows: dict[object, tuple[float, float]] = {}
         """What was asked for before, by what it is of."""
 
@@ -102,8 +105,8 @@ class Moment:
         """Return how much has flowed, and how much flows in an hour now, of what `around` says of its grain."""
         if self.seconds < 0:
             return 0.0, 0.0
-        grown = (1 - self._early) * step + self._next * following
-        return begun + self._early * step + grown * self._part, grown * _GRAINS_OF_HOUR
+        flowed = begun + self._begun * step + self._following * following
+        return flowed, self._grows * step + self._comes * following
 
 
 def around(terms: Sequence[Term], number: int) -> tuple[float, float, float]:

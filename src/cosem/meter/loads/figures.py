@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from cosem.errors import ConfigurationError
 from cosem.meter.behaviour.clock import standard_offset
-from cosem.meter.item import FromSource
+from cosem.meter.item import FromSource, Kept, Visit
 from cosem.meter.loads import electricity, pipes
 from cosem.meter.loads.course import EPOCH, Moment
 from cosem.meter.loads.kind import Figure
@@ -72,6 +72,14 @@ class Shown:
     def __call__(self, load: Load, time: datetime) -> Any:
         """Return the value of a load at a local time."""
         return self.held(load.moment(time))
+
+    def series(self, source: Load, visits: Sequence[Visit], kept: Kept) -> list[Any]:
+        """Return the values of a load at several local times."""
+        moments = kept.get(source)
+        if moments is None:
+            moments = kept[source] = [source.moment(visit.time) for visit in visits]
+        held = self.held
+        return [held(moment) for moment in moments]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 from cosem.errors import DecodeError
+from cosem.protocol.codec.alike import rows_alike
 from cosem.protocol.codec.compact import compact, decode_compact, expand, write_compact
 from cosem.protocol.codec.reader import (
     DEFAULT,
@@ -100,6 +101,9 @@ def encode_into(value: Data, out: bytearray) -> None:
             out.append(tag(item))  # raises for what is no Data
             assert isinstance(item, (Array, Structure))
             put_length(len(item), out)
+            if isinstance(item, Array) and (rows := rows_alike(item)) is not None:
+                out += rows
+                continue
             stack.append(left)
             left = iter(item)
             break
