@@ -194,12 +194,13 @@ class Fleet:
             self._tasks.append(asyncio.create_task(self.outward.run()))
 
     def happen(self, now: datetime) -> list[Said]:
-        """Let happen what the scenario has for the time until now: connections to meters that lose power break."""
+        """Let happen what the scenario has for the time until now: connections of meters that lose power break."""
         if self.director is None:
             return []
         said = self.director.tick(now)
         self._happened.update(each.what.value for each in said)
         if self.outward is not None:
+            self.outward.break_off()
             self.outward.noted(said)
         for number, streams in self._open.items():
             if not self.director.powered(number):

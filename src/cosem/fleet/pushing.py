@@ -111,6 +111,13 @@ class Outward:
         self._happened.extend((each.number, _EVENTS[each.what]) for each in said)
         self._look.set()
 
+    def break_off(self) -> None:
+        """Break off what is being sent by meters that have lost their power, but for their last gasps."""
+        for number, task in self._trying.items():
+            meter, _ = self._visits[number]
+            if self._has_lost(number, meter) and not meter.pushes.running:
+                task.cancel()
+
     async def run(self) -> None:
         """Push for ever."""
         try:
@@ -210,12 +217,19 @@ class Outward:
             if found is None or number in self._trying:
                 continue  # it is over, or being tried
             meter, _ = found
+            self._has_lost(number, meter)
             meter.pushes.tick(now)
             attempts = meter.pushes.outgoing()
             if attempts:
                 self._trying[number] = asyncio.create_task(self._try(number, meter, attempts))
             else:
                 self._go_on(number, meter)
+
+    def _has_lost(self, number: int, meter: Meter) -> bool:
+        """Let a meter without power forget what it pushes, but for a last gasp; tell whether there was anything."""
+        lost = 0 if self._powered(number) else meter.pushes.lose(but_last_gasps=True)
+        self.counts.given_up += lost
+        return bool(lost)
 
     async def _try(self, number: int, meter: Meter, attempts: tuple[PushAttempt, ...]) -> None:
         pushes, clock = meter.pushes, self._population.clock

@@ -186,11 +186,16 @@ class Pushes:
         """End every push that is not of these setups, for it should not have begun."""
         self._running = {key: push for key, push in self._running.items() if key in running}
 
-    def lose(self, *, but_last_gasps: bool = False) -> None:
-        """Forget every push that runs, as a meter does that has lost its power, or all but those that tell so."""
+    def lose(self, *, but_last_gasps: bool = False) -> int:
+        """Forget every push that runs, as a meter does that has lost its power, or all but those that tell so.
+
+        Returns how many those were.
+        """
+        running = len(self._running)
         kept = {key: push for key, push in self._running.items() if but_last_gasps and push.last_gasp}
         self._running = kept
         self._ready = [push for push in self._ready if any(push is each for each in kept.values())]
+        return running - len(kept)
 
     def rest(self, until: datetime) -> None:
         """Push nothing until a time; what is due before waits for it."""

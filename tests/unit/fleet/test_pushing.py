@@ -49,6 +49,17 @@ class HeadEnd:
 
     def __init__(self) -> None:
         self.heard: list[Any] = []
+        self.held = 0
+        """How many connections there are that nobody has broken off."""
+
+    async def hold(self, stream: Stream) -> None:
+        """Take what comes for ever, and confirm nothing."""
+        self.held += 1
+        try:
+            while True:
+                await stream.read(None)
+        finally:
+            self.held -= 1
 
     async def listen(self, port: int = 0) -> Listener:
         return await listen("127.0.0.1", port, self._take, ListenLimits(connections_per_host=1000))
@@ -175,6 +186,52 @@ def test_who_is_not_heard_tries_again_as_the_push_setup_says_and_gives_up() -> N
             async with await head_end.listen(port):
                 clock.step(timedelta(hours=1))
                 await until(lambda: served.state.pushes_delivered == COUNT)
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize("known", [None, "smr-5.0"])
+def test_a_push_that_is_not_confirmed_yet_breaks_off_with_the_power(known: str | None) -> None:
+    scenario = Scenario(outages=(Outage(at=NOON + QUARTER, length=QUARTER, region=1, last_gasp=1.0),), regions=2)
+
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        async with await listen("127.0.0.1", 0, head_end.hold, ListenLimits(connections_per_host=1000)) as listener:
+            push = settings(listener.port, every=timedelta(hours=1), confirmed=True)
+            async with fleet(push, clock, scenario, known=None if known is None else companion(known)) as served:
+                clock.step(timedelta(seconds=1))
+                await until(lambda: head_end.held == COUNT)
+                clock.step(QUARTER)
+                served.happen(clock.now())
+                await until(lambda: head_end.held == COUNT // 2)
+                assert (served.state.pushes_given_up, served.state.pushes_under_way) == (COUNT // 2, COUNT // 2)
+                clock.step(timedelta(seconds=20))
+                served.happen(clock.now())
+                await until(lambda: head_end.held == COUNT)  # the gasps of those that lost it, and nobody breaks them
+                served.happen(clock.now())
+                await asyncio.sleep(0.05)
+                assert (head_end.held, served.state.pushes_given_up) == (COUNT, COUNT // 2)
+
+    on_loopback(main)
+
+
+def test_who_has_no_power_does_not_try_again() -> None:
+    scenario = Scenario(outages=(Outage(at=NOON + timedelta(seconds=5), length=QUARTER, region=1),), regions=2)
+
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        async with await head_end.listen() as listener:
+            push = settings(listener.port, every=timedelta(hours=1), retries=2, wait=10)
+        async with fleet(push, clock, scenario) as served:
+            outward = served.outward
+            assert outward is not None
+            clock.step(timedelta(seconds=1))
+            await until(lambda: outward.counts.attempts == COUNT and not outward.trying)
+            clock.step(timedelta(seconds=10))
+            served.happen(clock.now())
+            await until(lambda: served.state.pushes_given_up == COUNT // 2)
+            await until(lambda: outward.counts.attempts == COUNT + COUNT // 2 and not outward.trying)
+            assert served.state.pushes_under_way == COUNT // 2
 
     on_loopback(main)
 
