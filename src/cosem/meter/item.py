@@ -276,10 +276,16 @@ class Item:
             return
         if self.shape(index) is ANY and type(self.read(visit, index)) is not type(value):
             raise Refusal(DataAccessResult.TYPE_UNMATCHED)
+        held = self.values.get(index)
         self.values[index] = value
         written = self.behaviour.written.get(index)
         if written is not None:
-            written(visit, self)
+            try:
+                written(visit, self)
+            except Refusal:
+                if held is not None:
+                    self.values[index] = held
+                raise
 
     def copy(self) -> Item:
         """Return an item with the same values that can change without this one."""

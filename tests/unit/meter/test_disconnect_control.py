@@ -7,11 +7,20 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cosem.errors import ConfigurationError
 from cosem.meter import Meter
 from cosem.meter.behaviour.disconnect_control import By, operate
 from cosem.meter.item import Refusal
-from cosem.protocol.model.classes.time_and_event import ControlMode, ControlState, DisconnectControl
+from cosem.protocol.apdu.get import DataAccessResult
+from cosem.protocol.model.classes.time_and_event import (
+    ControlMode,
+    ControlState,
+    DisconnectControl,
+    DisconnectControlCommon,
+    DisconnectControlVersion0,
+)
 from cosem.protocol.values.data import Enumerated
+from described import MANAGING, act, done, put
 
 BREAKER = DisconnectControl()
 
@@ -37,9 +46,11 @@ def arrows(mode: int, by: By, *, connect: bool) -> dict[int, int]:
     return dict(ARROWS[letter] for letter in letters.get(by, ()))
 
 
-def breaker(mode: int, state: int) -> Meter:
+def breaker(mode: int, state: int, address: DisconnectControlCommon = BREAKER) -> Meter:
     meter = Meter("KFM1", clock=lambda: datetime(2026, 7, 1, tzinfo=UTC))
-    meter.add(BREAKER, output_state=state == 1, control_state=Enumerated(state), control_mode=Enumerated(mode))
+    values = {"output_state": state == 1, "control_state": Enumerated(state), "control_mode": Enumerated(mode)}
+    meter.add(address, writable=("control_mode",), **values)
+    meter.offer(MANAGING)
     return meter
 
 
@@ -75,6 +86,22 @@ def test_in_mode_0_it_is_always_connected(by: By, connect: bool) -> None:
     with pytest.raises(Refusal):
         operate(visit, item, by, connect=connect)
     assert states(meter) == (1, True)
+
+
+def test_a_breaker_that_is_put_into_mode_0_is_connected() -> None:
+    meter = breaker(4, 0)
+    done(put(meter, BREAKER.control_mode, ControlMode.ALWAYS_CONNECTED))
+    assert states(meter) == (1, True)
+
+
+@pytest.mark.parametrize(("address", "mode"), [(BREAKER, 8), (BREAKER, 255), (DisconnectControlVersion0(), 7)])
+def test_a_mode_that_there_is_not_is_refused(address: DisconnectControlCommon, mode: int) -> None:
+    meter = breaker(6, 1, address)
+    assert put(meter, address.control_mode, ControlMode(mode)) is DataAccessResult.TYPE_UNMATCHED
+    assert meter.value(address.control_mode) == 6
+    done(act(meter, address.remote_disconnect))
+    with pytest.raises(ConfigurationError, match=f"control_mode: {mode} is none of version {address.version}"):
+        breaker(mode, 1, address)
 
 
 def test_mode_7_is_reconnected_from_afar_and_by_itself() -> None:

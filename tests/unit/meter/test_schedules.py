@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import described
 from behaving import Now, run
 from cosem.meter import Meter, agenda
 from cosem.meter.behaviour.occasions import comes, first_after, last_until, moment_of, times
@@ -18,6 +19,8 @@ from cosem.meter.behaviour.scripts import DEEPEST_SCRIPT
 from cosem.meter.behaviour.special_days import MOST_SPECIAL_DAYS
 from cosem.meter.describe import parse
 from cosem.meter.item import Refusal
+from cosem.protocol.apdu.action import ActionResult
+from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.model import Clock, Data, ProfileGeneric, Register
 from cosem.protocol.model.classes.data_storage import DemandRegister
 from cosem.protocol.model.classes.time_and_event import (
@@ -445,6 +448,30 @@ def test_calendars_switch_at_the_change_what_daylight_saving_skips():
         ("03-31 03:00 +0200", 2),
         ("03-31 03:00 +0200", 4),
     ]
+
+
+NEVER = Time.from_octets(bytes((24, 0, 0, 0)))
+"""Midnight as nobody may write it."""
+
+
+def test_a_time_of_day_that_there_is_not_is_refused():
+    meter, _ = make("2024-01-15 12:00")
+    meter.add(ACTION, writable=("execution_time",), execution_time=())
+    meter.add(SCHEDULE)
+    calendar(meter, writable=("day_profile_table_active",))
+    meter.offer(described.MANAGING)
+    for reference, value in (
+        (ACTION.execution_time, (ExecutionTime(NEVER, Date()),)),
+        (CALENDAR.day_profile_table_active, (day(1, (NEVER, 1)),)),
+    ):
+        assert described.put(meter, reference, value) is DataAccessResult.TYPE_UNMATCHED
+    assert described.act(meter, SCHEDULE.insert, entry(1, NEVER)) == ActionResult.TYPE_UNMATCHED
+
+
+def test_a_time_of_day_that_there_is_not_never_comes():
+    meter, now = make("2024-01-15 12:00")
+    act(meter, (NEVER, Date()))
+    assert until(meter, now, "2024-01-18 12:00") == []
 
 
 # -- times of day ------------------------------------------------------------------------------------------------------

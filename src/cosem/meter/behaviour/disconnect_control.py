@@ -12,6 +12,7 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final, NamedTuple, cast
 
+from cosem.errors import ConfigurationError
 from cosem.meter.events import MeterEvent
 from cosem.meter.item import Behaviour, Item, Refusal, Run, Timed, Visit, never
 from cosem.protocol.apdu.get import DataAccessResult
@@ -168,9 +169,28 @@ def _nothing(_: Visit, __: Item) -> None:
     """It is only opened and closed."""
 
 
+def _mode_written(visit: Visit, item: Item) -> None:
+    """Take a mode that there is; in mode 0 it is always connected, and so it is from now on."""
+    mode = cast("int", item.read(visit, _MODE))
+    if not _has(item, mode):
+        raise Refusal(DataAccessResult.TYPE_UNMATCHED)
+    if mode == ControlMode.ALWAYS_CONNECTED and item.read(visit, _STATE) != _ON:
+        visit.device.note(MeterEvent.RECONNECTED, visit.time)
+        item.values.update({_STATE: Enumerated(_ON), _OUTPUT: True})
+        _follow(visit, item)
+        visit.device.wake(item)
+
+
+def _has(item: Item, mode: int) -> bool:
+    """Tell whether there is such a mode in its version of the class."""
+    return mode in MODES and (mode != ControlMode.MODE_7 or item.version >= DisconnectControl.version)
+
+
 def _adopt(item: Item, _: dict[int, object]) -> None:
     """Begin connected, in mode 4, where the description says nothing else."""
-    item.values.setdefault(_MODE, Enumerated(ControlMode.MODE_4))
+    mode = cast("int", item.values.setdefault(_MODE, Enumerated(ControlMode.MODE_4)))
+    if not _has(item, mode):
+        raise ConfigurationError(f"control_mode: {mode} is none of version {item.version}")
     state = cast("int", item.values.setdefault(_STATE, Enumerated(ControlState.CONNECTED)))
     item.values.setdefault(_OUTPUT, state == ControlState.CONNECTED)
     item.state = Openings()
@@ -178,7 +198,7 @@ def _adopt(item: Item, _: dict[int, object]) -> None:
 
 BEHAVIOUR: Final = Behaviour(
     methods={1: _remotely(connect=False), 2: _remotely(connect=True)},
-    written={_OUTPUT: _follow},
+    written={_OUTPUT: _follow, _MODE: _mode_written},
     adopt=_adopt,
     timed=Timed(never, _nothing, begin=_follow),
 )

@@ -23,11 +23,17 @@ _LONGEST_CHANGE: Final = timedelta(hours=3)
 
 @lru_cache(maxsize=256)
 def times(of: Time) -> tuple[time, ...]:
-    """Return the times of day that a time stands for: open hours and minutes are all of them, open seconds are 0."""
+    """Return the times of day that a time stands for: open hours and minutes are all of them, open seconds are 0.
+
+    There are none of an hour, minute or second that there is not.
+    """
     hours = range(24) if of.hour is None else (of.hour,)
     minutes = range(60) if of.minute is None else (of.minute,)
     second, hundredths = of.second or 0, of.hundredths or 0
-    return tuple(time(hour, minute, second, hundredths * 10_000) for hour in hours for minute in minutes)
+    try:
+        return tuple(time(hour, minute, second, hundredths * 10_000) for hour in hours for minute in minutes)
+    except ValueError:
+        return ()
 
 
 def moment_of(day: date, at: time, zone: tzinfo) -> datetime:

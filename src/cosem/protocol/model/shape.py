@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, is_dataclass
 from enum import IntEnum, IntFlag
 from typing import Annotated, Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast, overload
 
@@ -64,6 +64,7 @@ TOLERANCES: Final = {
     "compact-rows": "a compact-array in place of an array of rows",
     "bare-row": "a row of one column without the structure around it",
     "date-time-tag": "date-time, date and time under their own tags in place of an octet-string, or the reverse",
+    "time-of-day": "a time of day with an hour, minute, second or hundredth that there is not, such as 24:00",
 }
 
 
@@ -100,14 +101,29 @@ class Enumeration(IntEnum):
 def decode_exactly(shape: Shape[T], data: Data) -> T:
     """Decode without any tolerance, as a server must that answers type-unmatched."""
     value = shape.decode(data)
-    if not same(shape.encode(value), data):
+    if _deviates(shape, value, data):
         raise ShapeError(f"expected exactly {shape.name}, have {describe(data)}")
     return value
 
 
 def deviates(shape: Shape[Any], data: Data) -> bool:
     """Tell whether `data` decodes only thanks to a tolerance."""
-    return not same(shape.encode(shape.decode(data)), data)
+    return _deviates(shape, shape.decode(data), data)
+
+
+def _deviates(shape: Shape[T], value: T, data: Data) -> bool:
+    return not same(shape.encode(value), data) or not all(each.exists for each in _times_in(value))
+
+
+def _times_in(value: object) -> Iterator[Time]:
+    if isinstance(value, Time):
+        yield value
+    elif isinstance(value, tuple):
+        for each in cast("tuple[object, ...]", value):
+            yield from _times_in(each)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _times_in(getattr(value, field.name))
 
 
 def describe(data: object) -> str:

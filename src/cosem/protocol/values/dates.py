@@ -211,6 +211,11 @@ class Time(_Octets):
         """0 … 99, or None."""
         return _field(self.octets[3])
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is such a time; others, such as 24:00, may come from a peer."""
+        return all(each <= most or each == _NOT_SPECIFIED for each, most in zip(self.octets, _LATEST, strict=True))
+
     def replace(self, **fields: int | None) -> Time:
         """Return the same time with some fields changed."""
         return Time(**{**_fields_of(self, _TIME_FIELDS), **fields})
@@ -451,6 +456,9 @@ def _date_octets(year: int | None, month: int | None, day: int | None, weekday: 
     _check("day", day, 1, 31, LAST_DAY, SECOND_LAST_DAY)
     _check("weekday", weekday, 1, 7)
     return (0xFFFF if year is None else year).to_bytes(2, "big") + bytes((_octet(month), _octet(day), _octet(weekday)))
+
+
+_LATEST: Final = (23, 59, 59, 99)
 
 
 def _time_octets(hour: int | None, minute: int | None, second: int | None, hundredths: int | None) -> bytes:

@@ -129,6 +129,8 @@ TOLERATED: list[tuple[Any, Data, Any]] = [
     (ROWS, Array((Unsigned(1), Unsigned(2))), ((1,), (2,))),
     (flags(Colour, 3), BitString("10100000"), Colour.RED | Colour.BLUE),
     (flags(Colour, 3), BitString("1"), Colour.RED),
+    (Time, OctetString(b"\x18\0\0\0"), Time.from_octets(b"\x18\0\0\0")),
+    (array(Time), Array((OctetString(b"\xff\x3c\0\0"),)), (Time.from_octets(b"\xff\x3c\0\0"),)),
 ]
 
 
