@@ -74,7 +74,11 @@ def complain(
 
     `maker` are the FLAG letters of whoever made the meter, where that is known.
     """
-    if isinstance(error, ConfigurationError | LocalProtocolError) or phase is Phase.PREPARING:
+    if isinstance(error, ConfigurationError):
+        for line in f"error: {error}".split("\n"):  # all that is wrong in a file, one a line
+            say(line)
+        return
+    if isinstance(error, LocalProtocolError) or phase is Phase.PREPARING:
         say(f"error: {error}")
         return
     lost = exit_code(error, phase) == SESSION_LOST

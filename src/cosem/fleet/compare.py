@@ -147,11 +147,14 @@ def _captured(
 ) -> None:
     truth = {(each.profile, each.reference, each.time): each.raw for each in captured}
     begin = min((each.time for each in captured), default=None)
+    begins: dict[str, datetime] = {}  # one profile holds fewer days than another
+    for row in captured:
+        begins[row.profile] = min(row.time, begins.get(row.profile, row.time))
     end = max((each.time for each in captured), default=None)
     seen: set[tuple[str, str, datetime]] = set()
     for each in stored:
         profile, reference = _signal(each)
-        if begin is None or end is None or not begin <= each.time <= end:
+        if begin is None or end is None or not begins.get(profile, begin) <= each.time <= end:
             continue  # the ledger does not go that far
         key = profile, reference, each.time
         true = truth.get(key)

@@ -49,6 +49,8 @@ from cosem.meter.pushing import LAST_GASPS, PushAttempt
 LOOK_AGAIN: Final = 1.0
 """Real seconds after which it is looked again what is due, for virtual time may have been stepped."""
 
+AT_A_LOOK: Final = 64
+"""Pushes that begin before others get their turn: connections, signals, and who tells how it goes."""
 
 _EVENTS: Final = {
     What.LAST_GASP: MeterEvent.POWER_DOWN,
@@ -86,6 +88,8 @@ class Outward:
         """Who has something to push, and why."""
         self._due: list[tuple[datetime, int]] = []
         """When who tries next: those whose push is under way, and not being tried."""
+        self._next: dict[int, datetime] = {}
+        """Which of the times there counts for each of them: what became earlier is there twice."""
         self._visits: dict[int, tuple[Meter, AbstractContextManager[Meter]]] = {}
         self._trying: dict[int, asyncio.Task[None]] = {}
         self._look = asyncio.Event()
@@ -153,14 +157,19 @@ class Outward:
         return now - since + settings.every
 
     def _begin_due(self, now: datetime) -> None:
-        """Begin what is due until now, as far as there is room."""
-        while self._happened and self._has_room:
+        """Begin some of what is due until now, as far as there is room."""
+        left = AT_A_LOOK
+        while left and self._happened and self._has_room:
+            left -= 1
             self._begin(*self._happened.popleft(), now)
-        while self._cycle is not None and self._has_room:
+        while left and self._cycle is not None and self._has_room:
             if self._turn == len(self._order):
-                self._cycle, self._turn = self._cycle + self.settings.every, 0
+                # What was due in cycles that are over by now would be one push with that of the last of them.
+                missed = max((now - self._cycle) // self.settings.every, 1)
+                self._cycle, self._turn = self._cycle + missed * self.settings.every, 0
             if self._cycle + timedelta(seconds=self._offsets[self._turn]) > now:
                 break
+            left -= 1
             number = self._order[self._turn]
             self._turn += 1
             if self._powered(number):
@@ -179,10 +188,9 @@ class Outward:
         if item is None:
             self._leave(number)
             return
-        self.counts.begun += 1
         if self._population.secured(number):
             meter.pushes.describe(device, item.instance, client=MANAGEMENT_CLIENT)
-        meter.pushes.begin(device, item, now, at_once=event in LAST_GASPS)
+        self.counts.begun += meter.pushes.begin(device, item, now, at_once=event in LAST_GASPS)
         self._go_on(number, meter)
 
     def _visit(self, number: int) -> Meter:
@@ -194,6 +202,7 @@ class Outward:
 
     def _leave(self, number: int) -> None:
         meter, visit = self._visits.pop(number)
+        self._next.pop(number, None)
         meter.pushes.lose()
         visit.__exit__(None, None, None)
 
@@ -206,17 +215,21 @@ class Outward:
             self.counts.given_up += not ended.delivered
         due = meter.pushes.deadline()
         if due is not None:
-            heapq.heappush(self._due, (due, number))
+            if number not in self._next or due < self._next[number]:
+                self._next[number] = due
+                heapq.heappush(self._due, (due, number))
         elif number not in self._trying:
             self._leave(number)
 
     def _try_due(self, now: datetime) -> None:
         while self._due and self._due[0][0] <= now and len(self._trying) < self.settings.at_once:
-            _, number = heapq.heappop(self._due)
-            found = self._visits.get(number)
-            if found is None or number in self._trying:
-                continue  # it is over, or being tried
-            meter, _ = found
+            due, number = heapq.heappop(self._due)
+            if self._next.get(number) != due:
+                continue  # it is over, or was due earlier
+            del self._next[number]
+            if number in self._trying:
+                continue
+            meter, _ = self._visits[number]
             self._has_lost(number, meter)
             meter.pushes.tick(now)
             attempts = meter.pushes.outgoing()
@@ -260,6 +273,8 @@ class Outward:
 
     def _patience(self) -> float:
         """Return for how many real seconds nothing is due."""
+        if self._happened and self._has_room:
+            return 0.0
         due = [self._due[0][0]] if self._due and len(self._trying) < self.settings.at_once else []
         cycle = self._cycle
         if cycle is not None and self._has_room:

@@ -160,23 +160,28 @@ class Pushes:
 
     # -- pushing ------------------------------------------------------------------------------------------------------
 
-    def begin(self, device: LogicalDevice, item: Item, time: datetime, *, at_once: bool = False) -> None:
-        """Begin a push at a time; `at_once` goes without delay, without windows and without a second attempt."""
+    def begin(self, device: LogicalDevice, item: Item, time: datetime, *, at_once: bool = False) -> bool:
+        """Begin a push at a time; `at_once` goes without delay, without windows and without a second attempt.
+
+        Return whether it is a push of its own, now or after the one that runs.
+        """
         key = device.sap, item.instance
         running = self._running.get(key)
         if running is not None and not at_once:
-            running.again = running.attempts > 0
-            return
+            follows = running.attempts > 0 and not running.again
+            running.again |= follows
+            return follows
         plan = push_setup.plan(Visit(device, time), item)
         if at_once:
             plan = replace(plan, windows=(), randomisation=0, retries=0)
         due = self._first(plan, time)
         if due is None:
             self._events.append(PushEnded(*key, False, 0, "no communication window opens"))
-            return
+            return True
         self._running[key] = _Push(device, item, plan, due, last_gasp=at_once)
         if self.wake is not None:
             self.wake()
+        return True
 
     def end(self, device: LogicalDevice, item: Item) -> None:
         """End the push that runs, if any; an attempt that is under way is its last."""

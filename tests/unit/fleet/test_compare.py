@@ -79,6 +79,15 @@ def test_a_time_at_which_nothing_was_captured() -> None:
     assert (finding.kind, finding.time, finding.stored, finding.true) == (Kind.WRONG, odd.time, 100, None)
 
 
+def test_a_profile_is_judged_from_where_its_own_rows_begin() -> None:
+    """One that holds ten days has lost what another, which holds years, still has."""
+    daily = Measured(TIME - timedelta(days=30), "KFM1", "1.0.99.2.0.255", ENERGY, 7)
+    found = verdict(
+        "KFM1", [daily, *TRUTH], [stored(-1, 99), *(stored(place, 100 + place) for place in range(4))], WANTED
+    )
+    assert (found.right, found.counts) == (4, {})
+
+
 def test_what_was_never_asked_for_is_lost_when_there_was_time_for_it() -> None:
     said = verdict("KFM1", TRUTH, [], WANTED, late=2 * QUARTER)
     assert [each.time for each in said.findings] == [TIME, TIME + QUARTER]

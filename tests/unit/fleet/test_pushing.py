@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from cosem.fleet.keys import FleetKeys
 from cosem.fleet.misbehaving import Misbehaving, Misbehaviour
 from cosem.fleet.population import Group, Population
 from cosem.fleet.push_setup import LONGEST_CYCLE, LONGEST_WAIT, MOST_RETRIES, SETUP, PushSettings, setup_for
+from cosem.fleet.pushing import AT_A_LOOK
 from cosem.fleet.scenario import FirmwareWave, Outage, Scenario, Tamper
 from cosem.io.aio.listening import Listener, ListenLimits, listen
 from cosem.io.stream import Stream
@@ -232,6 +234,33 @@ def test_who_has_no_power_does_not_try_again() -> None:
             await until(lambda: served.state.pushes_given_up == COUNT // 2)
             await until(lambda: outward.counts.attempts == COUNT + COUNT // 2 and not outward.trying)
             assert served.state.pushes_under_way == COUNT // 2
+
+    on_loopback(main)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_cycles_that_passed_at_once_are_one_push_and_hold_nobody_up(heard: bool) -> None:
+    """Virtual time may go faster than pushes can be made: whoever comes must be served all the same."""
+
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        async with await head_end.listen() as listener:
+            port = listener.port
+            if not heard:
+                await listener.close()
+            count = 3 * AT_A_LOOK
+            push = settings(port, every=timedelta(seconds=1), spread=timedelta(seconds=1), retries=0)
+            async with fleet(push, clock, count=count) as served:
+                outward = served.outward
+                assert outward is not None
+                clock.step(timedelta(days=1))
+                looks = [outward.counts.begun]
+                async with asyncio.timeout(20):
+                    while outward.counts.delivered + outward.counts.given_up < count or outward.under_way:
+                        await asyncio.sleep(0)
+                        looks.append(outward.counts.begun)
+                assert max(later - earlier for earlier, later in pairwise(looks)) <= AT_A_LOOK
+                assert outward.counts.begun == outward.counts.delivered + outward.counts.given_up <= 3 * count
 
     on_loopback(main)
 

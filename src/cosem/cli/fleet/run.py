@@ -252,6 +252,7 @@ def fleet(
     except KeyboardInterrupt:
         pass  # where the system has no signal handlers of the event loop
     finally:
+        clock.speed = 0  # profiles hold so many rows, and those of the run must not leave them while they are written
         if served.ledger is not None:
             with served.ledger as truth:
                 _write_measured(population, truth, begun, clock.now())
