@@ -194,13 +194,13 @@ class Pushes:
     def lose(self, *, but_last_gasps: bool = False) -> int:
         """Forget every push that runs, as a meter does that has lost its power, or all but those that tell so.
 
-        Returns how many those were.
+        Return how many those were, with those that were to follow them.
         """
-        running = len(self._running)
         kept = {key: push for key, push in self._running.items() if but_last_gasps and push.last_gasp}
+        lost = sum(1 + push.again for key, push in self._running.items() if key not in kept)
         self._running = kept
         self._ready = [push for push in self._ready if any(push is each for each in kept.values())]
-        return running - len(kept)
+        return lost
 
     def rest(self, until: datetime) -> None:
         """Push nothing until a time; what is due before waits for it."""

@@ -364,6 +364,15 @@ def test_power_that_is_gone_takes_what_waits_along() -> None:
     assert meter.pushes.deadline() is None
 
 
+def test_what_was_to_follow_is_lost_with_what_runs() -> None:
+    meter = a_meter()
+    run(meter, PushSetupVersion0(SETUP).push)
+    assert len(attempts(meter)) == 1
+    run(meter, PushSetupVersion0(SETUP).push)
+    assert (meter.pushes.lose(), meter.pushes.lose()) == (2, 0)
+    assert not meter.pushes.running
+
+
 def test_only_the_events_described_set_it_off() -> None:
     meter = a_meter()
     meter.pushes.describe(meter.management, SETUP, on=[MeterEvent.LIMIT_EXCEEDED])
