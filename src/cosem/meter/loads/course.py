@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib.resources import files
 from itertools import accumulate
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from cosem.meter.loads.chance import chance
 
@@ -78,35 +78,64 @@ class Course:
         return flowed, step, self._shapes[_kinds()[day]][1] * self._factors[day] / GRAINS
 
 
+class Flowing(Protocol):
+    """What flows of something."""
+
+    def around(self, moment: Moment) -> tuple[float, float, float]:
+        """Return what `around` says of the grain of a moment, in the size that belongs to its seed."""
+        ...
+
+
 class Moment:
-    """One time of one seed: what its flows at that time have in common, and those that were asked for.
+    """One time of one seed: what of its flows were asked for at that time, and what they have in common.
 
     Part of what flows in a grain comes in the one before, as the seed has it: the same part in all figures of a meter,
     so that they stay the sums of each other. Within a grain the flow is even, so that energy is power times time.
     """
 
-    __slots__ = ("_begun", "_comes", "_following", "_grows", "flows", "number", "seconds", "seed")
+    __slots__ = ("_early", "_flowed", "_flows", "_next", "_part", "number", "seconds", "seed")
 
     def __init__(self, seed: int, seconds: float) -> None:
         self.seed = seed
         self.seconds = seconds
         count, passed = divmod(seconds, GRAIN)
         self.number = number = int(count)
-        early, after = UNREST * chance(seed, number), UNREST * chance(seed, number + 1)
-        part = passed / GRAIN
-        self._begun, self._following = early + (1 - early) * part, after * part
-        """How much of what `around` has for this grain and for the next one has flowed."""
-        self._grows, self._comes = (1 - early) * _GRAINS_OF_HOUR, after * _GRAINS_OF_HOUR
-        """How much of either flows in an hour now."""
-        self.flows: dict[object, tuple[float, float]] = {}
-        """What was asked for before, by what it is of."""
+        self._part = passed / GRAIN
+        self._early = UNREST * chance(seed, number)
+        self._next: float | None = None
+        """The same of the next grain, once it is needed: where a grain begins, energy does not."""
+        self._flowed: dict[Flowing, float] = {}
+        self._flows: dict[Flowing, float] = {}
 
-    def flowed(self, begun: float, step: float, following: float) -> tuple[float, float]:
-        """Return how much has flowed, and how much flows in an hour now, of what `around` says of its grain."""
-        if self.seconds < 0:
-            return 0.0, 0.0
-        flowed = begun + self._begun * step + self._following * following
-        return flowed, self._grows * step + self._comes * following
+    def flowed(self, flow: Flowing) -> float:
+        """Return how much has flowed of something."""
+        flowed = self._flowed.get(flow)
+        if flowed is None:
+            flowed = 0.0
+            if self.seconds >= 0:
+                begun, step, following = flow.around(self)
+                flowed = begun + self._early * step
+                if self._part:
+                    flowed += self._grown(step, following) * self._part
+            self._flowed[flow] = flowed
+        return flowed
+
+    def flows(self, flow: Flowing) -> float:
+        """Return how much flows of something in an hour now."""
+        flows = self._flows.get(flow)
+        if flows is None:
+            flows = 0.0
+            if self.seconds >= 0:
+                _, step, following = flow.around(self)
+                flows = self._grown(step, following) * _GRAINS_OF_HOUR
+            self._flows[flow] = flows
+        return flows
+
+    def _grown(self, step: float, following: float) -> float:
+        """Return how much flows in this grain."""
+        if self._next is None:
+            self._next = UNREST * chance(self.seed, self.number + 1)
+        return (1 - self._early) * step + self._next * following
 
 
 def around(terms: Sequence[Term], number: int) -> tuple[float, float, float]:

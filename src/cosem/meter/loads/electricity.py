@@ -103,18 +103,15 @@ class Flow:
         self._phases = PHASES if phase is None else (phase,)
         self._tariff = tariff
 
-    def at(self, moment: Moment) -> tuple[float, float]:
-        """Return what has flowed and what flows; figures that are read at one moment have some of it in common."""
-        found = moment.flows.get(self)
-        if found is None:
-            of = site(self._kind, moment.seed)
-            begun, step, following, sun, ray, next_ray = _of_one(self, of.pattern, moment.number)
-            takes, delivers = of.takes, of.delivers
-            begun, step, following = takes * begun, takes * step, takes * following
-            if delivers:  # few have a roof
-                begun, step, following = begun + delivers * sun, step + delivers * ray, following + delivers * next_ray
-            found = moment.flows[self] = moment.flowed(begun, step, following)
-        return found
+    def around(self, moment: Moment) -> tuple[float, float, float]:
+        """Return what `around` says of the grain of a moment, in the size of the site that its seed is."""
+        of = site(self._kind, moment.seed)
+        begun, step, following, sun, ray, next_ray = _of_one(self, of.pattern, moment.number)
+        takes, delivers = of.takes, of.delivers
+        begun, step, following = takes * begun, takes * step, takes * following
+        if delivers:  # few have a roof
+            begun, step, following = begun + delivers * sun, step + delivers * ray, following + delivers * next_ray
+        return begun, step, following
 
     def terms(self, pattern: Pattern) -> tuple[list[Term], list[Term]]:
         """Return the courses of what is taken and of what is delivered, for sites that take and deliver 1 in a day."""
@@ -160,19 +157,19 @@ def _courses(shape: str, quantity: str, tariff: int | None) -> tuple[bool, str, 
 
 def _energy(flow: Flow, moment: Moment) -> float:
     """Return Wh or varh since the epoch."""
-    return int((moment.flows.get(flow) or flow.at(moment))[0])
+    return int(moment.flowed(flow))
 
 
 def _total(tariffs: tuple[Flow, ...], moment: Moment) -> float:
     """Return what the tariffs show together."""
-    total, known = 0, moment.flows
+    total = 0
     for flow in tariffs:
-        total += int((known.get(flow) or flow.at(moment))[0])
+        total += int(moment.flowed(flow))
     return total
 
 
 def _power(flow: Flow, moment: Moment) -> float:
-    return (moment.flows.get(flow) or flow.at(moment))[1]
+    return moment.flows(flow)
 
 
 def _voltage(phase: int, moment: Moment) -> float:
@@ -195,8 +192,8 @@ class Powers:
 
     def at(self, moment: Moment) -> tuple[float, float]:
         """Return what is taken, and what is taken in and across, each less what is delivered; in W and var."""
-        active = self.taken.at(moment)[1] - self.delivered.at(moment)[1]
-        return active, self.inward.at(moment)[1] - self.outward.at(moment)[1]
+        active = moment.flows(self.taken) - moment.flows(self.delivered)
+        return active, moment.flows(self.inward) - moment.flows(self.outward)
 
 
 def _current(powers: Powers, phase: int, moment: Moment) -> float:

@@ -61,25 +61,22 @@ class Stream:
     def __init__(self, kind: str) -> None:
         self._kind = kind
 
-    def at(self, moment: Moment) -> tuple[float, float]:
-        """Return what has flowed and what flows; figures that are read at one moment have it in common."""
-        found = moment.flows.get(self)
-        if found is None:
-            daily = pipe(self._kind, moment.seed).daily
-            begun, step, following = around(_terms(self._kind), moment.number)
-            found = moment.flows[self] = moment.flowed(daily * begun, daily * step, daily * following)
-        return found
+    def around(self, moment: Moment) -> tuple[float, float, float]:
+        """Return what `around` says of the grain of a moment, in the size of the pipe that its seed is."""
+        daily = pipe(self._kind, moment.seed).daily
+        begun, step, following = around(_terms(self._kind), moment.number)
+        return daily * begun, daily * step, daily * following
 
 
 _STREAMS: Final = {kind: Stream(kind) for kind in ("gas", "water", "heat")}
 
 
 def _total(kind: str, moment: Moment) -> float:
-    return _STREAMS[kind].at(moment)[0]
+    return moment.flowed(_STREAMS[kind])
 
 
 def _rate(kind: str, moment: Moment) -> float:
-    return _STREAMS[kind].at(moment)[1]
+    return moment.flows(_STREAMS[kind])
 
 
 # -- gas ---------------------------------------------------------------------------------------------------------------

@@ -6,17 +6,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from math import inf
-from typing import Protocol
 
-from cosem.meter.loads.course import Moment
-
-
-class Flowing(Protocol):
-    """What flows, by what it is of."""
-
-    def at(self, moment: Moment) -> tuple[float, float]:
-        """Return how much has flowed, and how much flows in an hour."""
-        ...
+from cosem.meter.loads.course import Flowing, Moment
 
 
 class Supply:
@@ -46,16 +37,20 @@ class Supply:
         edges = self._known()
         return zip(edges[::2], [*edges[1::2], inf], strict=False)
 
-    def at(self, flow: Flowing, seconds: float) -> tuple[float, float]:
-        """Return how much of one has flowed, and how much flows in an hour."""
+    def flowed(self, flow: Flowing, seconds: float) -> float:
+        """Return how much has flowed of something."""
         count = bisect_right(self._known(), seconds)
-        if not count:
-            return flow.at(Moment(self._seed, seconds))
         if count % 2:
-            return self._stands(flow, count // 2), 0.0
+            return self._stands(flow, count // 2)
+        flowed = self._flowed(flow, seconds)
+        if not count:
+            return flowed
         stood, would = self._stopped(flow, count // 2)[count // 2 - 1]
-        flowed, flows = flow.at(Moment(self._seed, seconds))
-        return stood + (flowed - would), flows
+        return stood + (flowed - would)
+
+    def open_at(self, seconds: float) -> bool:
+        """Tell whether the breaker is open, so that nothing flows."""
+        return bisect_right(self._known(), seconds) % 2 == 1
 
     def _stands(self, flow: Flowing, over: int) -> float:
         """Return what had come when the breaker opened after so many times that are over."""
@@ -73,7 +68,7 @@ class Supply:
         return known
 
     def _flowed(self, flow: Flowing, seconds: float) -> float:
-        return flow.at(Moment(self._seed, seconds))[0]
+        return Moment(self._seed, seconds).flowed(flow)
 
     def _known(self) -> list[float]:
         edges = self._edges
@@ -85,26 +80,17 @@ class Supply:
 class _Supplied(Moment):
     """A moment of a load behind a breaker."""
 
-    __slots__ = ()
+    __slots__ = ("_supply",)
 
     def __init__(self, supply: Supply, seed: int, seconds: float) -> None:
         super().__init__(seed, seconds)
-        self.flows = _Flows(supply, seconds)
-
-
-class _Flows(dict[object, tuple[float, float]]):
-    """What flows at a moment, reckoned when it is asked for first."""
-
-    __slots__ = ("_seconds", "_supply")
-
-    def __init__(self, supply: Supply, seconds: float) -> None:
-        super().__init__()
         self._supply = supply
-        self._seconds = seconds
 
-    def get(self, flow: Flowing, _: object = None) -> tuple[float, float]:  # type: ignore[override]  # never default
-        """Return what is known of a flow, or reckon it."""
-        found = super().get(flow)
-        if found is None:
-            found = self[flow] = self._supply.at(flow, self._seconds)
-        return found
+    def flowed(self, flow: Flowing) -> float:
+        flowed = self._flowed.get(flow)
+        if flowed is None:
+            flowed = self._flowed[flow] = self._supply.flowed(flow, self.seconds)
+        return flowed
+
+    def flows(self, flow: Flowing) -> float:
+        return 0.0 if self._supply.open_at(self.seconds) else super().flows(flow)

@@ -10,9 +10,19 @@ SHAPES = sorted(data()["shapes"])
 WEEK = 7 * DAY
 
 
+class Terms:
+    """What flows by some courses."""
+
+    def __init__(self, terms: list[Term]) -> None:
+        self.terms = terms
+
+    def around(self, moment: Moment) -> tuple[float, float, float]:
+        return around(self.terms, moment.number)
+
+
 def flowed(terms: list[Term], seed: int, seconds: float) -> tuple[float, float]:
-    moment = Moment(seed, seconds)
-    return moment.flowed(*around(terms, moment.number))
+    moment, flow = Moment(seed, seconds), Terms(terms)
+    return moment.flowed(flow), moment.flows(flow)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
