@@ -72,6 +72,18 @@ def test_rows_that_are_computed_are_those_that_are_captured(by: timedelta) -> No
         assert all(int(later) >= int(earlier) for earlier, later in zip(before[2:], after[2:], strict=True))
 
 
+@pytest.mark.parametrize("by", [timedelta(days=1), -timedelta(days=1), -timedelta(minutes=40)])
+def test_the_past_of_a_profile_stays_as_it_was(by: timedelta) -> None:
+    text = '[meter]\nname = "KFM1020000000001"\n[load]\nkind = "household"\n'
+    text += '[[object]]\nclass = "Register"\ninstance = "1.0.1.8.0.255"\n[[profile]]\ninstance = "1.0.99.2.0.255"\n'
+    text += 'columns = ["0.0.1.0.0.255:time", "1.0.1.8.0.255:value"]\nperiod = 900\nentries = 96\n'
+    now = Now(BEGIN)
+    meter = parse(text, clock=now)
+    before = tuple(meter.value(CAPTURED.buffer))
+    set_by(meter, by)
+    assert tuple(meter.value(CAPTURED.buffer)) == before
+
+
 def test_a_range_of_rows_has_what_came_twice_twice_and_nothing_of_what_was_jumped_over() -> None:
     now = Now(BEGIN)
     meter = household(3, clock=now)

@@ -83,7 +83,7 @@ class HistoryRows(CapturedRows):
 class ComputedRows(Sequence[Row]):
     """Rows for times at equal distances, or at `times`, computed when they are looked at, and captured ones behind."""
 
-    __slots__ = ("_captured", "_computed", "_first", "_places", "_profile", "_times", "_visit")
+    __slots__ = ("_captured", "_computed", "_era", "_first", "_places", "_profile", "_times", "_visit")
 
     def __init__(
         self,
@@ -95,6 +95,7 @@ class ComputedRows(Sequence[Row]):
         places: range | None = None,
         times: Sequence[datetime] | None = None,
     ) -> None:
+        *_, self._era = visit.device.meter.eras(visit.time)  # they are from before anybody could set the clock
         self._times = times
         self._profile = profile
         self._visit = visit
@@ -125,4 +126,5 @@ class ComputedRows(Sequence[Row]):
             return self._captured[place - self._computed]
         times = self._times
         time = self._first + timedelta(seconds=place * self._profile.period) if times is None else times[place]
-        return self._profile.row(self._visit.at(time.astimezone(self._visit.time.tzinfo)))
+        with self._visit.device.meter.seen_in(self._era):
+            return self._profile.row(self._visit.at(time.astimezone(self._visit.time.tzinfo)))
