@@ -1,8 +1,8 @@
 """Holds complete secured sessions with many meters for some seconds; prints how many, and what went over the line.
 
-{"host", "port", "meters", "keys", "registers", "span", "tasks", "seconds"} is its one argument; with "echo", a list of
-octets sent and received in turn, it says as much to a bare echo instead. With "pid" it prints as well what each session
-cost the first thread of that process in CPU time, for one slice of time after the other.
+{"host", "port", "meters", "keys", "registers", "span", "rows", "tasks", "seconds"} is its one argument; with "echo", a
+list of octets sent and received in turn, it says as much to a bare echo instead. With "pid" it prints as well what each
+session cost the first thread of that process in CPU time, for one slice of time after the other.
 """
 
 import asyncio
@@ -25,7 +25,6 @@ from cosem.protocol.profile.address import ConnectionUrl
 from cosem.store.memory import MemoryCounterStore
 
 PROFILE = ProfileGeneric("1.0.99.1.0.255")
-ROWS = 4
 BEGIN = time.time_ns() // 100_000 % (1 << 31)
 """Ten thousand a second: more than are used."""
 SLICE = 0.2
@@ -73,7 +72,7 @@ async def session(client, asked):
         values = await client.many([Register(name).value for name in asked["registers"]])
         rows = await client.get(PROFILE.buffer.range(since, until))
     assert len(values) == len(asked["registers"])
-    assert len(rows) == ROWS, rows
+    assert len(rows) == asked["rows"], rows
 
 
 async def script_of(url, entry, asked):
