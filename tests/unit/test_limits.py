@@ -115,6 +115,7 @@ CONSTANTS: dict[str, tuple[str, str]] = {
     "fleet/push_setup.py:LONGEST_CYCLE": (PUSHING, "test_how_meters_may_push"),
     "fleet/push_setup.py:LONGEST_WAIT": (PUSHING, "test_how_meters_may_push"),
     "fleet/push_setup.py:MOST_RETRIES": (PUSHING, "test_how_meters_may_push"),
+    "fleet/scenario.py:LONGEST_SPAN": ("unit/fleet/test_file.py", "test_what_no_fleet_could_be_is_refused_at_its_key"),
     "fleet/scenario.py:LONGEST_VERSION": (EFFECTS, "test_what_can_happen"),
     "fleet/scenario.py:MOST_PPM": (EFFECTS, "test_what_can_happen"),
     "io/aio/scrape.py:LONGEST_HEAD": ("unit/io/aio/test_scrape.py", "test_how_long_a_request_may_be"),

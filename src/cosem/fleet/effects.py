@@ -48,9 +48,13 @@ class Effects:
         return Effects(self.scenario, self._count, self._seed, own)
 
     def updated_at(self, wave: int, number: int) -> datetime:
-        """Return when a firmware wave reaches a meter of its region."""
+        """Return when a firmware wave reaches a meter of its region: one without power when that is back."""
         said = self.scenario.firmware[wave]
-        return said.at + said.length * self._drawn(_UPDATE, wave, number)
+        at = said.at + said.length * self._drawn(_UPDATE, wave, number)
+        for down, up in self._without_power(number):
+            if down < at + said.reboot and at < up:
+                at = up
+        return at
 
     def updates(self, number: int) -> list[tuple[datetime, str]]:
         """Return since when a meter has which versions, beside the one it came with."""
@@ -90,6 +94,12 @@ class Effects:
 
         Of outages that overlap or follow at once, one is made.
         """
+        found = self._without_power(number)
+        drifts = self.drifts(number) if found else ()
+        return [(_drifted(down, drifts), _drifted(up, drifts)) for down, up in found] if drifts else found
+
+    def _without_power(self, number: int) -> list[tuple[datetime, datetime]]:
+        """Return from when to when, truly, a meter has no power."""
         concerned = (each for each in self.scenario.outages if self._concerns(each.region, number))
         found: list[tuple[datetime, datetime]] = []
         for down, up in sorted((each.at, each.at + each.length) for each in concerned):
@@ -97,8 +107,7 @@ class Effects:
                 found[-1] = (found[-1][0], max(found[-1][1], up))
             else:
                 found.append((down, up))
-        drifts = self.drifts(number) if found else ()
-        return [(_drifted(down, drifts), _drifted(up, drifts)) for down, up in found] if drifts else found
+        return found
 
     def drifts(self, number: int) -> Drifts:
         """Return how a meter's clock goes wrong, by the scenario and of its own accord."""

@@ -129,12 +129,17 @@ def parse(text: str, source: str = "fleet", folder: Path = Path()) -> FleetFile:
 def _fleet(table: Table, gathered: Gathered) -> dict[str, Any]:
     found: dict[str, Any] = {"seed": gathered.take(lambda: table.integer("seed", 0), 0)}
     if "listen" in table:
-        listen = gathered.take(lambda: table.converted("listen", ConnectionUrl.parse))
+        listen = gathered.take(lambda: table.converted("listen", _usual))
         if listen is not None:
             found["listen"] = listen
     found["secret"] = gathered.take(lambda: table.optional("secret", str))
     gathered.finish(table)
     return found
+
+
+def _usual(text: str) -> ConnectionUrl:
+    """Return the URL where meters are that have no place of their own: one meter at least can be there."""
+    return Place(range(1), ConnectionUrl.parse(text)).url
 
 
 def _time(table: Table, gathered: Gathered) -> dict[str, Any]:
@@ -227,6 +232,8 @@ def _group(table: Table, gathered: Gathered, folder: Path) -> tuple[Group, tuple
     count = gathered.take(lambda: table.integer("count"), 1)
     if count < 1:
         gathered.add(table.refusal("count", f"expected 1 or more, not {count}"))
+    if count > MOST_METERS:
+        gathered.add(table.refusal("count", f"a fleet has {MOST_METERS} meters at most, not {count}"))
     kinds = gathered.take(lambda: table.given("kind", _kinds), Kinds()) if "kind" in table else Kinds()
     seed = gathered.take(lambda: table.optional_integer("seed"))
     secured = gathered.take(lambda: table.converted("security", _security, True), True)

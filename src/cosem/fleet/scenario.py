@@ -32,7 +32,8 @@
 
 Everything follows from the seed: which meters gasp, and in which order all come back. In an outage a meter captures
 nothing and its registers of electrical energy stand still (see `cosem.fleet.outages`); the restart after an update is
-no outage, and what was due in it is made up for.
+no outage, and what was due in it is made up for. A meter without power is updated when that is back; who is tampered
+with in the dark notes it, and says nothing.
 
 A firmware wave and a change of tariff are what the image transfer and the activity calendar of a meter tell as well.
 Where a client has activated an image or a calendar of its own, what that says holds from then on.
@@ -57,6 +58,11 @@ MOST_PPM: Final = 100_000
 """A clock that goes wrong by more would run past the others within a day."""
 
 LONGEST_VERSION: Final = 64
+
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 2999
+LONGEST_SPAN: Final = timedelta(days=36_525)
+"""Times and spans of a fleet end long before the calendar does, which rows and outages would run out of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +289,8 @@ def time_of(given: object) -> datetime:
         raise ConfigurationError("expected a time such as 2026-03-01T08:00:00+01:00")
     if given.tzinfo is None:
         raise ConfigurationError("expected a time with its offset, such as 2026-03-01T08:00:00+01:00")
+    if not FIRST_YEAR <= given.year <= LAST_YEAR:
+        raise ConfigurationError(f"expected a time in the years {FIRST_YEAR} to {LAST_YEAR}, not in {given.year}")
     return given
 
 
@@ -296,7 +304,6 @@ def _form(word: str) -> TariffForm:
 def span_of(table: Table, key: str, default: float | None = None) -> timedelta:
     """Return a number of seconds of a table as a time span."""
     seconds = table.number(key) if default is None else table.number(key, default)
-    try:
-        return timedelta(seconds=seconds)
-    except (OverflowError, ValueError):
-        raise table.refusal(key, f"{seconds:g} seconds are no span of time") from None
+    if not abs(seconds) <= LONGEST_SPAN.total_seconds():
+        raise table.refusal(key, f"{seconds:g} seconds are no span of time of a fleet: that is 100 years at most")
+    return timedelta(seconds=seconds)

@@ -15,3 +15,5 @@ def text_of(path: Path) -> str:
         raise ConfigurationError(f"cannot read {path}: {problem.strerror or problem}") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"cannot read {path}: it is no UTF-8 text") from None
+    except ValueError as problem:
+        raise ConfigurationError(f"cannot read {str(path)!r}: {problem}") from None  # a name no file can have

@@ -91,6 +91,12 @@ def test_with_a_file_what_it_says_counts(cosem: Cosem, option: tuple[str, ...], 
     assert option[0] in ran.err
 
 
+def test_a_start_that_no_fleet_could_have_is_refused(cosem: Cosem) -> None:
+    ran = cosem("fleet", "--start", "0001-01-01T00:00:00+1400")
+    assert ran.code == 64
+    assert "--start: expected a time in the years 1900 to 2999, not in 1" in " ".join(ran.err.split())
+
+
 def test_all_faults_of_a_file_are_said(cosem: Cosem, tmp_path: Path) -> None:
     path = tmp_path / "fleet.toml"
     path.write_text('[[meters]]\ncount = 0\nkind = "toaster"\n')

@@ -13,7 +13,7 @@ from cosem.errors import ConfigurationError
 from cosem.fleet.clock import VirtualClock
 from cosem.fleet.director import Director, Said, What
 from cosem.fleet.effects import Effects
-from cosem.fleet.population import Population
+from cosem.fleet.population import Group, Population
 from cosem.fleet.scenario import (
     LONGEST_VERSION,
     MOST_PPM,
@@ -26,7 +26,9 @@ from cosem.fleet.scenario import (
     TariffForm,
 )
 from cosem.fleet.truth import measured
+from cosem.meter.demo import IMAGE_ACTIVATED
 from cosem.protocol.model import Data, ProfileGeneric, Register
+from cosem.protocol.model.companion import companion
 from cosem.protocol.values.dates import DateTime
 
 AT = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -97,6 +99,36 @@ def test_who_is_updated_restarts_and_says_so() -> None:
     assert {each.what for each in said} == {What.UPDATED}
     assert 1 < max(dark) < 20
     assert dark[-1] == 0
+
+
+@pytest.mark.parametrize(
+    ("at", "updated"),
+    [
+        (AT - timedelta(seconds=31), AT - timedelta(seconds=1)),  # the restart was over when the power went
+        (AT - timedelta(seconds=29), AT + HOUR + timedelta(seconds=30)),  # it was not
+        (AT + HOUR / 2, AT + HOUR + timedelta(seconds=30)),
+        (AT + HOUR, AT + HOUR + timedelta(seconds=30)),
+    ],
+)
+@pytest.mark.parametrize("known", [None, "smr-5.0"])
+def test_who_has_no_power_is_updated_when_it_is_back(known: str | None, at: datetime, updated: datetime) -> None:
+    wave = FirmwareWave(at=at, version="2.0", reboot=timedelta(seconds=30))
+    scenario = Scenario(firmware=(wave,), outages=(Outage(at=AT, length=HOUR),))
+    clock, director = VirtualClock(AT - HOUR, speed=0), Director(scenario, 1)
+    group = Group(count=1, companion=None if known is None else companion(known))
+    meters = Population((group,), clock=clock, effects=director.effects)
+    said: list[Said] = []
+    for moment, is_new in ((updated - timedelta(seconds=1), False), (updated, True)):
+        clock.step(moment - clock())
+        said += director.tick(moment)
+        with meters.visit(0) as meter:
+            meter.management.settle()
+            assert (meter.value(FIRMWARE.value) == b"2.0") is is_new
+    assert [each.time for each in said if each.what is What.UPDATED] == [updated]
+    clock.step(2 * HOUR)
+    with meters.visit(0) as meter:
+        noted = [row[0] for row in meter.value(EVENTS.buffer) if row[1] == IMAGE_ACTIVATED]
+    assert [DateTime.from_octets(bytes(at)).to_datetime(UTC) for at in noted] == [updated]
 
 
 def energies(meters: Population) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -119,6 +120,8 @@ def test_what_is_no_limit_is_told_with_all_else_that_is_wrong() -> None:
     assert len(told) == 6
 
 
+OUTAGE = "[[outage]]\nat = 2026-03-28T23:00:00Z\n"
+
 FAULTY = """
 colour = 1
 [fleet]
@@ -184,6 +187,28 @@ def test_all_that_is_wrong_is_told_at_once_with_table_and_key() -> None:
     ):
         assert sum(wanted in each for each in faults) == 1, (wanted, faults)
     assert len(faults) == 18
+
+
+@pytest.mark.parametrize(
+    ("fits", "beyond", "told"),
+    [
+        ("[time]\nstart = 1900-01-01T00:00:00+14:00", "[time]\nstart = 1899-12-31T23:59:59Z", "[time]: start: "),
+        ("[time]\nstart = 2999-12-31T23:59:59Z", "[time]\nstart = 3000-01-01T00:00:00Z", "[time]: start: "),
+        (f"{OUTAGE}length = 3155760000", f"{OUTAGE}length = 3155760001", "[[outage]] 1: length: "),
+        (f"{OUTAGE}length = 1\nstorm = 0", f"{OUTAGE}length = 1\nstorm = -3155760001", "[[outage]] 1: storm: "),
+        ('[[meters]]\nplace = "port"\nlisten = "tcp://127.0.0.1:0"\ncount = 1000000000', "", ""),
+        ("", "[[meters]]\ncount = 1000000001", "[[meters]] 2: count: "),
+        ("", "[[meters]]\ncount = 99999999999999999999", "[[meters]] 2: count: "),
+        ('[fleet]\nlisten = "hdlc+tcp://127.9.0.0:1"', '[fleet]\nlisten = "udp://127.9.0.0:1"', "[fleet]: listen: "),
+        ("", '[fleet]\nlisten = "tcp://[::1]:1"', "[fleet]: listen: "),
+        ("", '[[meters]]\ncount = 1\ndescription = "\\u0000"', "[[meters]] 2: description: "),
+    ],
+)
+def test_what_no_fleet_could_be_is_refused_at_its_key(fits: str, beyond: str, told: str) -> None:
+    parse(f"[[meters]]\ncount = 1\n{fits}" if "count" not in fits else fits)
+    if beyond:
+        with pytest.raises(ConfigurationError, match=f"^my.toml: {re.escape(told)}"):
+            parse(f"[[meters]]\ncount = 1\n{beyond}", "my.toml")
 
 
 @pytest.mark.parametrize("more", [0, 1])

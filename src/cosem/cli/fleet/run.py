@@ -32,10 +32,11 @@ from cosem.fleet.ledger import Ledger, create
 from cosem.fleet.limits import FleetLimits
 from cosem.fleet.metrics import metrics as shown
 from cosem.fleet.misbehaving import Misbehaving, Misbehaviour
+from cosem.fleet.models import MOST_METERS
 from cosem.fleet.places import Place, Way
 from cosem.fleet.population import Group, Population, first_counter
 from cosem.fleet.push_setup import PushSettings
-from cosem.fleet.scenario import Scenario
+from cosem.fleet.scenario import Scenario, time_of
 from cosem.fleet.scenario import load as load_scenario
 from cosem.fleet.truth import measured, misbehaved
 from cosem.io.aio.scrape import Scrape
@@ -60,7 +61,9 @@ def fleet(
     ] = None,
     count: Annotated[
         int | None,
-        typer.Option(min=1, help="How many meters; they count from 0. Left out: 1000.", show_default=False),
+        typer.Option(
+            min=1, max=MOST_METERS, help="How many meters; they count from 0. Left out: 1000.", show_default=False
+        ),
     ] = None,
     listen: Annotated[
         str | None,
@@ -319,6 +322,11 @@ def _said(
 ) -> FleetFile:
     """Return what the options say, as a file would."""
     meters = 1000 if count is None else count
+    if start is not None:
+        try:
+            time_of(start)
+        except ConfigurationError as error:
+            raise typer.BadParameter(f"--start: {error}") from None
     url = ConnectionUrl.parse(USUAL_PLACE if listen is None else listen)
     return FleetFile(
         groups=(Group(count=meters),),
