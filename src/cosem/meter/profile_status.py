@@ -10,7 +10,7 @@ clock invalid.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
@@ -51,6 +51,7 @@ _ROW_MISSING: Final = frozenset({MeterEvent.CLOCK_SET, MeterEvent.POWER_UP})
 """What a row that was due at that very moment is missing after, so that the period tells of it that begins then."""
 
 _MOMENT: Final = timedelta(microseconds=1)
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 _VALUE: Final = DataObject.value.index
 _WIDTHS: Final[Mapping[type, int]] = {Unsigned: 8, LongUnsigned: 16, DoubleLongUnsigned: 32}
 
@@ -64,6 +65,7 @@ class ProfileStatus:
         self.register = register
         self.bits = dict(bits)
         self.marks: tuple[tuple[datetime, int], ...] = ()
+        """What happened, by the true time: a clock that is set back shows the same times again."""
 
     def attach(self, device: LogicalDevice) -> None:
         """Let the object tell from now on; ConfigurationError where it is missing or has no room for a bit."""
@@ -83,18 +85,28 @@ class ProfileStatus:
             return
         mask = sum(1 << self.bits[told] for told in _TELLS.get(event, ()) if told in self.bits)
         if mask:
-            at = time + _MOMENT if event in _ROW_MISSING else time
+            true = device.meter.true_time_of(time)
+            at = true + _MOMENT if event in _ROW_MISSING else true
             self.marks = (*self.marks, (at, mask))[-MOST_MARKS:]
 
     def _value(self, device: LogicalDevice, given: Number, time: datetime) -> Number:
         bits = int(given)
         if time.dst() and Told.DAYLIGHT_SAVING in self.bits:
             bits |= 1 << self.bits[Told.DAYLIGHT_SAVING]
-        begin = self._begin(device, time) if self.marks else time
+        end = device.meter.true_time_of(time)
+        begin = self._true_begin(device, time, end) if self.marks else end
         for at, mask in self.marks:
-            if begin < at <= time + _MOMENT:
+            if begin < at <= end + _MOMENT:
                 bits |= mask
         return type(given)(bits)
+
+    def _true_begin(self, device: LogicalDevice, time: datetime, end: datetime) -> datetime:
+        """Return the true time at which the period began that is told of.
+
+        Where the clock jumped over its beginning, it is as long ago as the clock says at the end.
+        """
+        begin = self._begin(device, time)
+        return begin if begin == _BEGINNING else min(device.meter.true_time_of(begin), end - _since(begin, time))
 
     def _begin(self, device: LogicalDevice, time: datetime) -> datetime:
         """Return when the period began that is told of: behind the row before."""
@@ -114,4 +126,8 @@ def _last_row(device: LogicalDevice, profile: profile_generic.Profile, time: dat
     for column, value in zip(profile.columns, row, strict=False):
         if column.class_id == Clock.class_id and isinstance(value, OctetString) and len(value) == DateTime.SIZE:
             return DateTime.from_octets(bytes(value)).to_datetime(device.zone)
-    return datetime.min.replace(tzinfo=time.tzinfo)
+    return _BEGINNING
+
+
+def _since(begin: datetime, time: datetime) -> timedelta:
+    return time.astimezone(UTC) - begin.astimezone(UTC)

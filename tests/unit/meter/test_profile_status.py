@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.behaving import Now, run
+from tests.behaving import Now, run, write
 
 from cosem.errors import ConfigurationError
 from cosem.meter import Meter
@@ -20,6 +20,7 @@ from cosem.protocol.model.classes.data_storage import Data
 from cosem.protocol.model.companion import companion
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.data import LongUnsigned, Unsigned
+from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -79,6 +80,20 @@ def test_a_clock_that_is_set_by_more_than_a_minute_shows_in_the_next_row_alone(b
     meter.set_time(meter.time() + timedelta(seconds=by))
     now.later(minutes=30)
     assert statuses(meter) == [told, 0]
+
+
+def test_what_happens_after_the_clock_was_set_back_shows_in_no_row_of_before() -> None:
+    now = Now(NOON + timedelta(minutes=1))
+    text = TEXT.format(register=STATUS.instance, value="", profile=PROFILE.instance, period=900)
+    meter = parse(f'{text}[load]\nkind = "household"\n', clock=now)
+    now.later(minutes=30)
+    before = statuses(meter)
+    assert len(before) > 100
+    write(meter, Clock().time, DateTime.from_datetime(meter.time() - timedelta(hours=5)))
+    meter.management.note(MeterEvent.POWER_DOWN)
+    assert statuses(meter) == before
+    now.later(minutes=15)
+    assert statuses(meter)[-1] == VALID | ADJUSTED | POWER
 
 
 def test_a_power_failure_shows_in_the_periods_where_it_begins_and_ends() -> None:
