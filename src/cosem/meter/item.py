@@ -181,7 +181,7 @@ _MISSING: Final = object()
 class Item:
     """One object in a logical device. `state` belongs to its behaviour."""
 
-    __slots__ = ("behaviour", "class_id", "instance", "kind", "state", "values", "version", "writable")
+    __slots__ = ("_settled", "behaviour", "class_id", "instance", "kind", "state", "values", "version", "writable")
 
     def __init__(
         self,
@@ -199,6 +199,12 @@ class Item:
         self.behaviour = behaviour
         self.writable = writable
         self.state = state
+        self._settled: dict[int, Callable[[Visit], Data]] | None = None
+        """What reads each attribute that was read, of an item that does not change any more."""
+
+    def settle(self) -> None:
+        """Take note that from now on many devices use this item as it is."""
+        self._settled = {}
 
     def attributes(self) -> Iterator[int]:
         """Numbers of the attributes that have a value, in order."""
@@ -241,6 +247,14 @@ class Item:
 
     def reading(self, index: int) -> Callable[[Visit], Data]:
         """Return what reads attribute `index` as it is held now."""
+        if self._settled is None:
+            return self._reading(index)
+        reading = self._settled.get(index)
+        if reading is None:
+            reading = self._settled[index] = self._reading(index)
+        return reading
+
+    def _reading(self, index: int) -> Callable[[Visit], Data]:
         if index == LOGICAL_NAME:
             return lambda _: OctetString(self.instance.octets)
         held = self.values.get(index, _MISSING)
@@ -293,6 +307,7 @@ class Item:
         for name in Item.__slots__:
             setattr(copied, name, getattr(self, name))
         copied.values = dict(self.values)
+        copied._settled = None
         return copied
 
     def method(self, index: int) -> Run | None:

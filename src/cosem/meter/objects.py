@@ -98,9 +98,13 @@ class Objects:
 
     def share(self) -> Objects:
         """Return the same objects for many devices. Profiles that store rows would mix them up and are refused."""
+        if self.shared:
+            return self
         for item in self.profiles:
             if item.state.stores:
                 raise ConfigurationError(f"{item}: the rows of a shared profile are recomputed or asked for")
+        for item in self:
+            item.settle()
         self.shared = True
         return self
 
