@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -19,7 +20,7 @@ from typing import Any, Final
 import pytest
 
 from cosem import Client
-from cosem.cli.failure import NOT_CONNECTED
+from cosem.cli.failure import INTERRUPTED, NOT_CONNECTED
 from cosem.errors import ConnectionLost, CosemError
 from cosem.fleet.ledger import Answer, create
 from cosem.fleet.listening import AddressRange
@@ -182,6 +183,36 @@ def test_what_profiles_hold_is_in_the_ledger_however_fast_time_goes(tmp_path: Pa
         found = written.execute("SELECT count(*), min(time), max(time) FROM measured GROUP BY meter").fetchall()
     assert len(found) == 300
     assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
+def test_the_writing_of_a_ledger_can_be_ended_and_leaves_a_whole_file(second: signal.Signals, tmp_path: Path) -> None:
+    ledger = tmp_path / "day.sqlite"
+    words = ("--count", "100000", "--listen", "tcp://127.1.0.0:0", "--speed", "1000000", "--ledger", str(ledger))
+    fleet = subprocess.Popen(
+        [sys.executable, "-m", "cosem", "fleet", *words],
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert fleet.stderr is not None
+        said = ""
+        for line in fleet.stderr:
+            said += line
+            if line.startswith("stop with"):
+                fleet.send_signal(signal.SIGINT)
+            elif line.startswith("writing down"):
+                fleet.send_signal(second)
+        assert fleet.wait(30) == INTERRUPTED
+    finally:
+        fleet.kill()
+        fleet.communicate()
+    assert re.search(r"^notice: what meters from \d+ on measured is not in the ledger$", said, re.MULTILINE)
+    with closing(sqlite3.connect(ledger)) as written:
+        assert written.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def test_a_head_end_is_judged_by_the_ledger(tmp_path: Path) -> None:

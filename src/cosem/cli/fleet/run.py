@@ -7,8 +7,8 @@ import gc
 import importlib
 import signal
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,9 +17,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cosem.cli.failure import NOT_CONNECTED, Ended
+from cosem.cli.failure import INTERRUPTED, NOT_CONNECTED, Ended
 from cosem.cli.fleet.telling import line, tell
 from cosem.cli.options import Json
+from cosem.cli.progress import progress
 from cosem.cli.report import put, put_json, say
 from cosem.errors import ConfigurationError, TransportError
 from cosem.fleet.clock import VirtualClock
@@ -49,6 +50,9 @@ RARELY: Final = (100_000, 50, 100)
 
 PUSH_EVERY: Final = timedelta(minutes=15)
 """How often meters push that are told only whereto."""
+
+ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+"""Signals that tell a fleet to end."""
 
 SPARE: Final = 64
 """Files that a process has open besides its connections."""
@@ -378,9 +382,28 @@ def _ledger(path: Path, population: Population, since: datetime) -> Ledger:
 
 
 def _write_measured(population: Population, ledger: Ledger, since: datetime, until: datetime) -> None:
-    say(f"writing down what {population.count} meters measured")
-    for each in measured(population, range(population.count), since, until):
-        ledger.record(each)
+    """Write down what profiles captured, meter by meter; whoever is in a hurry ends that, and gets a whole file."""
+    with _ending() as is_ending, progress("writing", population.count) as written:
+        say(f"writing down what {population.count} meters measured; Ctrl-C ends that")
+        for number in range(population.count):
+            if is_ending():
+                say(f"notice: what meters from {number} on measured is not in the ledger")
+                raise Ended(INTERRUPTED)
+            for each in measured(population, (number,), since, until):
+                ledger.record(each)
+            written()
+
+
+@contextmanager
+def _ending() -> Generator[Callable[[], bool], None, None]:
+    """Give what tells whether this process was told to end meanwhile."""
+    told: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: told.append(number)) for each in ENDING}
+    try:
+        yield lambda: bool(told)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _shown_by(served: Fleet) -> Callable[[], str]:
@@ -392,10 +415,11 @@ async def _serve(
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    if sys.platform != "win32":  # whose event loops take no signal handlers
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as entered:
+        if sys.platform != "win32":  # whose event loops take no signal handlers
+            for number in ENDING:
+                loop.add_signal_handler(number, stop.set)
+                entered.callback(loop.remove_signal_handler, number)  # uvloop would leave its own, which hears nothing
         entered.callback(telling.close)
         if scrape is not None:
             await entered.enter_async_context(scrape)
