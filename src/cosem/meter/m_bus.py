@@ -140,10 +140,17 @@ class SubMeter:
         scaler_unit = ScalerUnit(total.shown.figure.scaler, total.shown.figure.unit)
         value.values[_SCALER_UNIT] = ExtendedRegister.scaler_unit.shape.encode(scaler_unit)
         value.values[_CAPTURED_STATUS] = Unsigned(0)
-        timed = Timed(_following, lambda visit, item: _capture(self, total, visit, item))
+        timed = Timed(_following, lambda visit, item: _capture(self, total, visit, item), self._begin)
         client.behaviour = Behaviour(methods=_methods(self, total), timed=timed)
         device.takes_time(client)
         _capture(self, total, device.reading(_last(device, client)), client)
+
+    def _begin(self, visit: Visit, _: Item) -> None:
+        """Let what was taken at first be kept like all that follows: at another start it would be another value."""
+        shown = visit.device.owned(self._found(visit.device, self.value, ExtendedRegister.class_id))
+        for index in (_VALUE, _CAPTURE_TIME):
+            if index in shown.values:
+                shown.values[index] = type(shown.values[index])(shown.values[index])
 
     def alarm(self, device: LogicalDevice, bits: int) -> None:
         """Let the device raise alarms, until they are reset."""

@@ -156,6 +156,19 @@ def test_it_stays_open_over_a_restart(tmp_path: Path) -> None:
     assert last(again) == (counted(again, "gas", NOON), NOON + 20 * HOUR)
 
 
+def test_a_restart_takes_no_value_of_a_time_without_power(tmp_path: Path) -> None:
+    now, text = Now(NOON), METER.format(load="gas", period=3600, address=1)
+    meter = parse(text, clock=now, state=tmp_path / "state")
+    before = last(meter)
+    meter.power.down()
+    now.later(hours=20, minutes=10)
+    meter.power.up()
+    assert last(meter) == before
+    assert meter.memory is not None
+    meter.memory.close()
+    assert last(parse(text, clock=now, state=tmp_path / "state")) == before
+
+
 @pytest.mark.parametrize("code", ["0.2.24.4.0.255", "0.0.96.3.10.255"])
 def test_other_valves_and_the_main_breaker_do_not_concern_it(code: str) -> None:
     now = Now(NOON)
