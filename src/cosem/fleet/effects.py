@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -12,7 +12,7 @@ from cosem.fleet.scenario import Scenario, TariffForm
 from cosem.meter.behaviour import image_transfer
 from cosem.meter.behaviour.registers import InTariff
 from cosem.meter.demo import IMAGE_ACTIVATED, Household, objects_of
-from cosem.meter.item import FromSource, Item, Visit
+from cosem.meter.item import FromSource, Item, Kept, Series, Visit
 from cosem.meter.loads import KINDS, Shown, figure
 from cosem.meter.loads.chance import chance
 from cosem.meter.objects import Objects
@@ -202,6 +202,13 @@ class Tariffed:
         for (begun, form), end in zip(changes, (*(at for at, _ in changes[1:]), time), strict=True):
             total += self._counted(load, form, end) - self._counted(load, form, begun)
         return type(self.own(load, time))(total)
+
+    def series(self, source: Any, visits: Sequence[Visit], kept: Kept) -> list[Any]:
+        """Return its values at several local times: as ever, where nothing is counted otherwise."""
+        own = self.own
+        if isinstance(own, Series) and isinstance(source, AffectedHousehold) and not source.tariffs():
+            return own.series(source, visits, kept)
+        return [self(source, visit.time) for visit in visits]
 
     def _counted(self, load: AffectedHousehold, form: TariffForm, time: datetime) -> int:
         """Return what the register would show if it had always counted in one form."""

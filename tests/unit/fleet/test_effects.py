@@ -36,7 +36,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 FIRMWARE, TARIFF = Data("1.0.0.2.0.255"), Data("0.0.96.14.0.255")
 TOTAL, FIRST, SECOND = (Register(f"1.0.1.8.{rate}.255") for rate in range(3))
-EVENTS = ProfileGeneric("0.0.99.98.0.255")
+EVENTS, PROFILE = ProfileGeneric("0.0.99.98.0.255"), ProfileGeneric("1.0.99.1.0.255")
 
 
 def population(scenario: Scenario, count: int = 40, seed: int = 0) -> tuple[Population, VirtualClock]:
@@ -152,6 +152,17 @@ def test_after_a_change_of_tariff_energy_is_counted_otherwise_and_nothing_is_los
     assert min(grown) > 0
     assert total == grown[0]
     assert (first, second) == ((grown[1] + grown[2], 0) if form is TariffForm.SINGLE else (grown[2], grown[1]))
+
+
+def test_rows_hold_what_registers_showed_at_their_times_of_meters_that_a_change_concerns_and_of_others() -> None:
+    meters, clock = population(Scenario(regions=2, tariffs=(TariffChange(at=AT, form=TariffForm.SWAPPED, region=1),)))
+    shown: list[list[list[int]]] = []
+    for _ in range(8):
+        clock.step(DAY / 4)
+        made = [meters.make(number) for number in (0, 39)]
+        shown.append([[int(meter.value(each.value)) for each in (TOTAL, FIRST, SECOND)] for meter in made])
+    rows = [[*meters.make(number).value(PROFILE.buffer)][-7 * 24 - 1 :: 24] for number in (0, 39)]
+    assert [[[*map(int, row[2:5])] for row in pair] for pair in zip(*rows, strict=True)] == shown
 
 
 def test_which_tariff_counts_is_told_and_may_become_as_it_was() -> None:
