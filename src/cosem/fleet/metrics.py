@@ -29,7 +29,7 @@ _MEANINGS: Final = MappingProxyType(
         "tampered": "Meters that said that they were tampered with.",
         "answers": "Attributes that were answered and written into the ledger.",
         "pushes": "Pushes that were begun.",
-        "pushes_under_way": "Pushes that were begun and are not over.",
+        "pushes_under_way": "Meters whose pushes were begun and are not over.",
         "pushes_delivered": "Pushes that got through.",
         "pushes_given_up": "Pushes that were given up.",
     }

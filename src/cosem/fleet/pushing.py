@@ -10,7 +10,7 @@
     longest = 300                       # seconds before an attempt at most
     confirmed = false                   # whether each push is to be confirmed
     at_once = 64                        # connections
-    under_way = 10000                   # pushes that were begun and have not got through
+    under_way = 10000                   # meters whose pushes were begun and have not got through
     beyond_loopback = false             # whether to may be another machine
 
 Each meter has a push setup (class 40) that says so, and goes by it: a client that writes another destination or other
