@@ -58,15 +58,16 @@ class Effects:
 
     def updates(self, number: int) -> list[tuple[datetime, str]]:
         """Return since when a meter has which versions, beside the one it came with."""
-        return sorted(
-            (self.updated_at(place, number) + wave.reboot, wave.version)
+        reached = sorted(
+            (self.updated_at(place, number) + wave.reboot, wave.at, wave.version)
             for place, wave in enumerate(self.scenario.firmware)
             if self._concerns(wave.region, number)
         )
+        return [(at, version) for at, _, version in reached]
 
     def firmware(self, number: int, time: datetime) -> str | None:
         """Return the version that a meter was updated to last until a time; None for the one it came with."""
-        return max(((at, version) for at, version in self.updates(number) if at <= time), default=(None, None))[1]
+        return next((version for at, version in reversed(self.updates(number)) if at <= time), None)
 
     def tampered_at(self, tamper: int, number: int) -> datetime | None:
         """Return when a meter of its region is tampered with; None where it is not."""

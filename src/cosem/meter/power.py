@@ -149,7 +149,9 @@ class Power:
         """
         outages = [Outage(at=down, length=min(up - down, LONGEST_OUTAGE)) for down, up in failures if up > self._done]
         self.describe(outages, reserve=self.reserve, long=self.long)
-        self._coming = sorted(others, key=lambda each: each[0], reverse=True)
+        self._coming = sorted(others, key=lambda each: each[0])[
+            ::-1
+        ]  # the next is the last, and equals keep their order
         for down, up in failures:
             if down <= self._done:
                 self._happen(down)

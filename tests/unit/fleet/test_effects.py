@@ -131,6 +131,19 @@ def test_who_has_no_power_is_updated_when_it_is_back(known: str | None, at: date
     assert [DateTime.from_octets(bytes(at)).to_datetime(UTC) for at in noted] == [updated]
 
 
+@pytest.mark.parametrize("known", [None, "smr-5.0"])
+def test_of_waves_that_came_in_one_outage_the_later_counts(known: str | None) -> None:
+    waves = tuple(FirmwareWave(at=AT + HOUR * hour, version=version) for hour, version in ((1, "1.9"), (2, "1.10")))
+    scenario = Scenario(firmware=waves, outages=(Outage(at=AT, length=3 * HOUR),))
+    clock = VirtualClock(AT - HOUR, speed=0)
+    group = Group(count=1, companion=None if known is None else companion(known))
+    meters = Population((group,), clock=clock, effects=Effects(scenario, 1))
+    clock.step(5 * HOUR)
+    with meters.visit(0) as meter:
+        meter.management.settle()
+        assert meter.value(FIRMWARE.value) == b"1.10"
+
+
 def energies(meters: Population) -> tuple[int, int, int]:
     meter = meters.make(3)
     total, first, second = (int(meter.value(register.value)) for register in (TOTAL, FIRST, SECOND))
