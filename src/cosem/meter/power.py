@@ -149,9 +149,8 @@ class Power:
         """
         outages = [Outage(at=down, length=min(up - down, LONGEST_OUTAGE)) for down, up in failures if up > self._done]
         self.describe(outages, reserve=self.reserve, long=self.long)
-        self._coming = sorted(others, key=lambda each: each[0])[
-            ::-1
-        ]  # the next is the last, and equals keep their order
+        coming = sorted(others, key=lambda each: each[0])
+        self._coming = coming[::-1]  # the next is the last; what happens at one moment keeps its order
         for down, up in failures:
             if down <= self._done:
                 self._happen(down)
