@@ -48,7 +48,7 @@ from cosem.protocol.values.data import (
     Unsigned,
     same,
 )
-from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.dates import DateTime, Time
 
 CLASSES = sorted(REGISTRY.items())
 
@@ -279,6 +279,8 @@ def values_of(shape: Shape[Any]) -> st.SearchStrategy[Any]:
             return st.integers(0, 255).map(kind)
         case ModeShape(table=table, boolean=boolean):
             return st.sampled_from([flag for mode, flag in table.items() if mode < 2 or not boolean])
+        case OctetsShape(from_octets=make) if make == Time.from_octets:
+            return TIMES
         case OctetsShape(length=length, from_octets=make):
             return octets(length).map(make)
         case DateTimeShape():
@@ -294,6 +296,10 @@ def values_of(shape: Shape[Any]) -> st.SearchStrategy[Any]:
     raise AssertionError(f"no strategy for {shape!r}")
 
 
+TIMES: st.SearchStrategy[Time] = st.tuples(
+    *(st.one_of(st.just(0xFF), st.integers(0, most)) for most in (23, 59, 59, 99))
+).map(lambda octets: Time.from_octets(bytes(octets)))
+"""Times of day that there are: no others are decoded exactly."""
 ANYTHING: st.SearchStrategy[Data] = st.one_of(
     st.none(),
     st.booleans(),
