@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from cosem.meter import read_write
 from cosem.meter.item import Visit
 from cosem.meter.members import read, run, write
+from cosem.meter.readings import read_each
 from cosem.meter.room import Room
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.access import (
@@ -54,19 +55,17 @@ def answer(visit: Visit, request: object) -> Apdu:
 
 
 def _get(visit: Visit, request: GetRequestNormal) -> Apdu:
-    return GetResponseNormal(request.invoke_id_and_priority, read(visit, request.attribute, request.access_selection))
+    return GetResponseNormal(request.invoke_id_and_priority, *read_each(visit, request, (request,)))
 
 
 def _get_list(visit: Visit, request: GetRequestWithList) -> Apdu:
-    room = Room(visit)
-    results = [
-        (
-            room.used_by(read(visit, each.attribute, each.access_selection))
-            if room.left > 0
-            else DataAccessResult.OTHER_REASON
-        )
-        for each in request.attributes
-    ]
+    room, asked = Room(visit), request.attributes
+    results: list[Data | DataAccessResult] = []
+    for value in read_each(visit, request, asked):
+        results.append(room.used_by(value))
+        if room.left <= 0:
+            break
+    results += [DataAccessResult.OTHER_REASON] * (len(asked) - len(results))
     return GetResponseWithList(request.invoke_id_and_priority, tuple(results))
 
 

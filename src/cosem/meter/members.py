@@ -64,16 +64,22 @@ def authorize(
 
 def read(visit: Visit, attribute: AttributeDescriptor, access: SelectiveAccess | None) -> Data | DataAccessResult:
     """Return the Data of an attribute or of a part of it, or why there is none."""
-    index = attribute.attribute_id
     try:
-        item = authorize(visit, Service.GET, attribute.class_id, attribute.instance_id, index, access)
-        if index == ATTRIBUTE_0:
-            return _read_all(visit, item)
-        if access is None:
-            return item.read(visit, index)
-        return item.behaviour.selections[index](visit, item, _selection(item, index, access))
+        return reading(visit, attribute, access)(visit)
     except Refusal as refusal:
         return refusal.result
+
+
+def reading(visit: Visit, attribute: AttributeDescriptor, access: SelectiveAccess | None) -> Callable[[Visit], Data]:
+    """Return what reads an attribute or a part of it for whoever may read it as this association may; or Refusal."""
+    index = attribute.attribute_id
+    item = authorize(visit, Service.GET, attribute.class_id, attribute.instance_id, index, access)
+    if index == ATTRIBUTE_0:
+        return lambda asking: _read_all(asking, item)
+    if access is None:
+        return item.reading(index)
+    select, selection = item.behaviour.selections[index], _selection(item, index, access)
+    return lambda asking: select(asking, item, selection)
 
 
 def write(

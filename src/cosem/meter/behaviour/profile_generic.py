@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import partial
+from functools import lru_cache, partial
 from operator import neg, pos
 from typing import Any, Final, Protocol, TypeAlias, cast
 
@@ -460,14 +460,20 @@ def _bound(value: Data, zone: tzinfo, *, end: bool) -> Any:
         if isinstance(value, tuple):
             raise Refusal(DataAccessResult.TYPE_UNMATCHED)
         return value
-    if moment.year is None and moment.month is None and moment.day is None:
-        return None
     try:
-        if moment.hour is None:
-            moment = moment.replace(hour=23 if end else 0, minute=59 if end else 0, second=59 if end else 0)
-        return _utc(moment.to_datetime(zone))
+        return _point(moment, zone, end)
     except (CosemError, OverflowError) as error:  # no such day, or one at the ends of the calendar
         raise Refusal(DataAccessResult.TYPE_UNMATCHED) from error
+
+
+@lru_cache(maxsize=256)
+def _point(moment: DateTime, zone: tzinfo, end: bool) -> datetime | None:
+    """Return the time that one end of a range means, in UTC; many meters are asked for the same range."""
+    if moment.year is None and moment.month is None and moment.day is None:
+        return None
+    if moment.hour is None:
+        moment = moment.replace(hour=23 if end else 0, minute=59 if end else 0, second=59 if end else 0)
+    return _utc(moment.to_datetime(zone))
 
 
 def _key(value: Data, zone: tzinfo) -> Any:
