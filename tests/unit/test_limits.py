@@ -145,6 +145,18 @@ CONSTANTS: dict[str, tuple[str, str]] = {
         "unit/meter/test_profile_order.py",
         "test_so_many_rows_are_made_up_for_and_no_more",
     ),
+    "meter/behaviour/profile_generic.py:MOST_COLUMNS": (
+        "unit/meter/test_profile_structure.py",
+        "test_a_profile_has_so_many_columns_and_rows_of_so_many_octets",
+    ),
+    "meter/behaviour/profile_generic.py:MOST_ENTRIES": (
+        "unit/meter/test_profile_structure.py",
+        "test_a_client_gets_so_many_entries_and_no_more",
+    ),
+    "meter/behaviour/profile_generic.py:MOST_ROW": (
+        "unit/meter/test_profile_structure.py",
+        "test_a_profile_has_so_many_columns_and_rows_of_so_many_octets",
+    ),
     "meter/behaviour/registers.py:MOST_MASKS": (
         REGISTERS,
         "test_a_register_activation_has_so_many_registers_and_masks",

@@ -148,6 +148,8 @@ class Behaviour:
         selections: attributes that can be read in part.
         writes: attributes a client may write, and what happens then.
         written: what follows when an attribute was written.
+        recalled: what follows when attributes have got back what they held before, at a restart or because a change
+            was undone.
         methods: methods a client may run; what they return, None for nothing.
         own_methods: methods that the meter runs by itself, in scripts; a client only where the description opens them.
         adopts: attributes whose given value is no Data, and goes to `adopt`.
@@ -164,6 +166,7 @@ class Behaviour:
     adopts: frozenset[int] = frozenset()
     adopt: Adopt | None = None
     written: Mapping[int, Written] = field(default_factory=dict[int, Written])
+    recalled: Callable[[Item], None] | None = None
     timed: Timed | None = None
     own_methods: Mapping[int, Run] = field(default_factory=dict[int, Run])
     awake: Behaviour | None = None

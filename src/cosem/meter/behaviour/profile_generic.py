@@ -18,8 +18,10 @@ from cosem.meter.item import Asked, Behaviour, Column, FromSource, Item, Kept, R
 from cosem.meter.values import encode_value
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.apdu.initiate import Conformance
+from cosem.protocol.codec import axdr
 from cosem.protocol.codec.delta import differences
-from cosem.protocol.model.classes.data_storage import SortMethod
+from cosem.protocol.model.classes.data_storage import ProfileGeneric, SortMethod
+from cosem.protocol.model.rights import AttributeAccess
 from cosem.protocol.model.selection import CaptureObject, EntrySelection, RangeSelection, Selection
 from cosem.protocol.model.shape import ANY, array
 from cosem.protocol.values.data import Array, Data, DoubleLongUnsigned, Enumerated, Structure
@@ -33,6 +35,15 @@ DEFAULT_ENTRIES: Final = 960
 
 MOST_CAPTURES: Final = 10_000
 """Rows that a sorted profile makes up for in one look; those due before are lost."""
+
+MOST_COLUMNS: Final = 64
+"""Columns that a client may give a profile."""
+
+MOST_ENTRIES: Final = 10_000
+"""Rows that a client may let a profile hold, unless it was described with more."""
+
+MOST_ROW: Final = 4096
+"""Octets that a row of columns which a client gives may have."""
 
 _MOMENT: Final = timedelta(microseconds=1)
 
@@ -158,6 +169,10 @@ class CapturedRows:
         for row in rows:
             self._take(row, zone)
         (self._captured,) = looked
+
+    def hold(self, entries: int) -> None:
+        """Hold so many rows from now on."""
+        self._rows = deque(self._rows, entries)
 
     def rows(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
         self.catch_up(profile, visit)
@@ -338,6 +353,8 @@ def restart(item: Item, visit: Visit) -> None:
 def _adopt(item: Item, given: dict[int, Any]) -> None:
     """Make the profile of what its description gives, and fill in what it leaves out."""
     values = item.values
+    for index in item.writable - BEHAVIOUR.written.keys():
+        raise ConfigurationError(f"writable: nobody can write {item.kind.declared_attributes[index].name}")
     columns = _COLUMNS.decode(values.setdefault(CAPTURE_OBJECTS, Array()))
     entries = int(values.setdefault(PROFILE_ENTRIES, DoubleLongUnsigned(DEFAULT_ENTRIES)))
     period = int(values.setdefault(CAPTURE_PERIOD, DoubleLongUnsigned(0)))
@@ -549,6 +566,69 @@ def _capture(visit: Visit, item: Item, _: Data) -> Data:
     return None
 
 
+def _columns_written(visit: Visit, item: Item) -> None:
+    """Capture what the client may read itself, but no buffer, whose rows would grow with themselves."""
+    columns = _COLUMNS.decode(item.read(visit, CAPTURE_OBJECTS))
+    if len(columns) > MOST_COLUMNS:
+        raise Refusal(DataAccessResult.OTHER_REASON)
+    row = Structure(_captured(visit, each) for each in columns)
+    if len(axdr.encode(row)) > MOST_ROW:
+        raise Refusal(DataAccessResult.OTHER_REASON)
+    _begin_anew(visit, item)
+
+
+def _captured(visit: Visit, column: CaptureObject) -> Data:
+    """Return what a column would hold now; Refusal where it is nothing for a profile of this client."""
+    found, index = visit.find(column.logical_name), column.attribute_index
+    if found is None or found.class_id != column.class_id:
+        raise Refusal(DataAccessResult.OBJECT_UNDEFINED)
+    rights = None if visit.association is None else visit.association.rights
+    if (found.class_id, index) == (ProfileGeneric.class_id, BUFFER) or not found.has(index):
+        raise Refusal(DataAccessResult.OBJECT_UNAVAILABLE)
+    if rights is not None and not (rights.shows(found) and rights.attribute(found, index) & AttributeAccess.READ):
+        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+    return found.read(visit, index)
+
+
+def _entries_written(visit: Visit, item: Item) -> None:
+    """Hold so many rows, or as many as there may be."""
+    entries = cast("int", item.read(visit, PROFILE_ENTRIES))
+    most = max(MOST_ENTRIES, _profile(item).entries)
+    if not entries:
+        raise Refusal(DataAccessResult.TYPE_UNMATCHED)
+    item.values[PROFILE_ENTRIES] = DoubleLongUnsigned(min(entries, most))
+    _begin_anew(visit, item)
+
+
+def _begin_anew(visit: Visit, item: Item) -> None:
+    """Begin with an empty buffer, as the standard has it for a profile whose structure was changed."""
+    before = _profile(item)
+    if not before.stores:
+        raise Refusal(DataAccessResult.READ_WRITE_DENIED)
+    profile = _described(item)
+    if (profile.columns, profile.period, profile.entries) != (before.columns, before.period, before.entries):
+        _recalled(item)
+        _reset(visit, item, None)
+        restart(item, visit)
+
+
+def _recalled(item: Item) -> None:
+    """Be the profile that the attributes describe."""
+    item.state = _described(item)
+    if item.state.stores:
+        item.state.captured.hold(item.state.entries)
+
+
+def _described(item: Item) -> Profile:
+    """Return the profile with the columns, the period and the entries of its attributes."""
+    before, values = _profile(item), item.values
+    columns = _COLUMNS.decode(values[CAPTURE_OBJECTS])
+    sizes = int(values[CAPTURE_PERIOD]), int(values[PROFILE_ENTRIES])
+    described = Profile(columns, *sizes, before.newest_first, before.source)
+    described.closing = before.closing
+    return described
+
+
 def _profile(item: Item) -> Profile:
     return cast("Profile", item.state)
 
@@ -579,6 +659,12 @@ BEHAVIOUR: Final = Behaviour(
     methods={1: _reset, 2: _capture},
     adopts=frozenset({BUFFER}),
     adopt=_adopt,
+    written={
+        CAPTURE_OBJECTS: _columns_written,
+        CAPTURE_PERIOD: _begin_anew,
+        PROFILE_ENTRIES: _entries_written,
+    },
+    recalled=_recalled,
 )
 _UNSTORED: Final = replace(BEHAVIOUR, methods={})
 """What a profile does whose rows are computed or asked for: there is nothing to erase and nowhere to capture to."""

@@ -53,9 +53,10 @@ def add_profile(meter: Meter, table: Table, with_past: Collection[int] = (), *, 
         values["buffer"] = HISTORY
     if table.boolean("recomputed", False):
         values["buffer"] = RECOMPUTED
+    writable = tuple(str(name) for name in table.sequence("writable", []))
     codes = table.given("events", _codes) if "events" in table else None
     table.finish()
-    table.guarded(lambda: device.add(address, writable=(), base_name=base_name, **values))
+    table.guarded(lambda: device.add(address, writable=writable, base_name=base_name, **values))
     if codes is not None:
         table.guarded(lambda: device.record(address, codes, begins=begins), "events")
 

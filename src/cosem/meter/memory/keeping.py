@@ -100,7 +100,7 @@ class Memory:
             name if not name.startswith(f"{names.STATE} ") else " ".join(name.split()[: names.OF_STATE])
             for name in since
         }
-        for name in sorted(undone):
+        for name in sorted(undone, reverse=True):  # values before states: of what a state is, they may tell
             kind = name.split()[0]
             if kind == names.VALUE:
                 self._take_back_value(name, known.get(name))
@@ -126,6 +126,8 @@ class Memory:
             item.values.pop(int(index), None)
         if octets is not None:
             self._recall.one(name, values.understood(name, octets), [])
+        elif item.behaviour.recalled is not None:
+            item.behaviour.recalled(item)
 
     def _take_back_state(self, name: str, known: Mapping[str, bytes | None]) -> None:
         parts = {

@@ -45,7 +45,7 @@ class Recall:
             journals[base].append((int(number), found.pop(name)))
         forgotten: list[str] = []
         renumbered: list[str] = []
-        for name, value in found.items():
+        for name, value in sorted(found.items(), key=_values_first):
             parts = sorted(journals.pop(name, []), key=_first)
             try:
                 known = self.one(name, value, [each for _, each in parts])
@@ -108,6 +108,8 @@ class Recall:
         known = values.recall_value(device, item, index, value)
         if known:
             self.seen[names.of_value(device, item, index)] = item.values[index]
+            if item.behaviour.recalled is not None:
+                item.behaviour.recalled(item)
         return known
 
     def _association(self, name: str, client: int, value: Any) -> bool:
@@ -117,6 +119,11 @@ class Recall:
                 device.offer_instead(client, states.association_of(offered, value))
                 return True
         return False
+
+
+def _values_first(kept: tuple[str, Any]) -> bool:
+    """Order what was kept: of what a state is, such as that of a profile, the attributes may tell."""
+    return not kept[0].startswith(f"{names.VALUE} ")
 
 
 def _first(part: tuple[int, Any]) -> int:
