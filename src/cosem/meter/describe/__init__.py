@@ -129,12 +129,12 @@
     length = 7200                       # seconds
     every = 86400                       # seconds from one beginning to the next; left out, it comes once
 
-With a load a profile with a period has rows from before the meter began, computed when they are read, and captures
-from then on; with `past = false` it begins empty, and with `recomputed = true` it never captures. What is in its
-`writable`, of capture_objects, capture_period and profile_entries, a client may choose, and begins it anew. Demand registers,
-last averages and maxima (value groups D 4 to 6) follow the same energy. Tariff registers of a register activation
-count the total while its mask has them, so that an activity calendar switches them by scripts; before the meter began,
-they hold what the load has for day and night.
+With a load a profile with a period has rows from before the meter began, computed when they are read, and captures from
+then on; with `past = false` it begins empty, and with `recomputed = true` it never captures. What is in its `writable`,
+of capture_objects, capture_period and profile_entries, a client may choose, and begins it anew. Demand registers, last
+averages and maxima (value groups D 4 to 6) follow the same energy. Tariff registers of a register activation count the
+total while its mask has them, so that an activity calendar switches them by scripts; before the meter began, they hold
+what the load has for day and night.
 
 A meter with a companion has its objects, and its associations with keys that are made anew, unless a table here
 describes them: an [[object]] or [[profile]] takes the place of the companion's, and what an [[association]] leaves out
