@@ -112,6 +112,10 @@ CONSTANTS: dict[str, tuple[str, str]] = {
     "fleet/compare.py:MOST_FINDINGS": ("unit/fleet/test_compare.py", "test_so_many_findings_are_told_one_by_one"),
     "fleet/places.py:MOST_BEHIND_A_GATEWAY": (FLEET, "test_as_many_as_fit_on_a_line_and_behind_a_gateway"),
     "fleet/models.py:MOST_METERS": ("unit/fleet/test_population.py", "test_a_population_has_one_meter_to_so_many"),
+    "fleet/population.py:MOST_SUSPICIOUS": (
+        "unit/fleet/test_population.py",
+        "test_of_so_many_forgotten_meters_it_is_known_who_is_locked_out_and_of_no_more",
+    ),
     "fleet/push_setup.py:LONGEST_CYCLE": (PUSHING, "test_how_meters_may_push"),
     "fleet/push_setup.py:LONGEST_WAIT": (PUSHING, "test_how_meters_may_push"),
     "fleet/push_setup.py:MOST_RETRIES": (PUSHING, "test_how_meters_may_push"),

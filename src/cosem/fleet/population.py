@@ -31,13 +31,16 @@ from cosem.meter.device import Meter, system_clock
 from cosem.meter.faults import WELL_BEHAVED, Chance, Faults
 from cosem.meter.feed import Feed
 from cosem.meter.lockout import DEFAULT_LIMITS as LOCKOUT_LIMITS
-from cosem.meter.lockout import LockoutLimits
+from cosem.meter.lockout import Lockout, LockoutLimits
 from cosem.meter.objects import Objects
 from cosem.meter.rights import Access, Rights
 from cosem.protocol.association.context import AssociationLimits
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.crypto.mechanism import named
 from cosem.protocol.model.companion import Companion, Notes
+
+MOST_SUSPICIOUS: Final = 65_536
+"""Meters that are not held ready of which it is remembered who is locked out."""
 
 _SERIES: Final = FIRST_SERIES * MOST_METERS
 
@@ -148,6 +151,8 @@ class Population:
         """Meters that somebody is at, and how many are."""
         self._ready: OrderedDict[int, Meter] = OrderedDict()
         self._changed: dict[int, Meter] = {}
+        self._lockouts: dict[int, Lockout] = {}
+        """Who is locked out by meters that were forgotten, the one forgotten first at the front."""
         self._chances: dict[int, Chance] = {}
         """What befalls those that misbehave: it goes on when one was forgotten, whoever else was visited meanwhile."""
         sizes = self._limits.association
@@ -334,6 +339,8 @@ class Population:
         found = self._ready.pop(number, None) or self._changed.pop(number, None)
         if found is None:
             found = self.make(number)
+            if number in self._lockouts:
+                found.lockout = self._lockouts.pop(number)
             if found.chance is not None:
                 found.chance = self._chances.setdefault(number, found.chance)
         return found
@@ -345,7 +352,15 @@ class Population:
             return
         self._ready[number] = meter
         while len(self._ready) > self._limits.ready:
-            self._ready.popitem(last=False)
+            self._forget(*self._ready.popitem(last=False))
+
+    def _forget(self, number: int, meter: Meter) -> None:
+        """Let a meter go, but not who tried to get into it: he comes back when enough others were visited."""
+        if not meter.suspects:
+            return
+        self._lockouts[number] = meter.lockout
+        if len(self._lockouts) > MOST_SUSPICIOUS:
+            del self._lockouts[next(iter(self._lockouts))]
 
 
 class Stay:

@@ -311,8 +311,8 @@ class Meter:
 
     @property
     def untouched(self) -> bool:
-        """Whether nothing was written to it since it was made of shared objects, and its clock was never set."""
-        if self._shifts and any(shift for _, shift in self._shifts):
+        """Whether nothing was written to it since it was made of shared objects, and its clock never set or preset."""
+        if self.preset is not None or (self._shifts and any(shift for _, shift in self._shifts)):
             return False
         return not self._shift and all(device.untouched for device in self.devices.values())
 
@@ -404,6 +404,10 @@ class Meter:
         if self._lockout is None:
             self._lockout = Lockout(self._lockout_limits)
         return self._lockout
+
+    @lockout.setter
+    def lockout(self, lockout: Lockout) -> None:
+        self._lockout = lockout
 
     def station(self, physical: int | None = None, parameters: Parameters = MOST) -> Station:
         """Return the addresses of the meter, and what it agrees to on HDLC."""

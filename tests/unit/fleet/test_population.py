@@ -18,6 +18,7 @@ from cosem.fleet.models import MOST_METERS
 from cosem.fleet.population import Population, PopulationLimits, first_counter
 from cosem.fleet.truth import measured
 from cosem.meter import Meter
+from cosem.meter.behaviour.clock import Preset
 from cosem.meter.demo import EVENT_LOG, LOAD_PROFILE, household
 from cosem.meter.lockout import LockoutLimits
 from cosem.protocol.association.context import AssociationLimits
@@ -106,6 +107,46 @@ def test_what_anybody_can_provoke_makes_no_meter_remembered() -> None:
             rows: Any = meter.value(EVENT_LOG.buffer)
             assert int(rows[-1][1]) == 46
     assert (meters.changed, meters.ready) == (0, 1)
+
+
+def test_who_is_locked_out_stays_so_however_many_others_are_visited() -> None:
+    meters = population(limits=PopulationLimits(ready=1))
+    with meters.visit(0) as meter:
+        for _ in range(3):
+            meter.authentication_failed("a", 1, 1, 1000.0)
+    for number in range(1, 5):
+        with meters.visit(number):
+            pass
+    with meters.visit(0) as again:
+        assert again is not meter
+        assert again.lockout.locked("a", 1, 1, 1059.0)
+        assert not again.lockout.locked("a", 1, 1, 1060.0)
+    assert (meters.changed, meters.ready) == (0, 1)
+
+
+def test_of_so_many_forgotten_meters_it_is_known_who_is_locked_out_and_of_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cosem.fleet.population.MOST_SUSPICIOUS", 2)
+    meters = population(limits=PopulationLimits(ready=0))
+    for number in range(3):
+        with meters.visit(number) as meter:
+            for _ in range(3):
+                meter.authentication_failed("a", 1, 1, 0.0)
+    locked = []
+    for number in range(3):
+        with meters.visit(number) as meter:
+            locked.append(meter.lockout.locked("a", 1, 1, 1.0))
+    assert locked == [False, True, True]
+
+
+def test_a_time_that_was_preset_is_remembered_past_the_limit() -> None:
+    meters = population(limits=PopulationLimits(ready=0))
+    with meters.visit(2) as meter:
+        meter.preset = Preset(TIME + timedelta(minutes=1), TIME, TIME + timedelta(hours=1))
+    assert meters.changed == 1
+    with meters.visit(2) as again:
+        assert again.preset is not None
 
 
 def test_what_was_changed_is_remembered_past_the_limit() -> None:
