@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from cosem.errors import ConfigurationError, LocalProtocolError
+from cosem.meter.agenda import SYNCHRONIZATION
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Counters, KeyKeeper
 from cosem.meter.behaviour.clock import Preset
 from cosem.meter.events import MeterEvent
@@ -270,13 +271,19 @@ class Meter:
         return bool(self._shifts)
 
     def eras(self, now: datetime) -> Iterator[Era]:
-        """Give the times between settings of the clock, which shows `now`, the last one first."""
+        """Give the times between settings of the clock, which shows `now`, the last one first.
+
+        Where it was only put right, one begins where the other one ends: nothing is jumped over, and nothing is twice.
+        """
         until = now.astimezone(UTC)
         for place in range(len(self._shifts) - 1, -1, -1):
             since, shift = self._shifts[place]
-            yield Era(since, until, shift)
             before = self._shifts[place - 1][1] if place else self._first_shift
-            until = since - shift + before
+            ended = since - shift + before
+            stood = self._power is not None and any(up == since - shift for _, up in self._power.failures)
+            right = abs(since - ended) <= SYNCHRONIZATION and not stood
+            yield Era(min(ended, until) if right else since, until, shift)
+            until = ended
         yield Era(None, until, self._first_shift)
 
     @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast, runtime_c
 
 from cosem.errors import ConfigurationError
 from cosem.meter import saving
-from cosem.meter.agenda import Agenda
+from cosem.meter.agenda import SYNCHRONIZATION, Agenda
 from cosem.meter.alarms import Alarms
 from cosem.meter.associations import OPEN_ASSOCIATION, AssociationDescription, Furnishing, changes
 from cosem.meter.behaviour import profile_generic
@@ -382,10 +382,15 @@ class LogicalDevice:
                 state.captured.capture(state, visit)
 
     def restart(self, before: datetime) -> None:
-        """Go on from a clock that was set, which showed `before`: what it jumped over was never measured."""
-        visit = Visit(self, self.meter.time())
-        for item in self.objects.profiles:
-            profile_generic.restart(item, visit)
+        """Go on from a clock that was set, which showed `before`: what it jumped over was never measured.
+
+        Where it was only put right, rows that it jumped over are captured now, and none comes again.
+        """
+        now = self.meter.time()
+        visit, right = Visit(self, now), abs(now.astimezone(UTC) - before.astimezone(UTC)) <= SYNCHRONIZATION
+        with self.meter.seen_in(next(self.meter.eras(now))):
+            for item in self.objects.profiles:
+                (profile_generic.catch_up if right else profile_generic.restart)(item, visit)
         if self._agenda is not None:
             self._agenda.clock_set(self, before)
         self.note(MeterEvent.CLOCK_SET_FROM, before)

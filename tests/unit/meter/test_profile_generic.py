@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from cosem.errors import ConfigurationError, ShapeError
 from cosem.meter import RECOMPUTED, Meter
+from cosem.meter.behaviour.profile_history import HISTORY
 from cosem.meter.events import MeterEvent
 from cosem.meter.item import FromSource, Item, Kept, Refusal, Visit
 from cosem.meter.objects import Objects
@@ -125,6 +126,27 @@ def test_setting_the_clock_keeps_what_was_captured_before() -> None:
     before = len(rows(meter))
     now.later(minutes=15)
     assert len(rows(meter)) == before + 1
+
+
+@pytest.mark.parametrize("buffer", [(), RECOMPUTED, HISTORY])
+@pytest.mark.parametrize("by", [15, -15])
+def test_a_clock_put_right_over_the_end_of_a_period_loses_no_row_and_has_none_twice(buffer: Any, by: int) -> None:
+    def times() -> list[str]:
+        return [time for time, _ in rows(meter)]
+
+    now = Now()
+    meter = make(now, buffer=buffer)
+    meter.settle()
+    for minutes, quarter in ((15, "01 12:15"), (30, "01 12:30")):
+        at = NOON + timedelta(minutes=minutes, seconds=-by / 3)  # 5 seconds before the end, or after it
+        now.time += at - meter.time()
+        assert (quarter in times()) is (by < 0)
+        meter.set_time(at + timedelta(seconds=by))
+        assert times().count(quarter) == 1
+        now.later(minutes=1)
+        assert times().count(quarter) == 1
+    now.time += NOON + timedelta(hours=1) - meter.time()
+    assert times()[-4:] == ["01 12:15", "01 12:30", "01 12:45", "01 13:00"]
 
 
 def test_newest_first() -> None:

@@ -12,6 +12,7 @@ from operator import neg, pos
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 from cosem.errors import ConfigurationError, CosemError, ShapeError
+from cosem.meter.agenda import SYNCHRONIZATION
 from cosem.meter.behaviour import clock
 from cosem.meter.behaviour.captures import captured_times, failed_for
 from cosem.meter.item import Asked, Behaviour, Column, FromSource, Item, Kept, Refusal, Visit, answered
@@ -186,8 +187,10 @@ class CapturedRows:
         """Capture what was due since the last look; of more than fits only the last. Without power nothing is."""
         if not profile.period or visit.device.meter.dark:
             return
-        last = profile.last_time(visit.time)
-        since, self._captured = self._captured, last
+        last, since = profile.last_time(visit.time), self._captured
+        if since is not None and timedelta() < since - _utc(visit.time) <= SYNCHRONIZATION:
+            return  # the clock was put right, and is yet to come again to where it was
+        self._captured = last
         if since is None:
             return
         due = min(int((last - since).total_seconds()) // profile.period, self._most(profile))
@@ -293,7 +296,10 @@ class RecomputedRows:
         return profile.rows_of(visit, (visit.at(each.astimezone(visit.time.tzinfo)) for each in times))
 
     def rows_by_eras(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
-        """Return the rows of a meter whose clock was set: what it jumped over is missing, what came twice is twice."""
+        """Return the rows of a meter whose clock was set: what it jumped over is missing, what came twice is twice.
+
+        Where it was only put right, each row is there once (see `Meter.eras`).
+        """
         meter, zone, step = visit.device.meter, visit.time.tzinfo, timedelta(seconds=profile.period)
         first, until = start and _utc(start), end and _utc(end)
         runs: list[list[Row]] = []
