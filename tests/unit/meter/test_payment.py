@@ -367,3 +367,15 @@ def test_what_is_not_there_is_refused_with_its_place(line: str, other: str) -> N
     key = line.split(" ", 1)[0]
     with pytest.raises(ConfigurationError, match=rf"\[\[payment\]\] 1 .*{key}: .*there is no such object of class"):
         parse(prepaid(0).replace(line, other), clock=Now(BEGIN))
+
+
+def test_prices_go_by_the_tariffs_of_a_template() -> None:
+    now = Now(BEGIN)
+    only_by_night = 'unit_charge_active = [[3, -3], [3, "1.0.1.8.0.255", 2], [["2", 250]]]'
+    charge = thing("Charge", str(ENERGY.instance), "charge_type = 0", only_by_night, "period = 3600")
+    meter = parse(head("UTC") + 'template = "household"\n' + account() + purse(100_000) + charge + PAID, clock=now)
+    left = []
+    for hour in (10, 21, 23):
+        now.time = BEGIN.replace(hour=hour)
+        left.append(int(meter.value(TOKEN.current_credit_amount)))
+    assert left[0] == left[1] == 100_000 > left[2]

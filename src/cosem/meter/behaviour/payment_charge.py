@@ -145,7 +145,7 @@ def _price(visit: Visit, charge: Item) -> int | None:
     if prices is None:
         return None
     tariffs = {
-        bytes(cast("bytes", item.values.get(RegisterActivation.active_mask.index, b"")))
+        bytes(told(visit, item, RegisterActivation.active_mask) or b"")
         for item in visit.device.items()
         if item.class_id == RegisterActivation.class_id
     }
