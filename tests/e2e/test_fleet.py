@@ -185,6 +185,37 @@ def test_what_profiles_hold_is_in_the_ledger_however_fast_time_goes(tmp_path: Pa
     assert len(set(found)) == 1
 
 
+STARTED_UP: Final = """
+import asyncio, os, signal
+from cosem.cli import main
+from cosem.fleet.fleet import Fleet
+
+async def interrupted(self, start=Fleet.start):
+    os.kill(os.getpid(), signal.{told})
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    await start(self)
+
+Fleet.start = interrupted
+main()
+"""
+"""A command that is told to end while ports are opened."""
+
+
+@pytest.mark.parametrize(("told", "code"), [(signal.SIGINT, INTERRUPTED), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_start_up_is_ended_at_once_and_quietly(told: signal.Signals, code: int, tmp_path: Path) -> None:
+    words = ("fleet", "--count", "3", "--listen", "tcp://127.1.0.0:0", "--ledger", str(tmp_path / "day.jsonl"))
+    fleet = subprocess.run(
+        [sys.executable, "-c", STARTED_UP.format(told=told.name), *words],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+    )
+    assert (fleet.returncode, fleet.stdout) == (code, "")
+    assert fleet.stderr == ("interrupted\n" if code == INTERRUPTED else "")
+    assert not (tmp_path / "day.jsonl").exists()
+
+
 @pytest.mark.parametrize("second", [signal.SIGINT, signal.SIGTERM])
 def test_the_writing_of_a_ledger_can_be_ended_and_leaves_a_whole_file(second: signal.Signals, tmp_path: Path) -> None:
     ledger = tmp_path / "day.sqlite"

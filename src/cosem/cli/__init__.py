@@ -13,6 +13,7 @@ NEEDED: Final = ("typer", "rich", "apsw")
 """The packages that the extra `cli` brings."""
 
 BAD_USAGE: Final = 64
+INTERRUPTED: Final = 130
 
 
 def main() -> None:
@@ -21,6 +22,10 @@ def main() -> None:
     if missing:
         sys.stderr.write(f"The command line needs {' and '.join(missing)}. Install it with: pip install 'cosem[cli]'\n")
         sys.exit(BAD_USAGE)
-    from cosem.cli.app import run
+    try:
+        from cosem.cli.app import run
 
-    sys.exit(run())
+        sys.exit(run())
+    except KeyboardInterrupt:  # while the program is loaded; of a verb that runs `Root` says so
+        sys.stderr.write("interrupted\n")
+        sys.exit(INTERRUPTED)

@@ -114,7 +114,7 @@ class Fleet:
         self.director = director
         self._open_ledger = ledger
         self.ledger: Ledger | None = None
-        self._begun: asyncio.Event
+        self._begun = asyncio.Event()
         """Until then connections wait: all ports and the ledger are there."""
         self._happened: Counter[str] = Counter()
         self._open: dict[int, set[SocketStream | MemoryStream]] = {}
@@ -171,11 +171,16 @@ class Fleet:
             pushes_given_up=pushed.given_up,
         )
 
+    @property
+    def begun(self) -> bool:
+        """Whether it serves, or has served: all ports and the ledger were there."""
+        return self._begun.is_set()
+
     async def start(self) -> None:
         """Begin to serve. Raises ConnectionFailed when a port cannot be had, and as the opening of its ledger does."""
         if self._listeners:
             raise ConfigurationError("the fleet was started already")
-        self._begun = asyncio.Event()
+        self._begun.clear()
         try:
             for port, places in self._by_port().items():
                 await self._listen_at_addresses(port, places)

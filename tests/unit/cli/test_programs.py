@@ -208,6 +208,22 @@ def test_without_the_extra_the_install_line_is_printed(
     assert capsys.readouterr().err == "The command line needs typer. Install it with: pip install 'cosem[cli]'\n"
 
 
+def test_ctrl_c_while_the_verbs_are_loaded_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Pressed:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "cosem.cli.app":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "cosem.cli.app")
+    monkeypatch.setattr(sys, "meta_path", [Pressed(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        cosem.cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_the_module_without_its_verbs_needs_no_extra() -> None:
     code = (
         "import sys\nsys.modules.update(dict.fromkeys(('typer', 'rich', 'apsw')))\n"

@@ -249,15 +249,17 @@ def fleet(
     scrape = None if metrics is None else Scrape(_shown_by(served), metrics, beyond_loopback=beyond_loopback)
     try:
         run(
-            _serve(
-                served, scrape, lambda: _announce(served, scrape, as_json=json), tell(served, every=state, as_json=json)
+            lambda: _serve(
+                *(served, scrape, lambda: _announce(served, scrape, as_json=json)),
+                lambda: tell(served, every=state, as_json=json),
             )
         )
     except TransportError as error:
         say(f"error: cannot listen: {error}")
         raise Ended(NOT_CONNECTED) from None
     except KeyboardInterrupt:
-        pass  # where the system has no signal handlers of the event loop
+        if not served.begun:
+            raise  # else the system has no signal handlers of the event loop
     finally:
         clock.speed = 0  # profiles hold so many rows, and those of the run must not leave them while they are written
         if served.ledger is not None:
@@ -266,8 +268,8 @@ def fleet(
     say(f"stopped at {line(served.state, clock.now())}")
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine on uvloop where it is installed, which takes half the time for a connection.
+def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run what `main` makes on uvloop where it is installed, which takes half the time for a connection.
 
     What is there already lives as long as the process, and meters are held by the thousand: looking through them for
     cycles as often as usual takes a tenth of the time.
@@ -279,7 +281,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     with suppress(ImportError):
         factory = importlib.import_module("uvloop").new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(main)
+        runner.run(main())
 
 
 def allow_files(connections: int | None) -> int:
@@ -411,23 +413,27 @@ def _shown_by(served: Fleet) -> Callable[[], str]:
 
 
 async def _serve(
-    served: Fleet, scrape: Scrape | None, started: Callable[[], None], telling: Coroutine[Any, Any, None]
+    served: Fleet,
+    scrape: Scrape | None,
+    started: Callable[[], None],
+    telling: Callable[[], Coroutine[Any, Any, None]],
 ) -> None:
+    """Serve until the process is told to end; until all is there that ends it at once, as any other command."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    ending = () if sys.platform == "win32" else ENDING  # whose event loops take no signal handlers
     async with AsyncExitStack() as entered:
-        if sys.platform != "win32":  # whose event loops take no signal handlers
-            for number in ENDING:
-                loop.add_signal_handler(number, stop.set)
-                entered.callback(loop.remove_signal_handler, number)  # uvloop would leave its own, which hears nothing
-        entered.callback(telling.close)
+        for number in ending:
+            entered.callback(loop.remove_signal_handler, number)  # uvloop would leave its own, which hears nothing
         if scrape is not None:
             await entered.enter_async_context(scrape)
         await entered.enter_async_context(served)
+        for number in ending:
+            loop.add_signal_handler(number, stop.set)
         if scrape is not None:
             say(f"metrics at http://{scrape.url.place}/metrics")
         started()
-        told = asyncio.create_task(telling)
+        told = asyncio.create_task(telling())
         await stop.wait()
         told.cancel()
         await asyncio.wait([told])
