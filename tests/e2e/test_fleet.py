@@ -265,7 +265,7 @@ def test_a_head_end_is_judged_by_the_ledger(tmp_path: Path) -> None:
         assert collected.returncode == 0, collected.stderr
 
     def judged() -> tuple[int, dict[str, Any]]:
-        done = command("fleet", "compare", str(ledger), str(store), "--json", state=tmp_path)
+        done = command("fleet", "compare", str(ledger), str(store), *("--late", "864000"), "--json", state=tmp_path)
         return done.returncode, json.loads(done.stdout)
 
     code, found = judged()
@@ -310,7 +310,7 @@ def test_who_misbehaves_is_named_beforehand_and_afterwards(tmp_path: Path) -> No
             with pytest.raises(ConnectionLost) if faults else nullcontext(), Client.open(url) as client:
                 assert client.get(NAME.value) == OctetString(f"KFM1020{number:09}".encode())
     ReadingStore(store).close()
-    done = command("fleet", "compare", str(ledger), str(store), "--json", state=tmp_path)
+    done = command("fleet", "compare", str(ledger), str(store), *("--late", "864000"), "--json", state=tmp_path)
     named = {f"KFM1020{number:09}": faults for number, faults in enumerate(told) if faults}
     assert json.loads(done.stdout)["misbehaving"] == named
 
