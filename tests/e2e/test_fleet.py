@@ -47,12 +47,7 @@ def running(*words: str, state: Path) -> Generator[tuple[dict[str, Any], Callabl
     )
     assert fleet.stdout is not None
     try:
-        said = ""
-        while not said.endswith("}\n"):
-            line = fleet.stdout.readline()
-            assert line, "the fleet ended"
-            said += line
-        yield json.loads(said), fleet.stdout.readline
+        yield json.loads(fleet.stdout.readline()), fleet.stdout.readline
     finally:
         fleet.terminate()
         fleet.communicate()

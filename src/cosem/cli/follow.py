@@ -8,7 +8,7 @@ from datetime import tzinfo
 from typing import Final
 
 from cosem.cli.failure import NOT_CONNECTED, SESSION_LOST, SOME_FAILED, Ended
-from cosem.cli.report import json_text, put, say
+from cosem.cli.report import put_json_line, say
 from cosem.cli.telegrams import headings, plain, quality, set_aside, show
 from cosem.cli.zone import LocalZone
 from cosem.client.follow import Follower, reader_for
@@ -128,7 +128,7 @@ def _follow(follower: Follower | Reconnecting, zone: tzinfo, count: int | None, 
         told += 1
         if as_json:
             described = {**plain(heard, zone), "line": dict(follower.counters)}
-            put(" ".join(line.strip() for line in json_text(described).splitlines()))
+            put_json_line(described)
         elif isinstance(heard, Discarded):
             set_aside(heard)
         else:

@@ -13,7 +13,7 @@ from cosem.cli.failure import NOT_CONNECTED, Ended
 from cosem.cli.follow import follow, is_one_way, p1_keys
 from cosem.cli.options import AllowOption, DialectOption, Json, allowed, dialect_option, key
 from cosem.cli.overhear import overhear
-from cosem.cli.report import escaped, json_text, octets_text, often, plain_error, plain_value, put, say, value_text
+from cosem.cli.report import escaped, octets_text, often, plain_error, plain_value, put, put_json_line, say, value_text
 from cosem.cli.zone import named_zone
 from cosem.client.listen import PushListener
 from cosem.client.reception import Pushed, PushEvent, PushingMeter, PushReception
@@ -173,7 +173,7 @@ async def _listen(url: str, reception: PushReception, count: int | None, beyond:
             tolerated, shown = reception.tolerated - shown, reception.tolerated
             if as_json:
                 told_of = {**_plain(event), "tolerated": dict(sorted(tolerated.items()))}
-                put(" ".join(line.strip() for line in json_text(told_of).splitlines()))
+                put_json_line(told_of)
             else:
                 _show(event)
             sys.stdout.flush()

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from cosem.cli.failure import Ended, Phase, complain, exit_code
-from cosem.cli.report import json_text, put, say
+from cosem.cli.report import put, put_json_line, say
 from cosem.errors import ConfigurationError, CosemError
 from cosem.io import blocking
 from cosem.io.capture import TraceEntry
@@ -50,7 +50,7 @@ async def _hear(stream: Stream, heard: Overheard, seconds: float | None, *, as_j
         known = [each.name for each in heard.receive(octets, stream.now())]
         time = datetime.now().astimezone()
         if as_json:
-            put(_one_line({"time": time.isoformat(), "octets": octets.hex().upper(), "recognised": known}))
+            put_json_line({"time": time.isoformat(), "octets": octets.hex().upper(), "recognised": known})
         else:
             put(str(TraceEntry("RX", octets, time.strftime("%H:%M:%S.%f")[:-3])))
         sys.stdout.flush()
@@ -62,7 +62,7 @@ async def _hear(stream: Stream, heard: Overheard, seconds: float | None, *, as_j
 def _sum_up(heard: Overheard, stream: Stream, *, as_json: bool) -> None:
     errors = counted(stream)
     if as_json:
-        put(_one_line({"quality": {**asdict(heard.quality), **errors}, "recognised": dict(heard.counters)}))
+        put_json_line({"quality": {**asdict(heard.quality), **errors}, "recognised": dict(heard.counters)})
         return
     quality = heard.quality
     say(f"octets:     {quality.octets}, {quality.unknown} of them in no telegram that is known")
@@ -77,7 +77,3 @@ def _sum_up(heard: Overheard, stream: Stream, *, as_json: bool) -> None:
         say("  try: format=7E1, or parity=software on a line that stays 8N1: every octet has even parity")
     elif not heard.counters:
         say("  try: another baud or format: these octets are no telegram that is known here")
-
-
-def _one_line(value: object) -> str:
-    return " ".join(line.strip() for line in json_text(value).splitlines())

@@ -45,6 +45,12 @@ def put_json(value: object) -> None:
     put(json_text(value))
 
 
+def put_json_line(value: object) -> None:
+    """Write a value as JSON in one line on stdout, at once: for what goes on."""
+    put(" ".join(line.strip() for line in json_text(value).splitlines()))
+    sys.stdout.flush()
+
+
 def put_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()) -> None:
     """Write a table on stdout; cells are shown as they are, `right` names columns whose numbers are set flush right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)

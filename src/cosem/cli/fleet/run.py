@@ -21,7 +21,7 @@ from cosem.cli.failure import INTERRUPTED, NOT_CONNECTED, Ended
 from cosem.cli.fleet.telling import line, tell
 from cosem.cli.options import Json
 from cosem.cli.progress import progress
-from cosem.cli.report import put, put_json, say
+from cosem.cli.report import put, put_json_line, say
 from cosem.errors import ConfigurationError, TransportError
 from cosem.fleet.clock import VirtualClock
 from cosem.fleet.director import Director
@@ -453,7 +453,7 @@ def _announce(served: Fleet, scrape: Scrape | None, *, as_json: bool) -> None:
         said = {"meters": population.count, "first": str(first), "last": str(last), "client": client}
         if scrape is not None:
             said["metrics"] = f"http://{scrape.url.place}/metrics"
-        put_json(said)
+        put_json_line(said)
     else:
         put(f"{population.count} meters  {first} … {last}  client {client}")
     sys.stdout.flush()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from cosem.cli.report import put_json_line
 from cosem.fleet.fleet import Fleet, FleetState
 
 RENEWED: Final = 1.0
@@ -29,8 +28,7 @@ async def tell(served: Fleet, *, every: float | None, as_json: bool) -> None:
         while as_json or renew is not None:
             now, state = served.population.clock(), served.state
             if as_json:
-                sys.stdout.write(json.dumps(plain(state, now)) + "\n")
-                sys.stdout.flush()
+                put_json_line(plain(state, now))
             elif renew is not None:
                 renew.update(Text(line(state, now), no_wrap=True, overflow="ellipsis"))
             await asyncio.sleep(every or RENEWED)
