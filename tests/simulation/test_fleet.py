@@ -25,8 +25,10 @@ from cosem.io.stream import Stream
 from cosem.meter import attend
 from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import ProfileGeneric, Register
+from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.session import SapPair
+from cosem.protocol.values.obis import Obis
 from cosem.readings import extract
 from cosem.readings.reading import Reading
 from cosem.store.memory import MemoryCounterStore
@@ -123,6 +125,11 @@ class Backfilled(Day):
         super().__init__(seed, groups)
         self.stored = dict[str, list[Reading]]()
 
+    @property
+    def signals(self) -> set[tuple[Obis | None, CaptureObject]]:
+        """Profile and column of all that is stored."""
+        return {(each.profile, each.column) for readings in self.stored.values() for each in readings}
+
     async def head_end(self) -> None:
         await super().head_end()
         await self.world.sleep(self.clock.until(MIDNIGHT + 24 * HOUR))
@@ -168,8 +175,8 @@ def test_what_was_not_captured_without_power_is_not_lost_and_the_row_after_tells
     with create(tmp_path / "ledger.sqlite") as ledger:
         for each in (*day.answered, *measured(day.population, range(COUNT), MIDNIGHT, MIDNIGHT + 24 * HOUR)):
             ledger.record(each)
-        verdicts = {each.meter: each for each in compare(ledger, day.stored.__getitem__, day.stored)}
-        missing = compare(ledger, lambda name: day.stored[name][5:], day.stored)
+        verdicts = {each.meter: each for each in compare(ledger, day.stored.__getitem__, day.stored, day.signals)}
+        missing = compare(ledger, lambda name: day.stored[name][5:], day.stored, day.signals)
         assert all(each.counts == {Kind.LOST: 5} for each in missing)
     for number in range(COUNT):
         name = day.population.name(number)

@@ -91,7 +91,7 @@ def test_a_head_end_that_stored_all_agrees_with_the_ledger(groups: tuple[Group, 
     with create(tmp_path / "ledger.sqlite") as ledger:
         for each in (*day.answered, *measured(day.population, range(COUNT), MIDNIGHT, MIDNIGHT + 24 * HOUR)):
             ledger.record(each)
-        verdicts = {each.meter: each for each in compare(ledger, day.stored.__getitem__, day.stored)}
+        verdicts = {each.meter: each for each in compare(ledger, day.stored.__getitem__, day.stored, day.signals)}
     rows = [84 if number in DARK else 96 if number < DARK.stop else 1 for number in range(COUNT)]
     for number, count in enumerate(rows):
         name = day.population.name(number)

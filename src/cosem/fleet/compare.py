@@ -4,6 +4,7 @@ A value of a profile is held against what the meter captured at that time, a spo
 asked: it counts as often as it was answered, in any order, for the two clocks need not be the same. Values that nobody
 stored of any meter were not wanted, and are not lost; neither are those that were captured a short time before the end
 and never asked for. What nobody captured, as without power, cannot be lost: who stored it stored something wrong.
+Of what is stored that the ledger cannot know, as rows that no profile held any more, values are counted, not judged.
 The verdict on each logical device says what its meter does wrong.
 """
 
@@ -57,12 +58,16 @@ class Verdict:
     """How what is stored of one logical device compares: how many values are right, and what is wrong with others.
 
     `name` is its own, `faults` what its meter does wrong, in the words of `cosem simulate --fault`, empty where that
-    behaves well.
+    behaves well. What profiles captured is judged from `since` to `until`, and what is stored from before or after is
+    `not_judged`, as are spot values that the ledger has only digests of.
     """
 
     name: str
     faults: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
     right: int = 0
+    not_judged: int = 0
     counts: Counter[Kind] = field(default_factory=Counter[Kind])
     findings: list[Finding] = field(default_factory=list[Finding])
 
@@ -84,25 +89,30 @@ class Verdict:
 
 
 def compare(
-    ledger: Ledger, stored: Callable[[str], Sequence[Reading]], names: Iterable[str], *, late: timedelta = LATE
+    ledger: Ledger,
+    stored: Callable[[str], Sequence[Reading]],
+    names: Iterable[str],
+    signals: Iterable[tuple[Obis | None, CaptureObject]],
+    *,
+    late: timedelta = LATE,
 ) -> Iterator[Verdict]:
     """Give a verdict on each logical device that is in the ledger or among `names`, those of which something is stored.
 
     Args:
         stored: the readings of a logical device by its name.
+        signals: profile, None for spot values, and column of all that is stored of anybody.
         late: how long after it was captured a value of a profile may be answered.
     """
-    known = list(names)
-    wanted = {_signal(each) for name in known for each in stored(name)}
-    for name in sorted({*ledger.meters(), *known}):
+    wanted = {_signal(profile, column) for profile, column in signals}
+    for name in sorted({*ledger.meters(), *names}):
         yield verdict(name, ledger.of(name), stored(name), wanted, late=late)
 
 
 _Signal = tuple[str, str]
 
 
-def _signal(reading: Reading) -> _Signal:
-    return str(reading.profile or ""), reading.reference
+def _signal(profile: Obis | None, column: CaptureObject) -> _Signal:
+    return str(profile or ""), str(column)
 
 
 def verdict(
@@ -146,16 +156,17 @@ def _captured(
     late: timedelta,
 ) -> None:
     truth = {(each.profile, each.reference, each.time): each.raw for each in captured}
-    begin = min((each.time for each in captured), default=None)
+    begin = found.since = min((each.time for each in captured), default=None)
     begins: dict[str, datetime] = {}  # one profile holds fewer days than another
     for row in captured:
         begins[row.profile] = min(row.time, begins.get(row.profile, row.time))
-    end = max((each.time for each in captured), default=None)
+    end = found.until = max((each.time for each in captured), default=None)
     seen: set[tuple[str, str, datetime]] = set()
     for each in stored:
-        profile, reference = _signal(each)
+        profile, reference = _signal(each.profile, each.column)
         if begin is None or end is None or not begins.get(profile, begin) <= each.time <= end:
-            continue  # the ledger does not go that far
+            found.not_judged += 1  # the ledger does not go that far
+            continue
         key = profile, reference, each.time
         true = truth.get(key)
         if key in seen:
@@ -189,6 +200,7 @@ def _spot(found: Verdict, answered: list[Answer], stored: list[Reading], wanted:
     for each in stored:
         reference, raw = each.reference, str(each.raw)
         if reference in unreadable:
+            found.not_judged += 1
             continue
         kept[reference][raw] += 1
         if (reference, each.time) in seen or 0 < said[reference][raw] < kept[reference][raw]:

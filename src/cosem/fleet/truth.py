@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
-from typing import cast
+from datetime import UTC, datetime, timedelta
+from typing import Final, cast
 
 from cosem.fleet.ledger import Faulty, Measured
 from cosem.fleet.population import Population
-from cosem.meter.behaviour.profile_generic import Profile
+from cosem.meter.behaviour.profile_generic import Profile, RecomputedRows
 from cosem.meter.device import Meter
 from cosem.meter.faults import words
+from cosem.meter.item import Visit
 from cosem.meter.logical_device import LogicalDevice
 from cosem.readings import extract
+
+LONGEST: Final = timedelta(days=400)
+"""Of computed rows those that have left their profile are written down too, as far back as that."""
 
 
 def misbehaved(population: Population, since: datetime) -> Iterator[Faulty]:
@@ -24,7 +28,10 @@ def misbehaved(population: Population, since: datetime) -> Iterator[Faulty]:
 
 
 def measured(population: Population, numbers: Iterable[int], since: datetime, until: datetime) -> Iterator[Measured]:
-    """Give every value that profiles of some meters captured on time from `since` to before `until`."""
+    """Give every value that profiles of some meters captured on time from `since` to before `until`.
+
+    Of rows that are stored, only those that a profile still has.
+    """
     for number in numbers:
         with population.visit(number) as meter:
             yield from measured_by(meter, since, until)
@@ -44,18 +51,31 @@ def _captured(device: LogicalDevice, since: datetime, until: datetime) -> Iterat
         profile = cast("Profile", item.state)
         if not profile.period:
             continue
-        rows = profile.rows(device.visit(), since, until)
-        readings = extract.profile(
-            device.name,
-            item.instance,
-            rows,
-            profile.columns,
-            [None] * len(profile.columns),
-            capture_period=profile.period,
-            newest_first=profile.newest_first,
-            zone=device.zone,
-            nulls_repeat=False,
-        )
-        for each in readings:
-            if since <= each.time < until:
-                yield Measured(each.time, device.name, str(item.instance), each.reference, each.raw)
+        last: datetime | None = None
+        for look in _looks(profile, device.visit(), since):
+            readings = extract.profile(
+                device.name,
+                item.instance,
+                profile.rows(look, last or since, until),
+                profile.columns,
+                [None] * len(profile.columns),
+                capture_period=profile.period,
+                newest_first=profile.newest_first,
+                zone=device.zone,
+                nulls_repeat=False,
+            )
+            for each in readings:
+                if since <= each.time < until and (last is None or last < each.time):
+                    yield Measured(each.time, device.name, str(item.instance), each.reference, each.raw)
+            last = look.time
+
+
+def _looks(profile: Profile, visit: Visit, since: datetime) -> Iterator[Visit]:
+    """Give the times at which no row has left a computed profile yet that was not there before; of others only now."""
+    if isinstance(profile.source, RecomputedRows) and not visit.device.meter.was_set:
+        step = timedelta(seconds=profile.period)
+        time = max(since, visit.time - LONGEST).astimezone(UTC) + (profile.entries - 1) * step
+        while time < visit.time:
+            yield visit.at(time.astimezone(visit.time.tzinfo))
+            time += profile.entries * step
+    yield visit

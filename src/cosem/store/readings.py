@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -87,6 +88,11 @@ class ReadingStore:
         """Return the names of the meters that have readings, in order."""
         rows = self._guarded(lambda: self._connection.execute("SELECT name FROM meter ORDER BY name").fetchall())
         return [str(row[0]) for row in rows]
+
+    def signals(self) -> set[tuple[Obis | None, CaptureObject]]:
+        """Return profile, None for spot readings, and column of all readings of any meter."""
+        found = self._guarded(lambda: self._connection.execute(_SIGNALS).fetchall())
+        return {(_profile(profile), _column(*column)) for profile, *column in found}
 
     def count(self) -> int:
         """Return how many readings there are."""
@@ -241,6 +247,16 @@ def _place(reading: Reading) -> tuple[Any, ...]:
     )
 
 
+@lru_cache(4096)
+def _column(class_id: int, obis: str, attribute: int, data_index: int) -> CaptureObject:
+    return CaptureObject(class_id, Obis(obis), attribute, data_index)
+
+
+@lru_cache(4096)
+def _profile(obis: str | None) -> Obis | None:
+    return None if obis is None else Obis(obis)
+
+
 def _reading(
     meter: str,
     profile: str | None,
@@ -258,12 +274,12 @@ def _reading(
 ) -> Reading:
     return Reading(
         meter=meter,
-        column=CaptureObject(class_id, Obis(obis), attribute, data_index),
+        column=_column(class_id, obis, attribute, data_index),
         time=_moment(time, offset),
         raw=raw if scaler is None else int(raw),
         scaler=scaler or 0,
         unit=Unit.of(unit),
-        profile=None if profile is None else Obis(profile),
+        profile=_profile(profile),
         quality=Quality(quality),
         source=Source(source),
     )
@@ -378,6 +394,12 @@ def _query(rows: str, conditions: Iterable[str], latest: bool) -> str:
     return query
 
 
+_SIGNALS: Final = """
+SELECT DISTINCT NULL, class_id, obis, attribute, data_index FROM spot_reading JOIN signal ON signal.id = signal
+UNION
+SELECT DISTINCT profile.obis, class_id, signal.obis, attribute, data_index
+FROM profile_reading JOIN signal ON signal.id = signal JOIN profile ON profile.id = profile
+"""
 _LAST_CAPTURE: Final = """
 SELECT max(time) FROM profile_reading WHERE meter = (SELECT id FROM meter WHERE name = ?)
     AND profile = (SELECT id FROM profile WHERE obis = ?)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import pytest
 
 from cosem.cli.fleet.telling import line, plain
 from cosem.fleet.fleet import Fleet
-from cosem.fleet.ledger import Answer, Faulty, create
+from cosem.fleet.ledger import Answer, Faulty, Measured, create
 from cosem.fleet.misbehaving import Misbehaving, Misbehaviour
-from cosem.fleet.models import name_of
+from cosem.fleet.models import meter_of, name_of
 from cosem.fleet.population import Group, Population
 from cosem.meter.faults import Faults
 from cosem.protocol.model.selection import CaptureObject
@@ -163,6 +163,25 @@ def test_a_comparison_counts_meters_and_their_logical_devices(cosem: Cosem, tmp_
     assert "2 meters misbehave, 2 of the 3 of whom something is not as it should be" in ran.err
     said = json.loads(cosem(*words, "--json").out)
     assert (said["meters"], said["logical_devices"]) == (3, 6)
+    found = [(each["meter"], each["logical_device"]) for each in said["findings"] if each["finding"] == "wrong"]
+    assert found == [(meter_of(name), name) for name in sorted(wrong)]
+
+
+@pytest.mark.parametrize("captured", [True, False])
+def test_a_comparison_says_what_it_cannot_judge(cosem: Cosem, captured: bool, tmp_path: Path) -> None:
+    column, profile, day = CaptureObject(3, Obis("1.0.1.8.0.255"), 2), Obis("1.0.99.1.0.255"), timedelta(days=1)
+    with create(tmp_path / "day.jsonl") as ledger:
+        if captured:
+            ledger.record(Measured(NOW, "KFM1", str(profile), str(column), 1))
+    with ReadingStore(tmp_path / "store.sqlite") as store:
+        times = (NOW - 2 * day, NOW - day, NOW)
+        store.add([Reading(meter="KFM1", column=column, time=each, raw=1, profile=profile) for each in times])
+    words = ("fleet", "compare", str(tmp_path / "day.jsonl"), str(tmp_path / "store.sqlite"))
+    ran, said = cosem(*words), json.loads(cosem(*words, "--json").out)
+    count, has, span = (2, f"from {NOW} to {NOW}", NOW.isoformat()) if captured else (3, "nothing", None)
+    assert f"notice: {count} values are not judged, for of what profiles captured the ledger has {has}" in ran.err
+    assert (said["right"], said["not_judged"]) == (3 - count, count)
+    assert (said["judged_since"], said["judged_until"]) == (span, span)
 
 
 def test_a_ledger_that_is_not_there_is_said(cosem: Cosem, tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from cosem.fleet.clock import VirtualClock
 from cosem.fleet.compare import MOST_FINDINGS, Kind, compare, verdict
+from cosem.fleet.effects import Effects
 from cosem.fleet.ledger import Answer, Entry, Faulty, Measured, create
 from cosem.fleet.population import Population
+from cosem.fleet.scenario import Outage, Scenario
 from cosem.fleet.truth import measured
 from cosem.protocol.model import ProfileGeneric
 from cosem.protocol.model.selection import CaptureObject
@@ -64,6 +67,43 @@ def test_values_of_a_profile(readings: list[Reading], right: int, found: dict[Ki
     said = verdict("KFM1", TRUTH, readings, WANTED, late=timedelta())
     assert (said.right, dict(said.counts)) == (right, found)
     assert said.clean is not bool(found)
+
+
+def test_what_the_ledger_cannot_know_is_counted_and_not_judged() -> None:
+    kept = [*(stored(place, 100 + place) for place in range(-2, 5)), spot(1)]
+    digest = Answer(TIME, "KFM1", 1, ENERGY, "sha256 00")
+    found = verdict("KFM1", [*TRUTH, digest], kept, WANTED, late=timedelta())
+    assert (found.right, found.not_judged, found.counts) == (4, 4, {})
+    assert (found.since, found.until) == (TIME, TIME + 3 * QUARTER)
+    nothing = verdict("KFM1", [], kept[:-1], WANTED)
+    assert (nothing.right, nothing.not_judged, nothing.since, nothing.until) == (0, 7, None, None)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [Scenario(), Scenario(outages=(Outage(at=TIME - timedelta(days=15), length=timedelta(days=2)),))],
+    ids=["plain", "without power for two days"],
+)
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Berlin")], ids=str)
+def test_a_ledger_has_what_profiles_computed_that_do_not_hold_it_any_more(scenario: Scenario, zone: tzinfo) -> None:
+    """Each row is there once, from the beginning on, as one had it who read it every week."""
+
+    def rows(since: datetime, until: datetime) -> list[datetime]:
+        population = Population(1, clock=VirtualClock(until, speed=0), effects=Effects(scenario, 1), zone=zone)
+        return [each.time for each in measured(population, (0,), since, until) if each.reference == ENERGY]
+
+    week = timedelta(days=7)
+    begin = TIME - 4 * week
+    found = rows(begin, TIME)
+    assert found == [each for place in range(4) for each in rows(begin + place * week, begin + (place + 1) * week)]
+    assert len(found) == len(set(found)) == (28 - (2 if scenario.outages else 0)) * 96
+
+
+def test_a_ledger_goes_back_so_far_and_no_farther(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cosem.fleet.truth.LONGEST", timedelta(days=20))
+    population = Population(1, clock=VirtualClock(TIME, speed=0))
+    rows = [each.time for each in measured(population, (0,), TIME - timedelta(days=35), TIME)]
+    assert min(rows) == TIME - timedelta(days=20)
 
 
 def test_of_a_meter_that_misbehaves_the_verdict_says_so() -> None:
@@ -159,6 +199,6 @@ def test_a_store_that_has_all_that_meters_measured_but_one_value(tmp_path: Path)
                 for row in meter.value(buffer)[-9:]
             ]
             store.add(readings if number else readings[:-2])
-        verdicts = list(compare(ledger, store.rows, store.meters(), late=timedelta()))
+        verdicts = list(compare(ledger, store.rows, store.meters(), store.signals(), late=timedelta()))
     assert [each.name for each in verdicts] == [population.name(number) for number in range(3)]
     assert [(each.right, dict(each.counts)) for each in verdicts] == [(3, {Kind.LOST: 1}), (4, {}), (4, {})]

@@ -77,6 +77,12 @@ def test_the_same_reading_twice_in_one_batch(store: ReadingStore) -> None:
     assert [reading.raw for reading in store.rows()] == [11]
 
 
+def test_what_is_stored_of_anybody(store: ReadingStore) -> None:
+    assert store.signals() == set()
+    store.add([captured(0, 10), captured(1, 11), spot(), spot("m2")])
+    assert store.signals() == {(each.profile, each.column) for each in (captured(0, 10), spot())}
+
+
 def test_rows_in_order_and_by_question(store: ReadingStore) -> None:
     tenth = CaptureObject(3, Obis("1.0.10.8.0.255"), 2, 0)
     second = CaptureObject(3, Obis("1.0.2.8.0.255"), 2, 0)

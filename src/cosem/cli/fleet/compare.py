@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,22 +42,29 @@ def compare_with(
       cosem fleet compare day.sqlite readings.sqlite
       cosem fleet compare day.jsonl readings.sqlite --late 3600 --json
     """
-    right, counts, devices = 0, Counter[Kind](), 0
+    right, not_judged, counts, devices = 0, 0, Counter[Kind](), 0
+    spans: list[tuple[datetime, datetime]] = []
     wrong, misbehaving, meters = list[Verdict](), dict[str, str](), set[str]()
     with (
         open_ledger(ledger) as truth,
         ReadingStore(store, writable=False) as readings,
         working("comparing value by value", quiet=json),
     ):
-        for each in compare(truth, readings.rows, readings.meters(), late=timedelta(seconds=late)):
+        for each in compare(
+            *(truth, readings.rows, readings.meters(), readings.signals()), late=timedelta(seconds=late)
+        ):
             devices += 1
             meters.add(each.meter)
             right += each.right
+            not_judged += each.not_judged
+            if each.since is not None and each.until is not None:
+                spans.append((each.since, each.until))
             counts += each.counts
             if each.faults:
                 misbehaving[each.name] = each.faults
             if not each.clean:
                 wrong.append(each)
+    since, until = min((each for each, _ in spans), default=None), max((each for _, each in spans), default=None)
     if json:
         put_json(
             {
@@ -65,6 +72,9 @@ def compare_with(
                 "logical_devices": devices,
                 "right": right,
                 **{kind.value: counts[kind] for kind in Kind},
+                "not_judged": not_judged,
+                "judged_since": None if since is None else since.isoformat(),
+                "judged_until": None if until is None else until.isoformat(),
                 "misbehaving": misbehaving,
                 "findings": [_plain(each, finding) for each in wrong for finding in each.findings],
             }
@@ -86,6 +96,9 @@ def compare_with(
     told = ", ".join(f"{counts[kind]} {kind.value}" for kind in Kind)
     several = f" with {devices} logical devices" if devices > len(meters) else ""
     say(f"{len(meters)} meters{several} compared: {right} values right, {told}")
+    if not_judged:
+        span = f"from {since} to {until}" if since is not None else "nothing"
+        say(f"notice: {not_judged} values are not judged, for of what profiles captured the ledger has {span}")
     if misbehaving:
         faulty, unlike = {meter_of(name) for name in misbehaving}, {each.meter for each in wrong}
         among = f"{len(faulty & unlike)} of the {len(unlike)}"
@@ -96,7 +109,8 @@ def compare_with(
 
 def _plain(verdict: Verdict, finding: Finding) -> dict[str, Any]:
     return {
-        "meter": verdict.name,
+        "meter": verdict.meter,
+        "logical_device": verdict.name,
         "finding": finding.kind.value,
         "profile": finding.profile or None,
         "reference": finding.reference,
