@@ -189,6 +189,19 @@ def test_a_transfer_that_is_wrong_anywhere_leaves_all_keys(items: list[tuple[int
     assert bench.reads()
 
 
+def test_keys_may_change_places_in_one_transfer() -> None:
+    bench = SetUp()
+    ek, ak = bench.keys.encryption, bench.keys.authentication
+
+    async def swap(client: AsyncClient) -> None:
+        new = {KeyId.GLOBAL_UNICAST_ENCRYPTION: ak, KeyId.AUTHENTICATION: ek}
+        await client.transfer_keys(new, keep=lambda _: None)
+
+    bench.run(swap)
+    assert (bench.keys.encryption, bench.keys.authentication) == (ak, ek)
+    assert bench.reads(ek=ak, ak=ek)
+
+
 @pytest.mark.parametrize("cause", ["a keeper that fails", "no keeper", "no master key"])
 def test_keys_that_cannot_be_kept_are_not_taken(cause: str) -> None:
     bench = SetUp()

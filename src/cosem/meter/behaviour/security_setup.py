@@ -54,13 +54,12 @@ _POLICIES_0: Final = {
     _BOTH: SecurityPolicyVersion0.AUTHENTICATED_AND_ENCRYPTED,
 }
 
-_FIELDS: Final[Mapping[KeyId, Callable[[Keys, Key], Keys]]] = {
-    KeyId.GLOBAL_UNICAST_ENCRYPTION: lambda keys, key: replace(keys, encryption=key),
-    KeyId.GLOBAL_BROADCAST_ENCRYPTION: lambda keys, key: replace(keys, broadcast=key),
-    KeyId.AUTHENTICATION: lambda keys, key: replace(keys, authentication=key),
-    KeyId.MASTER: lambda keys, key: replace(keys, general=replace(keys.general, master_key=key)),
+_FIELDS: Final[Mapping[KeyId, str]] = {
+    KeyId.GLOBAL_UNICAST_ENCRYPTION: "encryption",
+    KeyId.GLOBAL_BROADCAST_ENCRYPTION: "broadcast",
+    KeyId.AUTHENTICATION: "authentication",
 }
-AGREEABLE: Final = frozenset(_FIELDS) - {KeyId.MASTER}
+"""Where `Keys` has all but the master key."""
 
 _USES: Final = {CertificateType.DIGITAL_SIGNATURE: Use.SIGNATURE, CertificateType.KEY_AGREEMENT: Use.AGREEMENT}
 _TYPES: Final = {use: kind for kind, use in _USES.items()}
@@ -145,11 +144,10 @@ def _transfer(visit: Visit, _: Item, argument: Data) -> Data:
     if not items or len({item.key_id for item in items}) != len(items):
         raise Refusal(DataAccessResult.OTHER_REASON)
     try:
-        for item in items:
-            keys = _with(keys, item.key_id, wrap.unwrap(master, bytes(item.key_wrapped)))
+        taken = {item.key_id: wrap.unwrap(master, bytes(item.key_wrapped)) for item in items}
     except SecurityError as error:
         raise _refusal(error) from error
-    return _change(visit, keys)
+    return _change(visit, _with(keys, taken))
 
 
 def _agree(visit: Visit, _: Item, argument: Data) -> Data:
@@ -162,19 +160,19 @@ def _agree(visit: Visit, _: Item, argument: Data) -> Data:
     items = SecuritySetup.key_agreement.argument.decode(argument)
     if not items or len({item.key_id for item in items}) != len(items):
         raise Refusal(DataAccessResult.OTHER_REASON)
+    taken: dict[KeyId, Key] = {}
     answers: list[KeyAgreementData] = []
     try:
         for item in items:
-            if item.key_id not in AGREEABLE:
+            if item.key_id not in _FIELDS:
                 raise Refusal(DataAccessResult.OTHER_REASON)
             theirs = agreement.opened(suite, bytes(item.key_data), peer, item.key_id)
             ours = _made(visit, keys)
-            key = agreement.agreed(suite, ours, theirs, client, visit.device.system_title)
-            keys = _with(keys, item.key_id, key)
+            taken[item.key_id] = agreement.agreed(suite, ours, theirs, client, visit.device.system_title)
             answers.append(KeyAgreementData(item.key_id, agreement.signed(ours.public, signer, item.key_id)))
     except SecurityError as error:
         raise _refusal(error) from error
-    _change(visit, keys)
+    _change(visit, _with(keys, taken))
     return SecuritySetup.key_agreement.result.encode(tuple(answers))
 
 
@@ -293,12 +291,14 @@ def _title_of_client(visit: Visit) -> bytes | None:
     return None if visit.negotiated is None else visit.negotiated.peer_title
 
 
-def _with(keys: Keys, key_id: KeyId, key: Key) -> Keys:
-    """Return the keys with one replaced; Refusal where it does not fit."""
-    if key_id not in _FIELDS:
+def _with(keys: Keys, taken: Mapping[KeyId, Key]) -> Keys:
+    """Return the keys with some replaced, all at once; Refusal where they do not fit then."""
+    if not taken.keys() <= {*_FIELDS, KeyId.MASTER}:
         raise Refusal(DataAccessResult.OTHER_REASON)
+    changed: dict[str, Any] = {_FIELDS[key_id]: key for key_id, key in taken.items() if key_id in _FIELDS}
     try:
-        return _FIELDS[key_id](keys, key)
+        general = replace(keys.general, master_key=taken.get(KeyId.MASTER, keys.general.master_key))
+        return replace(keys, general=general, **changed)
     except ConfigurationError as error:
         raise _refusal(error) from error
 
