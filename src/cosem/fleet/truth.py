@@ -15,8 +15,8 @@ from cosem.meter.item import Visit
 from cosem.meter.logical_device import LogicalDevice
 from cosem.readings import extract
 
-LONGEST: Final = timedelta(days=400)
-"""Of computed rows those that have left their profile are written down too, as far back as that."""
+LONGEST: Final = timedelta(days=32)
+"""How far back computed rows are written down that have left their profile: a month, for a run may be long and fast."""
 
 
 def misbehaved(population: Population, since: datetime) -> Iterator[Faulty]:
