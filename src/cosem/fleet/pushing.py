@@ -204,6 +204,7 @@ class Outward:
         meter, visit = self._visits.pop(number)
         self._next.pop(number, None)
         meter.pushes.lose()
+        meter.pushes.events()  # what ends with the fleet has not been given up
         visit.__exit__(None, None, None)
 
     # -- what is tried ------------------------------------------------------------------------------------------------
@@ -240,9 +241,7 @@ class Outward:
 
     def _has_lost(self, number: int, meter: Meter) -> bool:
         """Let a meter without power forget what it pushes, but for a last gasp; tell whether there was anything."""
-        lost = 0 if self._powered(number) else meter.pushes.lose(but_last_gasps=True)
-        self.counts.given_up += lost
-        return bool(lost)
+        return not self._powered(number) and meter.pushes.lose(but_last_gasps=True) > 0
 
     async def _try(self, number: int, meter: Meter, attempts: tuple[PushAttempt, ...]) -> None:
         pushes, clock = meter.pushes, self._population.clock

@@ -194,13 +194,19 @@ class Pushes:
     def lose(self, *, but_last_gasps: bool = False) -> int:
         """Forget every push that runs, as a meter does that has lost its power, or all but those that tell so.
 
-        Return how many those were, with those that were to follow them.
+        Return how many those were, with those that were to follow them: so many have ended.
         """
         kept = {key: push for key, push in self._running.items() if but_last_gasps and push.last_gasp}
-        lost = sum(1 + push.again for key, push in self._running.items() if key not in kept)
+        lost = [
+            PushEnded(*key, False, attempts, "the power went")
+            for key, push in self._running.items()
+            if key not in kept
+            for attempts in (push.attempts, *(0,) * push.again)
+        ]
         self._running = kept
         self._ready = [push for push in self._ready if any(push is each for each in kept.values())]
-        return lost
+        self._events += lost
+        return len(lost)
 
     def rest(self, until: datetime) -> None:
         """Push nothing until a time; what is due before waits for it."""
@@ -222,7 +228,7 @@ class Pushes:
 
     def recall(self, kept: Iterable[KeptPush]) -> None:
         """Go on with the pushes of before a restart; one that was under way counts as an attempt that failed."""
-        self.lose()
+        self.end_all_but(())
         for sap, instance, due, attempts, again, carried in kept:
             device = self._meter.devices.get(sap)
             item = None if device is None else device.find(instance)

@@ -238,6 +238,32 @@ def test_who_has_no_power_does_not_try_again() -> None:
     on_loopback(main)
 
 
+def test_a_push_is_given_up_too_where_its_meter_knows_first_that_the_power_has_gone() -> None:
+    """Somebody looks at it before the director does, and by its own script it is dark then."""
+    scenario = Scenario(outages=(Outage(at=NOON + timedelta(seconds=5), length=QUARTER, region=1),), regions=2)
+
+    async def main() -> None:
+        head_end, clock = HeadEnd(), VirtualClock(NOON - timedelta(seconds=1), speed=0)
+        async with await head_end.listen() as listener:
+            push = settings(listener.port, every=timedelta(hours=1), retries=2, wait=10)
+        async with fleet(push, clock, scenario, known=companion("smr-5.0")) as served:
+            outward = served.outward
+            assert outward is not None
+            clock.step(timedelta(seconds=1))
+            await until(lambda: outward.counts.attempts == COUNT and not outward.trying)
+            clock.step(timedelta(seconds=10))
+            for number in range(COUNT):
+                with served.population.visit(number) as meter:
+                    meter.settle()
+                    assert meter.dark is (number >= COUNT // 2)
+            served.happen(clock.now())
+            await until(lambda: served.state.pushes_given_up == COUNT // 2)
+            await until(lambda: outward.counts.attempts == COUNT + COUNT // 2 and not outward.trying)
+            assert (served.state.pushes_given_up, served.state.pushes_under_way) == (COUNT // 2, COUNT // 2)
+
+    on_loopback(main)
+
+
 @pytest.mark.parametrize("heard", [True, False])
 def test_cycles_that_passed_at_once_are_one_push_and_hold_nobody_up(heard: bool) -> None:
     """Virtual time may go faster than pushes can be made: whoever comes must be served all the same."""

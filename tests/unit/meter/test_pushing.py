@@ -370,6 +370,8 @@ def test_what_was_to_follow_is_lost_with_what_runs() -> None:
     assert len(attempts(meter)) == 1
     run(meter, PushSetupVersion0(SETUP).push)
     assert (meter.pushes.lose(), meter.pushes.lose()) == (2, 0)
+    told = [(each.delivered, each.attempts, each.reason) for each in meter.pushes.events()]
+    assert told == [(False, 1, "the power went"), (False, 0, "the power went")]
     assert not meter.pushes.running
 
 
