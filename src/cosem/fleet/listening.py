@@ -64,7 +64,7 @@ def open_listener(port: int, *, bind_device: Callable[[socket.socket], None] | N
         opened.bind((WILDCARD, port))
     except OSError as error:
         opened.close()
-        raise failure.connection_failed(error, WILDCARD, port) from error
+        raise failure.cannot_listen(error, WILDCARD, port) from error
     return opened
 
 

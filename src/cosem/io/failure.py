@@ -28,6 +28,14 @@ def connection_failed(error: OSError, host: str, port: int, seconds: float | Non
     return ConnectionFailed(f"no connection to {where}: {reason(error)}")
 
 
+def cannot_listen(error: OSError, host: str, port: int) -> ConnectionFailed:
+    """Explain why nobody can come to a port here."""
+    return ConnectionFailed(
+        f"cannot listen on {host} port {port}: {reason(error)}; "
+        "choose another port (0 finds a free one) or an address of this machine"
+    )
+
+
 def connection_lost(error: OSError) -> ConnectionLost:
     """Explain why a connection that was there is gone."""
     if isinstance(error, ConnectionRefusedError):  # what a datagram medium says when nobody listens

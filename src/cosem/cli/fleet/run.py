@@ -255,7 +255,7 @@ def fleet(
             )
         )
     except TransportError as error:
-        say(f"error: cannot listen: {error}")
+        say(f"error: {error}")
         raise Ended(NOT_CONNECTED) from None
     except KeyboardInterrupt:
         if not served.begun:

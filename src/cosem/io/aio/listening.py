@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cosem.errors import ConnectionFailed, CosemError
+from cosem.errors import CosemError
 from cosem.io import failure
 from cosem.io.aio.addresses import host_of
 from cosem.io.aio.tcp import SocketStream
@@ -98,7 +98,7 @@ async def listen(
             lambda: SocketStream(reception.admit_connection), host, port, family=_family_for(host, port)
         )
     except OSError as error:
-        raise _cannot_listen(error, host, port) from error
+        raise failure.cannot_listen(error, host, port) from error
     return Listener(reception, host, server.sockets[0].getsockname()[1], server.close)
 
 
@@ -113,12 +113,18 @@ async def listen_on(
     """Accept TCP connections on a socket that is bound already.
 
     `whose` says to whose account a connection goes, in place of its host; where it says "", the connection is closed
-    before an octet is read of it.
+    before an octet is read of it. Raises ConnectionFailed, and closes the socket, when somebody else listens there.
     """
     loop = asyncio.get_running_loop()
     reception = _Reception(handler, limits or ListenLimits(), whose, shared)
-    server = await loop.create_server(lambda: SocketStream(reception.admit_connection), sock=opened, backlog=BACKLOG)
     host, port = opened.getsockname()[:2]
+    try:
+        server = await loop.create_server(
+            lambda: SocketStream(reception.admit_connection), sock=opened, backlog=BACKLOG
+        )
+    except OSError as error:
+        opened.close()
+        raise failure.cannot_listen(error, host, port) from error
     return Listener(reception, host, port, server.close)
 
 
@@ -129,7 +135,7 @@ async def listen_datagrams(host: str, port: int, handler: Handler, limits: Liste
     try:
         transport, _ = await loop.create_datagram_endpoint(lambda: _ServerEndpoint(reception), local_addr=(host, port))
     except OSError as error:
-        raise _cannot_listen(error, host, port) from error
+        raise failure.cannot_listen(error, host, port) from error
     return Listener(reception, host, transport.get_extra_info("sockname")[1], transport.close)
 
 
@@ -339,10 +345,3 @@ class _ServerEndpoint(Endpoint):
 def _family_for(host: str, port: int) -> int:
     """A name may mean IPv4 and IPv6; a free port can only be had for one of them."""
     return socket.AF_INET if port == 0 and ":" not in host else socket.AF_UNSPEC
-
-
-def _cannot_listen(error: OSError, host: str, port: int) -> ConnectionFailed:
-    return ConnectionFailed(
-        f"cannot listen on {host} port {port}: {failure.reason(error)}; "
-        "choose another port (0 finds a free one) or an address of this machine"
-    )

@@ -12,7 +12,7 @@ import pytest
 from cosem.errors import ConnectionFailed, ConnectionLost, DecodeError, LocalProtocolError, TimedOut
 from cosem.io import aio
 from cosem.io.aio import tcp, waiting
-from cosem.io.aio.listening import SharedAdmission
+from cosem.io.aio.listening import SharedAdmission, listen_on
 from cosem.io.stream import LineStream, Stream
 
 
@@ -654,6 +654,23 @@ async def test_a_connection_that_was_never_served_is_closed_as_well() -> None:
     await closing[0]
     assert kept[0]._transport is None
     await stream.close()
+
+
+@running
+async def test_a_port_that_somebody_else_listens_on_since_it_was_bound() -> None:
+    with socket.socket() as ours, socket.socket() as theirs:
+        for each in (ours, theirs):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        theirs.bind(("127.0.0.1", 0))
+        ours.setblocking(False)
+        ours.bind(theirs.getsockname())
+        theirs.listen()
+
+        async def handle(_: aio.SocketStream | aio.DatagramStream) -> None: ...
+
+        with pytest.raises(ConnectionFailed, match="choose another port"):
+            await listen_on(ours, handle, whose=lambda stream: stream.local)
+        assert ours.fileno() == -1
 
 
 @running
