@@ -142,14 +142,14 @@ class LinesLedger(_Closing):
         self.written = 0
         self._of: dict[str, list[Entry]] | None = None
         try:
-            self._file = path.open("w" if new else "r", encoding="utf-8")
+            self._file = path.open("w" if new else "r", encoding="utf-8", errors="backslashreplace")
         except OSError as problem:
             raise ConfigurationError(f"cannot {'write' if new else 'read'} {path}: {problem.strerror}") from problem
 
     def record(self, entry: Entry, /) -> None:
-        """Write one entry down."""
+        """Write one entry down, at the latest when the ledger is closed. Raises ConfigurationError where it cannot."""
         said = {name: value for name, value in entry._asdict().items() if value is not None}
-        self._file.write(json.dumps(said, default=datetime.isoformat) + "\n")
+        self._guarded(lambda: self._file.write(json.dumps(said, default=datetime.isoformat) + "\n"))
         self.written += 1
 
     def meters(self) -> list[str]:
@@ -161,8 +161,14 @@ class LinesLedger(_Closing):
         return self._read().get(meter, [])
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Write what waits, and close the file."""
+        self._guarded(self._file.close)
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except OSError as problem:
+            raise ConfigurationError(f"cannot use the ledger {self.path}: {problem.strerror}") from problem
 
     def _read(self) -> dict[str, list[Entry]]:
         if self._of is None:

@@ -184,6 +184,15 @@ def test_a_comparison_says_what_it_cannot_judge(cosem: Cosem, captured: bool, tm
     assert (said["judged_since"], said["judged_until"]) == (span, span)
 
 
+@pytest.mark.parametrize("late", ["inf", "1e300", "-1"])
+def test_a_time_that_no_value_could_be_late_by_is_refused(cosem: Cosem, late: str, tmp_path: Path) -> None:
+    create(tmp_path / "day.jsonl").close()
+    ReadingStore(tmp_path / "store.sqlite").close()
+    ran = cosem("fleet", "compare", str(tmp_path / "day.jsonl"), str(tmp_path / "store.sqlite"), "--late", late)
+    assert ran.code == 64
+    assert "--late" in ran.err
+
+
 def test_a_ledger_that_is_not_there_is_said(cosem: Cosem, tmp_path: Path) -> None:
     ran = cosem("fleet", "compare", str(tmp_path / "none"), str(tmp_path / "none"))
     assert ran.code == 64

@@ -80,6 +80,19 @@ def test_a_line_that_is_no_entry(line: str, tmp_path: Path) -> None:
         ledger.meters()
 
 
+def test_octets_that_are_no_text_are_no_entry(tmp_path: Path) -> None:
+    (tmp_path / "ledger").write_bytes(bytes(range(0x80, 0x100)))
+    with open_ledger(tmp_path / "ledger") as ledger, pytest.raises(ConfigurationError, match="line 1"):
+        ledger.meters()
+
+
+def test_lines_that_find_no_room() -> None:
+    ledger = create(Path("/dev/full"))
+    ledger.record(answer("00"))
+    with pytest.raises(ConfigurationError, match="cannot use the ledger /dev/full: No space left"):
+        ledger.close()
+
+
 def test_files_that_are_no_ledgers(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no such file"):
         open_ledger(tmp_path / "none")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -18,6 +18,9 @@ from cosem.fleet.ledger import open_ledger
 from cosem.fleet.models import meter_of
 from cosem.store.readings import ReadingStore
 
+LONGEST_LATE: Final = timedelta(days=36_525).total_seconds()
+"""Seconds: a hundred years, as lengths of time of a fleet."""
+
 
 def compare_with(
     ledger: Annotated[
@@ -28,7 +31,10 @@ def compare_with(
         typer.Argument(metavar="STORE", help="What cosem collect wrote: a readings store.", show_default=False),
     ],
     late: Annotated[
-        float, typer.Option(min=0, help="Seconds after its capture within which a value must have been answered.")
+        float,
+        typer.Option(
+            min=0, max=LONGEST_LATE, help="Seconds after its capture within which a value must have been answered."
+        ),
     ] = LATE.total_seconds(),
     json: Json = False,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from cosem.errors import ConnectionLost, RemoteProtocolError, TimedOut
+from cosem.errors import ConfigurationError, ConnectionLost, RemoteProtocolError, TimedOut
 from cosem.io.aio.listening import ListenLimits
 from cosem.io.aio.place import Place
 from cosem.io.aio.tcp import SocketStream
@@ -29,12 +29,14 @@ class Scrape(Place):
         beyond_loopback: allow an address that other machines can reach.
 
     Raises:
-        ConfigurationError: this is no address, or it reaches beyond loopback without leave.
+        ConfigurationError: this is no address with a port, or it reaches beyond loopback without leave.
     """
 
     NAME: ClassVar[str] = "the place of metrics"
 
     def __init__(self, shown: Callable[[], str], address: str, *, beyond_loopback: bool = False) -> None:
+        if not address.rpartition(":")[2].isdecimal():  # a URL without a port means that of DLMS/COSEM
+            raise ConfigurationError(f"{address!r}: expected an address with a port, such as 127.0.0.1:9100")
         url = ConnectionUrl.parse(f"tcp://{address}")
         super().__init__(url, beyond_loopback=beyond_loopback, limits=ListenLimits(connections=16))
         self._shown = shown

@@ -58,4 +58,7 @@ def test_how_long_a_request_may_be(octets: int, answered: bool) -> None:
 def test_it_stays_on_loopback() -> None:
     with pytest.raises(ConfigurationError, match="elsewhere"):
         Scrape(str, "192.0.2.1:1")
+    for address in ("127.0.0.1", "127.0.0.1:", "127.0.0.1:x"):
+        with pytest.raises(ConfigurationError, match="with a port, such as"):
+            Scrape(str, address)
     assert Scrape(str, "192.0.2.1:1", beyond_loopback=True).url.host == "192.0.2.1"
