@@ -6,7 +6,7 @@ address of its HDLC frames (IEC 62056-46). A concentrator or a line is at a loop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import MappingProxyType
@@ -122,14 +122,40 @@ def number_of(address: GatewayAddress | None) -> int | None:
 
 
 def check_apart(places: Iterable[Place]) -> None:
-    """Raise ConfigurationError where two places share an address at one port."""
+    """Raise ConfigurationError where two places share an address at one port.
+
+    Meters at addresses are reached by a socket that takes their port at all addresses.
+    """
     taken: dict[int | None, list[tuple[int, int, Place]]] = {}
-    for place in places:
+    ports: dict[str, list[tuple[int, int, Place]]] = {}
+    for place in sorted(places, key=lambda place: place.way is Way.PORT):
         if place.way is Way.PORT:
+            if place.url.port:
+                _take_ports(place, place.url.port, taken, ports.setdefault(place.url.host, []))
             continue
         begin = place.addresses.first
         end = begin + place.addresses.count
         for low, high, other in taken.setdefault(place.url.port, []):
             if begin < high and low < end:
-                raise ConfigurationError(f"meters from {other.url.place} on reach into those from {place.url.place} on")
+                raise _reach(other, place)
         taken[place.url.port].append((begin, end, place))
+
+
+def _take_ports(
+    place: Place,
+    begin: int,
+    addresses: Mapping[int | None, Sequence[tuple[int, int, Place]]],
+    ports: list[tuple[int, int, Place]],
+) -> None:
+    end = begin + len(place.numbers)
+    for port, ((_, _, other), *_) in addresses.items():
+        if port is not None and begin <= port < end:
+            raise _reach(place, other)
+    for low, high, other in ports:
+        if begin < high and low < end:
+            raise _reach(other, place)
+    ports.append((begin, end, place))
+
+
+def _reach(one: Place, other: Place) -> ConfigurationError:
+    return ConfigurationError(f"meters from {one.url.place} on reach into those from {other.url.place} on")

@@ -67,6 +67,8 @@ class PushSettings:
     def __post_init__(self) -> None:
         if self.to.scheme not in _TRANSPORTS:
             raise ConfigurationError(f"to: meters push by {' or '.join(_TRANSPORTS)}, not by {self.to.scheme}")
+        if self.to.port == 0:
+            raise ConfigurationError("to: port 0 is nobody's: say where somebody listens")
         if not timedelta() <= self.every <= LONGEST_CYCLE or not timedelta() <= self.spread <= LONGEST_CYCLE:
             raise ConfigurationError("every, spread: expected 0 seconds to a year")
         for name, most in (

@@ -431,12 +431,39 @@ def test_as_many_as_fit_on_a_line_and_behind_a_gateway() -> None:
                 replace(fitting, behind=behind)
 
 
+PORTS = "tcp://127.0.0.1:5000"
+
+
 def test_places_do_not_reach_into_each_other() -> None:
     given = places(("tcp://127.1.0.0:4059", Way.ADDRESS, 2), ("tcp://127.1.0.1:4059", Way.ADDRESS, 2))
     with pytest.raises(ConfigurationError, match="reach into"):
         Fleet(Population(4), given)
     apart = places(("tcp://127.1.0.0:4059", Way.ADDRESS, 2), ("tcp://127.1.0.2:4059", Way.ADDRESS, 2))
     assert Fleet(Population(4), apart).url(3).host == "127.1.0.3"
+
+
+@pytest.mark.parametrize(
+    ("url", "way", "apart"),
+    [
+        ("tcp://127.0.0.1:5002", Way.PORT, False),
+        ("tcp://127.0.0.1:5003", Way.PORT, True),
+        ("tcp://127.0.0.1:4999", Way.PORT, False),
+        ("tcp://127.0.0.1:4998", Way.PORT, True),
+        ("tcp://127.0.0.1:0", Way.PORT, True),
+        ("tcp://127.0.0.2:5000", Way.PORT, True),
+        ("tcp://127.1.0.0:5002", Way.ADDRESS, False),
+        ("tcp://127.1.0.0:5003", Way.ADDRESS, True),
+    ],
+)
+def test_nobody_else_has_the_ports_of_a_place(url: str, way: Way, apart: bool) -> None:
+    """A socket for meters at addresses has its port at all of them."""
+    for first, last in (((url, way, 2), (PORTS, Way.PORT, 3)), ((PORTS, Way.PORT, 3), (url, way, 2))):
+        given = places(first, last)
+        if apart:
+            assert Fleet(Population(5), given)
+        else:
+            with pytest.raises(ConfigurationError, match="reach into"):
+                Fleet(Population(5), given)
 
 
 def test_demo_keys_stay_on_loopback() -> None:

@@ -482,3 +482,5 @@ def test_how_meters_may_push(said: dict[str, Any], fits: bool) -> None:
 def test_by_what_meters_push() -> None:
     with pytest.raises(ConfigurationError, match="push by tcp"):
         PushSettings(to=ConnectionUrl.parse("iec21+tcp://127.0.0.1:1"))
+    with pytest.raises(ConfigurationError, match="port 0"):
+        settings(0)
