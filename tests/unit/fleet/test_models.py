@@ -30,6 +30,7 @@ from cosem.protocol.crypto.key import Secret
 from cosem.protocol.model import Clock, Data, ProfileGeneric, PushSetup, Register
 from cosem.protocol.model.classes.access_control import SapAssignment
 from cosem.protocol.model.classes.m_bus import MBusClientVersion1
+from cosem.protocol.model.classes.time_and_event import DisconnectControl
 from cosem.protocol.values.data import (
     Array,
     BitString,
@@ -276,6 +277,34 @@ def test_a_described_meter_is_remembered_and_one_with_nothing_but_a_template_is_
     with meters.visit(7) as meter:
         assert meter.value(SERIAL.value) == b"1020000000007"
     assert (meters.changed, meters.ready) == (0, 1)
+
+
+SCHEDULED = """
+[[object]]
+class = "DisconnectControl"
+instance = "0.0.96.3.10.255"
+[[object]]
+class = "ScriptTable"
+instance = "0.0.10.0.106.255"
+scripts = [[1, [[2, 70, "0.0.96.3.10.255", 1, { integer = 0 }]]]]
+[[object]]
+class = "SingleActionSchedule"
+instance = "0.0.15.0.1.255"
+executed_script = ["0.0.10.0.106.255", 1]
+type = 1
+execution_time = [["13:30:00", "2026-03-03"]]
+"""
+
+
+def test_a_described_meter_runs_its_single_actions_from_the_first_visit_on(folder: Path) -> None:
+    (folder / "meter.toml").write_text(DESCRIPTION + SCHEDULED)
+    clock, breaker = VirtualClock(AT, speed=0), DisconnectControl("0.0.96.3.10.255")
+    meters = population(fleet(folder), clock)
+    with meters.visit(7) as meter:
+        assert meter.value(breaker.output_state)
+    clock.step(HOUR)
+    with meters.visit(7) as meter, meters.visit(8) as other:
+        assert (meter.value(breaker.output_state), other.value(breaker.output_state)) == (False, True)
 
 
 SCRIPT = """
