@@ -180,6 +180,28 @@ def test_what_profiles_hold_is_in_the_ledger_however_fast_time_goes(tmp_path: Pa
     assert len(set(found)) == 1
 
 
+def test_who_needs_no_keys_is_said_where_others_do(tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(
+        '[fleet]\nlisten = "tcp://127.1.0.0:0"\n[[meters]]\ncount = 2\nsecurity = "none"\n[[meters]]\ncount = 5\n'
+    )
+    fleet = subprocess.Popen(
+        [sys.executable, "-m", "cosem", "fleet", str(tmp_path / "fleet.toml"), "--demo-keys", "--json"],
+        env=environment(tmp_path),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert fleet.stdout is not None and fleet.stderr is not None
+        assert json.loads(fleet.stdout.readline())["client"] == 16  # that of the first meter, whose URL is beside it
+        assert fleet.stderr.readline() == "notice: demo keys, which everybody knows\n"
+        assert fleet.stderr.readline().startswith("notice: client 16 reads everything of 2 meters without")
+    finally:
+        fleet.terminate()
+        fleet.communicate()
+
+
 STARTED_UP: Final = """
 import asyncio, os, signal
 from cosem.cli import main

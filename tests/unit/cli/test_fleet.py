@@ -116,6 +116,16 @@ def test_an_inventory_has_the_places_of_a_file(cosem: Cosem, tmp_path: Path) -> 
     assert "gateway=0:00000001" in rows[2]
 
 
+@pytest.mark.parametrize(("port", "said"), [("0", True), ("4059", False)])
+def test_an_inventory_of_ports_that_are_not_found_yet_says_so(
+    cosem: Cosem, port: str, said: bool, tmp_path: Path
+) -> None:
+    words = ("--listen", f"tcp://127.1.0.0:{port}", "--inventory", str(tmp_path / "fleet.csv"))
+    ran = cosem("fleet", "--count", "2", *words)
+    assert ran.code == 0
+    assert ("ports that are 0" in ran.err) is said
+
+
 @pytest.mark.parametrize(("raw", "code"), [(1, 0), (2, 1)])
 def test_a_comparison_ends_by_what_was_found(cosem: Cosem, raw: int, code: int, tmp_path: Path) -> None:
     with create(tmp_path / "day.jsonl") as ledger:

@@ -41,7 +41,9 @@ def compare_with(
     """Tell for each logical device of each meter which values of a store were lost, are wrong, doubled or came late.
 
     What meters captured counts from their profiles, if the ledger has it; what was read at one time counts as often as
-    it was answered. Exit code 1 when anything is not as it should be.
+    it was answered. What the ledger cannot know is counted, and not judged: so are values from before it began, and
+    rows that no profile held any more at the end where they are stored, not computed. Exit code 1 when anything is not
+    as it should be.
 
     \b
     Examples:

@@ -7,7 +7,7 @@ import gc
 import importlib
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -42,6 +42,8 @@ from cosem.fleet.scenario import load as load_scenario
 from cosem.fleet.truth import measured, misbehaved
 from cosem.io.aio.scrape import Scrape
 from cosem.io.credentials import password
+from cosem.meter.associations import PUBLIC_CLIENT
+from cosem.meter.demo import MANAGEMENT_CLIENT
 from cosem.meter.faults import of_words
 from cosem.protocol.profile.address import ConnectionUrl
 
@@ -244,7 +246,7 @@ def fleet(
         ledger=None if ledger is None else partial(_ledger, ledger, population, begun),
     )
     if inventory is not None:
-        _write_inventory(Inventory(served, with_keys=with_keys), inventory)
+        _write_inventory(Inventory(served, with_keys=with_keys), inventory, served.places)
         return
     scrape = None if metrics is None else Scrape(_shown_by(served), metrics, beyond_loopback=beyond_loopback)
     try:
@@ -368,11 +370,13 @@ def _population(
     )
 
 
-def _write_inventory(inventory: Inventory, path: Path) -> None:
+def _write_inventory(inventory: Inventory, path: Path, places: Iterable[Place]) -> None:
     if path.suffix.lower() not in FORMS:
         raise ConfigurationError(f"{path}: an inventory is written as {' or '.join(FORMS)}")
     inventory.write(path)
     say(f"wrote {inventory.count} meters into {path}{', which only you can read' if inventory.with_keys else ''}")
+    if any(place.url.port == 0 for place in places):
+        say("notice: ports that are 0 there are found at each start: give the meters ports of their own")
 
 
 def _ledger(path: Path, population: Population, since: datetime) -> Ledger:
@@ -442,11 +446,13 @@ async def _serve(
 def _announce(served: Fleet, scrape: Scrape | None, *, as_json: bool) -> None:
     population = served.population
     first, last = served.url(0), served.url(population.count - 1)
-    client = 16 if population.keys is None else 1
+    client = MANAGEMENT_CLIENT if population.secured(0) else PUBLIC_CLIENT
     if population.is_demonstration:
         say("notice: demo keys, which everybody knows")
-    elif population.keys is None:
-        say("notice: client 16 reads everything of every meter without authentication, and writes nothing")
+    unsecured = sum(group.count for group in population.groups if population.keys is None or not group.secured)
+    if unsecured:
+        whose = "every meter" if unsecured == population.count else f"{unsecured} meters"
+        say(f"notice: client 16 reads everything of {whose} without authentication, and writes nothing")
     if population.misbehaving:
         say(f"notice: {population.misbehaving} meters misbehave; --inventory and --ledger name them")
     if as_json:
