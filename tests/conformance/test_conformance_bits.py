@@ -303,7 +303,7 @@ def test_without_the_bit_it_is_not_served(naming: Naming, bit: Conformance, row:
         assert (row.refused or refused_aloud)(apdus.decode(octets))
     else:
         assert both.client.negotiated is not None
-        both.client.negotiated = replace(both.client.negotiated, conformance=EVERYTHING[naming])
+        both.client.negotiated = both.client.negotiated._replace(conformance=EVERYTHING[naming])
         both.client.send(told)
         with pytest.raises(ServiceRefused) as caught:
             both.run()
@@ -371,8 +371,9 @@ def test_delta_value_encoding() -> None:
     request = GetRequestNormal(INVOKE_ID, BUFFER)
     sent: dict[bool, Any] = {}
     for deltas in (True, False):
-        negotiated = replace(
-            describe(Access.READ).negotiated,  # type: ignore[type-var]
+        usual = describe(Access.READ).negotiated
+        assert usual is not None
+        negotiated = usual._replace(
             conformance=EVERYTHING[LN] & ~(NOTHING if deltas else C.DELTA_VALUE_ENCODING),
         )
         sent[deltas] = answer(describe(Access.READ)._replace(negotiated=negotiated), request)

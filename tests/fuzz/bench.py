@@ -56,7 +56,7 @@ def context(own: bytes, peer: bytes | None, suite: int = 0, first: int = 1, **se
 
 def counted(received: Received) -> tuple[int, ...]:
     """Return the greatest numbers that were verified."""
-    each = (received.unicast, received.broadcast, received.wrapped, received.agreed, received.signed)
+    each = (received.unicast, *map(received.by, ("broadcast", "wrapped", "agreed", "signed")))
     return tuple(counter.last for counter in each)
 
 

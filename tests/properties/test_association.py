@@ -589,7 +589,7 @@ class Adversary(RuleBasedStateMachine):
     def last(self, side: str) -> int:
         """Return how far the counters have come of what `side` has taken."""
         received = self.received[side]
-        return sum(max(each.last, 0) for each in (received.unicast, received.wrapped, received.signed))
+        return sum(max(each.last, 0) for each in (received.unicast, received.by("wrapped"), received.by("signed")))
 
     def judge(self, genuine: bool, before: int, taker: str) -> None:
         after = self.last(taker)

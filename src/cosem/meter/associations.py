@@ -6,6 +6,7 @@ import secrets
 import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 from cosem.errors import ConfigurationError
@@ -30,7 +31,7 @@ from cosem.protocol.association.counter import (
     received_name,
 )
 from cosem.protocol.association.general_block import WINDOW_MAXIMUM
-from cosem.protocol.association.layers import GeneralKeys, Received
+from cosem.protocol.association.layers import NO_GENERAL_KEYS, GeneralKeys, Received
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, Protection, SecurityContext
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.certificate import Certificate, Use
@@ -72,7 +73,7 @@ class Keys:
     demonstration: bool = False
     suite: int = 0
     broadcast: Key | None = None
-    general: GeneralKeys = field(default_factory=GeneralKeys)
+    general: GeneralKeys = NO_GENERAL_KEYS
     certificates: tuple[Certificate, ...] = ()
     pending: Mapping[Use, PrivateKey] = field(default_factory=dict[Use, PrivateKey], hash=False)
     cipher: Gcm = field(init=False, compare=False, repr=False)
@@ -254,7 +255,7 @@ class AssociationDescription:
             secret=self.secret,
             certificate=self.certificate,
             required=self.protection,
-            security=None if self.keys is None else lambda peer: self._security(title, peer, counters, sap),
+            security=None if self.keys is None else partial(self._security, title, counters, sap),
             own_title=title if self.keys is not None or self.mechanism.titles else None,
             conformance=self._contexts[first],
             also=self._contexts,
@@ -274,9 +275,9 @@ class AssociationDescription:
         """
         if self.keys is None:
             raise ConfigurationError(f"client {self.client} has no keys that could protect a push")
-        return self._security(title, self.client_title, counters, sap)
+        return self._security(title, counters, sap, self.client_title)
 
-    def _security(self, title: bytes, peer: bytes | None, counters: Counters, sap: int) -> SecurityContext:
+    def _security(self, title: bytes, counters: Counters, sap: int, peer: bytes | None) -> SecurityContext:
         keys = self.keys
         assert keys is not None
         return SecurityContext(
@@ -377,16 +378,16 @@ class Counters:
 
         What is sent to many reaches every logical device; so each keeps a counter of its own for it.
         """
-        general, received = keys.general, Received(self.received(keys, peer))
+        general, others = keys.general, dict[str, ReceivedCounter]()
         if keys.broadcast is not None:
-            received.broadcast = self._named(f"{received_name(keys.broadcast, peer)}-{sap}", keys)
+            others["broadcast"] = self._named(f"{received_name(keys.broadcast, peer)}-{sap}", keys)
         if general.master_key is not None:
-            received.wrapped = self._named(received_name(general.master_key, peer), keys)
+            others["wrapped"] = self._named(received_name(general.master_key, peer), keys)
         if general.agreer is not None:
-            received.agreed = self._named(_name(general.agreer.public, peer), keys)
+            others["agreed"] = self._named(_name(general.agreer.public, peer), keys)
         if general.peer_signing_key is not None:
-            received.signed = self._named(_name(general.peer_signing_key, peer), keys)
-        return received
+            others["signed"] = self._named(_name(general.peer_signing_key, peer), keys)
+        return Received(self.received(keys, peer), **others)
 
     def _named(self, name: str, keys: Keys) -> ReceivedCounter:
         live = self._live.get(name)

@@ -104,7 +104,7 @@ class _Connection:
 
     __slots__ = (
         *("_entropy", "_idle", "_limits", "_meter", "_negotiated", "_now", "_offered", "_peer", "_refusals"),
-        *("_recognise", "_session", "_witness"),
+        *("_recognise", "_seen", "_session", "_witness"),
     )
 
     def __init__(
@@ -127,6 +127,7 @@ class _Connection:
         self._idle = timing.idle
         self._negotiated: dict[SapPair, Negotiated] = {}
         self._offered: dict[SapPair, Sequence[AssociationDescription]] = {}
+        self._seen = meter.offers
         self._refusals = 0
         self._now = 0.0
         self._session = ServerSession(link, self._open, timing)
@@ -146,7 +147,7 @@ class _Connection:
                 octets = await stream.read(deadline)
             except ConnectionLost:
                 return
-            if not self._meter.powered:
+            if self._meter.has_outages and not self._meter.powered:
                 raise ConnectionLost(POWERLESS)  # what was under way breaks off
             now = self._now = stream.now()
             ended: CosemError | None = None
@@ -248,6 +249,9 @@ class _Connection:
     def _refresh(self) -> None:
         """Let locks, keys and users that changed meanwhile count for who associates from now on."""
         anybody_locked = self._meter.suspects
+        if not anybody_locked and self._meter.offers == self._seen:
+            return
+        self._seen = self._meter.offers
         for pair, association in self._session.associations.items():
             offered = self._offers(pair)
             if (anybody_locked and association.state is State.IDLE) or offered is not self._offered.get(pair):

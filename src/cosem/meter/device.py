@@ -102,10 +102,12 @@ class Meter:
             "devices",
             "entropy",
             "faults",
+            "has_outages",
             "key_keeper",
             "limits",
             "local_port",
             "memory",
+            "offers",
             "preset",
             "sessions",
             "system_title",
@@ -141,6 +143,8 @@ class Meter:
         self._pushes: Pushes | None = None
         self._provoked: Provoked | None = None
         self._power: Power | None = None
+        self.has_outages = False
+        """Whether its power may go."""
         self.clock_invalid: datetime | None = None
         self._lockout_limits = lockout
         self.memory: Keeper | None = None
@@ -149,6 +153,8 @@ class Meter:
         self.local_port: LocalPort | None = None
         """How it behaves at its local port, unless whoever serves it says otherwise."""
         self.preset: Preset | None = None
+        self.offers = 0
+        """How often what its logical devices offer has changed."""
         self.sessions: tuple[ServerSession, ...] = ()
         """The connections that clients have to it at present."""
         self.customer_ports: tuple[HanRule, ...] = ()
@@ -217,6 +223,7 @@ class Meter:
         """The power of this meter."""
         if self._power is None:
             self._power = Power(self)
+            self.has_outages = True
         return self._power
 
     @property
@@ -228,11 +235,6 @@ class Meter:
     def dark(self) -> bool:
         """Whether it had no power when somebody looked last."""
         return self._power is not None and self._power.off
-
-    @property
-    def has_outages(self) -> bool:
-        """Whether its power may go."""
-        return self._power is not None
 
     def set_time(self, moment: datetime, *, relative: bool = False) -> None:
         """Set the clock; rows that were due before are captured first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from inspect import isfunction
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from cosem.errors import CosemError, ShapeError
@@ -265,7 +266,7 @@ class Item:
             read = self.behaviour.reads.get(index, _unavailable)
             return lambda visit: read(visit, self)
         if isinstance(held, FromSource):
-            ask = held.ask
+            ask = _called(held.ask)
         elif callable(held):
             ask = _without_source(held)
         else:
@@ -332,6 +333,11 @@ def _unavailable(_: Visit, __: Item) -> Data:
 
 def _without_source(ask: Asked) -> Callable[[Any, datetime], object]:
     return lambda _, time: ask(time)
+
+
+def _called(ask: Any) -> Callable[[Any, datetime], Any]:
+    """Return the same function, or the method of an object, for calling that takes less than calling the object."""
+    return ask if isfunction(ask) else ask.__call__
 
 
 def answered(value: FromSource | Asked, visit: Visit) -> object:

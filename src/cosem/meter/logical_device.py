@@ -178,6 +178,7 @@ class LogicalDevice:
                 self.meter.counters.check(description.keys)
             self._associations += (self.meter.faults.described(description),)
         self._furnishings = tuple(each.furnishing for each in self._associations) or (Furnishing(),)
+        self.meter.offers += 1
         self._name_anew()
 
     def replace(self, client: int, changed: AssociationDescription) -> None:
@@ -198,6 +199,7 @@ class LogicalDevice:
         """Offer a client another association from now on, which somebody keeps already."""
         self._associations = tuple(changed if each.client == client else each for each in self._associations)
         self._replaced = True
+        self.meter.offers += 1
 
     # -- what the values are ------------------------------------------------------------------------------------------
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 
 from cosem.meter.loads.chance import chance, trait
 from cosem.meter.loads.course import DAY, DAY_TARIFF, SLOT, Course, Moment, Term, around, course, data
-from cosem.meter.loads.kind import Figure, short, small
+from cosem.meter.loads.kind import Figure, Worth, short, small
 from cosem.protocol.values.units import Unit
 
 PHASES: Final = (1, 2, 3)
@@ -155,25 +155,29 @@ def _courses(shape: str, quantity: str, tariff: int | None) -> tuple[bool, str, 
     return delivered, across, plain, plain, course(shape, *windows, "shade")
 
 
-def _energy(flow: Flow, moment: Moment) -> float:
-    """Return Wh or varh since the epoch."""
-    return int(moment.flowed(flow))
+def _energy(flow: Flow) -> Worth:
+    """Return what gives Wh or varh since the epoch."""
+    return lambda moment: int(moment.flowed(flow))
 
 
-def _total(tariffs: tuple[Flow, ...], moment: Moment) -> float:
-    """Return what the tariffs show together."""
-    total = 0
-    for flow in tariffs:
-        total += int(moment.flowed(flow))
-    return total
+def _total(tariffs: tuple[Flow, ...]) -> Worth:
+    """Return what gives that which the tariffs show together."""
+
+    def together(moment: Moment) -> float:
+        total = 0
+        for flow in tariffs:
+            total += int(moment.flowed(flow))
+        return total
+
+    return together
 
 
-def _power(flow: Flow, moment: Moment) -> float:
-    return moment.flows(flow)
+def _power(flow: Flow) -> Worth:
+    return lambda moment: moment.flows(flow)
 
 
-def _voltage(phase: int, moment: Moment) -> float:
-    return 226.0 + 8.0 * chance(moment.seed, (int(moment.seconds // MINUTE) << 4) + phase)
+def _voltage(phase: int) -> Worth:
+    return lambda moment: 226.0 + 8.0 * chance(moment.seed, (int(moment.seconds // MINUTE) << 4) + phase)
 
 
 def _frequency(moment: Moment) -> float:
@@ -196,14 +200,20 @@ class Powers:
         return active, moment.flows(self.inward) - moment.flows(self.outward)
 
 
-def _current(powers: Powers, phase: int, moment: Moment) -> float:
-    return math.hypot(*powers.at(moment)) / _voltage(phase, moment)
+def _current(powers: Powers, phase: int) -> Worth:
+    voltage = _voltage(phase)
+    return lambda moment: math.hypot(*powers.at(moment)) / voltage(moment)
 
 
-def _factor(powers: Powers, moment: Moment) -> float:
-    active, reactive = powers.at(moment)
-    apparent = math.hypot(active, reactive)
-    return abs(active) / apparent if apparent else 1.0
+def _factor(powers: Powers) -> Worth:
+    """Return what gives the active part of the apparent power."""
+
+    def factor(moment: Moment) -> float:
+        active, reactive = powers.at(moment)
+        apparent = math.hypot(active, reactive)
+        return abs(active) / apparent if apparent else 1.0
+
+    return factor
 
 
 def _tariff(moment: Moment) -> float:
@@ -230,18 +240,18 @@ def _figures(kind: str) -> Mapping[str, Figure]:
         tariffs = {tariff: Flow(kind, quantities, tariff=tariff) for tariff in TARIFFS}
         phases: dict[int | None, Flow] = {phase: Flow(kind, quantities, phase) for phase in (None, *PHASES)}
         powers[name] = phases
-        figures[name] = Figure(partial(_total, tuple(tariffs.values())), energy)
-        figures |= {f"{name}_t{tariff}": Figure(partial(_energy, flow), energy) for tariff, flow in tariffs.items()}
-        figures[f"{name}_power"] = Figure(partial(_power, phases[None]), power)
+        figures[name] = Figure(_total(tuple(tariffs.values())), energy)
+        figures |= {f"{name}_t{tariff}": Figure(_energy(flow), energy) for tariff, flow in tariffs.items()}
+        figures[f"{name}_power"] = Figure(_power(phases[None]), power)
         for phase in PHASES:
-            figures[f"{name}_l{phase}"] = Figure(partial(_energy, phases[phase]), energy)
-            figures[f"{name}_power_l{phase}"] = Figure(partial(_power, phases[phase]), power)
+            figures[f"{name}_l{phase}"] = Figure(_energy(phases[phase]), energy)
+            figures[f"{name}_power_l{phase}"] = Figure(_power(phases[phase]), power)
     four = {phase: Powers(*(powers[name][phase] for name in _FOUR)) for phase in (None, *PHASES)}
     for phase in PHASES:
-        figures[f"voltage_l{phase}"] = short(partial(_voltage, phase), Unit.VOLT, -1)
-        figures[f"current_l{phase}"] = Figure(partial(_current, four[phase], phase), Unit.AMPERE, -2)
+        figures[f"voltage_l{phase}"] = short(_voltage(phase), Unit.VOLT, -1)
+        figures[f"current_l{phase}"] = Figure(_current(four[phase], phase), Unit.AMPERE, -2)
     figures["frequency"] = short(_frequency, Unit.HERTZ, -2)
-    figures["power_factor"] = short(partial(_factor, four[None]), Unit.NO_UNIT, -3)
+    figures["power_factor"] = short(_factor(four[None]), Unit.NO_UNIT, -3)
     figures["tariff"] = small(_tariff)
     return MappingProxyType(figures)
 

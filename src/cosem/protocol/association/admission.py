@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from cosem.errors import CosemError, DecodeError, InvocationCounterError, RemoteProtocolError, SecurityError
@@ -42,8 +42,7 @@ PDU_SIZE_TOO_SHORT: Final = 3
 """Values of the initiate error in a ConfirmedServiceError."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerPolicy:
+class ServerPolicy(NamedTuple):
     """Who may open an association between two SAPs, and with what.
 
     `security` makes the context for a client's system title; `secret` is the LLS password, the HLS secret or the
@@ -63,9 +62,9 @@ class ServerPolicy:
     own_title: bytes | None = None
     conformance: Conformance = IMPLEMENTED_LOGICAL_NAME_SERVICES
     max_receive_pdu_size: int = 1024
-    limits: AssociationLimits = field(default_factory=AssociationLimits)
+    limits: AssociationLimits = AssociationLimits()
     general_block_window: int = 0
-    also: Mapping[ApplicationContext, Conformance] = field(default_factory=dict[ApplicationContext, Conformance])
+    also: Mapping[ApplicationContext, Conformance] = MappingProxyType({})
     pre_established: PreEstablished | None = None
     users: frozenset[int] = frozenset()
 
@@ -169,6 +168,21 @@ def _context(policy: ServerPolicy | None, outcome: Negotiated | Rejection) -> Ap
     return ApplicationContext.LOGICAL_NAME if policy is None else policy.application_context
 
 
+def proposed(information: bytes) -> InitiateRequest:
+    """Return the InitiateRequest; most clients send the same, which is understood once, unless it brings a key.
+
+    Raises DecodeError.
+    """
+    if len(information) <= _LONGEST_ALIKE and information[1:2] == _NO_DEDICATED_KEY:
+        return _proposed(information)
+    return InitiateRequest.decode(information)
+
+
+_proposed = lru_cache(maxsize=256)(InitiateRequest.decode)
+_NO_DEDICATED_KEY: Final = b"\0"
+_LONGEST_ALIKE: Final = 32
+
+
 def initiate_response(negotiated: Negotiated) -> bytes:
     """Return the InitiateResponse, in clear."""
     return _initiate_response(int(negotiated.conformance), negotiated.max_receive_pdu_size, negotiated.vaa_name)
@@ -195,7 +209,7 @@ def _admit(policy: ServerPolicy | None, request: AssociationRequest, entropy: Ca
     mechanism = _checked_mechanism(policy, request.mechanism_name)
     title, security = _meet(policy, request)
     initiate = _initiate(policy, security, request.user_information)
-    granted = initiate.proposed_conformance & services
+    granted = _both(int(initiate.proposed_conformance), int(services))
     if not granted:
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=INCOMPATIBLE_CONFORMANCE)
     challenges = _authenticate(policy, request, title, entropy)
@@ -216,6 +230,12 @@ def _admit(policy: ServerPolicy | None, request: AssociationRequest, entropy: Ca
         user=request.calling_ae_invocation_identifier,
     )
     return Admission(negotiated, title, security, challenges, dedicated_key)
+
+
+@lru_cache(maxsize=256)
+def _both(proposed: int, offered: int) -> Conformance:
+    """Return what is in both; each operation on flags calls back into Python several times."""
+    return Conformance(proposed & offered)
 
 
 def _checked_mechanism(policy: ServerPolicy, asked: MechanismId | bytes | None) -> MechanismId:
@@ -246,7 +266,7 @@ def _initiate(policy: ServerPolicy, security: SecurityContext | None, informatio
         information = security.unprotect(information).apdu
     elif policy.required is not Protection.NONE:
         raise Rejection(AcseServiceUser.AUTHENTICATION_REQUIRED)
-    initiate = InitiateRequest.decode(information)
+    initiate = proposed(information)
     if initiate.proposed_dlms_version_number < DLMS_VERSION:
         raise Rejection(AcseServiceUser.NO_REASON_GIVEN, initiate_error=DLMS_VERSION_TOO_LOW)
     if 0 < initiate.client_max_receive_pdu_size < policy.limits.smallest_pdu:

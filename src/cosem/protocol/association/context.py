@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from cosem.errors import CosemError
@@ -63,8 +64,13 @@ def with_general_blocks(conformance: int, window: int) -> Conformance:
 
     As whole numbers, for each operation on flags calls back into Python several times.
     """
+    return _with_general_blocks(int(conformance), window > 0)
+
+
+@lru_cache(maxsize=256)
+def _with_general_blocks(conformance: int, wanted: bool) -> Conformance:
     bit = int(Conformance.GENERAL_BLOCK_TRANSFER)
-    return Conformance(int(conformance) | bit if window else int(conformance) & ~bit)
+    return Conformance(conformance | bit if wanted else conformance & ~bit)
 
 
 class Naming(Enum):
@@ -214,8 +220,7 @@ class ClientSettings:
         return self.naming.context(ciphered=self.protection is not Protection.NONE)
 
 
-@dataclass(frozen=True, slots=True)
-class Negotiated:
+class Negotiated(NamedTuple):
     """What an open association allows; the sizes are what each side takes at most, 0 where it set no limit.
 
     `user` is the number that the client gave for who uses it (the calling-AE-invocation-identifier); only a meter that

@@ -8,9 +8,9 @@ the keys of messages apart). (IEC 62056-5-3)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final, Literal, TypeAlias, TypeVar
 
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, SecurityError
 from cosem.protocol.apdu.protected import (
@@ -108,6 +108,8 @@ class GeneralKeys:
 
     def check(self, suite: Suite) -> None:
         """Raise ConfigurationError unless all fit the suite."""
+        if self is NO_GENERAL_KEYS:
+            return
         if self.master_key is not None and len(self.master_key) != suite.key_octets:
             raise ConfigurationError(
                 f"security suite {suite.identifier} ({suite.name}) has keys of {suite.key_octets} octets, "
@@ -129,7 +131,13 @@ class GeneralKeys:
         return "GeneralKeys(not shown)"
 
 
-@dataclass(slots=True)
+NO_GENERAL_KEYS: Final = GeneralKeys()
+
+
+OtherKey: TypeAlias = Literal["broadcast", "wrapped", "agreed", "signed"]
+"""What a message may come by instead of the global unicast key."""
+
+
 class Received:
     """What was received from one sender, by key: give counters that outlive the association where a peer can open
     several with the same keys.
@@ -139,11 +147,18 @@ class Received:
     transaction-id is one.
     """
 
-    unicast: ReceivedCounter = field(default_factory=ReceivedCounter)
-    broadcast: ReceivedCounter = field(default_factory=ReceivedCounter)
-    wrapped: ReceivedCounter = field(default_factory=ReceivedCounter)
-    agreed: ReceivedCounter = field(default_factory=ReceivedCounter)
-    signed: ReceivedCounter = field(default_factory=ReceivedCounter)
+    __slots__ = ("_others", "unicast")
+
+    def __init__(self, unicast: ReceivedCounter | None = None, **others: ReceivedCounter) -> None:
+        self.unicast = ReceivedCounter() if unicast is None else unicast
+        self._others = others
+
+    def by(self, key: OtherKey) -> ReceivedCounter:
+        """Return the counter of what comes by another key, made when it is first asked for."""
+        counter = self._others.get(key)
+        if counter is None:
+            counter = self._others[key] = ReceivedCounter()
+        return counter
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from cosem.protocol.association.heading import (
 from cosem.protocol.association.layers import (
     DEDICATED,
     GLOBAL,
+    NO_GENERAL_KEYS,
     Envelope,
     GeneralKeys,
     GeneralProtection,
@@ -187,13 +188,15 @@ class SecurityContext:
         self._peer_title: bytes | None = None
         self._authentication_key = self._checked_key(authentication_key) if authentication_key is not None else None
         self._counter = counter
-        self._received = received if isinstance(received, Received) else Received(received or ReceivedCounter())
+        self._received = received if isinstance(received, Received) else Received(received)
         self._global = self._ring(encryption_key, self._received.unicast, counter)
         self._dedicated: _Ring | None = None
         self._broadcast = (
-            None if broadcast_key is None else self._ring(broadcast_key, self._received.broadcast, broadcast_counter)
+            None
+            if broadcast_key is None
+            else self._ring(broadcast_key, self._received.by("broadcast"), broadcast_counter)
         )
-        self._general = GeneralProtection(self.suite, self._own_title, keys or GeneralKeys(), entropy, dialect)
+        self._general = GeneralProtection(self.suite, self._own_title, keys or NO_GENERAL_KEYS, entropy, dialect)
         self._entropy = entropy
         self._compression = compression
         self._longest = longest
@@ -557,7 +560,7 @@ class SecurityContext:
             self._signatures.add(half)
             return []
         number = int.from_bytes(transaction_id, "big")
-        received = self._received.signed
+        received = self._received.by("signed")
         if number > COUNTER_MAXIMUM or number <= received.last:
             raise SecurityError(
                 f"a message that is only signed has transaction-id {transaction_id.hex().upper() or '(none)'}, "
@@ -685,7 +688,7 @@ class SecurityContext:
         """Return the ring of the key that key-info tells; None for a broadcast key that is not here."""
         if told.key is None:
             return self._broadcast if told.choice is KeyChoice.BROADCAST else self._global
-        received = self._received.wrapped if told.choice is KeyChoice.WRAPPED else self._received.agreed
+        received = self._received.by("wrapped" if told.choice is KeyChoice.WRAPPED else "agreed")
         return self._ring(told.key, received, self._counter)
 
     def _checked_key(self, key: Key) -> Key:
@@ -726,26 +729,25 @@ class SecurityContext:
 
     def _accepted(self) -> tuple[dict[int, _Opening], dict[int, _Opening]]:
         """Return, for global and for dedicated envelopes, the security control octets that are let in."""
-        accepted: tuple[dict[int, _Opening], dict[int, _Opening]] = ({}, {})
-        rings = ((0, 0, self._global), (0, _BROADCAST, self._broadcast), (1, 0, self._dedicated))
         modes = _modes(
             int(self.required),
             self._global.cipher.authenticates,
             self._may_skip_verifying,
             self._compression is not None,
         )
-        for dedicated, key_set, ring in rings:
-            if ring is not None:
-                for mode, verified, has_tag, simple in modes:
-                    control = mode | key_set | self.suite.identifier
-                    accepted[dedicated][control] = _Opening(
-                        ring.cipher.opening(control),
-                        ring.received,
-                        verified,
-                        ring.received if has_tag else _UNCOUNTED,
-                        simple and not key_set,
-                    )
-        return accepted
+        openings = self._openings_by(self._global, modes)
+        if self._broadcast is not None:
+            openings |= self._openings_by(self._broadcast, modes, _BROADCAST)
+        return openings, {} if self._dedicated is None else self._openings_by(self._dedicated, modes)
+
+    def _openings_by(self, ring: _Ring, modes: tuple[_Mode, ...], key_set: int = 0) -> dict[int, _Opening]:
+        cipher, _, received = ring
+        openings: dict[int, _Opening] = {}
+        for mode, verified, has_tag, simple in modes:
+            control = mode | key_set | self.suite.identifier
+            counted = received if has_tag else _UNCOUNTED
+            openings[control] = _Opening(cipher.opening(control), received, verified, counted, simple and not key_set)
+        return openings
 
     def __repr__(self) -> str:
         peer = "unknown" if self._peer_title is None else self._peer_title.hex()
@@ -755,15 +757,16 @@ class SecurityContext:
         )
 
 
+_Mode: TypeAlias = tuple[int, Protection, bool, bool]
+"""A way to cipher, what is verified then, whether there is a tag, and whether nothing else is to be checked."""
+
+
 @lru_cache(maxsize=64)
-def _modes(
-    required: int, authenticates: bool, may_skip_verifying: bool, compressed: bool
-) -> tuple[tuple[int, Protection, bool, bool], ...]:
-    """Return the ways to cipher that are let in: each with what is verified then, whether there is a tag, and whether
-    nothing else is to be checked."""
+def _modes(required: int, authenticates: bool, may_skip_verifying: bool, compressed: bool) -> tuple[_Mode, ...]:
+    """Return the ways to cipher that are let in."""
     # A signature is another layer's.
     ciphered, signed = required & PROTECTION_MASK, bool(required & _SIGNED)
-    modes: list[tuple[int, Protection, bool, bool]] = []
+    modes: list[_Mode] = []
     for mode in (_AUTHENTICATED, _ENCRYPTED, _AUTHENTICATED | _ENCRYPTED):
         verified = _PROTECTIONS[mode if authenticates else mode & _ENCRYPTED]
         has_tag = bool(int(verified) & _AUTHENTICATED)

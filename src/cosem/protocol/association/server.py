@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 
 from cosem.errors import (
     CosemError,
@@ -45,7 +45,7 @@ from cosem.protocol.apdu.get import (
     GetResponseWithDatablock,
     GetResponseWithList,
 )
-from cosem.protocol.apdu.initiate import Conformance, InitiateRequest
+from cosem.protocol.apdu.initiate import Conformance
 from cosem.protocol.apdu.notification import DataNotificationConfirm
 from cosem.protocol.apdu.set import (
     SetRequestWithDatablock,
@@ -66,6 +66,7 @@ from cosem.protocol.association.admission import (
     Unconfirmed,
     admit,
     initiate_response,
+    proposed,
     response_to,
 )
 from cosem.protocol.association.context import (
@@ -163,6 +164,7 @@ class ServerAssociation:
         self._max_send = 0
         self._refused = 0
         self._request: Any = None
+        self._wants_answer = False
         self._opening: Any = None
         self._arrived = 0
         self._leaving: Outgoing | None = None
@@ -199,7 +201,7 @@ class ServerAssociation:
             raise LocalProtocolError("nothing was asked")
         self._request = None
         response = self._form(request, response)
-        if not is_confirmed(request):
+        if not self._wants_answer:
             return
         plain = response.encode()
         longest = longest_plain(self._max_send, protected=self._protected, envelope=self._overhead)
@@ -269,7 +271,7 @@ class ServerAssociation:
     @property
     def answering(self) -> bool:
         """True while the APDU received last has an answer, made or still to be made by the meter."""
-        return bool(self._outgoing) or (self.asked and is_confirmed(self._request))
+        return bool(self._outgoing) or (self._request is not None and self._wants_answer)
 
     @property
     def transferring(self) -> bool:
@@ -414,7 +416,7 @@ class ServerAssociation:
         if information and information[0] in CIPHERED:
             if self._security is None:
                 raise SecurityError("a ciphered release request outside a ciphered association")
-            InitiateRequest.decode(self._security.unprotect(information).apdu)
+            proposed(self._security.unprotect(information).apdu)
             answer = self._initiate_response(negotiated)
         self._step(Step.RELEASE_REQUEST)
         self._outgoing.append(ReleaseResponse(reason=ReleaseResponseReason.NORMAL, user_information=answer).encode())
@@ -432,7 +434,7 @@ class ServerAssociation:
             raise RemoteProtocolError("a service without an association")
         if self._request is not None:
             raise RemoteProtocolError("a request before the last one was answered")
-        kind = cast("type[object]", type(request))
+        kind: type[object] = request.__class__
         if needed is None:
             needed = needs_of(request, protected=self._protected)
         if not self.negotiated.allows(needed):
@@ -450,7 +452,7 @@ class ServerAssociation:
             raise LocalProtocolError(f"{listed} items in one list, at most {self._limits.listed} are served")
         if values is not None and len(values) != listed:
             raise RemoteProtocolError(f"{len(values)} values for {listed} items in one list")
-        self._request = request
+        self._request, self._wants_answer = request, is_confirmed(request)
         self._events.append(Requested(request, self._broadcast))
 
     def _proof(self, request: Any) -> None:
@@ -461,18 +463,16 @@ class ServerAssociation:
             raise RemoteProtocolError("a service before the client proved itself")
         self._step(Step.PROOF)
         proof = proofs.offered(request)
+        answer = None
         # Without a policy the client was locked out, or its association taken away, since it was answered.
-        if (
-            policy is None
-            or not isinstance(proof, bytes)
-            or not policy.mechanism.client_proof_holds(challenges, bytes(proof), policy.secret, self._security)
-        ):
+        if policy is not None and isinstance(proof, bytes):
+            answer = policy.mechanism.server_proof(challenges, bytes(proof), policy.secret, self._security)
+        if answer is None:
             self._emit(proofs.answer(request, None).encode())
             self._step(Step.PROOF_REFUSED)
             self._forget()
             self._events.append(Refused(SecurityError("the client's proof does not hold"), authentication=True))
             return
-        answer = policy.mechanism.server_proof(challenges, policy.secret, self._security)
         self._emit(proofs.answer(request, answer).encode())
         self._step(Step.PROOF_ACCEPTED)
         self._events.append(Associated(self.negotiated))

@@ -65,6 +65,8 @@ class Contents:
 
     def write(self, value: Any) -> bytes:
         """Return the contents for a value; raise Unfit."""
+        if value.__class__ is bytes:
+            return value
         if not isinstance(value, (bytes, bytearray, memoryview)):
             raise Unfit(f"need octets, have {value!r}")
         return bytes(cast(bytes, value))
@@ -232,6 +234,8 @@ class Component(Form):
         self.write: Callable[[Any], bytes] = self._write_once if contents.few else self._write
         """Returns the element of a value, made once where there are few values; raises Unfit."""
         self._written = lru_cache(maxsize=64, typed=True)(self._write)
+        self.known: Callable[[bytes], Any] | None = lru_cache(maxsize=64)(self._of) if contents.few else None
+        """Returns the value of contents, read once where there are few values; raises DecodeError."""
 
     def _write_once(self, value: Any) -> bytes:
         try:
@@ -241,6 +245,9 @@ class Component(Form):
 
     def _write(self, value: Any) -> bytes:
         return enclosed(self.tag, self.contents.write(value))
+
+    def _of(self, contents: bytes) -> Any:
+        return self.contents.read(Walk(contents), 0, len(contents))
 
     def walk(self, walk: Walk, offset: int) -> tuple[Any, int]:
         _, start, stop = element(walk.octets, offset, len(walk.octets))
@@ -351,7 +358,10 @@ class BerSequence(Body):
             name, component = found
             if name in values:
                 raise Refused
-            values[name] = component.contents.read(walk, start, offset)
+            known = component.known
+            values[name] = (
+                component.contents.read(walk, start, offset) if known is None else known(octets[start:offset])
+            )
         if not self._needed <= values.keys():
             raise Refused
         return self.cls(**values)

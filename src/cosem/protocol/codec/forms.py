@@ -11,7 +11,7 @@ from cosem.errors import DecodeError
 from cosem.protocol.codec import axdr
 from cosem.protocol.codec.dissect import data_nodes, data_text, octets_text
 from cosem.protocol.codec.reader import count, length, put_length
-from cosem.protocol.codec.scalars import SIMPLE
+from cosem.protocol.codec.scalars import PACKED, SIMPLE
 from cosem.protocol.codec.source import DecodeSource, EncodeSource
 from cosem.protocol.codec.walk import Walk
 from cosem.protocol.values.data import OctetString
@@ -313,10 +313,13 @@ class DataForm(Form):
 
     def encoding(self, source: EncodeSource, value: str) -> None:
         source.flush()
-        encode = source.constant(axdr.encode_into, "data")
+        encode, packed = source.constant(axdr.encode_into, "data"), source.name("p")
+        # Most Data are whole numbers, which are written from here.
+        source.line(f"{packed} = {source.constant(PACKED, 'packed')}.get({value}.__class__)")
+        source.line(f"if {packed}: out += {packed}({value})")
         if self.nullable:
             value = f"None if {value} is {source.constant(NULL_DATA, 'null')} else {value}"
-        source.line(f"{encode}({value}, out)")
+        source.line(f"else: {encode}({value}, out)")
 
     def walk(self, walk: Walk, offset: int) -> tuple[Any, int]:
         value, stop = axdr.decode(walk.octets, offset, walk.limits)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from hmac import compare_digest
 from types import MappingProxyType
-from typing import Final, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from cryptography.hazmat.primitives import hashes
 
@@ -28,8 +28,7 @@ CHALLENGE_OCTETS_FOR_SIGNATURES: Final = 32
 """The shortest challenge of mechanism 7, and the length of those we make for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Challenges:
+class Challenges(NamedTuple):
     """The two challenges of one association, CtoS of the client and StoC of the server, and both system titles.
 
     A title is empty where the association has none.
@@ -107,31 +106,25 @@ class Mechanism:
 
     def client_proof(self, challenges: Challenges, secret: SharedSecret | None, security: GmacProver | None) -> bytes:
         """Return f(StoC), which the client sends."""
-        return self._proof(self._client_view(challenges), secret, security)
+        self._check(challenges)
+        return self._how().make(_of_client(challenges), self._known(secret), self._prover(security))
 
-    def server_proof(self, challenges: Challenges, secret: SharedSecret | None, security: GmacProver | None) -> bytes:
-        """Return f(CtoS), which the server sends."""
-        return self._proof(self._server_view(challenges), secret, security)
-
-    def client_proof_holds(
+    def server_proof(
         self, challenges: Challenges, proof: bytes, secret: SharedSecret | None, security: GmacProver | None
-    ) -> bool:
-        """Tell whether `proof` is f(StoC); for servers."""
-        return self._holds(self._client_view(challenges), proof, secret, security)
+    ) -> bytes | None:
+        """Return f(CtoS), with which the server answers to a client whose `proof` is f(StoC); None when it is not."""
+        self._check(challenges)
+        how, known, prover = self._how(), self._known(secret), self._prover(security)
+        if not how.holds(_of_client(challenges), proof, known, prover):
+            return None
+        return how.make(_of_server(challenges), known, prover)
 
     def server_proof_holds(
         self, challenges: Challenges, proof: bytes, secret: SharedSecret | None, security: GmacProver | None
     ) -> bool:
         """Tell whether `proof` is f(CtoS); for clients. Our own proof coming back does not hold."""
-        return self._holds(self._server_view(challenges), proof, secret, security)
-
-    def _client_view(self, challenges: Challenges) -> _View:
         self._check(challenges)
-        return _View(challenges.client_title, challenges.server_title, challenges.client, challenges.server)
-
-    def _server_view(self, challenges: Challenges) -> _View:
-        self._check(challenges)
-        return _View(challenges.server_title, challenges.client_title, challenges.server, challenges.client)
+        return self._how().holds(_of_server(challenges), proof, self._known(secret), self._prover(security))
 
     def _check(self, challenges: Challenges) -> None:
         challenges.check(self.shortest_challenge)
@@ -141,12 +134,6 @@ class Mechanism:
                 f"authentication mechanism {self.identifier} ({self.name}) binds two system titles of "
                 f"{TITLE_OCTETS} octets, those of client and server have {lengths[0]} and {lengths[1]}"
             )
-
-    def _proof(self, view: _View, secret: SharedSecret | None, security: GmacProver | None) -> bytes:
-        return self._how().make(view, self._known(secret), self._prover(security))
-
-    def _holds(self, view: _View, proof: bytes, secret: SharedSecret | None, security: GmacProver | None) -> bool:
-        return self._how().holds(view, proof, self._known(secret), self._prover(security))
 
     def _how(self) -> Proof:
         if self.proof is None:
@@ -212,8 +199,7 @@ def named(name: str, permitted: frozenset[Weakness] = NOTHING) -> Mechanism:
     raise ConfigurationError(f"there is no authentication mechanism of this name; write one of {known}")
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(NamedTuple):
     """Titles and challenges as seen from the side that proves: the challenge it answers, and the one it made."""
 
     title: bytes
@@ -225,6 +211,14 @@ class _View:
     def bound(self) -> bytes:
         """What mechanisms 6 and 7 bind together, in their order."""
         return self.title + self.peer_title + self.answered + self.made
+
+
+def _of_client(challenges: Challenges) -> _View:
+    return _View(challenges.client_title, challenges.server_title, challenges.client, challenges.server)
+
+
+def _of_server(challenges: Challenges) -> _View:
+    return _View(challenges.server_title, challenges.client_title, challenges.server, challenges.client)
 
 
 class Proof(Protocol):

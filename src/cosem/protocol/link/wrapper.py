@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from dataclasses import dataclass
-from struct import Struct
 
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, RemoteProtocolError, TimedOut
 from cosem.protocol.link import ApduReceived, LinkConnected, LinkDisconnected, LinkEvent
 
 LAYER = "wrapper"
 VERSION = 1
-HEADER = Struct(">HHHH")  # version, source wPort, destination wPort, length
+HEADER = struct.Struct(">HHHH")  # version, source wPort, destination wPort, length
 HEADER_OCTETS = HEADER.size
 ALL_STATION = 0x7F
-_unpack = HEADER.unpack_from
+_pack, _unpack = HEADER.pack, HEADER.unpack_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +163,12 @@ class _Wrapper(ABC):
     def _put(self, apdu: bytes, source: int, destination: int, now: float) -> None:
         if not 1 <= len(apdu) <= self._settings.apdu_octets:
             raise LocalProtocolError(f"an APDU of 1 to {self._settings.apdu_octets} octets fits, not {len(apdu)}")
+        try:
+            header = _pack(VERSION, source, destination, len(apdu))
+        except struct.error:
+            raise ConfigurationError(f"expected wPorts from 0 to 65535, not {source} and {destination}") from None
         self.counters["apdus_sent"] += 1
-        self._outgoing.append(HEADER.pack(VERSION, source, destination, len(apdu)) + apdu)
+        self._outgoing.append(header + apdu)
         self._moved = now
 
 
@@ -239,7 +243,7 @@ class WrapperServer(_Wrapper):
 
     def send(self, apdu: bytes, now: float, *, client: int, server: int, unsolicited: bool = False) -> None:
         """Send one APDU from wPort `server` to wPort `client`."""
-        self._put(apdu, _port("server", server), _port("client", client), now)
+        self._put(apdu, server, client, now)
 
     def unsolicited_octets(self, *, client: int, server: int) -> int | None:
         """Return None: an APDU of any length that the wrapper can count is one PDU."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,7 +122,7 @@ def test_a_protected_association_needs_general_protection_for_it() -> None:
 def test_what_was_not_negotiated_is_not_served(conformance: Conformance, protection: Protection) -> None:
     both = associated(EVERYTHING, protection=protection)
     assert both.server.negotiated is not None
-    both.server.negotiated = replace(both.server.negotiated, conformance=conformance)
+    both.server.negotiated = both.server.negotiated._replace(conformance=conformance)
     both.client.send(request(both, READ))
     with pytest.raises(ServiceRefused) as caught:
         both.run()

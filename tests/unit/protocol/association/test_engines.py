@@ -231,7 +231,7 @@ def test_what_was_not_negotiated_is_not_sent() -> None:
     both = pair()
     assert both.server.policy is not None
     granted = Conformance.GET | Conformance.SET
-    both.server.policy = replace(both.server.policy, conformance=granted)
+    both.server.policy = both.server.policy._replace(conformance=granted)
     both.client.associate()
     both.run()
     for request in (
@@ -248,7 +248,7 @@ def test_what_was_not_negotiated_is_not_sent() -> None:
 def test_the_server_refuses_what_was_not_negotiated() -> None:
     both = pair()
     assert both.server.policy is not None
-    both.server.policy = replace(both.server.policy, conformance=Conformance.GET)
+    both.server.policy = both.server.policy._replace(conformance=Conformance.GET)
     both.client.associate()
     both.run()
     both.server.receive(ActionRequestNormal(0xC1, METHOD).encode())

@@ -13,7 +13,7 @@ from cosem.protocol import apdu as apdus
 from cosem.protocol.apdu.protected import AgreedKey, GeneralCiphering, GeneralSigning, IdentifiedKey, KeyId, WrappedKey
 from cosem.protocol.association import security as rules
 from cosem.protocol.association.counter import InvocationCounter, ReceivedCounter
-from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice, Layer, Received
+from cosem.protocol.association.layers import Envelope, GeneralKeys, KeyChoice, Layer, OtherKey, Received
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION, LAYERS, Protection, SecurityContext
 from cosem.protocol.crypto import suite as suites
 from cosem.protocol.crypto.compression import Compression
@@ -108,8 +108,13 @@ def test_envelopes_of_a_peer_open(case: dict[str, Any]) -> None:
         meter.unprotect(octets)
 
 
+OTHER_KEYS: tuple[OtherKey, ...] = ("broadcast", "wrapped", "agreed", "signed")
+
+
 def received(last: int) -> Received:
-    return Received(*(ReceivedCounter(last=last) for _ in range(5)))
+    return Received(
+        **{name: ReceivedCounter(last=last) for name in ("unicast", "broadcast", "wrapped", "agreed", "signed")}
+    )
 
 
 @pytest.mark.parametrize(
@@ -510,7 +515,7 @@ def test_no_counter_moves_before_every_layer_is_verified() -> None:
     server = context(SERVER, received=shared)
     with pytest.raises(SecurityError, match="signature"):
         server.unprotect(honest)
-    assert [each.last for each in (shared.unicast, shared.signed, shared.wrapped, shared.agreed)] == [-1] * 4
+    assert [each.last for each in (shared.unicast, *map(shared.by, OTHER_KEYS[1:]))] == [-1] * 4
 
 
 def test_one_counter_twice_within_one_message() -> None:
@@ -637,10 +642,10 @@ def test_under_the_broadcast_key_only_unconfirmed_services_with_a_counter_of_the
     client, server = context(), context(SERVER, received=shared)
     with pytest.raises(SecurityError, match="unconfirmed"):
         server.unprotect(client.wrap(SET_CONFIRMED, way))
-    assert shared.broadcast.last == -1
+    assert shared.by("broadcast").last == -1
     octets = client.wrap(SET_UNCONFIRMED, way)
     assert server.unprotect(octets).apdu == SET_UNCONFIRMED
-    assert shared.broadcast.last == 2
+    assert shared.by("broadcast").last == 2
     with pytest.raises(InvocationCounterError):
         context(SERVER, received=shared).unprotect(octets)
     with pytest.raises(SecurityError, match="broadcast key"):

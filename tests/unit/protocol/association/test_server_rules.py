@@ -377,8 +377,7 @@ def test_a_counter_set_back_is_told_at_the_association_too() -> None:
     both = pair(protection=BOTH)
     assert both.server.policy is not None
     counter = InvocationCounter(MemoryCounterStore(), "server")
-    both.server.policy = replace(
-        both.server.policy,
+    both.server.policy = both.server.policy._replace(
         security=lambda title: SecurityContext(0, SERVER_TITLE, title, EK, AK, counter=counter, received=received),
     )
     both.client.associate()

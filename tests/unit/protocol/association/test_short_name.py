@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -157,7 +156,7 @@ def test_a_meter_of_the_other_names_is_told_apart(naming: Naming) -> None:
     joined = pair(naming=naming)
     other = next(each for each in Naming if each is not naming)
     assert joined.server.policy is not None
-    joined.server.policy = replace(joined.server.policy, application_context=other.context(ciphered=False))
+    joined.server.policy = joined.server.policy._replace(application_context=other.context(ciphered=False))
     joined.client.associate()
     with pytest.raises(AssociationRejected, match="application context name not supported") as caught:
         joined.run()
@@ -168,8 +167,7 @@ def test_one_client_may_come_by_either_names() -> None:
     for naming in Naming:
         joined = pair(naming=naming)
         assert joined.server.policy is not None
-        joined.server.policy = replace(
-            joined.server.policy,
+        joined.server.policy = joined.server.policy._replace(
             application_context=ApplicationContext.LOGICAL_NAME,
             conformance=Naming.LOGICAL_NAMES.implemented,
             also={ApplicationContext.SHORT_NAME: SHORT.implemented},
