@@ -106,7 +106,7 @@ def serving(words: list[str], meters: int, tmp_path: Path) -> Iterator[Served]:
         talk = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
         talk.start()
         told = ""
-        while not told.endswith("\n}\n") and (line := process.stdout.readline()):
+        while (not told or told.count("{") != told.count("}")) and (line := process.stdout.readline()):
             told += line
         try:
             assert told, "".join(said)
