@@ -24,6 +24,7 @@ from cosem.protocol.iec21.settings import ClientSettings
 from cosem.protocol.iec21.telegram import DataSet
 from cosem.protocol.profile.address import ConnectionUrl
 from cosem.protocol.profile.local import reader_settings
+from cosem.protocol.values.dates import daylight_saving
 
 Algorithm: TypeAlias = Callable[[bytes, bytes], bytes]
 """Makes of operand and password what P2 carries."""
@@ -288,5 +289,5 @@ def _stamp(moment: datetime | None) -> str:
     """Return `YYMMDDhhmm` with the season in front where the time is aware; nothing for no bound."""
     if moment is None:
         return ""
-    season = "" if moment.tzinfo is None else "1" if moment.dst() else "0"
+    season = "" if moment.tzinfo is None else "1" if daylight_saving(moment) else "0"
     return f"{season}{moment:%y%m%d%H%M}"

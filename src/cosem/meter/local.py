@@ -33,7 +33,7 @@ from cosem.protocol.model.classes.data_storage import ProfileGeneric, ScalerUnit
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.model.shape import ANY
 from cosem.protocol.values.data import Array, Data, Number, OctetString, Structure, VisibleString
-from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.dates import DateTime, daylight_saving
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.quantity import Quantity
 from cosem.protocol.values.units import Unit
@@ -422,7 +422,7 @@ def _heading(
     scales: list[ScalerUnit | None],
     values: list[Value],
 ) -> DataSet:
-    season = "1" if moment.dst() else "0"
+    season = "1" if daylight_saving(moment) else "0"
     described: list[Value] = []
     for at, scale in zip(shown, scales, strict=True):
         unit = "" if scale is None else _plain(_SYMBOLS.get(Unit.of(scale.unit), Unit.of(scale.unit).symbol))

@@ -14,6 +14,7 @@ from cosem.protocol.iec21.p1 import telegram
 from cosem.protocol.model import Data, ExtendedRegister, Register
 from cosem.protocol.model.classes.m_bus import MBusClient
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.values.dates import daylight_saving
 from cosem.protocol.values.obis import Obis
 from cosem.protocol.values.quantity import Quantity
 
@@ -116,7 +117,7 @@ def _number(value: Quantity, printed: Printed) -> str:
 
 
 def _moment(moment: datetime) -> str:
-    return f"{moment:%y%m%d%H%M%S}{'S' if moment.dst() else 'W'}"
+    return f"{moment:%y%m%d%H%M%S}{'S' if daylight_saving(moment) else 'W'}"
 
 
 _PLAIN: Final = {"m³": "m3"}

@@ -23,7 +23,7 @@ from cosem.protocol.model.classes.data_storage import Data as DataObject
 from cosem.protocol.model.classes.time_and_event import Clock
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.data import DoubleLongUnsigned, LongUnsigned, Number, OctetString, Unsigned
-from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.dates import DateTime, daylight_saving
 from cosem.protocol.values.obis import Obis
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class ProfileStatus:
 
     def _value(self, device: LogicalDevice, given: Number, time: datetime) -> Number:
         bits = int(given)
-        if time.dst() and Told.DAYLIGHT_SAVING in self.bits:
+        if daylight_saving(time) and Told.DAYLIGHT_SAVING in self.bits:
             bits |= 1 << self.bits[Told.DAYLIGHT_SAVING]
         end = device.meter.true_time_of(time)
         begin = self._true_begin(device, time, end) if self.marks else end

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from cosem.meter.events import MeterEvent
 from cosem.meter.item import Item, Timed, Visit
+from cosem.protocol.values.dates import daylight_saving
 
 if TYPE_CHECKING:
     from cosem.meter.logical_device import LogicalDevice
@@ -25,7 +26,7 @@ _WEEK: Final = timedelta(days=7)
 
 
 def _saves(moment: datetime, zone: tzinfo) -> bool:
-    return bool(moment.astimezone(zone).dst())
+    return bool(daylight_saving(moment.astimezone(zone)))
 
 
 def changes(zone: tzinfo, since: datetime, until: datetime) -> Iterator[tuple[datetime, MeterEvent]]:
@@ -66,7 +67,7 @@ def _between(zone: tzinfo, low: datetime, high: datetime) -> datetime | None:
 def _told(zone: tzinfo, at: datetime) -> tuple[datetime, MeterEvent]:
     """Return a change at what a clock showed until then, and what it is."""
     before = (at.astimezone(UTC) - _MOMENT).astimezone(zone)
-    event = MeterEvent.DAYLIGHT_SAVING_ENDED if before.dst() else MeterEvent.DAYLIGHT_SAVING_BEGUN
+    event = MeterEvent.DAYLIGHT_SAVING_ENDED if daylight_saving(before) else MeterEvent.DAYLIGHT_SAVING_BEGUN
     return at.astimezone(timezone(before.utcoffset() or timedelta())), event
 
 

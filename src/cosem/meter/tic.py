@@ -13,6 +13,7 @@ from cosem.meter.one_way import SpeakingPort, has, quantity
 from cosem.protocol.iec21.tic import Group, Mode, frame, labels
 from cosem.protocol.model import Register
 from cosem.protocol.profile.address import ConnectionUrl
+from cosem.protocol.values.dates import daylight_saving
 
 INTERVAL: Final = 2.0
 """Seconds between frames: a meter begins anew as soon as one has gone, which at 1200 baud takes about so long."""
@@ -76,7 +77,7 @@ def _groups(meter: Meter, mode: Mode) -> Iterator[Group]:
         yield Group("ADSC", address, mode=mode)
         yield Group("VTIC", "02", mode=mode)
         moment = meter.time()
-        yield Group("DATE", "", f"{'E' if moment.dst() else 'H'}{moment:%y%m%d%H%M%S}", mode)
+        yield Group("DATE", "", f"{'E' if daylight_saving(moment) else 'H'}{moment:%y%m%d%H%M%S}", mode)
     else:
         yield Group("ADCO", address, mode=mode)
         yield Group("OPTARIF", "BASE", mode=mode)

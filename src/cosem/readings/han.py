@@ -14,7 +14,7 @@ from cosem.protocol.model import catalogue, companion
 from cosem.protocol.model.push_list import PushedValue, PushList, first_that_fits
 from cosem.protocol.model.selection import CaptureObject
 from cosem.protocol.values.data import Array, Data, OctetString, Structure
-from cosem.protocol.values.dates import DateTime
+from cosem.protocol.values.dates import DateTime, daylight_saving
 from cosem.protocol.values.obis import Obis
 from cosem.readings.reading import Quality, Reading, Source
 from cosem.readings.telegram import Line
@@ -123,7 +123,7 @@ def _time(telegram: HanTelegram, values: Iterable[PushedValue], zone: tzinfo) ->
         except (CosemError, ValueError):  # open fields, or a time that there is not
             continue
         quality = Quality.GOOD if found.deviation is not None else Quality.ZONE_ASSUMED
-        return moment, quality | (Quality.DAYLIGHT_SAVING if moment.dst() else Quality.GOOD)
+        return moment, quality | (Quality.DAYLIGHT_SAVING if daylight_saving(moment) else Quality.GOOD)
     return None
 
 

@@ -53,6 +53,14 @@ def test_both_changes_are_noted_at_what_the_clock_showed_until_then(look: timede
     assert rows(meter, OTHER) == found
 
 
+def test_changes_where_summer_is_the_standard() -> None:
+    now = Now(MARCH)
+    meter = meter_at(now, "Europe/Dublin")
+    now.later(days=250)
+    found = rows(meter)
+    assert [(time.month, time.hour, code) for time, code in found] == [(3, 1, 3), (10, 2, 4)]
+
+
 def test_a_clock_that_is_set_past_a_change_notes_none() -> None:
     now = Now(MARCH)
     meter = meter_at(now)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
+from cosem.protocol.values.dates import daylight_saving
+
 HOUR: Final = timedelta(hours=1)
 
 
@@ -35,9 +37,9 @@ class Moment:
             return moment
         for fold in (0, 1):
             candidate = moment.replace(fold=fold)
-            if bool(candidate.dst()) == self.summer and candidate.utcoffset() is not None:
+            if bool(daylight_saving(candidate)) == self.summer and candidate.utcoffset() is not None:
                 return candidate
-        offset = (moment.utcoffset() or timedelta()) - (moment.dst() or timedelta())
+        offset = (moment.utcoffset() or timedelta()) - daylight_saving(moment)
         return self.local.replace(tzinfo=timezone(offset + (HOUR if self.summer else timedelta())))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Hashable
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from enum import IntFlag
 from functools import lru_cache
@@ -35,6 +36,27 @@ class ClockStatus(IntFlag):
     INVALID_STATUS = 0x08
     DAYLIGHT_SAVING = 0x80
 
+
+def daylight_saving(moment: datetime) -> timedelta:
+    """Return by how much daylight saving sets clocks ahead at a time, zero outside of it and where nobody can tell.
+
+    Some zones have it the other way round in the tables of Python: in Europe/Dublin summer is the standard, and
+    clocks are set back in winter.
+    """
+    told, zone = moment.dst(), moment.tzinfo
+    if told:
+        return max(told, _NO_SAVING)
+    return _NO_SAVING if told is None or not isinstance(zone, Hashable) else _set_back(zone, moment.year)
+
+
+@lru_cache(maxsize=256)
+def _set_back(zone: tzinfo, year: int) -> timedelta:
+    """Return by how much a zone sets clocks back in the winter of a year, zero where it sets them ahead in summer."""
+    told = (datetime(year, month, 15, tzinfo=zone).dst() or _NO_SAVING for month in range(1, 13))
+    return max(-min(told), _NO_SAVING)
+
+
+_NO_SAVING: Final = timedelta()
 
 _T = TypeVar("_T", bound="_Octets")
 
@@ -281,7 +303,7 @@ class DateTime(_Calendar):
             if rest:
                 raise LocalProtocolError(f"{moment} is not a whole number of minutes from UTC")
             deviation = -minutes
-            status = _SAVING if moment.dst() else 0
+            status = _SAVING if daylight_saving(moment) else 0
         value = _new(cls)
         # The fields of a datetime are within their ranges, and packed they have the size of this.
         _set_octets(
@@ -491,7 +513,7 @@ def _in_zone(local: datetime, zone: tzinfo, status: ClockStatus | None) -> datet
     if status is None or first.utcoffset() == second.utcoffset():
         return first
     saving = bool(status & ClockStatus.DAYLIGHT_SAVING)
-    return second if bool(second.dst()) is saving and bool(first.dst()) is not saving else first
+    return second if bool(daylight_saving(second)) is saving is not bool(daylight_saving(first)) else first
 
 
 def _time_matches(octets: bytes, moment: time) -> bool:

@@ -32,6 +32,13 @@ def test_p1(text: str, utc: datetime) -> None:
     assert moment.at(AMSTERDAM).astimezone(UTC).replace(tzinfo=None) == utc
 
 
+def test_summer_where_it_is_the_standard() -> None:
+    for text, utc in (("240712120000S", 11), ("240112120000W", 12), ("241027013000S", 0), ("241027013000W", 1)):
+        moment = p1_moment(text)
+        assert moment is not None
+        assert moment.at(ZoneInfo("Europe/Dublin")).astimezone(UTC).hour == utc
+
+
 def test_zone_of_one_offset_gets_an_hour_for_summer() -> None:
     winter, summer = p1_moment("240112120000W"), p1_moment("240712120000S")
     assert winter is not None and summer is not None

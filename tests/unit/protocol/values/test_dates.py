@@ -26,6 +26,7 @@ from cosem.protocol.values.dates import (
     Date,
     DateTime,
     Time,
+    daylight_saving,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -117,6 +118,22 @@ def test_an_open_deviation_needs_a_zone() -> None:
 def test_the_hour_that_comes_twice(status: int | None, utc_hour: int) -> None:
     moment = DateTime(2024, 10, 27, hour=2, minute=30, status=status)
     assert moment.to_datetime(BERLIN).astimezone(UTC) == datetime(2024, 10, 27, utc_hour, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Europe/Dublin", "Europe/London", "America/St_Johns"])
+def test_daylight_is_saved_in_summer_also_where_summer_is_the_standard(zone: str) -> None:
+    for month, saved in ((1, timedelta()), (7, timedelta(hours=1))):
+        local = datetime(2026, month, 15, 12, tzinfo=ZoneInfo(zone))
+        assert daylight_saving(local) == saved
+        assert DateTime.from_datetime(local).status == (ClockStatus.DAYLIGHT_SAVING if saved else 0)
+    assert daylight_saving(datetime(2026, 7, 15, 12, tzinfo=UTC)) == timedelta()
+    assert daylight_saving(datetime(2026, 7, 15, 12)) == timedelta()
+
+
+@pytest.mark.parametrize(("status", "utc_hour"), [(ClockStatus.DAYLIGHT_SAVING, 0), (0, 1), (None, 0)])
+def test_the_hour_that_comes_twice_where_summer_is_the_standard(status: int | None, utc_hour: int) -> None:
+    moment = DateTime(2024, 10, 27, hour=1, minute=30, status=status)
+    assert moment.to_datetime(ZoneInfo("Europe/Dublin")).astimezone(UTC).hour == utc_hour
 
 
 @pytest.mark.parametrize("year", [1999, 2016, 2024, 2025])

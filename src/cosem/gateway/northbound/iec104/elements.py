@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cosem.errors import DecodeError
 from cosem.gateway.value import NumberType, Plain, Quality
+from cosem.protocol.values.dates import daylight_saving
 
 _DESCRIPTOR: Final = 0xF1
 """The bits of a quality descriptor QDS."""
@@ -95,7 +96,7 @@ def time_tag(time: datetime | None, zone: tzinfo = UTC) -> bytes:
     if time is None:
         return b"\x00\x00\x80\x00\x00\x00\x00"
     local = time.astimezone(zone)
-    summer = bool(local.dst())
+    summer = bool(daylight_saving(local))
     return struct.pack(
         "<HBBBBB",
         local.second * 1000 + local.microsecond // 1000,
@@ -121,7 +122,7 @@ def time_of(octets: bytes, zone: tzinfo = UTC) -> datetime | None:
         ) + timedelta(milliseconds=milliseconds)
     except ValueError as error:
         raise DecodeError(f"no time: {error}") from None
-    if bool(hour & 0x80) is not bool(local.dst()):  # of an hour that comes twice, the other
+    if bool(hour & 0x80) is not bool(daylight_saving(local)):  # of an hour that comes twice, the other
         local = local.replace(fold=1 - local.fold)
     return local.astimezone(UTC)
 

@@ -79,7 +79,13 @@ def test_what_is_no_time(octets: str) -> None:
         time_of(bytes.fromhex(octets))
 
 
-@pytest.mark.parametrize("zone", [UTC, VILNIUS, ZoneInfo("Australia/Lord_Howe")])
+def test_summer_where_it_is_the_standard() -> None:
+    for month, summer in ((1, False), (7, True)):
+        octets = time_tag(datetime(2026, month, 15, 12, tzinfo=UTC), ZoneInfo("Europe/Dublin"))
+        assert bool(octets[3] & 0x80) is summer
+
+
+@pytest.mark.parametrize("zone", [UTC, VILNIUS, ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Europe/Dublin")])
 @pytest.mark.parametrize("month", range(1, 13))
 def test_a_time_comes_back(zone: ZoneInfo, month: int) -> None:
     for hour in range(24):
