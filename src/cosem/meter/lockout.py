@@ -13,6 +13,9 @@ FORGOTTEN_AFTER: Final = 2 * LONGEST_LOCK
 REMEMBERED: Final = 4096
 """Peers and clients remembered at once; beyond that the one that failed longest ago is forgotten."""
 
+DOUBLINGS: Final = 64
+"""After so many any lock is as long as locks are, and numbers have an end."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockoutLimits:
@@ -98,7 +101,8 @@ class Lockout:
         if record.failures < self._limits.attempts:
             return False
         record.failures = 0
-        record.until = now + min(self._limits.first_lock * 2**record.locks, self._limits.longest_lock)
+        doubled = self._limits.first_lock * 2.0 ** min(record.locks, DOUBLINGS)
+        record.until = now + min(doubled, self._limits.longest_lock)
         record.locks += 1
         return True
 

@@ -32,6 +32,15 @@ def test_each_lock_is_twice_as_long_up_to_an_hour() -> None:
     assert lengths == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
+def test_who_never_gives_up_is_locked_out_for_weeks() -> None:
+    locks, now = Lockout(), 0.0
+    for _ in range(1100):  # one lock more would be twice as long as any number is
+        assert fail(locks, now)
+        assert locks.locked("a", 32, 1, now + 59.9)
+        now += 3600
+    assert not locks.locked("a", 32, 1, now)
+
+
 def test_failures_while_locked_do_not_lock_for_longer() -> None:
     locks = Lockout()
     fail(locks, 0.0)
