@@ -135,7 +135,10 @@ class _Closing(ABC):
 
 
 class LinesLedger(_Closing):
-    """A JSON object a line, in the order in which it was said; read again, it is held in memory as a whole."""
+    """A JSON object a line, in the order in which it was said; read again, it is held in memory as a whole.
+
+    A last line that is not finished is left out, as that of a fleet is which was killed.
+    """
 
     def __init__(self, path: Path, *, new: bool = False) -> None:
         self.path = path
@@ -177,6 +180,8 @@ class LinesLedger(_Closing):
                 try:
                     entry = _entry(json.loads(line))
                 except (ValueError, TypeError, KeyError, AttributeError) as problem:
+                    if not line.endswith("\n"):
+                        break  # whoever wrote it was ended in the middle of it
                     raise ConfigurationError(f"{self.path}, line {number}: this is no entry of a ledger") from problem
                 self._of.setdefault(entry.meter, []).append(entry)
         return self._of

@@ -80,8 +80,19 @@ def test_a_line_that_is_no_entry(line: str, tmp_path: Path) -> None:
         ledger.meters()
 
 
+def test_the_last_line_of_a_fleet_that_was_killed_is_left_out(tmp_path: Path) -> None:
+    with create(tmp_path / "ledger") as ledger:
+        for value in ("00", "01"):
+            ledger.record(answer(value))
+    whole = (tmp_path / "ledger").read_text()
+    for length, left in ((len(whole), 2), (len(whole) - 1, 2), (len(whole) - 2, 1), (len(whole) // 2, 1)):
+        (tmp_path / "ledger").write_text(whole[:length])
+        with open_ledger(tmp_path / "ledger") as again:
+            assert len(again.of("KFM1")) == left
+
+
 def test_octets_that_are_no_text_are_no_entry(tmp_path: Path) -> None:
-    (tmp_path / "ledger").write_bytes(bytes(range(0x80, 0x100)))
+    (tmp_path / "ledger").write_bytes(bytes(range(0x80, 0x100)) + b"\n")
     with open_ledger(tmp_path / "ledger") as ledger, pytest.raises(ConfigurationError, match="line 1"):
         ledger.meters()
 
