@@ -285,9 +285,9 @@ class RecomputedRows:
             first += -((first - _utc(start)) // step) * step
         if end is not None:
             last = min(last, _utc(end))
-        zone = visit.time.tzinfo
         count = max((last - first) // step + 1, 0)
-        return profile.rows_of(visit, (visit.at((first + place * step).astimezone(zone)) for place in range(count)))
+        times = (_times if count > _DAY_OF_ROWS else _times_alike)(first, step, count, visit.time.tzinfo)
+        return profile.rows_of(visit, map(visit.at, times))
 
     def rows_with_gaps(self, profile: Profile, visit: Visit, start: datetime | None, end: datetime | None) -> Rows:
         """Return the rows of a meter that was without power for a time; a buffer holds as many as ever."""
@@ -487,6 +487,17 @@ def _bound(value: Data, zone: tzinfo, *, end: bool) -> Any:
         return _point(moment, zone, end)
     except (CosemError, OverflowError) as error:  # no such day, or one at the ends of the calendar
         raise Refusal(DataAccessResult.TYPE_UNMATCHED) from error
+
+
+def _times(first: datetime, step: timedelta, count: int, zone: tzinfo | None) -> Sequence[datetime]:
+    """Return the local times of rows."""
+    return [(first + place * step).astimezone(zone) for place in range(count)]
+
+
+_times_alike = lru_cache(maxsize=256)(_times)
+"""The same for many meters that are asked for the same, of which most want a day at most."""
+
+_DAY_OF_ROWS: Final = 100
 
 
 @lru_cache(maxsize=256)

@@ -375,8 +375,9 @@ class BerSequence(Body):
         lines: list[str] = []
         for name, component in self._by_name().items():
             names[f"write_{name}"] = component.write
+            differs = "is not None" if self.defaults.get(name, ...) is None else f"!= default_{name}"
             line = f"contents += write_{name}(self.{name})"
-            lines.append(f"if self.{name} != default_{name}: {line}" if name in self.defaults else line)
+            lines.append(f"if self.{name} {differs}: {line}" if name in self.defaults else line)
         return [
             "def decode(octets, limits=DEFAULT):",
             "    if octets.__class__ is not bytes: octets = bytes(octets)",
