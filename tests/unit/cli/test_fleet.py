@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from cosem.cli.fleet.run import allow_files
 from cosem.cli.fleet.telling import line, plain
+from cosem.errors import ConfigurationError
 from cosem.fleet.fleet import Fleet
 from cosem.fleet.ledger import Answer, Faulty, Measured, create
 from cosem.fleet.misbehaving import Misbehaving, Misbehaviour
@@ -89,6 +92,32 @@ def test_with_a_file_what_it_says_counts(cosem: Cosem, option: tuple[str, ...], 
     ran = cosem("fleet", str(tmp_path / "fleet.toml"), *option)
     assert ran.code == 64
     assert option[0] in ran.err
+
+
+@pytest.mark.parametrize(
+    ("connections", "ports", "hard", "allowed", "soft"),
+    [
+        (None, 0, 100_000, 20_000, 20_064),
+        (None, 500, 100_000, 20_000, 20_564),
+        (None, 500, 4096, 3532, 4096),
+        (3532, 500, 4096, 3532, 4096),
+        (3533, 500, 4096, None, None),
+        (None, 4031, 4096, 1, 4096),
+        (None, 4032, 4096, None, None),
+    ],
+)
+def test_files_are_for_connections_and_ports(
+    monkeypatch: pytest.MonkeyPatch, connections: int | None, ports: int, hard: int, allowed: int | None, soft: int
+) -> None:
+    limits = [(1024, hard)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, changed: limits.append(changed))
+    if allowed is None:
+        with pytest.raises(ConfigurationError, match=f"this process may have {hard} files open"):
+            allow_files(connections, ports)
+    else:
+        assert allow_files(connections, ports) == allowed
+        assert limits[-1] == (soft, hard)
 
 
 def test_a_start_that_no_fleet_could_have_is_refused(cosem: Cosem) -> None:

@@ -24,7 +24,10 @@ LONGEST_LATE: Final = timedelta(days=36_525).total_seconds()
 
 def compare_with(
     ledger: Annotated[
-        Path, typer.Argument(metavar="LEDGER", help="What the fleet wrote with --ledger.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="LEDGER", help="What the fleet wrote with --ledger, once it has ended.", show_default=False
+        ),
     ],
     store: Annotated[
         Path,

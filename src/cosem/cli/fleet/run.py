@@ -237,10 +237,11 @@ def fleet(
     begun = clock.now()
     director = Director(said.scenario, said.count, said.seed)
     population = _population(said, secret if secret is not None else said.secret, use_demo_keys, clock, director)
+    ports = 0 if inventory is not None else sum(len(each.numbers) for each in said.places if each.way is Way.PORT)
     served = Fleet(
         population,
         said.places,
-        limits=_limits(said.limits, connections, per_meter, rate),
+        limits=_limits(said.limits, connections, per_meter, rate, ports),
         timing=said.timing,
         director=director,
         ledger=None if ledger is None else partial(_ledger, ledger, population, begun),
@@ -286,10 +287,11 @@ def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         runner.run(main())
 
 
-def allow_files(connections: int | None) -> int:
+def allow_files(connections: int | None, ports: int = 0) -> int:
     """Let the process have as many files open as there may be connections, and return how many may be.
 
-    Without a wish that is the usual number, or what the system allows; ConfigurationError where a wish goes beyond it.
+    Without a wish that is the usual number, or what the system allows beside the ports that are listened on;
+    ConfigurationError where a wish goes beyond it.
     """
     wished = FleetLimits().connections if connections is None else connections
     try:
@@ -297,23 +299,28 @@ def allow_files(connections: int | None) -> int:
     except ImportError:
         return wished
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and wished + SPARE > hard:
+    others = SPARE + ports
+    if hard != resource.RLIM_INFINITY and wished + others > hard:
+        if hard <= others:
+            raise ConfigurationError(f"this process may have {hard} files open: too few to listen on {ports} ports")
         if connections is not None:
             raise ConfigurationError(
-                f"this process may have {hard} files open: allow {max(1, hard - SPARE)} --connections at most"
+                f"this process may have {hard} files open: allow {hard - others} --connections at most"
             )
-        wished = max(1, hard - SPARE)
-    if soft != resource.RLIM_INFINITY and soft < wished + SPARE:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wished + SPARE, hard))
+        wished = hard - others
+    if soft != resource.RLIM_INFINITY and soft < wished + others:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wished + others, hard))
     return wished
 
 
-def _limits(said: FleetLimits, connections: int | None, per_meter: int | None, rate: float | None) -> FleetLimits:
-    """Return what a file says, or where an option says something else, that."""
+def _limits(
+    said: FleetLimits, connections: int | None, per_meter: int | None, rate: float | None, ports: int
+) -> FleetLimits:
+    """Return what a file says, or where an option says something else, that; `ports` are listened on beside it."""
     wished = said.connections if connections is None and said.connections != FleetLimits().connections else connections
     return replace(
         said,
-        connections=allow_files(wished),
+        connections=allow_files(wished, ports),
         connections_per_meter=said.connections_per_meter if per_meter is None else per_meter,
         new_a_second=said.new_a_second if rate is None else rate,
     )
