@@ -40,6 +40,9 @@ UNREST: Final = 0.9
 DAY_TARIFF: Final = range(6 * 4, 22 * 4)
 """Quarters of an hour from 6 to 22 o'clock, standard time."""
 
+_GRAINS_OF_DAY: Final = SLOTS * GRAINS
+_TARIFFS_BEGIN: Final = frozenset((DAY_TARIFF.start * GRAINS, DAY_TARIFF.stop * GRAINS))
+
 _STANDBY: Final = range(5 * 4)
 _WORKDAY, _SATURDAY, _SUNDAY = range(3)
 _KINDS_OF_DAY: Final = 3
@@ -101,7 +104,7 @@ class Moment:
         count, passed = divmod(seconds, GRAIN)
         self.number = number = int(count)
         self._part = passed / GRAIN
-        self._early = UNREST * chance(seed, number)
+        self._early = _early(seed, number)
         self._next: float | None = None
         """The same of the next grain, once it is needed: where a grain begins, energy does not."""
         self._flowed: dict[Flowing, float] = {}
@@ -134,8 +137,13 @@ class Moment:
     def _grown(self, step: float, following: float) -> float:
         """Return how much flows in this grain."""
         if self._next is None:
-            self._next = UNREST * chance(self.seed, self.number + 1)
+            self._next = _early(self.seed, self.number + 1)
         return (1 - self._early) * step + self._next * following
+
+
+def _early(seed: int, number: int) -> float:
+    """Return which part of what flows in a grain comes in the one before: none where another tariff holds there."""
+    return 0.0 if number % _GRAINS_OF_DAY in _TARIFFS_BEGIN else UNREST * chance(seed, number)
 
 
 def around(terms: Sequence[Term], number: int) -> tuple[float, float, float]:

@@ -91,3 +91,14 @@ def test_tariffs_go_by_the_hour() -> None:
     assert figure("shop.active_import_t2").worth(1, 20 * 3600.0) == figure("shop.active_import_t2").worth(
         1, 21 * 3600.0
     )
+
+
+@settings(deadline=None)  # the first use of a course sums it up
+@given(kinds, quantities, seeds, st.integers(0, 9000), st.sampled_from((6, 22)))
+def test_nothing_counts_in_a_tariff_that_does_not_hold(
+    kind: str, quantity: str, seed: int, day: int, hour: int
+) -> None:
+    change = day * DAYS + hour * 3600.0
+    before, after = (figure(f"{kind}.{quantity}_t{each}").worth for each in ((2, 1) if hour == 6 else (1, 2)))
+    assert after(seed, change) == after(seed, change - 3600)
+    assert before(seed, change + 3600) == before(seed, change)
