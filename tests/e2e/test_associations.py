@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from commands import cosem
 from cosem import Register, Unit
 from cosem.meter import Access, AssociationDescription, Keys, Meter, Rights
 from cosem.protocol.association.security import AUTHENTICATED_ENCRYPTION
 from cosem.protocol.model.classes.access_control import User
-from e2e.test_security_suites import cosem
 from interop.served import served
 
 KEYS = Keys.random()

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import pytest
 
+from commands import cosem
 from cosem import Client
 from cosem.cli.failure import INTERRUPTED, NOT_CONNECTED
 from cosem.errors import ConnectionLost, CosemError
@@ -160,12 +161,6 @@ auth = "none"
 """
 
 
-def command(*words: str, state: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cosem", *words], env=environment(state), capture_output=True, text=True, timeout=120
-    )
-
-
 def test_what_profiles_hold_is_in_the_ledger_however_fast_time_goes(tmp_path: Path) -> None:
     """While meter after meter is written down, virtual time stands still: no row leaves a profile meanwhile."""
     ledger = tmp_path / "day.sqlite"
@@ -278,11 +273,11 @@ def test_a_head_end_is_judged_by_the_ledger(tmp_path: Path) -> None:
             for n in range(3)
         )
         (tmp_path / "plan.toml").write_text(PLAN + meters)
-        collected = command("collect", str(tmp_path / "plan.toml"), state=tmp_path)
+        collected = cosem("collect", str(tmp_path / "plan.toml"), state=tmp_path)
         assert collected.returncode == 0, collected.stderr
 
     def judged() -> tuple[int, dict[str, Any]]:
-        done = command("fleet", "compare", str(ledger), str(store), *("--late", "864000"), "--json", state=tmp_path)
+        done = cosem("fleet", "compare", str(ledger), str(store), *("--late", "864000"), "--json", state=tmp_path)
         return done.returncode, json.loads(done.stdout)
 
     code, found = judged()
@@ -313,7 +308,7 @@ def test_who_misbehaves_is_named_beforehand_and_afterwards(tmp_path: Path) -> No
     """The inventory names those that break off every session; all others are read, and the ledger names the same."""
     words = ("--count", "12", "--listen", "tcp://127.1.0.0:0", "--seed", "3", "--speed", "0")
     wrong = ("--fault", "reset=1", "--fault-share", "0.3")
-    listed = command("fleet", *words, *wrong, "--inventory", str(tmp_path / "fleet.json"), state=tmp_path)
+    listed = cosem("fleet", *words, *wrong, "--inventory", str(tmp_path / "fleet.json"), state=tmp_path)
     assert listed.returncode == 0, listed.stderr
     told = [each["faults"] for each in json.loads((tmp_path / "fleet.json").read_text())["meters"]]
     assert 0 < sum(map(bool, told)) < 12
@@ -327,7 +322,7 @@ def test_who_misbehaves_is_named_beforehand_and_afterwards(tmp_path: Path) -> No
             with pytest.raises(ConnectionLost) if faults else nullcontext(), Client.open(url) as client:
                 assert client.get(NAME.value) == OctetString(f"KFM1020{number:09}".encode())
     ReadingStore(store).close()
-    done = command("fleet", "compare", str(ledger), str(store), *("--late", "864000"), "--json", state=tmp_path)
+    done = cosem("fleet", "compare", str(ledger), str(store), *("--late", "864000"), "--json", state=tmp_path)
     named = {f"KFM1020{number:09}": faults for number, faults in enumerate(told) if faults}
     assert json.loads(done.stdout)["misbehaving"] == named
 
@@ -343,6 +338,6 @@ def test_a_start_that_is_refused_leaves_an_earlier_ledger_as_it_was(option: str,
         at = ("--listen", f"tcp://{place}") if option == "--listen" else ("--listen", "tcp://127.0.0.1:0")
         more = ("--metrics", place) if option == "--metrics" else ()
         words = ("--count", "1", "--by-port", *at, *more, "--ledger", str(ledger))
-        ran = command("fleet", *words, state=tmp_path)
+        ran = cosem("fleet", *words, state=tmp_path)
     assert "cannot listen" in ran.stderr
     assert (ran.returncode, ledger.read_bytes()) == (NOT_CONNECTED, before)

@@ -11,14 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from commands import cosem
+
 SOURCES = Path(__file__).resolve().parents[2] / "src"
 WAYS = [("gmac", 0), ("gmac", 1), ("gmac", 2), ("ecdsa", 1), ("ecdsa", 2)]
-
-
-def cosem(*words: str, state: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cosem", *words], env=environment(state), capture_output=True, text=True, timeout=60
-    )
 
 
 def environment(state: Path) -> dict[str, str]:

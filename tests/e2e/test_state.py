@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from commands import cosem
 from cosem import Client
 from cosem.errors import CosemError
 from cosem.protocol.crypto.key import Key
@@ -24,7 +25,7 @@ from cosem.protocol.model import Data, ProfileGeneric
 from cosem.protocol.model.classes.access_control import ImageBlock, ImageTransfer, ImageTransferInitiate
 from cosem.protocol.values.data import DoubleLongUnsigned, Integer
 from cosem.store.counters import FileCounterStore
-from e2e.test_security_suites import cosem, environment
+from e2e.test_security_suites import environment
 
 EK, AK = "71" * 8 + "17" * 8, "93" * 8 + "39" * 8
 LIVES = 5
@@ -170,15 +171,7 @@ def test_two_programs_do_not_share_a_state(tmp_path: Path) -> None:
             "--listen",
             "tcp://127.0.0.1:0",
         ]
-        again = subprocess.run(
-            [sys.executable, "-m", "cosem", "simulate", *words],
-            env=environment(tmp_path),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        again = cosem("simulate", *words, state=tmp_path)
     assert again.returncode != 0
     assert "another running meter" in again.stderr
 
