@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -52,11 +53,13 @@ from cosem.protocol.values.obis import Obis
 _W = TypeVar("_W", bound=Wire)
 
 
+@cache
 def obis() -> st.SearchStrategy[Obis]:
     """OBIS codes."""
     return st.binary(min_size=6, max_size=6).map(Obis.from_octets)
 
 
+@cache
 def scalars() -> st.SearchStrategy[Data]:
     """Data of every type but the containers; no NaN, which is not equal to itself."""
     numbers = [st.integers(kind.LOW, kind.HIGH).map(kind) for kind in KINDS.values() if issubclass(kind, Number)]
@@ -77,6 +80,7 @@ def scalars() -> st.SearchStrategy[Data]:
     return st.one_of(*numbers, *others)
 
 
+@cache
 def compact_arrays() -> st.SearchStrategy[CompactArray]:
     """Compact arrays of numbers, or of structures of two numbers."""
     kinds = [kind for kind in KINDS.values() if issubclass(kind, Number)]
@@ -92,6 +96,7 @@ def compact_arrays() -> st.SearchStrategy[CompactArray]:
     return elements.flatmap(lambda element: st.lists(element, min_size=1, max_size=5)).map(lambda items: compact(items))
 
 
+@cache
 def data(max_leaves: int = 12) -> st.SearchStrategy[Data]:
     """Data of every type, containers in containers included."""
     leaves: st.SearchStrategy[Any] = st.one_of(scalars(), compact_arrays())
@@ -107,6 +112,12 @@ def data(max_leaves: int = 12) -> st.SearchStrategy[Data]:
 
 def wire(kind: type[_W]) -> st.SearchStrategy[_W]:
     """Instances of a wire type, field by field as it is declared."""
+    if kind not in _WIRE:
+        _WIRE[kind] = _wire(kind)
+    return _WIRE[kind]
+
+
+def _wire(kind: type[_W]) -> st.SearchStrategy[_W]:
     conditional = {name: form for name, form in kind.FORM.fields.items() if isinstance(form, When)}
     plain = {name: of(form) for name, form in kind.FORM.fields.items() if name not in conditional}
     if isinstance(kind.FORM, ber.BerSequence):
@@ -125,6 +136,7 @@ def wire(kind: type[_W]) -> st.SearchStrategy[_W]:
     return build()
 
 
+@cache
 def apdus() -> st.SearchStrategy[apdu.Apdu]:
     """APDUs of every kind."""
     return st.one_of(*(wire(kind) for kind in apdu.KINDS))
@@ -163,6 +175,7 @@ def _identifier(contents: ber.Identifier) -> st.SearchStrategy[Any]:
     return st.one_of(known, other.filter(lambda octets: len(octets) != 7 or not octets.startswith(contents.prefix)))
 
 
+_WIRE: dict[type[Wire], st.SearchStrategy[Any]] = {}
 _OF: dict[type[Form], Callable[[Any], st.SearchStrategy[Any]]] = {
     Int: _int,
     Boolean: lambda form: st.booleans(),
