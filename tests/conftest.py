@@ -1,15 +1,24 @@
-"""For all tests: the marks of the interop matrix, which note the cells a test answers; `--matrix` prints it."""
+"""For all tests: no judging by how fast the machine is, less garbage to look for, and the marks of the interop matrix.
+
+Those note the cells that a test answers; `--matrix` prints it.
+"""
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Generator
 from typing import Any, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from interop.matrix import Cell, cell, table, unasked
 
 _NOTE: Final = "interop"
+
+settings.register_profile("any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,6 +28,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "interop(feature, peer, role): a cell of the interop matrix that a test answers")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while tests are collected, nor ever among them: they are many, and all live to the end."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
