@@ -200,7 +200,8 @@ class Meter:
 
     def time(self) -> datetime:
         """Return the meter's present time, in its zone."""
-        return (self._clock() + self._shift).astimezone(self.zone)
+        now = self._clock()
+        return (now + self._shift if self._shift else now).astimezone(self.zone)
 
     def true_time(self) -> datetime:
         """Return what the clock would show if it had never been set, and had always gone on."""

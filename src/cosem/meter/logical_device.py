@@ -231,7 +231,7 @@ class LogicalDevice:
 
     def association(self, client: int) -> AssociationDescription | None:
         """Return what is offered to the client with this SAP."""
-        for offered in self.associations:
+        for offered in self._associations or self.associations:
             if offered.client == client:
                 return offered
         return None

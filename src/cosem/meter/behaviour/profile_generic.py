@@ -25,7 +25,7 @@ from cosem.protocol.model.classes.data_storage import ProfileGeneric, SortMethod
 from cosem.protocol.model.rights import AttributeAccess
 from cosem.protocol.model.selection import CaptureObject, EntrySelection, RangeSelection, Selection
 from cosem.protocol.model.shape import ANY, array
-from cosem.protocol.values.data import Array, Data, DoubleLongUnsigned, Enumerated, Structure
+from cosem.protocol.values.data import Array, Data, DoubleLongUnsigned, Enumerated, OctetString, Structure
 from cosem.protocol.values.dates import DateTime
 from cosem.protocol.values.obis import Obis
 
@@ -478,13 +478,14 @@ def _place(profile: Profile, column: CaptureObject) -> int:
 
 def _bound(value: Data, zone: tzinfo, *, end: bool) -> Any:
     """Return one end of a range as what rows are compared by; None where it is open."""
-    moment = _date_time(value)
-    if moment is None:
+    if isinstance(value, DateTime):
+        value = OctetString(value.octets)
+    if not isinstance(value, bytes) or len(value) != DateTime.SIZE:
         if isinstance(value, tuple):
             raise Refusal(DataAccessResult.TYPE_UNMATCHED)
         return value
     try:
-        return _point(moment, zone, end)
+        return _point(value, zone, end)
     except (CosemError, OverflowError) as error:  # no such day, or one at the ends of the calendar
         raise Refusal(DataAccessResult.TYPE_UNMATCHED) from error
 
@@ -501,8 +502,9 @@ _DAY_OF_ROWS: Final = 100
 
 
 @lru_cache(maxsize=256)
-def _point(moment: DateTime, zone: tzinfo, end: bool) -> datetime | None:
+def _point(octets: bytes, zone: tzinfo, end: bool) -> datetime | None:
     """Return the time that one end of a range means, in UTC; many meters are asked for the same range."""
+    moment = DateTime.from_octets(bytes(octets))
     if moment.year is None and moment.month is None and moment.day is None:
         return None
     if moment.hour is None:

@@ -96,7 +96,7 @@ class Moment:
     so that they stay the sums of each other. Within a grain the flow is even, so that energy is power times time.
     """
 
-    __slots__ = ("_early", "_flowed", "_flows", "_next", "_part", "number", "seconds", "seed")
+    __slots__ = ("_early", "_flowed", "_flows", "_next", "_part", "known", "number", "seconds", "seed")
 
     def __init__(self, seed: int, seconds: float) -> None:
         self.seed = seed
@@ -105,6 +105,8 @@ class Moment:
         self.number = number = int(count)
         self._part = passed / GRAIN
         self._early = _early(seed, number)
+        self.known: Any = None
+        """What whoever asks for flows has found out of the seed."""
         self._next: float | None = None
         """The same of the next grain, once it is needed: where a grain begins, energy does not."""
         self._flowed: dict[Flowing, float] = {}

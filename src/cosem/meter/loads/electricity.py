@@ -58,6 +58,7 @@ class Pattern:
 class Site:
     """What stays with one seed of a kind: what it takes and delivers in a day, and when."""
 
+    kind: str
     pattern: Pattern
     takes: float
     delivers: float
@@ -75,7 +76,7 @@ def site(kind: str, seed: int) -> Site:
         roof = least + (most - least) * trait(seed, "solar")
     shapes = described["shapes"]
     shape = shapes[int(trait(seed, "shape") * len(shapes))]
-    return Site(_pattern(kind, shape, seed % len(PHASES), roof > 0), daily, roof)
+    return Site(kind, _pattern(kind, shape, seed % len(PHASES), roof > 0), daily, roof)
 
 
 @lru_cache(maxsize=256)
@@ -105,12 +106,20 @@ class Flow:
 
     def around(self, moment: Moment) -> tuple[float, float, float]:
         """Return what `around` says of the grain of a moment, in the size of the site that its seed is."""
-        of = site(self._kind, moment.seed)
-        begun, step, following, sun, ray, next_ray = _of_one(self, of.pattern, moment.number)
-        takes, delivers = of.takes, of.delivers
-        begun, step, following = takes * begun, takes * step, takes * following
-        if delivers:  # few have a roof
-            begun, step, following = begun + delivers * sun, step + delivers * ray, following + delivers * next_ray
+        known = moment.known
+        if known is None or known[0].kind != self._kind:
+            of = site(self._kind, moment.seed)
+            known = moment.known = of, _of_one(of.pattern, moment.number)
+        of, of_one = known
+        found = of_one.get(self)
+        if found is None:
+            takes, delivers = _terms(self, of.pattern)
+            found = of_one[self] = (*around(takes, moment.number), *around(delivers, moment.number))
+        begun, step, following, sun, ray, next_ray = found
+        size, roof = of.takes, of.delivers
+        begun, step, following = size * begun, size * step, size * following
+        if roof:  # few have one
+            begun, step, following = begun + roof * sun, step + roof * ray, following + roof * next_ray
         return begun, step, following
 
     def terms(self, pattern: Pattern) -> tuple[list[Term], list[Term]]:
@@ -129,11 +138,10 @@ class Flow:
         return takes, delivers
 
 
-@lru_cache(maxsize=16384)
-def _of_one(flow: Flow, pattern: Pattern, number: int) -> tuple[float, float, float, float, float, float]:
-    """Return what `around` says of a site that takes 1 in a day, and of a roof that delivers 1."""
-    takes, delivers = _terms(flow, pattern)
-    return *around(takes, number), *around(delivers, number)
+@lru_cache(maxsize=2048)
+def _of_one(_pattern: Pattern, _number: int) -> dict[Flow, tuple[float, float, float, float, float, float]]:
+    """Return where it is kept what `around` says of a site that takes 1 in a day, and of a roof that delivers 1."""
+    return {}
 
 
 @lru_cache(maxsize=4096)

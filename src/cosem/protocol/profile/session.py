@@ -400,12 +400,13 @@ class ServerSession:
         if not association.answering:
             self.link.acknowledge(now, client=pair.client, server=pair.server)
         if not association.transferring:
-            self._transfers.pop(pair, None)
+            if self._transfers:
+                self._transfers.pop(pair, None)
         elif pair not in self._transfers or association.progress != self._transfers[pair][0]:
             self._transfers[pair] = association.progress, now + association.limits.transfer_seconds
         if association.state is State.AUTHENTICATING:
             self._unproved.setdefault(pair, now + self._timing.proof)
-        else:
+        elif self._unproved:
             self._unproved.pop(pair, None)
         self._take(pair, association, now)
 
