@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from cosem.meter.local import LocalPort
     from cosem.protocol.profile.session import ServerSession
 
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+
 MOST_SHIFTS: Final = 64
 """How many settings of its clock a meter remembers, to know what was measured before."""
 
@@ -276,18 +278,20 @@ class Meter:
     def eras(self, now: datetime) -> Iterator[Era]:
         """Give the times between settings of the clock, which shows `now`, the last one first.
 
-        Where it was only put right, one begins where the other one ends: nothing is jumped over, and nothing is twice.
+        Where it was only put right, one begins where the clock had got before: nothing is jumped over, and nothing is
+        twice. Then it may have ended before it began.
         """
-        until = now.astimezone(UTC)
-        for place in range(len(self._shifts) - 1, -1, -1):
-            since, shift = self._shifts[place]
-            before = self._shifts[place - 1][1] if place else self._first_shift
-            ended = since - shift + before
-            stood = self._power is not None and any(up == since - shift for _, up in self._power.failures)
+        found: list[Era] = []
+        begin, reached, shift = None, _BEGINNING, self._first_shift
+        for since, following in self._shifts:
+            ended = since - following + shift
+            found.append(Era(begin, ended, shift))
+            stood = self._power is not None and any(up == since - following for _, up in self._power.failures)
             right = abs(since - ended) <= SYNCHRONIZATION and not stood
-            yield Era(min(ended, until) if right else since, until, shift)
-            until = ended
-        yield Era(None, until, self._first_shift)
+            reached = max(reached, ended) if right else _BEGINNING
+            begin, shift = reached if right else since, following
+        found.append(Era(begin, now.astimezone(UTC), shift))
+        return reversed(found)
 
     @contextmanager
     def seen_in(self, era: Era) -> Generator[None, None, None]:

@@ -149,6 +149,21 @@ def test_a_clock_put_right_over_the_end_of_a_period_loses_no_row_and_has_none_tw
     assert times()[-4:] == ["01 12:15", "01 12:30", "01 12:45", "01 13:00"]
 
 
+@pytest.mark.parametrize("buffer", [(), RECOMPUTED, HISTORY])
+def test_a_clock_put_right_again_and_again_has_each_row_once(buffer: Any) -> None:
+    now = Now()
+    meter = make(now, buffer=buffer)
+    meter.settle()
+    now.later(minutes=15, seconds=10)
+    for by in (-50, 55, -50, -50, -59, 30):
+        meter.set_time(meter.time() + timedelta(seconds=by))
+        assert [time for time, _ in rows(meter)].count("01 12:15") == 1
+        now.later(seconds=1)
+    now.later(minutes=30)
+    found = [time for time, _ in rows(meter)]
+    assert (found[-2:], found.count("01 12:15")) == (["01 12:15", "01 12:30"], 1)
+
+
 def test_newest_first() -> None:
     now = Now()
     meter = make(now, sort_method=2)

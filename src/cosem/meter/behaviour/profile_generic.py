@@ -12,7 +12,6 @@ from operator import neg, pos
 from typing import Any, Final, Protocol, TypeAlias, cast
 
 from cosem.errors import ConfigurationError, CosemError, ShapeError
-from cosem.meter.agenda import SYNCHRONIZATION
 from cosem.meter.behaviour import clock
 from cosem.meter.behaviour.captures import captured_times, failed_for
 from cosem.meter.item import Asked, Behaviour, Column, FromSource, Item, Kept, Refusal, Visit, answered
@@ -47,6 +46,9 @@ MOST_ROW: Final = 4096
 """Octets that a row of columns which a client gives may have."""
 
 _MOMENT: Final = timedelta(microseconds=1)
+
+_AHEAD: Final = timedelta(hours=1)
+"""By how much the last row may be ahead of a clock that was put right several times."""
 
 Row: TypeAlias = tuple[Data, ...]
 Rows: TypeAlias = Sequence[Row]
@@ -188,7 +190,7 @@ class CapturedRows:
         if not profile.period or visit.device.meter.dark:
             return
         last, since = profile.last_time(visit.time), self._captured
-        if since is not None and timedelta() < since - _utc(visit.time) <= SYNCHRONIZATION:
+        if since is not None and timedelta() < since - _utc(visit.time) <= _AHEAD:
             return  # the clock was put right, and is yet to come again to where it was
         self._captured = last
         if since is None:
