@@ -1,6 +1,7 @@
 """`cosem probe` finds meters that are each configured in their own way, and the command it prints goes on from there.
 
-Meters, probes and the commands that follow are processes of their own, on TCP and on pseudo-terminals.
+Meters, and the commands that follow on lines where something speaks by itself, are processes of their own, on TCP and
+on pseudo-terminals.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -21,6 +23,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from commands import cosem
 from cosem import Meter, Register, Unit
 from cosem.meter import serving
 from cosem.meter.local import LocalPort
@@ -44,8 +47,6 @@ class World:
             **os.environ,
             "PATH": scripts + os.pathsep + os.environ.get("PATH", ""),
             "XDG_STATE_HOME": str(directory / "state"),
-            "GAMA_PASSWORD": "OPERATOR",
-            "COLUMNS": "500",
         }
         self.running = running
 
@@ -362,18 +363,13 @@ def test_a_meter_is_found_and_the_printed_command_reads_it(
 ) -> None:
     case = CASES[name]
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GAMA_PASSWORD", "OPERATOR")
+    monkeypatch.setenv("COLUMNS", "500")
     (tmp_path / "devices.toml").write_text(DEVICES, encoding="utf-8")
     with ExitStack() as running:
         world = World(tmp_path, running)
         target, *options = case.prepare(world)
-        probed = subprocess.run(
-            ["cosem", "probe", target, *options],
-            env=world.environment,
-            capture_output=True,
-            text=True,
-            timeout=ENOUGH,
-            check=False,
-        )
+        probed = cosem("probe", target, *options, state=tmp_path / "state")
         print(probed.stderr)
         assert probed.returncode == 0, probed.stderr
         assert probed.stdout.strip() == case.url.format(target)
@@ -384,13 +380,14 @@ def test_a_meter_is_found_and_the_printed_command_reads_it(
 
 
 def shown(world: World, command: str, wanted: str) -> str:
-    """Give a command to a shell as it was printed; return what it shows, of one that goes on until that is there."""
+    """Give a command as it was printed; return what it shows, of one that goes on until that is there."""
+    _, verb, *words = shlex.split(command)
+    if verb == "read":
+        read = cosem(verb, *words, state=world.directory / "state")
+        assert read.returncode == 0, read.stderr
+        return read.stdout
     process = world.start(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
-    if command.split()[1] == "read":
-        out, _ = process.communicate(timeout=ENOUGH)
-        assert process.returncode == 0, out
-        return str(out)
     out = ""
     while wanted not in out:
         line = process.stdout.readline()
