@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-SOURCES = Path(__file__).resolve().parents[2] / "src"
+from commands import cosem
 
 
 @pytest.mark.parametrize("auth", ["none", "low", "gmac"])
 @pytest.mark.parametrize("framing", ["wrapper", "hdlc"])
 def test_read_prints_a_register(
-    pydlms_simulator: Callable[[str, str], Any], tmp_path: Path, framing: str, auth: str
+    pydlms_simulator: Callable[[str, str], Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    framing: str,
+    auth: str,
 ) -> None:
     simulator = pydlms_simulator(framing, auth)
     given = {"--password": simulator.password, "--ek": simulator.encryption_key, "--ak": simulator.authentication_key}
     secrets = {option.strip("-").upper(): secret for option, secret in given.items() if secret is not None}
     options = [word for name in secrets for word in (f"--{name.lower()}", f"env:{name}")]
-    ran = subprocess.run(
-        [sys.executable, "-m", "cosem", "read", simulator.url, "1-0:1.8.0", "0.0.1.0.0.255", "--json", *options],
-        env={**os.environ, **secrets, "PYTHONPATH": str(SOURCES), "XDG_STATE_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    for name, secret in secrets.items():
+        monkeypatch.setenv(name, secret)
+    ran = cosem("read", simulator.url, "1-0:1.8.0", "0.0.1.0.0.255", "--json", *options, state=tmp_path)
     assert ran.returncode == 0, ran.stderr
     energy, clock = json.loads(ran.stdout)["readings"]
     assert (energy["value"], energy["unit"]) == (12345678, "Wh")
