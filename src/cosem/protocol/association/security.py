@@ -202,7 +202,7 @@ class SecurityContext:
         self._longest = longest
         self._most_layers = layers
         self._dialect = dialect
-        self.tolerated: Counter[str] = Counter()
+        self._tolerated: Counter[str] | None = None
         self._signatures: set[bytes] = set()
         self._signs = bool(int(self.applied) & _SIGNED)
         self._check_protection(keys)
@@ -212,6 +212,12 @@ class SecurityContext:
             self.meet(peer_title)
         if dedicated_key is not None:
             self.use_dedicated(dedicated_key)
+
+    @property
+    def tolerated(self) -> Counter[str]:
+        """How often the peer did what its dialect permits, by the name of that."""
+        self._tolerated = Counter() if self._tolerated is None else self._tolerated
+        return self._tolerated
 
     @property
     def own_title(self) -> bytes:
