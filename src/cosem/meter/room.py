@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from collections.abc import Mapping
+from typing import Final, TypeVar, cast
 
 from cosem.meter.item import Visit
 from cosem.protocol.apdu.action import ActionResponseWithOptionalData
 from cosem.protocol.apdu.get import DataAccessResult
 from cosem.protocol.codec import axdr
-from cosem.protocol.values.data import Data, Number
+from cosem.protocol.codec.scalars import NUMBERS
+from cosem.protocol.values.data import Data
 
 _V = TypeVar("_V")
+
+_OCTETS: Final[Mapping[type, int]] = {kind: 1 + kind.SIZE for kind in NUMBERS}
+"""What whole numbers have, which most values are."""
 
 
 class Room:
@@ -25,8 +30,9 @@ class Room:
 
     def used_by(self, value: _V) -> _V:
         """Take off what a value has, and return it."""
-        if isinstance(value, Number):
-            self.left -= 1 + value.SIZE
+        size = _OCTETS.get(value.__class__)
+        if size is not None:
+            self.left -= size
         elif not isinstance(value, DataAccessResult):
             self.left -= len(axdr.encode(cast("Data", value)))
         return value
