@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import json
+import signal
 from collections.abc import Generator
 from typing import Any, Final
 
@@ -19,6 +20,10 @@ _NOTE: Final = "interop"
 
 settings.register_profile("any machine", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Whoever runs the tests in the background has their commands started so, and they are told to end by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
