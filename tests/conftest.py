@@ -1,4 +1,4 @@
-"""For all tests: no judging by how fast the machine is, less garbage to look for, and the marks of the interop matrix.
+"""For all tests: on any machine, in front or in the background, and with the marks of the interop matrix.
 
 Those note the cells that a test answers; `--matrix` prints it.
 """

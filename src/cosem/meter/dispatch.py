@@ -8,8 +8,8 @@ from typing import Any, Final, TypeAlias
 
 from cosem.meter import read_write
 from cosem.meter.item import Visit
+from cosem.meter.known_requests import read_each
 from cosem.meter.members import read, run, write
-from cosem.meter.readings import read_each
 from cosem.meter.room import Room
 from cosem.protocol.apdu import Apdu
 from cosem.protocol.apdu.access import (

@@ -34,7 +34,7 @@ class Listener(Protocol):
 class Objects:
     """Objects by logical name. `shared` once more than one device may use them: then they do not change any more."""
 
-    __slots__ = ("_items", "listeners", "profiles", "readings", "shared", "timed")
+    __slots__ = ("_items", "known_requests", "listeners", "profiles", "shared", "timed")
 
     def __init__(self) -> None:
         self._items: dict[bytes, Item] = {}
@@ -44,8 +44,8 @@ class Objects:
         self.listeners: tuple[Listener, ...] = ()
         """Who is told of the events of each device that begins with these objects; he needs nothing attached."""
         self.shared = False
-        self.readings: dict[tuple[int, int, bool], Any] = {}
-        """What `cosem.meter.readings` remembers of them."""
+        self.known_requests: dict[tuple[int, int, bool], Any] = {}
+        """What `cosem.meter.known_requests` remembers of them."""
 
     def add(self, address: C, /, *, writable: Iterable[str] = (), **values: object) -> C:
         """Add an object (see `LogicalDevice.add`), in place of one of that name that is not awake yet."""

@@ -47,6 +47,9 @@ MOST_ROW: Final = 4096
 
 _MOMENT: Final = timedelta(microseconds=1)
 
+_DAY_OF_ROWS: Final = 100
+"""Rows whose times are remembered: most who ask want a day of them at most."""
+
 _AHEAD: Final = timedelta(hours=1)
 """By how much the last row may be ahead of a clock that was put right several times."""
 
@@ -498,9 +501,7 @@ def _times(first: datetime, step: timedelta, count: int, zone: tzinfo | None) ->
 
 
 _times_alike = lru_cache(maxsize=256)(_times)
-"""The same for many meters that are asked for the same, of which most want a day at most."""
-
-_DAY_OF_ROWS: Final = 100
+"""The same for many meters that are asked for the same."""
 
 
 @lru_cache(maxsize=256)

@@ -132,6 +132,7 @@ class GeneralKeys:
 
 
 NO_GENERAL_KEYS: Final = GeneralKeys()
+"""None of them, which fits every suite: most associations have no others than the global keys."""
 
 
 OtherKey: TypeAlias = Literal["broadcast", "wrapped", "agreed", "signed"]

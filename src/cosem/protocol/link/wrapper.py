@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from abc import ABC, abstractmethod
-from collections import defaultdict, deque
+from collections import Counter, deque
 from dataclasses import dataclass
 
 from cosem.errors import ConfigurationError, DecodeError, LocalProtocolError, RemoteProtocolError, TimedOut
@@ -45,7 +45,7 @@ class _Wrapper(ABC):
     """What both roles share: cutting the stream into wrapped APDUs, and the clocks that run meanwhile."""
 
     def __init__(self, settings: WrapperSettings, datagram: bool) -> None:
-        self.counters: defaultdict[str, int] = defaultdict(int)
+        self.counters: Counter[str] = Counter()
         self._settings = settings
         self._datagram = datagram
         self._pending = bytearray()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cosem.meter import RECOMPUTED, Access, AssociationDescription, Meter, Rights, Rule, readings
+from cosem.meter import RECOMPUTED, Access, AssociationDescription, Meter, Rights, Rule, known_requests
 from cosem.meter.associations import PUBLIC_CLIENT
 from cosem.meter.dispatch import answer
 from cosem.meter.item import FromSource
@@ -77,7 +77,7 @@ def test_meters_that_are_asked_the_same_give_each_its_own_value(objects: Objects
     request = asked(ENERGY, NUMBER)
     made = [meter(objects, source) for source in (7, 8)]
     assert [of(each, request) for each in made] == [(7, 5), (8, 5)]
-    assert len(objects.readings) == 1
+    assert len(objects.known_requests) == 1
 
 
 def test_other_rights_are_judged_by_themselves(objects: Objects) -> None:
@@ -113,14 +113,14 @@ def test_what_is_not_shared_is_not_remembered(objects: Objects) -> None:
     whole = asked(NUMBER, index=0)  # all attributes, where that was negotiated
     assert of(made, whole) == ((NUMBER.instance.octets, 5),)
     assert of(made, whole, conformance=SERVICES & ~Conformance.ATTRIBUTE_0_SUPPORTED_WITH_GET) == (R.READ_WRITE_DENIED,)
-    assert not objects.readings
+    assert not objects.known_requests
 
 
 def test_only_so_many_requests_are_remembered(objects: Objects) -> None:
     made = meter(objects, 7)
-    for _ in range(3 * readings.MOST):
+    for _ in range(3 * known_requests.MOST):
         assert of(made, asked(ENERGY)) == (7,)
-        assert 1 <= len(objects.readings) <= readings.MOST
+        assert 1 <= len(objects.known_requests) <= known_requests.MOST
 
 
 def test_what_cannot_be_read_is_told_each_time() -> None:

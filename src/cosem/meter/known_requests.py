@@ -47,18 +47,19 @@ def _readings(visit: Visit, request: object, asked: Sequence[Asked]) -> Sequence
     """
     association, objects = visit.association, visit.device.objects
     assert association is not None, "the meter itself sends no requests"
-    rights, selective = association.rights, visit.negotiated is not None and visit.negotiated.selective
-    known: tuple[Sequence[_Reading], object, object] | None = objects.readings.get((id(request), id(rights), selective))
+    rights = association.rights
+    key = id(request), id(rights), visit.negotiated is not None and visit.negotiated.selective
+    known: tuple[Sequence[_Reading], object, object] | None = objects.known_requests.get(key)
     if known is not None:
         return known[0]
     found = [_reading(visit, each) for each in asked]
     if objects.shared and all(
         each.attribute.instance_id in objects and each.attribute.attribute_id != ATTRIBUTE_0 for each in asked
     ):
-        if len(objects.readings) >= MOST:
-            objects.readings.clear()
+        if len(objects.known_requests) >= MOST:
+            objects.known_requests.clear()
         # With the request and the rights, so that nothing else gets their identities.
-        objects.readings[id(request), id(rights), selective] = found, request, rights
+        objects.known_requests[key] = found, request, rights
     return found
 
 
